@@ -1,0 +1,5 @@
+//! Offline repair of hand-made secondary indexes in Redis: read a dump, derive the right indexes, replay the difference.
+//!
+//! `ARCHITECTURE.md` in the repository shows how the modules fit together.
+
+pub mod plan;

@@ -1,0 +1,179 @@
+//! `plan.json`: what a bundle is, what it was made from, and the reply that every one of its commands must give.
+//!
+//! The manifest is the only description of a plan that `show`, `apply`, `verify` and `rollback` need. Every other file
+//! of the bundle is bound to it by SHA-256.
+
+use std::collections::BTreeMap;
+
+use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
+use serde::{Deserialize, Serialize};
+
+/// The version of `plan.json` that this program writes and reads.
+pub const FORMAT_VERSION: u32 = 1;
+
+/// File names inside a bundle.
+pub const MANIFEST: &str = "plan.json";
+/// The commands that repair the database.
+pub const APPLY: &str = "apply.resp";
+/// The commands that lead from the repaired database back to the dump.
+pub const ROLLBACK: &str = "rollback.resp";
+/// One line an edit.
+pub const CHANGES: &str = "changes.csv";
+
+/// The content of `plan.json`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Manifest {
+    pub format_version: u32,
+    /// The first 12 hexadecimal digits of a SHA-256 over the dump's identity, the spec, the caps and the command files.
+    pub plan_id: String,
+    pub tool_version: String,
+    pub snapshot: SnapshotId,
+    pub spec: SpecId,
+    pub caps: Caps,
+    pub total: Counts,
+    pub indexes: Vec<IndexPlan>,
+    /// The fewest commands that could do this under the caps.
+    pub lower_bound: u64,
+    /// Pipeline round trips at the default batch size.
+    pub batches: u64,
+    /// Commands that a service which bills by the command would count.
+    pub billed_commands: u64,
+    pub estimated_cost_usd: f64,
+    /// The reply that each command of `apply.resp` must give, in order.
+    pub expected_replies: Vec<Reply>,
+    /// The reply that each command of `rollback.resp` must give when the database is in the target state, in order.
+    pub rollback_expected_replies: Vec<Reply>,
+    /// What the plan did not do, or did with care, and why.
+    pub warnings: Vec<String>,
+    /// SHA-256 (lower-case hexadecimal) and size of every other file of the bundle.
+    pub files: BTreeMap<String, FileId>,
+}
+
+/// What a dump is known by. The name of the file is not part of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SnapshotId {
+    pub bytes: u64,
+    /// CRC-64 of all bytes before the footer, as 16 hexadecimal digits, computed also where the footer has none.
+    pub crc64: String,
+    /// `ctime` of the dump as RFC 3339, when it has one.
+    pub created_at: Option<String>,
+    pub flavor: String,
+    pub rdb_version: u32,
+    pub server_version: Option<String>,
+    pub keys: u64,
+}
+
+/// The spec the plan was made with.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SpecId {
+    /// `discord-analytics`, or the file's name without its folder.
+    pub name: String,
+    pub sha256: String,
+    /// The spec's text.
+    pub text: String,
+}
+
+/// Limits on one command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Caps {
+    pub max_args: u64,
+    pub max_command_bytes: u64,
+}
+
+/// What a plan, or one index of it, changes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counts {
+    pub added_members: u64,
+    pub removed_members: u64,
+    pub deleted_keys: u64,
+    pub commands: u64,
+    pub bytes: u64,
+}
+
+/// One index of a plan.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IndexPlan {
+    pub name: String,
+    pub policy: String,
+    /// The family of its keys, as a glob.
+    pub pattern: String,
+    #[serde(flatten)]
+    pub counts: Counts,
+    /// Up to three examples a kind of edit, for a reader.
+    pub examples: Vec<Example>,
+}
+
+/// One edit, spelled for a person.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Example {
+    /// `delete key`, `add member`, `remove member` or `change score`.
+    pub edit: String,
+    pub key: Bytes,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub member: Option<Bytes>,
+    pub reason: String,
+}
+
+/// The reply a command must give.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Reply {
+    Integer(i64),
+    /// A simple string, such as `OK`.
+    Status(String),
+}
+
+/// A file of the bundle.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FileId {
+    pub sha256: String,
+    pub bytes: u64,
+}
+
+/// A byte string in JSON: text where it is UTF-8, else `{"base64": "…"}`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Bytes(pub Vec<u8>);
+
+impl Serialize for Bytes {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        use serde::ser::SerializeMap;
+        match std::str::from_utf8(&self.0) {
+            Ok(text) => serializer.serialize_str(text),
+            Err(_) => {
+                let mut map = serializer.serialize_map(Some(1))?;
+                map.serialize_entry("base64", &BASE64.encode(&self.0))?;
+                map.end()
+            }
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Bytes {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(untagged)]
+        enum Form {
+            Text(String),
+            Base64 { base64: String },
+        }
+        match Form::deserialize(deserializer)? {
+            Form::Text(text) => Ok(Self(text.into_bytes())),
+            Form::Base64 { base64 } => BASE64.decode(base64).map(Self).map_err(serde::de::Error::custom),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Bytes;
+
+    #[test]
+    fn bytes_are_text_or_base64() {
+        let text = serde_json::to_string(&Bytes(b"a\"b".to_vec())).expect("serialises");
+        assert_eq!(text, r#""a\"b""#);
+        // RFC 4648, section 10: "foobar" is Zm9vYmFy; FF FE is //4=.
+        let text = serde_json::to_string(&Bytes(vec![0xff, 0xfe])).expect("serialises");
+        assert_eq!(text, r#"{"base64":"//4="}"#);
+        assert_eq!(serde_json::from_str::<Bytes>(&text).expect("parses"), Bytes(vec![0xff, 0xfe]));
+    }
+}
