@@ -20,11 +20,22 @@ pub const ROLLBACK: &str = "rollback.resp";
 /// One line an edit.
 pub const CHANGES: &str = "changes.csv";
 
+/// What happened when the plan was applied. A bundle that has it is never overwritten.
+pub const JOURNAL: &str = "journal.ndjson";
+/// The page for the person who approves the plan.
+pub const REVIEW: &str = "review.html";
+
+/// Commands a pipeline batch holds unless told otherwise.
+pub const BATCH_COMMANDS: usize = 100;
+/// Bytes a pipeline batch holds unless told otherwise: less than half of the smallest request limit in use (10 MB).
+pub const BATCH_BYTES: usize = 4 << 20;
+
 /// The content of `plan.json`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Manifest {
     pub format_version: u32,
-    /// The first 12 hexadecimal digits of a SHA-256 over the dump's identity, the spec, the caps and the command files.
+    /// See [`Manifest::identity`].
     pub plan_id: String,
     pub tool_version: String,
     pub snapshot: SnapshotId,
@@ -43,10 +54,107 @@ pub struct Manifest {
     pub expected_replies: Vec<Reply>,
     /// The reply that each command of `rollback.resp` must give when the database is in the target state, in order.
     pub rollback_expected_replies: Vec<Reply>,
+    /// Every key that the plan changes, as the dump has it.
+    pub touched: Vec<Touched>,
     /// What the plan did not do, or did with care, and why.
     pub warnings: Vec<String>,
     /// SHA-256 (lower-case hexadecimal) and size of every other file of the bundle.
     pub files: BTreeMap<String, FileId>,
+}
+
+impl Manifest {
+    /// Whether the numbers in it fit together. A manifest has no checksum of its own; this is what finds a careless edit.
+    pub fn check(&self) -> Result<(), String> {
+        if self.expected_replies.len() as u64 != self.total.commands {
+            let (replies, commands) = (self.expected_replies.len(), self.total.commands);
+            return Err(format!("it has {replies} expected replies for {commands} commands"));
+        }
+        if self.plan_id != self.identity() {
+            return Err(format!("its content has the plan id {}, not {}", self.identity(), self.plan_id));
+        }
+        Ok(())
+    }
+
+    /// The plan id that follows from the content: the first 12 digits of the SHA-256 of everything else in here.
+    pub fn identity(&self) -> String {
+        let mut id = super::output::sha256(&Self { plan_id: String::new(), ..self.clone() }.to_json());
+        id.truncate(12);
+        id
+    }
+
+    /// The text of `plan.json`: indented down to the entries of its lists, one entry a line.
+    pub fn to_json(&self) -> Vec<u8> {
+        let mut text = Vec::new();
+        let mut serializer = serde_json::Serializer::with_formatter(&mut text, Shallow::default());
+        // Writing to memory cannot fail, and no type in here has a map whose keys are not text.
+        let written = self.serialize(&mut serializer);
+        debug_assert!(written.is_ok(), "{written:?}");
+        text.push(b'\n');
+        text
+    }
+}
+
+/// Indents the outermost levels and writes everything deeper on one line.
+#[derive(Debug, Default)]
+struct Shallow {
+    depth: usize,
+}
+
+impl Shallow {
+    const DEEPEST: usize = 2;
+
+    fn line<W: ?Sized + std::io::Write>(&self, writer: &mut W) -> std::io::Result<()> {
+        if self.depth > Self::DEEPEST {
+            return Ok(());
+        }
+        writer.write_all(b"\n")?;
+        (0..self.depth).try_for_each(|_| writer.write_all(b"  "))
+    }
+
+    fn open<W: ?Sized + std::io::Write>(&mut self, bracket: u8, writer: &mut W) -> std::io::Result<()> {
+        self.depth += 1;
+        writer.write_all(&[bracket])
+    }
+
+    fn close<W: ?Sized + std::io::Write>(&mut self, bracket: u8, writer: &mut W) -> std::io::Result<()> {
+        let inner = self.depth;
+        self.depth -= 1;
+        if inner <= Self::DEEPEST {
+            self.line(writer)?;
+        }
+        writer.write_all(&[bracket])
+    }
+
+    fn next<W: ?Sized + std::io::Write>(&self, writer: &mut W, first: bool) -> std::io::Result<()> {
+        if !first {
+            writer.write_all(if self.depth > Self::DEEPEST { b", " } else { b"," })?;
+        }
+        self.line(writer)
+    }
+}
+
+impl serde_json::ser::Formatter for Shallow {
+    fn begin_array<W: ?Sized + std::io::Write>(&mut self, writer: &mut W) -> std::io::Result<()> {
+        self.open(b'[', writer)
+    }
+    fn end_array<W: ?Sized + std::io::Write>(&mut self, writer: &mut W) -> std::io::Result<()> {
+        self.close(b']', writer)
+    }
+    fn begin_array_value<W: ?Sized + std::io::Write>(&mut self, writer: &mut W, first: bool) -> std::io::Result<()> {
+        self.next(writer, first)
+    }
+    fn begin_object<W: ?Sized + std::io::Write>(&mut self, writer: &mut W) -> std::io::Result<()> {
+        self.open(b'{', writer)
+    }
+    fn end_object<W: ?Sized + std::io::Write>(&mut self, writer: &mut W) -> std::io::Result<()> {
+        self.close(b'}', writer)
+    }
+    fn begin_object_key<W: ?Sized + std::io::Write>(&mut self, writer: &mut W, first: bool) -> std::io::Result<()> {
+        self.next(writer, first)
+    }
+    fn begin_object_value<W: ?Sized + std::io::Write>(&mut self, writer: &mut W) -> std::io::Result<()> {
+        writer.write_all(b": ")
+    }
 }
 
 /// What a dump is known by. The name of the file is not part of it.
@@ -66,7 +174,7 @@ pub struct SnapshotId {
 /// The spec the plan was made with.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SpecId {
-    /// `discord-analytics`, or the file's name without its folder.
+    /// The name of a preset, or `custom`.
     pub name: String,
     pub sha256: String,
     /// The spec's text.
@@ -114,6 +222,20 @@ pub struct Example {
     pub reason: String,
 }
 
+/// A key as it was in the dump, before the plan.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Touched {
+    pub db: u64,
+    pub key: Bytes,
+    /// What the command `TYPE` answers; `none` for a key that does not exist yet.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// Members of a set or sorted set, elements of any other collection, 1 for anything else.
+    pub elements: u64,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub expire_at_ms: Option<i64>,
+}
+
 /// The reply a command must give.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(untagged)]
@@ -121,6 +243,8 @@ pub enum Reply {
     Integer(i64),
     /// A simple string, such as `OK`.
     Status(String),
+    /// An array of integers, as `HPEXPIREAT` gives it.
+    Integers(Vec<i64>),
 }
 
 /// A file of the bundle.

@@ -1,0 +1,250 @@
+//! A bundle as a folder: made beside its destination and renamed into place; opened only when every file is as written.
+
+use std::fs;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+use sha2::{Digest, Sha256};
+
+use super::manifest::{APPLY, CHANGES, FORMAT_VERSION, JOURNAL, MANIFEST, Manifest, REVIEW, ROLLBACK};
+use super::output::hex;
+
+/// Why a folder could not be used.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error("{}: {source}", path.display())]
+    Io { path: PathBuf, source: io::Error },
+    #[error("{} is not a folder; give --out a folder that does not exist yet, or an empty one", path.display())]
+    NotAFolder { path: PathBuf },
+    #[error("{} holds {found}, which is no part of a plan; give --out another folder", path.display())]
+    Foreign { path: PathBuf, found: String },
+    #[error("the plan in {} was applied, or begun; it is kept for its rollback. Give --out another folder", path.display())]
+    Applied { path: PathBuf },
+    #[error("{} is no plan: it has no {MANIFEST}. `rdb-reindex plan DUMP --out DIR` writes one", path.display())]
+    NoManifest { path: PathBuf },
+    #[error("{}: {message}. The file was edited or damaged; make the plan again", path.display())]
+    Manifest { path: PathBuf, message: String },
+    #[error("{} was written by another version of this tool (format {found}, this one reads {FORMAT_VERSION})", path.display())]
+    Version { path: PathBuf, found: u64 },
+    #[error("{} is not what the plan was made with: {what}. It was edited or damaged; make the plan again", path.display())]
+    Changed { path: PathBuf, what: String },
+}
+
+impl Error {
+    fn io(path: &Path) -> impl FnOnce(io::Error) -> Self + use<> {
+        let path = path.to_owned();
+        move |source| Self::Io { path, source }
+    }
+}
+
+/// A folder being filled. Dropped before [`Draft::publish`], it leaves nothing behind.
+#[derive(Debug)]
+pub struct Draft {
+    destination: PathBuf,
+    folder: tempfile::TempDir,
+}
+
+impl Draft {
+    /// Checks the destination, and makes a folder beside it.
+    pub fn new(destination: &Path) -> Result<Self, Error> {
+        check_destination(destination)?;
+        let destination = std::path::absolute(destination).map_err(Error::io(destination))?;
+        let destination = fs::canonicalize(&destination).unwrap_or(destination);
+        let parent = destination.parent().unwrap_or(&destination).to_owned();
+        fs::create_dir_all(&parent).map_err(Error::io(&parent))?;
+        let folder = tempfile::Builder::new()
+            .prefix(".rdb-reindex-")
+            .tempdir_in(&parent)
+            .map_err(Error::io(&parent))?;
+        Ok(Self { destination, folder })
+    }
+
+    /// Where to write the files.
+    pub fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Renames the folder into place. An earlier bundle there is replaced as a whole.
+    pub fn publish(self) -> Result<(), Error> {
+        // Somebody may have put something there, or applied the plan, while this one was made.
+        check_destination(&self.destination)?;
+        sync_folder(self.folder.path())?;
+        let made_readable = set_mode(self.folder.path());
+        made_readable.map_err(Error::io(self.folder.path()))?;
+        let rename = |from: &Path, to: &Path| fs::rename(from, to).map_err(Error::io(to));
+        let is_empty = |path: &Path| fs::read_dir(path).is_ok_and(|mut entries| entries.next().is_none());
+        if self.destination.exists() && !is_empty(&self.destination) {
+            let parent = self.destination.parent().unwrap_or(&self.destination);
+            let aside = tempfile::Builder::new()
+                .prefix(".rdb-reindex-old-")
+                .tempdir_in(parent)
+                .map_err(Error::io(parent))?;
+            let old = aside.path().join("plan");
+            rename(&self.destination, &old)?;
+            if let Err(error) = rename(self.folder.path(), &self.destination) {
+                // Best effort: the error that matters is the first one.
+                let _ = fs::rename(&old, &self.destination);
+                return Err(error);
+            }
+        } else {
+            rename(self.folder.path(), &self.destination)?;
+        }
+        // The folder has moved; there is nothing left to remove.
+        let _ = self.folder.keep();
+        if let Some(parent) = self.destination.parent() {
+            sync_folder(parent)?;
+        }
+        Ok(())
+    }
+}
+
+/// A temporary folder is closed to others; a plan is made to be read by its reviewers.
+#[cfg(unix)]
+fn set_mode(path: &Path) -> io::Result<()> {
+    use std::os::unix::fs::PermissionsExt;
+    fs::set_permissions(path, fs::Permissions::from_mode(0o755))
+}
+
+#[cfg(not(unix))]
+fn set_mode(_: &Path) -> io::Result<()> {
+    Ok(())
+}
+
+fn sync_folder(path: &Path) -> Result<(), Error> {
+    let folder = fs::File::open(path).map_err(Error::io(path))?;
+    // Not every file system can sync a folder; the files in it are synced already.
+    let _ = folder.sync_all();
+    Ok(())
+}
+
+/// Absent, empty, or an earlier bundle that was never applied; everything else is left as it is.
+pub fn check_destination(path: &Path) -> Result<(), Error> {
+    let entries = match fs::read_dir(path) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::NotADirectory => {
+            return Err(Error::NotAFolder { path: path.to_owned() });
+        }
+        Err(source) => return Err(Error::Io { path: path.to_owned(), source }),
+    };
+    let mut names = Vec::new();
+    for entry in entries {
+        let entry = entry.map_err(Error::io(path))?;
+        names.push(entry.file_name().to_string_lossy().into_owned());
+    }
+    names.sort();
+    if names.is_empty() {
+        return Ok(());
+    }
+    let ours = [MANIFEST, APPLY, ROLLBACK, CHANGES, REVIEW];
+    if names.iter().any(|name| name.starts_with(JOURNAL)) {
+        return Err(Error::Applied { path: path.to_owned() });
+    }
+    if let Some(found) = names.iter().find(|name| !ours.contains(&name.as_str())) {
+        return Err(Error::Foreign { path: path.to_owned(), found: found.clone() });
+    }
+    // A folder with one of our names in it that is not ours is not ours to replace.
+    match read_manifest(path) {
+        Ok(_) | Err(Error::Version { .. }) => Ok(()),
+        Err(_) => Err(Error::Foreign { path: path.to_owned(), found: names.remove(0) }),
+    }
+}
+
+/// A bundle whose files are all as they were written.
+#[derive(Debug)]
+pub struct Bundle {
+    pub path: PathBuf,
+    pub manifest: Manifest,
+}
+
+impl Bundle {
+    /// Opens a bundle and checks every file in it against its SHA-256.
+    pub fn open(path: &Path) -> Result<Self, Error> {
+        let manifest = read_manifest(path)?;
+        for (name, id) in &manifest.files {
+            let file = path.join(name);
+            let (bytes, sha256) = hash_file(&file)?;
+            if (bytes, &sha256) != (id.bytes, &id.sha256) {
+                let what = if bytes == id.bytes {
+                    format!("its SHA-256 is {sha256}")
+                } else {
+                    format!("it has {bytes} bytes instead of {}", id.bytes)
+                };
+                return Err(Error::Changed { path: file, what });
+            }
+        }
+        for name in [APPLY, ROLLBACK, CHANGES] {
+            if !manifest.files.contains_key(name) {
+                let message = format!("it does not name {name}");
+                return Err(Error::Manifest { path: path.join(MANIFEST), message });
+            }
+        }
+        if let Err(message) = manifest.check() {
+            return Err(Error::Manifest { path: path.join(MANIFEST), message });
+        }
+        Ok(Self { path: path.to_owned(), manifest })
+    }
+
+    /// A command file of the bundle, mapped or read.
+    pub fn commands(&self, name: &str) -> Result<Vec<u8>, Error> {
+        let file = self.path.join(name);
+        fs::read(&file).map_err(Error::io(&file))
+    }
+
+    /// Whether somebody has begun to apply the plan.
+    pub fn is_applied(&self) -> bool {
+        self.path.join(JOURNAL).exists()
+    }
+}
+
+fn read_manifest(folder: &Path) -> Result<Manifest, Error> {
+    let path = folder.join(MANIFEST);
+    let text = match fs::read(&path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            return Err(Error::NoManifest { path: folder.to_owned() });
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotADirectory => {
+            return Err(Error::NoManifest { path: folder.to_owned() });
+        }
+        Err(source) => return Err(Error::Io { path, source }),
+    };
+    #[derive(serde::Deserialize)]
+    struct Version {
+        format_version: u64,
+    }
+    let bad = |error: serde_json::Error| Error::Manifest { path: path.clone(), message: error.to_string() };
+    let version: Version = serde_json::from_slice(&text).map_err(bad)?;
+    if version.format_version != u64::from(FORMAT_VERSION) {
+        return Err(Error::Version { path, found: version.format_version });
+    }
+    let manifest: Manifest = serde_json::from_slice(&text).map_err(bad)?;
+    if manifest.to_json() != text {
+        return Err(Error::Manifest { path, message: "its text is not what this tool writes".into() });
+    }
+    Ok(manifest)
+}
+
+fn hash_file(path: &Path) -> Result<(u64, String), Error> {
+    let mut file = match fs::File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            return Err(Error::Changed { path: path.to_owned(), what: "it is not there".into() });
+        }
+        Err(source) => return Err(Error::Io { path: path.to_owned(), source }),
+    };
+    let mut hash = Sha256::new();
+    let mut buffer = vec![0; 1 << 18];
+    let mut bytes = 0;
+    loop {
+        match file.read(&mut buffer) {
+            Ok(0) => return Ok((bytes, hex(&hash.finalize()))),
+            Ok(n) => {
+                hash.update(&buffer[..n]);
+                bytes += n as u64;
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(source) => return Err(Error::Io { path: path.to_owned(), source }),
+        }
+    }
+}
