@@ -1,0 +1,32 @@
+//! Going back to places in the dump that were noted on the way.
+
+use crate::rdb::{self, Header, Record};
+
+/// A dump whose records were walked once already.
+#[derive(Clone, Copy, Debug)]
+pub struct Dump<'a> {
+    pub file: &'a [u8],
+    pub header: Header,
+}
+
+impl<'a> Dump<'a> {
+    /// The key whose `str` starts at `offset`.
+    pub fn key<'b>(&self, offset: u64, scratch: &'b mut Vec<u8>) -> Result<&'b [u8], rdb::Error>
+    where
+        'a: 'b,
+    {
+        let key = rdb::string_at(self.file, offset)?;
+        key.decode(scratch).map_err(|kind| rdb::Error::in_string(offset, kind))
+    }
+
+    /// Whether the key at `offset` is `key`.
+    pub fn key_is(&self, offset: u64, key: &[u8], scratch: &mut Vec<u8>) -> Result<bool, rdb::Error> {
+        let found = rdb::string_at(self.file, offset)?;
+        found.eq_bytes(key, scratch).map_err(|kind| rdb::Error::in_string(offset, kind))
+    }
+
+    /// The record whose first byte (that of its first prefix) is at `start`. Its database is not known here.
+    pub fn record(&self, start: u64) -> Result<Record<'a>, rdb::Error> {
+        rdb::record_at(self.file, self.header, start)
+    }
+}

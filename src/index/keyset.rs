@@ -1,0 +1,63 @@
+//! Sets of records, eight bytes a record: some bits of the key's hash and where the key is in the dump.
+
+use rayon::slice::ParallelSliceMut;
+
+use super::dump::Dump;
+use crate::rdb;
+
+const OFFSET_BITS: u32 = 40;
+const OFFSET_MASK: u64 = (1 << OFFSET_BITS) - 1;
+
+/// Collects record keys on one thread.
+#[derive(Debug, Default)]
+pub struct KeyList(Vec<u64>);
+
+impl KeyList {
+    /// Notes the record whose key starts at `offset` of the dump.
+    pub fn push(&mut self, hash: u64, offset: u64) {
+        self.0.push(hash >> OFFSET_BITS << OFFSET_BITS | offset & OFFSET_MASK);
+    }
+}
+
+/// A set of record keys that can be asked for a key.
+#[derive(Debug, Default)]
+pub struct KeySet(Vec<u64>);
+
+impl KeySet {
+    /// Joins what the threads collected.
+    pub fn new(parts: impl IntoIterator<Item = KeyList>) -> Self {
+        let mut all = Vec::new();
+        for part in parts {
+            if all.is_empty() {
+                all = part.0;
+            } else {
+                all.extend_from_slice(&part.0);
+            }
+        }
+        all.par_sort_unstable();
+        Self(all)
+    }
+
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Whether a record of this key is in the set. The hash finds candidates, the bytes in the dump decide.
+    pub fn contains(&self, dump: &Dump<'_>, key: &[u8], hash: u64, scratch: &mut Vec<u8>) -> Result<bool, rdb::Error> {
+        if self.0.is_empty() {
+            return Ok(false);
+        }
+        let bits = hash >> OFFSET_BITS;
+        let from = self.0.partition_point(|&packed| packed >> OFFSET_BITS < bits);
+        for &packed in self.0.iter().skip(from).take_while(|&&packed| packed >> OFFSET_BITS == bits) {
+            if dump.key_is(packed & OFFSET_MASK, key, scratch)? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+}

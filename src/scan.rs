@@ -1,0 +1,236 @@
+//! One pass over a dump: boundaries in order on one thread, everything else on all of them.
+//!
+//! The caller's thread walks and hands out batches; a [`Worker`] gets each batch on some thread of the pool. Workers are
+//! reused, so there are never more of them than threads, and what they gathered is merged when the walk is over. The
+//! CRC-64 of a batch's bytes is computed where the batch is worked on, while they are in that core's cache, and the
+//! pieces are combined in file order.
+
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+
+use crc_fast::CrcAlgorithm;
+
+use crate::rdb::{self, Footer, Header, Item, Record, Walker};
+
+/// A batch ends when it covers this many bytes of the dump …
+const BATCH_BYTES: usize = 1 << 20;
+/// … or holds this many records.
+const BATCH_RECORDS: usize = 8192;
+/// Batches that wait for a worker, for each thread: enough to hide the walk's hiccups, few enough to bound memory.
+const BATCHES_AHEAD: usize = 4;
+/// A checksum piece is at most this long, so that one huge value is summed by all threads.
+const CRC_PIECE: usize = 8 << 20;
+/// A collection with more elements than this carries cut points, so that it can be visited in parallel.
+pub const PIECE_ELEMENTS: usize = 1 << 16;
+
+/// What a pass over a dump needs of its caller: a worker for each thread.
+pub trait Worker<'a>: Send {
+    /// Looks at one record. It may be called on any thread, with the records in any order of batches.
+    fn record(&mut self, record: &Record<'a>) -> Result<(), rdb::Error>;
+}
+
+/// Shows how far a pass is, and lets it be stopped.
+#[derive(Debug, Default)]
+pub struct Observer {
+    /// Bytes walked so far.
+    pub position: AtomicU64,
+    /// Set to stop the pass; it then ends with [`Error::Interrupted`].
+    pub stop: AtomicBool,
+}
+
+impl Observer {
+    /// Whether the pass should stop.
+    pub fn stopped(&self) -> bool {
+        self.stop.load(Ordering::Relaxed)
+    }
+}
+
+/// What ends a pass early.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error(transparent)]
+    Dump(#[from] rdb::Error),
+    #[error("interrupted")]
+    Interrupted,
+}
+
+/// What a pass found besides records.
+#[derive(Debug)]
+pub struct Pass<W> {
+    pub header: Header,
+    pub footer: Footer,
+    /// CRC-64 of everything before the footer.
+    pub crc64: u64,
+    /// AUX fields as written, in order.
+    pub aux: Vec<(Vec<u8>, Vec<u8>)>,
+    /// Function libraries in the dump.
+    pub functions: u64,
+    /// Names of modules that left data of their own (not a key's) in the dump.
+    pub module_aux: Vec<String>,
+    /// The workers, each with what it gathered, in no particular order.
+    pub workers: Vec<W>,
+}
+
+struct Shared<'s, W, F> {
+    new_worker: &'s F,
+    idle: Mutex<Vec<W>>,
+    sums: Mutex<Vec<(usize, usize, u64)>>,
+    /// The failure that stands first in the file: which one that is must not depend on the threads.
+    failure: Mutex<Option<rdb::Error>>,
+    failed: AtomicBool,
+    in_flight: AtomicUsize,
+}
+
+/// Walks `file` once and gives every record to a worker. Runs on the current `rayon` pool.
+pub fn run<'a, W, F>(file: &'a [u8], observer: &Observer, new_worker: F) -> Result<Pass<W>, Error>
+where
+    W: Worker<'a>,
+    F: Fn() -> W + Sync,
+{
+    let mut walker = Walker::new(file)?.with_pieces(PIECE_ELEMENTS);
+    let header = walker.header();
+    let shared = Shared {
+        new_worker: &new_worker,
+        idle: Mutex::new(Vec::new()),
+        sums: Mutex::new(Vec::new()),
+        failure: Mutex::new(None),
+        failed: AtomicBool::new(false),
+        in_flight: AtomicUsize::new(0),
+    };
+    let mut found = Found::default();
+    let walked = rayon::scope(|scope| -> Result<Footer, Error> {
+        let ahead = BATCHES_AHEAD.saturating_mul(rayon::current_num_threads());
+        let mut from = 0;
+        loop {
+            let batch = Batch::fill(&mut walker, &mut found)?;
+            let to = batch.footer.as_ref().map_or_else(|| walker.position(), |footer| footer.body_end);
+            let bytes = file.get(from..to).unwrap_or_default();
+            let shared = &shared;
+            let mut pieces = bytes.chunks(CRC_PIECE);
+            let first = pieces.next().unwrap_or_default();
+            let mut at = from.saturating_add(first.len());
+            for piece in pieces {
+                scope.spawn(move |_| shared.sum(at, piece));
+                at = at.saturating_add(piece.len());
+            }
+            let footer = batch.footer;
+            shared.in_flight.fetch_add(1, Ordering::AcqRel);
+            scope.spawn(move |_| shared.work(from, first, &batch.records));
+            observer.position.store(to as u64, Ordering::Relaxed);
+            if let Some(footer) = footer {
+                return Ok(footer);
+            }
+            from = to;
+            while shared.in_flight.load(Ordering::Acquire) >= ahead {
+                if rayon::yield_now() != Some(rayon::Yield::Executed) {
+                    std::thread::yield_now();
+                }
+            }
+            if observer.stopped() {
+                return Err(Error::Interrupted);
+            }
+            if shared.failed.load(Ordering::Acquire) {
+                // The walk's own error would stand later in the file than the one that was recorded.
+                break;
+            }
+        }
+        Err(Error::Interrupted)
+    });
+    let failure = shared.failure.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let footer = match (walked, failure) {
+        (Ok(footer), None) => footer,
+        (Err(Error::Dump(walk)), Some(value)) => return Err(if walk.offset < value.offset { walk } else { value }.into()),
+        (_, Some(value)) => return Err(value.into()),
+        (Err(error), None) => return Err(error),
+    };
+    let mut sums = shared.sums.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
+    sums.sort_unstable();
+    let crc64 = sums.iter().fold(0, |crc, &(_, len, next)| {
+        crc_fast::checksum_combine(CrcAlgorithm::Crc64Redis, crc, next, len as u64)
+    });
+    let workers = shared.idle.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
+    Ok(Pass { header, footer, crc64, aux: found.aux, functions: found.functions, module_aux: found.module_aux, workers })
+}
+
+impl<'a, W: Worker<'a>, F: Fn() -> W + Sync> Shared<'_, W, F> {
+    fn sum(&self, at: usize, bytes: &[u8]) {
+        if !bytes.is_empty() {
+            let crc = crc_fast::checksum(CrcAlgorithm::Crc64Redis, bytes);
+            lock(&self.sums).push((at, bytes.len(), crc));
+        }
+    }
+
+    fn work(&self, from: usize, bytes: &[u8], records: &[Record<'a>]) {
+        self.sum(from, bytes);
+        let worker = lock(&self.idle).pop();
+        let mut worker = worker.unwrap_or_else(|| (self.new_worker)());
+        for record in records {
+            if let Err(error) = worker.record(record) {
+                let mut failure = lock(&self.failure);
+                if failure.as_ref().is_none_or(|earlier| error.offset < earlier.offset) {
+                    *failure = Some(error);
+                }
+                self.failed.store(true, Ordering::Release);
+                break;
+            }
+        }
+        lock(&self.idle).push(worker);
+        self.in_flight.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
+/// A poisoned lock means that a worker panicked; the panic itself is what the user must see.
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+}
+
+#[derive(Default)]
+struct Found {
+    aux: Vec<(Vec<u8>, Vec<u8>)>,
+    functions: u64,
+    module_aux: Vec<String>,
+}
+
+/// AUX fields beyond these many are not kept: a server writes about ten.
+const MAX_AUX: usize = 256;
+/// Of an AUX name or value only so much is kept.
+const MAX_AUX_BYTES: usize = 256;
+
+struct Batch<'a> {
+    records: Vec<Record<'a>>,
+    footer: Option<Footer>,
+}
+
+impl<'a> Batch<'a> {
+    fn fill(walker: &mut Walker<'a>, found: &mut Found) -> Result<Self, rdb::Error> {
+        let end = walker.position().saturating_add(BATCH_BYTES);
+        let mut records = Vec::new();
+        while walker.position() < end && records.len() < BATCH_RECORDS {
+            let at = walker.position();
+            match walker.next()? {
+                Some(Item::Record(record)) => records.push(record),
+                Some(Item::Aux { name, value }) => {
+                    if found.aux.len() < MAX_AUX {
+                        let mut scratch = Vec::new();
+                        let mut keep = |text: rdb::RawStr<'a>| -> Result<Vec<u8>, rdb::Error> {
+                            let bytes = text.decode(&mut scratch).map_err(|kind| rdb::Error::at(at, kind))?;
+                            Ok(bytes.get(..MAX_AUX_BYTES).unwrap_or(bytes).to_vec())
+                        };
+                        found.aux.push((keep(name)?, keep(value)?));
+                    }
+                }
+                Some(Item::Function(_)) => found.functions = found.functions.saturating_add(1),
+                Some(Item::ModuleAux { module, .. }) => {
+                    let name = module.to_string();
+                    if found.module_aux.len() < MAX_AUX && !found.module_aux.contains(&name) {
+                        found.module_aux.push(name);
+                    }
+                }
+                Some(Item::End(footer)) => return Ok(Self { records, footer: Some(footer) }),
+                Some(_) => {}
+                None => break,
+            }
+        }
+        Ok(Self { records, footer: None })
+    }
+}

@@ -1,0 +1,445 @@
+//! Glob patterns with the meaning that `MATCH` and `KEYS` give them in Redis.
+//!
+//! The rules are those of `stringmatchlen` in Redis' `util.c`, its corners included: an unclosed class ends with the
+//! pattern, a range may be written backwards, `[]` matches nothing and `[^]` any byte, a `\` at the end is itself.
+//! Matching takes each stretch between two `*` at its first possible place, so it needs no backtracking beyond one
+//! stretch: at worst the product of both lengths, and a `memcmp` or a `memmem` for the patterns people write.
+
+use std::fmt;
+
+use memchr::memmem::Finder;
+
+/// A compiled pattern over bytes, case-sensitive.
+#[derive(Clone, Debug)]
+pub struct Glob {
+    pattern: Vec<u8>,
+    /// The literal bytes that every match begins with.
+    prefix: Vec<u8>,
+    shape: Shape,
+}
+
+#[derive(Clone, Debug)]
+enum Shape {
+    /// The prefix is the whole pattern.
+    Exact,
+    /// The prefix and then one `*`.
+    Prefix,
+    /// What is left after the prefix: the first stretch begins there, each later one after a `*`.
+    Stretches { head: Stretch, middle: Vec<Stretch>, tail: Option<Stretch> },
+}
+
+/// The tokens between two `*`.
+#[derive(Clone, Debug)]
+struct Stretch {
+    tokens: Vec<Token>,
+    /// Set if all tokens are bytes.
+    literal: Option<Box<Finder<'static>>>,
+}
+
+#[derive(Clone, Debug)]
+enum Token {
+    Star,
+    Any,
+    Byte(u8),
+    Class(Box<Class>),
+}
+
+#[derive(Clone, Debug)]
+struct Class {
+    negated: bool,
+    members: [bool; 256],
+}
+
+/// Something legal in a pattern that nobody means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct GlobFault {
+    /// The byte of the pattern where it begins.
+    pub at: usize,
+    pub message: &'static str,
+    pub help: &'static str,
+}
+
+impl PartialEq for Glob {
+    fn eq(&self, other: &Glob) -> bool {
+        self.pattern == other.pattern
+    }
+}
+
+impl Eq for Glob {}
+
+impl fmt::Display for Glob {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&String::from_utf8_lossy(&self.pattern))
+    }
+}
+
+impl Glob {
+    /// Compiles a pattern. Every byte string is one, as for a server; [`Glob::fault`] tells the odd ones.
+    pub fn new(pattern: &[u8]) -> Glob {
+        let (tokens, _) = compile(pattern);
+        let mut prefix = Vec::new();
+        let mut tokens = tokens.into_iter().peekable();
+        while let Some(Token::Byte(byte)) = tokens.next_if(|token| matches!(token, Token::Byte(_))) {
+            prefix.push(byte);
+        }
+        let tokens: Vec<Token> = tokens.collect();
+        let shape = match tokens.as_slice() {
+            [] => Shape::Exact,
+            // With nothing before it, a single star is the one pattern that also matches the empty key (see `matches`).
+            [Token::Star] => Shape::Prefix,
+            _ => {
+                let mut stretches = tokens.split(|token| matches!(token, Token::Star)).map(Stretch::new);
+                let head = stretches.next().unwrap_or_else(|| Stretch::new(&[]));
+                let mut middle: Vec<Stretch> = stretches.collect();
+                let tail = middle.pop();
+                middle.retain(|stretch| !stretch.tokens.is_empty());
+                Shape::Stretches { head, middle, tail }
+            }
+        };
+        Glob { pattern: pattern.to_vec(), prefix, shape }
+    }
+
+    /// The pattern as it was given.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.pattern
+    }
+
+    /// The bytes that every match begins with, as far as the pattern says.
+    pub fn literal_prefix(&self) -> &[u8] {
+        &self.prefix
+    }
+
+    /// Whether a server would call the key a match.
+    pub fn matches(&self, key: &[u8]) -> bool {
+        let Some(rest) = key.strip_prefix(self.prefix.as_slice()) else { return false };
+        match &self.shape {
+            Shape::Exact => rest.is_empty(),
+            // A server's matcher gives up on an empty key before it looks at a star, and `SCAN` and `KEYS` leave it out
+            // for the pattern `*` alone. With a prefix the key is not empty.
+            Shape::Prefix => !key.is_empty() || self.pattern == b"*",
+            Shape::Stretches { head, middle, tail } => {
+                let Some(mut rest) = head.strip(rest) else { return false };
+                let Some(tail) = tail else { return rest.is_empty() };
+                if key.is_empty() {
+                    return false;
+                }
+                for stretch in middle {
+                    let Some(after) = stretch.find(rest) else { return false };
+                    rest = after;
+                }
+                let Some(start) = rest.len().checked_sub(tail.tokens.len()) else { return false };
+                rest.get(start..).and_then(|end| tail.strip(end)).is_some()
+            }
+        }
+    }
+
+    /// Appends the bytes so that they stand for themselves in a pattern.
+    pub fn escape(bytes: &[u8], pattern: &mut Vec<u8>) {
+        for &byte in bytes {
+            if matches!(byte, b'*' | b'?' | b'[' | b'\\') {
+                pattern.push(b'\\');
+            }
+            pattern.push(byte);
+        }
+    }
+
+    /// The first thing in the pattern that is legal for a server, but surely a slip.
+    pub fn fault(&self) -> Option<GlobFault> {
+        if self.pattern.is_empty() {
+            let help = "write the keys' common part and * for the rest";
+            return Some(GlobFault { at: 0, message: "an empty pattern matches only the empty key", help });
+        }
+        compile(&self.pattern).1
+    }
+}
+
+impl Stretch {
+    fn new(tokens: &[Token]) -> Stretch {
+        let bytes = tokens.iter().map(|token| if let Token::Byte(byte) = token { Some(*byte) } else { None });
+        let literal = bytes.collect::<Option<Vec<u8>>>().map(|bytes| Box::new(Finder::new(&bytes).into_owned()));
+        Stretch { tokens: tokens.to_vec(), literal }
+    }
+
+    /// What follows the stretch, if the text begins with it.
+    fn strip<'a>(&self, text: &'a [u8]) -> Option<&'a [u8]> {
+        if let Some(literal) = &self.literal {
+            return text.strip_prefix(literal.needle());
+        }
+        let (here, after) = text.split_at_checked(self.tokens.len())?;
+        self.tokens.iter().zip(here).all(|(token, byte)| token.matches(*byte)).then_some(after)
+    }
+
+    /// What follows the first place where the stretch stands.
+    fn find<'a>(&self, text: &'a [u8]) -> Option<&'a [u8]> {
+        if let Some(literal) = &self.literal {
+            let start = literal.find(text)?;
+            return text.get(start.checked_add(literal.needle().len())?..);
+        }
+        (0..text.len()).find_map(|start| self.strip(text.get(start..)?))
+    }
+}
+
+impl Token {
+    fn matches(&self, byte: u8) -> bool {
+        match self {
+            Token::Star => false,
+            Token::Any => true,
+            Token::Byte(own) => *own == byte,
+            Token::Class(class) => class.members.get(usize::from(byte)).is_some_and(|member| member != &class.negated),
+        }
+    }
+}
+
+/// The tokens of a pattern, runs of `*` made one, and the first odd thing in it.
+fn compile(pattern: &[u8]) -> (Vec<Token>, Option<GlobFault>) {
+    let mut tokens = Vec::new();
+    let mut fault = None;
+    let mut rest = pattern;
+    while let Some((&first, after)) = rest.split_first() {
+        let at = pattern.len().saturating_sub(rest.len());
+        rest = after;
+        tokens.push(match first {
+            b'*' => {
+                while let Some(after) = rest.strip_prefix(b"*") {
+                    rest = after;
+                }
+                Token::Star
+            }
+            b'?' => Token::Any,
+            b'[' => {
+                let (class, after, closed) = Class::parse(rest);
+                rest = after;
+                let empty = !class.members.contains(&true);
+                if !closed {
+                    let help = "close it with ], or write \\[ for the character as such";
+                    fault.get_or_insert(GlobFault { at, message: "this [ is never closed", help });
+                } else if empty {
+                    let help = "name at least one character, or write \\[ for the character as such";
+                    fault.get_or_insert(GlobFault { at, message: "this class has no character", help });
+                }
+                Token::Class(Box::new(class))
+            }
+            b'\\' => match rest.split_first() {
+                Some((&next, after)) => {
+                    rest = after;
+                    Token::Byte(next)
+                }
+                None => {
+                    let help = "write \\\\ for a backslash as such";
+                    fault.get_or_insert(GlobFault { at, message: "this \\ escapes nothing", help });
+                    Token::Byte(b'\\')
+                }
+            },
+            byte => Token::Byte(byte),
+        });
+    }
+    (tokens, fault)
+}
+
+impl Class {
+    /// Reads what follows a `[`; gives back what follows the class, and whether there was a `]`.
+    fn parse(text: &[u8]) -> (Class, &[u8], bool) {
+        let (negated, mut rest) = match text.strip_prefix(b"^") {
+            Some(after) => (true, after),
+            None => (false, text),
+        };
+        let mut class = Class { negated, members: [false; 256] };
+        loop {
+            rest = match rest {
+                [] => return (class, rest, false),
+                [b'\\', byte, after @ ..] => {
+                    class.add(*byte, *byte);
+                    after
+                }
+                [b']', after @ ..] => return (class, after, true),
+                [start, b'-', end, after @ ..] => {
+                    class.add(*start, *end);
+                    after
+                }
+                [byte, after @ ..] => {
+                    class.add(*byte, *byte);
+                    after
+                }
+            }
+        }
+    }
+
+    /// Adds a range, in the order of `char` on x86-64, which is signed: a byte from 128 on is below every ASCII one.
+    fn add(&mut self, start: u8, end: u8) {
+        let (start, end) = (start.cast_signed(), end.cast_signed());
+        for byte in start.min(end)..=start.max(end) {
+            if let Some(member) = self.members.get_mut(usize::from(byte.cast_unsigned())) {
+                *member = true;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// The recursion of `stringmatchlen`, step by step and as slow as it is.
+    fn naive(mut pattern: &[u8], mut key: &[u8]) -> bool {
+        while !pattern.is_empty() && !key.is_empty() {
+            match pattern[0] {
+                b'*' => {
+                    while pattern.len() > 1 && pattern[1] == b'*' {
+                        pattern = &pattern[1..];
+                    }
+                    return pattern.len() == 1 || (0..key.len()).any(|at| naive(&pattern[1..], &key[at..]));
+                }
+                b'?' => {}
+                b'[' => {
+                    pattern = &pattern[1..];
+                    let not = pattern.first() == Some(&b'^');
+                    if not {
+                        pattern = &pattern[1..];
+                    }
+                    let c = key[0] as i8;
+                    let mut found = false;
+                    loop {
+                        if pattern.len() >= 2 && pattern[0] == b'\\' {
+                            pattern = &pattern[1..];
+                            found |= pattern[0] == key[0];
+                        } else if pattern.is_empty() || pattern[0] == b']' {
+                            break;
+                        } else if pattern.len() >= 3 && pattern[1] == b'-' {
+                            let (a, b) = (pattern[0] as i8, pattern[2] as i8);
+                            found |= c >= a.min(b) && c <= a.max(b);
+                            pattern = &pattern[2..];
+                        } else {
+                            found |= pattern[0] == key[0];
+                        }
+                        pattern = &pattern[1..];
+                    }
+                    if found == not {
+                        return false;
+                    }
+                }
+                _ => {
+                    if pattern[0] == b'\\' && pattern.len() >= 2 {
+                        pattern = &pattern[1..];
+                    }
+                    if pattern[0] != key[0] {
+                        return false;
+                    }
+                }
+            }
+            pattern = pattern.get(1..).unwrap_or(&[]);
+            key = &key[1..];
+            if key.is_empty() {
+                while pattern.first() == Some(&b'*') {
+                    pattern = &pattern[1..];
+                }
+            }
+        }
+        pattern.is_empty() && key.is_empty()
+    }
+
+    /// Pattern, keys that match, keys that do not: read off the source of `stringmatchlen`.
+    const FACTS: &[(&str, &[&str], &[&str])] = &[
+        ("a", &["a"], &["", "A", "aa", "b"]),
+        ("message:discord:*", &["message:discord:", "message:discord:1"], &["message:discord", "xmessage:discord:1"]),
+        ("*", &["", "a", "*"], &[]),
+        ("**", &["a", "ab"], &[""]),
+        ("*?", &["a", "ab"], &[""]),
+        ("?*", &["a", "ab"], &[""]),
+        ("h?llo", &["hello", "h?llo"], &["hllo", "heello"]),
+        ("h*llo", &["hllo", "heeeello"], &["hell", "xhllo"]),
+        ("*a*b*", &["ab", "xaxbx"], &["ba", "a", ""]),
+        ("*ab", &["ab", "aab", "abab"], &["aba", "b"]),
+        ("a*a", &["aa", "aba"], &["a", ""]),
+        ("[abc]x", &["ax", "cx"], &["dx", "x", "^x"]),
+        ("[^abc]x", &["dx", "^x"], &["ax", "x"]),
+        ("[a-c]", &["a", "b", "c"], &["d", "-"]),
+        ("[c-a]", &["a", "b", "c"], &["d", "-"]),
+        ("[-a]", &["-", "a"], &["b"]),
+        ("[a-]", &["]", "^", "a"], &["-", "b"]),
+        ("[a-", &["a", "-"], &["b"]),
+        ("[ab", &["a", "b"], &["c", "[ab"]),
+        ("[", &[], &["[", ""]),
+        ("[^", &["a", "["], &["", "aa"]),
+        ("[]", &[], &["[]", "]", ""]),
+        ("[^]", &["a", "]"], &["", "ab"]),
+        ("[]a", &[], &["a", "]a"]),
+        (r"[\]]", &["]"], &["\\", "\\]"]),
+        (r"[\", &["\\"], &["["]),
+        (r"[a\-c]", &["a", "-", "c"], &["b", "\\"]),
+        (r"\*", &["*"], &["a", "\\*", ""]),
+        (r"\a\\", &["a\\"], &["a"]),
+        (r"a\", &["a\\"], &["a"]),
+        (r"*\", &["\\", "a\\"], &["a"]),
+        ("a**b", &["ab", "axb"], &["a"]),
+        ("]", &["]"], &["["]),
+        ("*[ab]*c", &["ac", "xbxc"], &["xc", "ca"]),
+    ];
+
+    #[test]
+    fn facts() {
+        for (pattern, yes, no) in FACTS {
+            let glob = Glob::new(pattern.as_bytes());
+            for key in *yes {
+                assert!(glob.matches(key.as_bytes()), "{pattern} should match {key:?}");
+            }
+            for key in *no {
+                assert!(!glob.matches(key.as_bytes()), "{pattern} should not match {key:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn signed_ranges() {
+        // As signed bytes, 0xff is -1 and `a` is 97: the range holds 0xff, 0x00 to 0x61, and nothing between 0x62 and 0xfe.
+        let glob = Glob::new(b"[a-\xff]");
+        assert!(glob.matches(b"\xff") && glob.matches(b"\0") && glob.matches(b"A"));
+        assert!(!glob.matches(b"b") && !glob.matches(b"\x80"));
+    }
+
+    #[test]
+    fn prefixes() {
+        for (pattern, prefix) in [("abc*", "abc"), ("abc", "abc"), ("*", ""), (r"a\*b?", "a*b"), ("a[b]", "a")] {
+            assert_eq!(Glob::new(pattern.as_bytes()).literal_prefix(), prefix.as_bytes(), "{pattern}");
+        }
+    }
+
+    #[test]
+    fn escaped_bytes_match_themselves_only() {
+        let mut pattern = Vec::new();
+        Glob::escape(br"a*?[b]\^-", &mut pattern);
+        let glob = Glob::new(&pattern);
+        assert!(glob.matches(br"a*?[b]\^-"));
+        assert!(!glob.matches(br"axx[b]\^-"));
+        assert_eq!(glob.fault(), None);
+    }
+
+    #[test]
+    fn faults() {
+        for (pattern, at) in [("", Some(0)), ("a[b", Some(1)), ("a[]", Some(1)), (r"ab\", Some(2)), ("a[b]*?", None)] {
+            assert_eq!(Glob::new(pattern.as_bytes()).fault().map(|fault| fault.at), at, "{pattern}");
+        }
+    }
+
+    #[test]
+    fn many_stars_are_fast() {
+        // Exponential in a matcher that backtracks into every star; here a hundred scans of 10 KB.
+        let pattern = "a*".repeat(100) + "b";
+        assert!(!Glob::new(pattern.as_bytes()).matches("a".repeat(10_000).as_bytes()));
+    }
+
+    proptest! {
+        #[test]
+        fn as_the_naive_matcher(pattern in "[ab*?\\[\\]^\\\\-]{0,9}", key in "[ab*\\[\\]^\\\\-]{0,9}") {
+            // The one pattern whose answer a server does not ask its matcher for.
+            prop_assume!(!(pattern == "*" && key.is_empty()));
+            prop_assert_eq!(Glob::new(pattern.as_bytes()).matches(key.as_bytes()), naive(pattern.as_bytes(), key.as_bytes()));
+        }
+
+        #[test]
+        fn any_bytes(pattern in prop::collection::vec(any::<u8>(), 0..8), key in prop::collection::vec(any::<u8>(), 1..8)) {
+            prop_assert_eq!(Glob::new(&pattern).matches(&key), naive(&pattern, &key));
+        }
+    }
+}

@@ -1,0 +1,424 @@
+//! From TOML text to a [`Spec`]: every table is read field by field, and what is wrong is noted and passed over.
+
+use std::ops::Range;
+
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use super::error::SpecErrors;
+use super::nearest::nearest;
+use super::{Glob, Index, IndexType, MAX_SPEC_BYTES, Part, Path, Policy, RecordClass, Require, Spec, Template};
+
+const TOP_KEYS: &[&str] = &["version", "record", "index"];
+const RECORD_KEYS: &[&str] = &["name", "key", "db"];
+const INDEX_KEYS: &[&str] = &["name", "policy", "type", "from", "db", "key", "member", "score", "require"];
+const REQUIRE_KEYS: &[&str] = &["record", "key"];
+const POLICIES: &[Policy] = &[Policy::Maintain, Policy::Retire, Policy::Report];
+const TYPES: &[IndexType] = &[IndexType::Set, IndexType::Zset];
+
+/// The text of a file, if it may be a spec at all.
+pub(super) fn text<'a>(bytes: &'a [u8], name: &str) -> Result<&'a str, SpecErrors> {
+    let mut errors = SpecErrors::new(name, "");
+    if bytes.len() > MAX_SPEC_BYTES {
+        errors.push(0..0, too_large(bytes.len()), None);
+        return errors.into_result(None);
+    }
+    match std::str::from_utf8(bytes) {
+        Ok(text) => Ok(text),
+        Err(error) => {
+            let good = bytes.get(..error.valid_up_to()).unwrap_or(&[]);
+            let good = String::from_utf8_lossy(good);
+            let mut errors = SpecErrors::new(name, &good);
+            let message = format!("not UTF-8 from byte {} on", error.valid_up_to());
+            errors.push(good.len()..good.len(), message, Some("save the file as UTF-8".to_owned()));
+            errors.into_result(None)
+        }
+    }
+}
+
+fn too_large(bytes: usize) -> String {
+    format!("the file has {bytes} bytes; a spec has at most {MAX_SPEC_BYTES}")
+}
+
+pub(super) fn read(text: &str, name: &str) -> Result<Spec, SpecErrors> {
+    if text.len() > MAX_SPEC_BYTES {
+        let mut errors = SpecErrors::new(name, "");
+        errors.push(0..0, too_large(text.len()), None);
+        return errors.into_result(None);
+    }
+    let mut errors = SpecErrors::new(name, text);
+    let (table, syntax) = DeTable::parse_recoverable(text);
+    for error in &syntax {
+        errors.push(error.span().unwrap_or(0..0), error.message().replace('\n', "; "), None);
+    }
+    // Where the syntax is broken, what was recovered would be reported as missing.
+    if !errors.is_empty() {
+        return errors.into_result(None);
+    }
+    let mut reader = Reader { text, errors };
+    let spec = reader.spec(table.get_ref(), name);
+    reader.errors.into_result(Some(spec))
+}
+
+struct Reader<'t> {
+    text: &'t str,
+    errors: SpecErrors,
+}
+
+/// A table, where it stands, and what it is called in messages.
+#[derive(Clone, Copy)]
+struct Table<'a> {
+    table: &'a DeTable<'a>,
+    header: (usize, usize),
+    what: &'static str,
+}
+
+impl<'a> Table<'a> {
+    fn span(&self) -> Range<usize> {
+        self.header.0..self.header.1
+    }
+}
+
+/// A string and where it stands, quotes included.
+type Text<'a> = (&'a str, Range<usize>);
+
+impl Reader<'_> {
+    fn error(&mut self, span: Range<usize>, message: impl Into<String>, help: impl Into<String>) {
+        self.errors.push(span, message.into(), Some(help.into()));
+    }
+
+    fn spec(&mut self, table: &DeTable<'_>, name: &str) -> Spec {
+        let top = Table { table, header: (0, 0), what: "a spec" };
+        self.known_keys(top, TOP_KEYS);
+        self.version(top);
+        let mut records = Vec::new();
+        let mut seen = Vec::new();
+        for table in self.tables(top, "record", "a record class") {
+            records.push(self.record(table, &mut seen));
+        }
+        if records.is_empty() && self.errors.is_empty() {
+            let help = "add [[record]] with name = \"…\" and key = \"prefix:*\"";
+            self.error(0..0, "the spec names no record class", help);
+        }
+        let mut indexes: Vec<Index> = Vec::new();
+        let mut names = Vec::new();
+        let mut keys: Vec<(u64, Glob)> = Vec::new();
+        for table in self.tables(top, "index", "an index") {
+            let Some((index, span)) = self.index(table, &mut records, &mut names) else { continue };
+            let family = (index.db, index.key.family());
+            if let Some(other) = keys.iter().position(|other| *other == family).and_then(|at| indexes.get(at)) {
+                let message = format!("the same keys as index {:?}: each would undo the other", other.name);
+                self.error(span, message, "an index key can belong to one index; remove one of the two");
+            }
+            keys.push(family);
+            indexes.push(index);
+        }
+        if indexes.is_empty() && self.errors.is_empty() {
+            let help = "add [[index]] with name, policy, from, key and member; `rdb-reindex spec` prints an example";
+            self.error(0..0, "the spec names no index", help);
+        }
+        Spec { name: name.to_owned(), text: self.text.to_owned(), records, indexes }
+    }
+
+    fn version(&mut self, top: Table<'_>) {
+        let help = "write version = 1 in the first line";
+        match top.table.get("version") {
+            None => self.error(0..0, "version is missing", help),
+            Some(value) => {
+                let one = value.get_ref().as_integer().is_some_and(|n| integer(n) == Some(1));
+                if !one {
+                    self.error(
+                        value.span(),
+                        "this version of the spec format is not known",
+                        "the version is 1: version = 1",
+                    );
+                }
+            }
+        }
+    }
+
+    fn record(&mut self, table: Table<'_>, seen: &mut Vec<(u64, Glob, String)>) -> RecordClass {
+        self.known_keys(table, RECORD_KEYS);
+        let name = self.name(table, "record class", seen.iter().map(|(_, _, name)| name.as_str()));
+        let db = self.db(table).unwrap_or(0);
+        let (pattern, span) =
+            self.required(table, "key", "the keys of the records, as in key = \"prefix:*\"").unwrap_or(("*", 0..0));
+        let key = Glob::new(pattern.as_bytes());
+        if let Some(fault) = key.fault() {
+            let at = self.inside(pattern, &span, fault.at..fault.at.saturating_add(1));
+            self.error(at, fault.message, fault.help);
+        }
+        if !span.is_empty()
+            && let Some((_, _, other)) = seen.iter().find(|(d, k, _)| *d == db && *k == key)
+        {
+            let message = format!("the same keys as record class {other:?}");
+            self.error(span, message, "a key belongs to one class; remove one of the two");
+        }
+        seen.push((db, key.clone(), name.clone()));
+        RecordClass { name, key, db, paths: Vec::new() }
+    }
+
+    /// An index and where its key template stands; `None` if too little of it can be read to go on.
+    fn index(
+        &mut self,
+        table: Table<'_>,
+        records: &mut [RecordClass],
+        names: &mut Vec<String>,
+    ) -> Option<(Index, Range<usize>)> {
+        self.known_keys(table, INDEX_KEYS);
+        let name = self.name(table, "index", names.iter().map(String::as_str));
+        names.push(name.clone());
+        let policy = self.word(table, "policy", POLICIES, Policy::as_str);
+        if policy.is_none() && table.table.get("policy").is_none() {
+            let help = "write policy = \"maintain\", \"retire\" or \"report\"";
+            self.error(table.span(), "policy is missing", help);
+        }
+        let kind = self.word(table, "type", TYPES, IndexType::as_str);
+        let from = self.from(table, policy, records);
+        let class_db = from.and_then(|from| records.get(from)).map(|class| class.db);
+        let own_db = self.db(table);
+        if let (Some(class_db), Some(own_db), Some(value)) = (class_db, own_db, table.table.get("db"))
+            && class_db != own_db
+        {
+            let message = format!("the index is in db {own_db}, its records are in db {class_db}");
+            self.error(value.span(), message, "an index is in the database of its records; remove this line");
+        }
+        let retired = policy == Some(Policy::Retire);
+        // A retired index's fields are never filled in, so its class need not extract them.
+        let mut paths = from.and_then(|from| records.get_mut(from)).map(|class| std::mem::take(&mut class.paths));
+        let mut bind = |path: Path| match &mut paths {
+            Some(paths) if !retired => {
+                let at = paths.iter().position(|known| *known == path).unwrap_or_else(|| {
+                    paths.push(path);
+                    paths.len().saturating_sub(1)
+                });
+                Part::Field(at)
+            }
+            _ => Part::Wildcard,
+        };
+        let (key, key_span) =
+            self.required(table, "key", "the name of the index keys, as in key = \"index:{field}\"").unzip();
+        let key_span = key_span.unwrap_or(0..0);
+        let key = key.and_then(|key| self.template(key, &key_span, &mut bind));
+        let member = if retired && table.table.get("member").is_none() {
+            Some(Template::record_key())
+        } else {
+            self.required(table, "member", "what an index key holds for a record, as in member = \"{@key}\"")
+                .and_then(|(member, span)| self.template(member, &span, &mut bind))
+        };
+        let score = self.string(table, "score");
+        match (&score, kind) {
+            (Some((_, span)), Some(IndexType::Set) | None) if kind.is_some() || table.table.get("type").is_none() => {
+                self.error(span.clone(), "a set has no scores", "write type = \"zset\", or remove this line");
+            }
+            (None, Some(IndexType::Zset)) if !retired && table.table.get("score").is_none() => {
+                let help = "write score = \"{field}\": a number, or an RFC 3339 time taken as Unix milliseconds";
+                self.error(table.span(), "a zset needs a score", help);
+            }
+            _ => {}
+        }
+        let score = score.and_then(|(score, span)| self.template(score, &span, &mut bind));
+        let mut require = Vec::new();
+        for table in self.tables(table, "require", "a required record") {
+            require.extend(self.require(table, records, &mut bind));
+        }
+        if let (Some(class), Some(paths)) = (from.and_then(|from| records.get_mut(from)), paths) {
+            class.paths = paths;
+        }
+        if retired {
+            require.clear();
+        }
+        let index = Index {
+            name,
+            policy: policy?,
+            kind: kind.unwrap_or(IndexType::Set),
+            from,
+            db: class_db.or(own_db).unwrap_or(0),
+            key: key?,
+            member: member?,
+            score: if retired { None } else { score },
+            require,
+        };
+        Some((index, key_span))
+    }
+
+    fn from(&mut self, table: Table<'_>, policy: Option<Policy>, records: &[RecordClass]) -> Option<usize> {
+        if table.table.get("from").is_none() {
+            if matches!(policy, Some(Policy::Maintain | Policy::Report)) {
+                self.error(table.span(), "from is missing", format!("write from = \"…\": {}", classes(records)));
+            }
+            return None;
+        }
+        let (name, span) = self.string(table, "from")?;
+        self.class(name, span, records)
+    }
+
+    /// The position of the record class of this name.
+    fn class(&mut self, name: &str, span: Range<usize>, records: &[RecordClass]) -> Option<usize> {
+        let found = records.iter().position(|class| class.name == name);
+        if found.is_none() {
+            let help = match nearest(name, records.iter().map(|class| class.name.as_str())) {
+                Some(near) => format!("did you mean {near:?}?"),
+                None => classes(records),
+            };
+            self.error(span, format!("no record class is called {name:?}"), help);
+        }
+        found
+    }
+
+    fn require(
+        &mut self,
+        table: Table<'_>,
+        records: &[RecordClass],
+        bind: &mut dyn FnMut(Path) -> Part,
+    ) -> Option<Require> {
+        self.known_keys(table, REQUIRE_KEYS);
+        let record = self
+            .required(table, "record", "the class of the record that must exist, as in record = \"project\"")
+            .and_then(|(name, span)| self.class(name, span, records));
+        let key = self
+            .required(table, "key", "the key of the record that must exist, as in key = \"{projectId}\"")
+            .and_then(|(key, span)| self.template(key, &span, bind));
+        Some(Require { record: record?, key: key? })
+    }
+
+    fn template(&mut self, text: &str, span: &Range<usize>, bind: &mut dyn FnMut(Path) -> Part) -> Option<Template> {
+        match Template::parse(text, bind) {
+            Ok(template) => Some(template),
+            Err(fault) => {
+                let at = self.inside(text, span, fault.at);
+                self.error(at, fault.message, fault.help);
+                None
+            }
+        }
+    }
+
+    /// Where in the file a piece of a string stands. A string with escapes in it is marked as a whole.
+    fn inside(&self, value: &str, span: &Range<usize>, at: Range<usize>) -> Range<usize> {
+        let source = self.text.get(span.clone()).unwrap_or("");
+        match source.find(value) {
+            Some(start) if !value.is_empty() => {
+                let start = span.start.saturating_add(start);
+                start.saturating_add(at.start)..start.saturating_add(at.end)
+            }
+            _ => span.clone(),
+        }
+    }
+
+    fn known_keys(&mut self, table: Table<'_>, known: &[&str]) {
+        for key in table.table.keys() {
+            let name: &str = key.get_ref();
+            if !known.contains(&name) {
+                let help = match nearest(name, known.iter().copied()) {
+                    Some(near) => format!("did you mean {near:?}?"),
+                    None => format!("{} has {}", table.what, known.join(", ")),
+                };
+                self.error(key.span(), format!("{} has no {name:?}", table.what), help);
+            }
+        }
+    }
+
+    fn name<'n>(&mut self, table: Table<'_>, what: &str, mut taken: impl Iterator<Item = &'n str>) -> String {
+        let Some((name, span)) = self.required(table, "name", "a name for reports, as in name = \"project\"") else {
+            return String::new();
+        };
+        if name.is_empty() || name.chars().any(char::is_control) {
+            self.error(span, "a name must have characters that can be shown", "write a word, as in name = \"project\"");
+        } else if taken.any(|other| other == name) {
+            self.error(span, format!("there is another {what} called {name:?}"), "give each its own name");
+        }
+        name.to_owned()
+    }
+
+    fn db(&mut self, table: Table<'_>) -> Option<u64> {
+        let value = table.table.get("db")?;
+        let number = value.get_ref().as_integer().and_then(integer);
+        if number.is_none() {
+            self.error(value.span(), "db is not a database number", "write a number from 0 on, as in db = 0");
+        }
+        number
+    }
+
+    /// One of the words, if it is there and is one.
+    fn word<T: Copy>(&mut self, table: Table<'_>, key: &str, words: &[T], as_str: fn(T) -> &'static str) -> Option<T> {
+        let (text, span) = self.string(table, key)?;
+        let found = words.iter().copied().find(|word| as_str(*word) == text);
+        if found.is_none() {
+            let known: Vec<&str> = words.iter().map(|word| as_str(*word)).collect();
+            let help = match nearest(text, known.iter().copied()) {
+                Some(near) => format!("did you mean {near:?}?"),
+                None => format!("{key} is one of {}", known.join(", ")),
+            };
+            self.error(span, format!("{text:?} is no {key}"), help);
+        }
+        found
+    }
+
+    /// A string that must be there; `is` says what it is.
+    fn required<'a>(&mut self, table: Table<'a>, key: &str, is: &str) -> Option<Text<'a>> {
+        if table.table.get(key).is_none() {
+            self.error(table.span(), format!("{key} is missing"), format!("add {is}"));
+        }
+        self.string(table, key)
+    }
+
+    /// A string, if it is there; another type is an error.
+    fn string<'a>(&mut self, table: Table<'a>, key: &str) -> Option<Text<'a>> {
+        let value: &Spanned<DeValue<'_>> = table.table.get(key)?;
+        let text = value.get_ref().as_str();
+        if text.is_none() {
+            let message = format!("{key} is a string, not {}", a(value.get_ref().type_str()));
+            self.error(value.span(), message, format!("write it in quotes: {key} = \"…\""));
+        }
+        Some((text?, value.span()))
+    }
+
+    /// The tables of an array of tables; none if it is not there.
+    fn tables<'a>(&mut self, table: Table<'a>, key: &str, what: &'static str) -> Vec<Table<'a>> {
+        let Some(value) = table.table.get(key) else { return Vec::new() };
+        let how = if key == "require" {
+            "require = [{ record = \"…\", key = \"…\" }]".to_owned()
+        } else {
+            format!("[[{key}]]")
+        };
+        let Some(array) = value.get_ref().as_array() else {
+            let message = format!("{key} is a list of tables, not {}", a(value.get_ref().type_str()));
+            self.error(value.span(), message, format!("write {how}"));
+            return Vec::new();
+        };
+        let mut tables = Vec::new();
+        for item in array.iter() {
+            let span = item.span();
+            // Mark the header, not the whole table.
+            let first_line = self.text.get(span.clone()).and_then(|text| text.lines().next()).map_or(0, str::len);
+            match item.get_ref().as_table() {
+                Some(table) => {
+                    tables.push(Table { table, header: (span.start, span.start.saturating_add(first_line)), what })
+                }
+                None => {
+                    let message = format!("{what} is a table, not {}", a(item.get_ref().type_str()));
+                    self.error(span, message, format!("write {how}"));
+                }
+            }
+        }
+        tables
+    }
+}
+
+fn integer(number: &toml::de::DeInteger<'_>) -> Option<u64> {
+    u64::from_str_radix(number.as_str(), number.radix()).ok()
+}
+
+fn classes(records: &[RecordClass]) -> String {
+    let names: Vec<&str> = records.iter().map(|class| class.name.as_str()).take(10).collect();
+    match names.as_slice() {
+        [] => "add a [[record]] of that name".to_owned(),
+        names => format!("the record classes are {}", names.join(", ")),
+    }
+}
+
+/// A type's name with its article.
+fn a(kind: &str) -> String {
+    let article = if kind.starts_with(['a', 'i', 'o']) { "an" } else { "a" };
+    format!("{article} {kind}")
+}
