@@ -3,4 +3,5 @@
 //! `ARCHITECTURE.md` in the repository shows how the modules fit together.
 
 pub mod plan;
+pub mod replay;
 pub mod resp;
