@@ -16,13 +16,26 @@
 )]
 
 mod connection;
+mod hint;
 mod link;
+mod preflight;
+mod query;
+mod run;
+mod script;
 mod secret;
 mod target;
+mod touched;
 mod url;
+mod verify;
 
 pub use connection::Connection;
 pub use link::{Link, LinkError, Printable, Reply};
+pub use preflight::{Drift, LookOptions, Preflight, preflight};
+pub use query::{Difference, QueryError, Tally};
+pub use run::{Lost, Observer, Options, Outcome, Progress, ReplayError, Unexpected, replay};
+pub use script::{Script, ScriptError, Step, Steps, Totals, Verb, check};
 pub use secret::Secret;
 pub use target::{Source, Target, TargetError, Timeouts};
+pub use touched::{Before, Expectation, Kind, Touched, TouchedKey, expectations};
 pub use url::UrlError;
+pub use verify::{Verification, verify};

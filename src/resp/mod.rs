@@ -14,10 +14,12 @@
     clippy::unwrap_used
 )]
 
+mod batch;
 mod encode;
 mod error;
 mod reader;
 
+pub use batch::{BatchLimits, BatchMeter};
 pub use encode::{argument_len, encode, encoded_len, header_len, push_argument, push_header};
 pub use error::{Error, ErrorKind};
 pub use reader::{Command, CommandReader};
