@@ -5,3 +5,5 @@
 pub mod plan;
 pub mod stock;
 pub mod spec;
+pub mod replay;
+pub mod resp;

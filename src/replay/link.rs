@@ -1,0 +1,126 @@
+//! One pipe to a database: bytes out, replies in. Everything else in `replay` is written against this.
+
+use std::fmt;
+use std::time::Duration;
+
+/// A connection on which commands are sent and whose replies come back in order.
+///
+/// Small, so that a transport of another kind, or one that injects faults, needs nothing else.
+pub trait Link {
+    /// Sends encoded commands. That it returns says nothing about their execution.
+    fn send(&mut self, commands: &[u8]) -> Result<(), LinkError>;
+
+    /// The reply to the first command that has not been answered yet.
+    ///
+    /// An error of the server is a [`Reply`]; only a connection that failed is an `Err`, after which every further call
+    /// fails too. After a `send` that failed, what had been answered before can still be received.
+    fn receive(&mut self) -> Result<Reply, LinkError>;
+}
+
+/// What a server answered.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Reply {
+    Nil,
+    Integer(i64),
+    Double(f64),
+    /// A simple string, such as `OK` or `PONG`.
+    Status(String),
+    Bulk(Vec<u8>),
+    Array(Vec<Reply>),
+    /// The server's text, its code first: `WRONGTYPE Operation against …`.
+    Error(String),
+}
+
+impl Reply {
+    /// The bytes of a status or a bulk string.
+    pub fn as_bytes(&self) -> Option<&[u8]> {
+        match self {
+            Self::Status(text) => Some(text.as_bytes()),
+            Self::Bulk(bytes) => Some(bytes),
+            _ => None,
+        }
+    }
+}
+
+/// For a message to a person: short, and with nothing in it that a terminal would obey.
+impl fmt::Display for Reply {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Nil => f.write_str("nil"),
+            Self::Integer(number) => write!(f, "{number}"),
+            Self::Double(number) => write!(f, "{number}"),
+            Self::Status(text) => write!(f, "{}", Printable(text.as_bytes())),
+            Self::Bulk(bytes) => write!(f, "\"{}\"", Printable(bytes)),
+            Self::Array(items) => write!(f, "an array of {}", items.len()),
+            Self::Error(text) => write!(f, "error \"{}\"", Printable(text.as_bytes())),
+        }
+    }
+}
+
+/// Bytes of a server, a key or a member as text: control characters escaped, cut after 200 characters.
+pub struct Printable<'a>(pub &'a [u8]);
+
+impl fmt::Display for Printable<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        use fmt::Write as _;
+        const MAX: usize = 200;
+        let mut shown = 0usize;
+        for chunk in self.0.utf8_chunks() {
+            for c in chunk.valid().chars() {
+                if shown == MAX {
+                    return f.write_char('…');
+                }
+                shown = shown.saturating_add(1);
+                match c {
+                    '"' | '\'' => f.write_char(c)?,
+                    c => write!(f, "{}", c.escape_debug())?,
+                }
+            }
+            for byte in chunk.invalid() {
+                if shown == MAX {
+                    return f.write_char('…');
+                }
+                shown = shown.saturating_add(1);
+                write!(f, "\\x{byte:02x}")?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Why a connection could not be made, or is of no use any more. No variant can hold a password.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum LinkError {
+    #[error("cannot connect to {target}: {cause}; check the host, the port and any firewall")]
+    Connect { target: String, cause: String },
+    #[error("no TLS with {target}: {cause}; {hint}")]
+    Tls { target: String, cause: String, hint: &'static str },
+    #[error("cannot use the certificates in {path}: {cause}; --tls-ca takes a PEM file")]
+    Ca { path: String, cause: String },
+    #[error("{target} refused {what}: {cause}")]
+    Refused { target: String, what: &'static str, cause: String },
+    #[error("{target} did not answer within {} s; it may be overloaded, or not a Redis", after.as_secs_f64())]
+    Timeout { target: String, after: Duration },
+    #[error("{target} closed the connection")]
+    Closed { target: String },
+    #[error("{target} answered with something that is not RESP; is that port a Redis, and is it TLS (rediss://)?")]
+    Protocol { target: String },
+    #[error("the connection to {target} failed: {cause}")]
+    Io { target: String, cause: String },
+    #[error("the connection to {target} had failed before")]
+    Unusable { target: String },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_printed_cannot_steer_a_terminal() {
+        assert_eq!(Printable(b"\x1b[2Ja\r\n\xff\"'").to_string(), "\\u{1b}[2Ja\\r\\n\\xff\"'");
+        assert_eq!(Reply::Error("ERR \x07".into()).to_string(), "error \"ERR \\u{7}\"");
+        let long = Printable(&[b'a'; 500]).to_string();
+        assert_eq!(long.chars().count(), 201);
+    }
+}

@@ -1,0 +1,41 @@
+//! From a bundle's bytes to a database, one reply compared after the other.
+//!
+//! The only code of the crate that opens a connection to a user's database, and the only code that writes to one. What
+//! is written is exactly the bytes of `apply.resp` or `rollback.resp`; [`preflight`] and [`verify`] only read.
+//!
+//! Everything but [`Connection`] is written against [`Link`], so that another transport needs no change elsewhere.
+
+#![deny(
+    clippy::arithmetic_side_effects,
+    clippy::as_conversions,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::string_slice,
+    clippy::unwrap_used
+)]
+
+mod connection;
+mod hint;
+mod link;
+mod preflight;
+mod query;
+mod run;
+mod script;
+mod secret;
+mod target;
+mod touched;
+mod url;
+mod verify;
+
+pub use connection::Connection;
+pub use link::{Link, LinkError, Printable, Reply};
+pub use preflight::{Drift, LookOptions, Preflight, preflight};
+pub use query::{Difference, QueryError, Tally};
+pub use run::{Lost, Observer, Options, Outcome, Progress, ReplayError, Unexpected, replay};
+pub use script::{Script, ScriptError, Step, Steps, Totals, Verb, check};
+pub use secret::Secret;
+pub use target::{Source, Target, TargetError, Timeouts};
+pub use touched::{Before, Expectation, Kind, Touched, TouchedKey, expectations};
+pub use url::UrlError;
+pub use verify::{Verification, verify};

@@ -1,0 +1,186 @@
+//! A look at a database before anything is written to it. Only reads.
+
+use super::link::{Link, Printable, Reply};
+use super::query::{Difference, Pipeline, QueryError, Tally, ask};
+use super::touched::{Before, Expectation, Kind};
+use crate::resp::BatchLimits;
+
+/// How to look.
+#[derive(Clone, Copy, Debug)]
+pub struct LookOptions {
+    /// The database that the connection has selected. It is selected again at the end.
+    pub db: u32,
+    pub limits: BatchLimits,
+    /// How many differences of each kind to keep as examples.
+    pub examples: usize,
+}
+
+impl Default for LookOptions {
+    fn default() -> Self {
+        Self { db: 0, limits: BatchLimits::default(), examples: 5 }
+    }
+}
+
+/// What was found.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Preflight {
+    /// `master`, `slave` or `sentinel`; `None` where the server does not say.
+    pub role: Option<String>,
+    /// Keys in the selected database.
+    pub keys: Option<u64>,
+    /// How many keys were looked at.
+    pub looked_at: u64,
+    pub drift: Drift,
+}
+
+impl Preflight {
+    /// A replica takes no writes, or loses them.
+    pub fn is_replica(&self) -> bool {
+        self.role.as_deref().is_some_and(|role| role != "master")
+    }
+}
+
+/// How the touched keys differ from the dump.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Drift {
+    /// In the dump and not there.
+    pub missing_keys: Tally,
+    /// There and not in the dump.
+    pub unexpected_keys: Tally,
+    pub wrong_type: Tally,
+    pub wrong_cardinality: Tally,
+}
+
+impl Drift {
+    pub fn is_empty(&self) -> bool {
+        self.count() == 0
+    }
+
+    pub fn count(&self) -> u64 {
+        [&self.missing_keys, &self.unexpected_keys, &self.wrong_type, &self.wrong_cardinality]
+            .into_iter()
+            .fold(0, |sum, tally| sum.saturating_add(tally.count))
+    }
+}
+
+enum Query {
+    Select,
+    Type(usize),
+    Cardinality(usize),
+}
+
+/// Asks who is there, and looks at every key that a plan touches: `TYPE`, and the number of elements where it is known.
+///
+/// `progress` is told after each key how many were looked at.
+pub fn preflight(
+    link: &mut dyn Link,
+    expectations: &[Expectation<'_>],
+    options: &LookOptions,
+    progress: &mut dyn FnMut(u64),
+) -> Result<Preflight, QueryError> {
+    if let reply @ Reply::Error(_) = ask(link, &["PING"])? {
+        return Err(QueryError::Refused { command: "PING", reply });
+    }
+    let mut found = Preflight { role: role(link)?, ..Preflight::default() };
+    // Not every user may run DBSIZE, and nothing depends on it.
+    found.keys = match ask(link, &["DBSIZE"])? {
+        Reply::Integer(keys) => u64::try_from(keys).ok(),
+        _ => None,
+    };
+    let (keep, drift, looked_at) = (options.examples, &mut found.drift, &mut found.looked_at);
+    // Whether the last TYPE was as expected: only then does the count that follows it mean anything.
+    let mut type_holds = false;
+    let mut pipeline = Pipeline::new(link, options.limits, |query, reply| {
+        match query {
+            Query::Select if matches!(reply, Reply::Status(_)) => {}
+            Query::Select => return Err(QueryError::Refused { command: "SELECT", reply }),
+            Query::Type(place) => {
+                let Some(expectation) = expectations.get(place) else { return Ok(()) };
+                type_holds = compare_type(drift, expectation, reply, keep)?;
+                *looked_at = looked_at.saturating_add(1);
+                progress(*looked_at);
+            }
+            Query::Cardinality(place) => {
+                if let Some(expectation) = expectations.get(place).filter(|_| type_holds) {
+                    compare_cardinality(drift, expectation, reply, keep)?;
+                }
+            }
+        }
+        Ok(())
+    });
+    let mut db = options.db;
+    for (place, expectation) in expectations.iter().enumerate() {
+        if expectation.db != db {
+            db = expectation.db;
+            pipeline.push(&["SELECT", &db.to_string()], Query::Select)?;
+        }
+        pipeline.push(&[&b"TYPE"[..], expectation.key], Query::Type(place))?;
+        if let Before::Present { kind: Some(kind), cardinality: Some(_) } = expectation.before
+            && let Some(command) = kind.cardinality_command()
+        {
+            pipeline.push(&[command.as_bytes(), expectation.key], Query::Cardinality(place))?;
+        }
+    }
+    if db != options.db {
+        pipeline.push(&["SELECT", &options.db.to_string()], Query::Select)?;
+    }
+    pipeline.finish()?;
+    Ok(found)
+}
+
+/// `ROLE`, or what `INFO` says where `ROLE` is not known or not allowed, or nothing.
+fn role(link: &mut dyn Link) -> Result<Option<String>, QueryError> {
+    if let Reply::Array(items) = ask(link, &["ROLE"])? {
+        return Ok(items.first().and_then(Reply::as_bytes).map(|role| Printable(role).to_string()));
+    }
+    let reply = ask(link, &["INFO", "replication"])?;
+    let text = reply.as_bytes().map(String::from_utf8_lossy).unwrap_or_default();
+    let role = text.lines().find_map(|line| line.strip_prefix("role:"));
+    Ok(role.map(|role| Printable(role.trim().as_bytes()).to_string()))
+}
+
+fn difference(expectation: &Expectation<'_>, expected: &str, found: &str) -> Difference {
+    let (expected, found) = (expected.to_owned(), found.to_owned());
+    Difference { db: expectation.db, key: expectation.key.to_vec(), member: None, expected, found }
+}
+
+fn compare_type(
+    drift: &mut Drift,
+    expectation: &Expectation<'_>,
+    reply: Reply,
+    keep: usize,
+) -> Result<bool, QueryError> {
+    let Reply::Status(name) = &reply else { return Err(QueryError::Refused { command: "TYPE", reply }) };
+    let shown = Printable(name.as_bytes()).to_string();
+    let there = name != "none";
+    match expectation.before {
+        Before::Absent if there => {
+            drift.unexpected_keys.add(keep, || difference(expectation, "no key", &shown));
+        }
+        Before::Present { kind, .. } if !there => {
+            let expected = kind.map_or("a key", Kind::type_name);
+            drift.missing_keys.add(keep, || difference(expectation, expected, "no key"));
+        }
+        Before::Present { kind: Some(kind), .. } if kind.type_name() != name => {
+            drift.wrong_type.add(keep, || difference(expectation, kind.type_name(), &shown));
+        }
+        _ => return Ok(true),
+    }
+    Ok(false)
+}
+
+fn compare_cardinality(
+    drift: &mut Drift,
+    expectation: &Expectation<'_>,
+    reply: Reply,
+    keep: usize,
+) -> Result<(), QueryError> {
+    let Before::Present { kind: Some(kind), cardinality: Some(expected) } = expectation.before else { return Ok(()) };
+    let command = kind.cardinality_command().unwrap_or("SCARD");
+    let Reply::Integer(found) = reply else { return Err(QueryError::Refused { command, reply }) };
+    if u64::try_from(found) != Ok(expected) {
+        let spell = |count: &dyn std::fmt::Display| format!("{count} elements");
+        drift.wrong_cardinality.add(keep, || difference(expectation, &spell(&expected), &spell(&found)));
+    }
+    Ok(())
+}

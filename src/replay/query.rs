@@ -1,0 +1,100 @@
+//! Many questions and their answers, pipelined.
+
+use super::link::{Link, LinkError, Reply};
+use crate::resp::{self, BatchLimits, BatchMeter};
+
+/// Why looking at a database came to nothing.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum QueryError {
+    #[error(transparent)]
+    Script(#[from] super::script::ScriptError),
+    #[error(transparent)]
+    Link(#[from] LinkError),
+    #[error("{command} was answered with {reply}: {}", super::hint::for_reply(reply))]
+    Refused { command: &'static str, reply: Reply },
+}
+
+/// Sends commands in batches, and gives each reply to `answer` with what was noted about its command.
+pub(super) struct Pipeline<'l, T, F> {
+    link: &'l mut dyn Link,
+    meter: BatchMeter,
+    bytes: Vec<u8>,
+    notes: Vec<T>,
+    answer: F,
+}
+
+impl<'l, T, F: FnMut(T, Reply) -> Result<(), QueryError>> Pipeline<'l, T, F> {
+    pub fn new(link: &'l mut dyn Link, limits: BatchLimits, answer: F) -> Self {
+        Self { link, meter: BatchMeter::new(limits), bytes: Vec::new(), notes: Vec::new(), answer }
+    }
+
+    pub fn push<A: AsRef<[u8]>>(&mut self, args: &[A], note: T) -> Result<(), QueryError> {
+        if self.meter.add(resp::encoded_len(args)) {
+            self.flush()?;
+        }
+        resp::encode(args, &mut self.bytes);
+        self.notes.push(note);
+        Ok(())
+    }
+
+    pub fn finish(mut self) -> Result<(), QueryError> {
+        self.flush()
+    }
+
+    fn flush(&mut self) -> Result<(), QueryError> {
+        if self.bytes.is_empty() {
+            return Ok(());
+        }
+        self.link.send(&self.bytes)?;
+        self.bytes.clear();
+        // Every reply of the batch is read, also after an answer that ends it all: the connection stays of use.
+        let mut first_error = None;
+        for note in self.notes.drain(..) {
+            let reply = self.link.receive()?;
+            if first_error.is_none() {
+                first_error = (self.answer)(note, reply).err();
+            }
+        }
+        first_error.map_or(Ok(()), Err)
+    }
+}
+
+/// One question, one answer.
+pub(super) fn ask<A: AsRef<[u8]>>(link: &mut dyn Link, args: &[A]) -> Result<Reply, LinkError> {
+    let mut command = Vec::new();
+    resp::encode(args, &mut command);
+    link.send(&command)?;
+    link.receive()
+}
+
+/// A difference between what should be and what is, with what a person needs to look for it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Difference {
+    pub db: u32,
+    pub key: Vec<u8>,
+    pub member: Option<Vec<u8>>,
+    pub expected: String,
+    pub found: String,
+}
+
+/// How many differences of a kind there are, and the first few.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    pub count: u64,
+    pub examples: Vec<Difference>,
+}
+
+impl Tally {
+    pub fn is_empty(&self) -> bool {
+        self.count == 0
+    }
+
+    /// Counts one more; `difference` is only called for those that are kept.
+    pub(super) fn add(&mut self, keep: usize, difference: impl FnOnce() -> Difference) {
+        self.count = self.count.saturating_add(1);
+        if self.examples.len() < keep {
+            self.examples.push(difference());
+        }
+    }
+}

@@ -1,0 +1,242 @@
+//! Which database to talk to, and with which password.
+
+use std::ffi::OsString;
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::secret::Secret;
+use super::url::{self, UrlError};
+
+/// A longer file is not a password file; nobody should wait for `/dev/zero`.
+const MAX_PASSWORD_FILE: u64 = 64 * 1024;
+
+/// What the user gave, and where from.
+pub struct Source<'a> {
+    /// `--to URL`.
+    pub to: Option<&'a str>,
+    /// `--password-file FILE`; its last line end does not count.
+    pub password_file: Option<&'a Path>,
+    /// `--tls-ca FILE`.
+    pub tls_ca: Option<PathBuf>,
+    /// An environment variable by its name; a parameter so that tests need not touch the process.
+    pub environment: &'a dyn Fn(&str) -> Option<OsString>,
+}
+
+/// A database that a [`Link`](super::Link) can be opened to. Neither `Display` nor `Debug` shows a password.
+#[derive(Clone, Debug)]
+pub struct Target {
+    pub host: String,
+    pub port: u16,
+    pub db: u32,
+    pub tls: bool,
+    pub user: Option<String>,
+    pub password: Option<Secret>,
+    /// Certificates (PEM) to trust *instead of* the public roots.
+    pub tls_ca: Option<PathBuf>,
+    pub timeouts: Timeouts,
+}
+
+/// How long to wait before giving up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Timeouts {
+    /// For a connection, its TLS handshake apart.
+    pub connect: Duration,
+    /// For the next bytes of a reply, and for the server to take bytes. A minute, because a key that a service has moved
+    /// to disk takes its time.
+    pub reply: Duration,
+}
+
+impl Default for Timeouts {
+    fn default() -> Self {
+        Self { connect: Duration::from_secs(10), reply: Duration::from_secs(60) }
+    }
+}
+
+/// Why there is no [`Target`].
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum TargetError {
+    #[error("no database given: use --to URL, or set REDIS_URL")]
+    Missing,
+    #[error("the URL in {place} cannot be used: {cause}")]
+    Url { place: &'static str, cause: UrlError },
+    #[error("the URL in {place} is not UTF-8")]
+    NotText { place: &'static str },
+    #[error("cannot read the password file {}: {cause}", path.display())]
+    PasswordFile { path: PathBuf, cause: std::io::Error },
+    #[error("the password file {} is empty", path.display())]
+    PasswordFileEmpty { path: PathBuf },
+    #[error("the password file {} is larger than {MAX_PASSWORD_FILE} bytes; is it the right one?", path.display())]
+    PasswordFileTooLong { path: PathBuf },
+    #[error("--tls-ca needs a rediss:// URL: a redis:// connection is not encrypted")]
+    CaWithoutTls,
+}
+
+impl Target {
+    /// Decides from arguments and environment.
+    ///
+    /// The URL: `--to`, then `REDIS_URL`, then `UPSTASH_REDIS_REST_URL`. The password: `--password-file`, then the URL,
+    /// then `RDB_REINDEX_PASSWORD`, then `REDISCLI_AUTH`; an empty variable counts as not set. Where none is found,
+    /// [`Target::password`] stays `None`, and the caller may ask a person.
+    pub fn resolve(source: &Source<'_>) -> Result<Self, TargetError> {
+        let (place, text) = match source.to {
+            Some(text) => ("--to", text.to_owned()),
+            None => ["REDIS_URL", "UPSTASH_REDIS_REST_URL"]
+                .into_iter()
+                .find_map(|name| variable(source, name).map(|value| (name, value)))
+                .ok_or(TargetError::Missing)
+                .and_then(|(name, value)| match value.into_string() {
+                    Ok(text) => Ok((name, text)),
+                    Err(_) => Err(TargetError::NotText { place: name }),
+                })?,
+        };
+        let parts = url::parse(&text).map_err(|cause| TargetError::Url { place, cause })?;
+        if source.tls_ca.is_some() && !parts.tls {
+            return Err(TargetError::CaWithoutTls);
+        }
+        let password = match source.password_file {
+            Some(path) => Some(read_password(path)?),
+            None => parts.password.or_else(|| {
+                ["RDB_REINDEX_PASSWORD", "REDISCLI_AUTH"]
+                    .into_iter()
+                    .find_map(|name| variable(source, name))
+                    .map(|value| Secret::new(value.into_encoded_bytes()))
+            }),
+        };
+        Ok(Self {
+            host: parts.host,
+            port: parts.port,
+            db: parts.db,
+            tls: parts.tls,
+            user: parts.user,
+            password,
+            tls_ca: source.tls_ca.clone(),
+            timeouts: Timeouts::default(),
+        })
+    }
+
+    /// Host, port and database: all of a target that may appear in an output.
+    pub fn display(&self) -> String {
+        self.to_string()
+    }
+}
+
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.host.contains(':') {
+            write!(f, "[{}]", self.host)?;
+        } else {
+            f.write_str(&self.host)?;
+        }
+        write!(f, ":{} db {}", self.port, self.db)
+    }
+}
+
+fn variable(source: &Source<'_>, name: &str) -> Option<OsString> {
+    (source.environment)(name).filter(|value| !value.is_empty())
+}
+
+fn read_password(path: &Path) -> Result<Secret, TargetError> {
+    use std::io::Read as _;
+    let failed = |cause| TargetError::PasswordFile { path: path.to_owned(), cause };
+    let file = std::fs::File::open(path).map_err(failed)?;
+    let mut bytes = Vec::new();
+    let read = file.take(MAX_PASSWORD_FILE + 1).read_to_end(&mut bytes).map_err(failed)?;
+    if u64::try_from(read).is_ok_and(|read| read > MAX_PASSWORD_FILE) {
+        return Err(TargetError::PasswordFileTooLong { path: path.to_owned() });
+    }
+    let text = bytes.strip_suffix(b"\n").unwrap_or(&bytes);
+    let text = text.strip_suffix(b"\r").unwrap_or(text);
+    if text.is_empty() {
+        return Err(TargetError::PasswordFileEmpty { path: path.to_owned() });
+    }
+    Ok(Secret::new(text))
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use std::io::Write as _;
+
+    use super::*;
+
+    fn resolve(
+        to: Option<&str>,
+        file: Option<&Path>,
+        ca: Option<&str>,
+        vars: &[(&str, &str)],
+    ) -> Result<Target, TargetError> {
+        let environment = |name: &str| vars.iter().find(|(var, _)| *var == name).map(|(_, value)| value.into());
+        Target::resolve(&Source { to, password_file: file, tls_ca: ca.map(PathBuf::from), environment: &environment })
+    }
+
+    fn password(target: &Target) -> Option<&[u8]> {
+        target.password.as_ref().map(Secret::expose)
+    }
+
+    #[test]
+    fn the_argument_comes_before_the_environment() {
+        let vars = [("REDIS_URL", "redis://from-env:1"), ("UPSTASH_REDIS_REST_URL", "https://rest")];
+        assert_eq!(resolve(Some("redis://from-arg"), None, None, &vars).unwrap().to_string(), "from-arg:6379 db 0");
+        assert_eq!(resolve(None, None, None, &vars).unwrap().to_string(), "from-env:1 db 0");
+        let error = resolve(None, None, None, &[("REDIS_URL", ""), vars[1]]).unwrap_err().to_string();
+        assert!(error.contains("UPSTASH_REDIS_REST_URL") && error.contains("not built yet"), "{error}");
+        assert!(matches!(resolve(None, None, None, &[]), Err(TargetError::Missing)));
+    }
+
+    #[test]
+    fn each_source_of_a_password_in_turn() {
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        file.write_all(b"from file\r\n").unwrap();
+        let vars = [("REDISCLI_AUTH", "from cli"), ("RDB_REINDEX_PASSWORD", "from env")];
+        let with_url = resolve(Some("redis://u:url@h"), Some(file.path()), None, &vars).unwrap();
+        assert_eq!(password(&with_url), Some(&b"from file"[..]));
+        assert_eq!(password(&resolve(Some("redis://u:url@h"), None, None, &vars).unwrap()), Some(&b"url"[..]));
+        assert_eq!(password(&resolve(Some("redis://h"), None, None, &vars).unwrap()), Some(&b"from env"[..]));
+        assert_eq!(password(&resolve(Some("redis://h"), None, None, &vars[..1]).unwrap()), Some(&b"from cli"[..]));
+        assert_eq!(password(&resolve(Some("redis://h"), None, None, &[]).unwrap()), None);
+    }
+
+    #[test]
+    fn a_password_file_must_hold_one() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let error = resolve(Some("redis://h"), Some(file.path()), None, &[]).unwrap_err();
+        assert!(matches!(error, TargetError::PasswordFileEmpty { .. }), "{error}");
+        let zeros = Path::new("/dev/zero");
+        if zeros.exists() {
+            let error = resolve(Some("redis://h"), Some(zeros), None, &[]).unwrap_err();
+            assert!(matches!(error, TargetError::PasswordFileTooLong { .. }), "{error}");
+        }
+    }
+
+    #[test]
+    fn nothing_prints_a_password() {
+        let target = resolve(Some("rediss://u:hunter2@h:1/2"), None, None, &[]).unwrap();
+        for text in [target.display(), format!("{target:?}"), format!("{target:#?}")] {
+            assert!(!text.contains("hunter2"), "{text}");
+        }
+        // A slash in the password makes parts of it look like a port, a database, a host.
+        for url in [
+            "redis://u:hunter2/x@h",
+            "redis://u:1/hunter2@h",
+            "redis://u:x#hunter2@h",
+            "hunter2@h",
+            "redis://u:%hunter2@h",
+        ] {
+            let error = resolve(Some(url), None, None, &[]).unwrap_err();
+            assert!(!format!("{error} {error:?}").contains("hunter2"), "{error:?}");
+        }
+    }
+
+    #[test]
+    fn a_private_ca_needs_tls() {
+        assert!(matches!(resolve(Some("redis://h"), None, Some("ca.pem"), &[]), Err(TargetError::CaWithoutTls)));
+        assert!(resolve(Some("rediss://h"), None, Some("ca.pem"), &[]).is_ok());
+    }
+
+    #[test]
+    fn an_ipv6_address_is_shown_in_brackets() {
+        assert_eq!(resolve(Some("redis://[::1]:7/1"), None, None, &[]).unwrap().display(), "[::1]:7 db 1");
+    }
+}

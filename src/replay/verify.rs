@@ -1,0 +1,290 @@
+//! Is the target state there? A look at a database after a plan was applied, from `apply.resp` alone. Only reads.
+
+use super::link::{Link, Printable, Reply};
+use super::preflight::LookOptions;
+use super::query::{Difference, Pipeline, QueryError, Tally, ask};
+use super::script::{Script, Step, Steps, Verb};
+use super::touched::{Kind, Touched, TouchedKey};
+use crate::plan::manifest::Caps;
+use crate::resp;
+
+/// What was looked at, and what is not as the plan left it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Verification {
+    pub keys: u64,
+    pub members: u64,
+    /// Deleted by the plan, and there.
+    pub undeleted_keys: Tally,
+    /// Written by the plan, and not there.
+    pub missing_keys: Tally,
+    pub wrong_type: Tally,
+    /// Added by the plan, and not there.
+    pub missing_members: Tally,
+    /// Removed by the plan, and there.
+    pub remaining_members: Tally,
+    pub wrong_scores: Tally,
+}
+
+impl Verification {
+    /// Everything that the plan did is there.
+    pub fn holds(&self) -> bool {
+        [
+            &self.undeleted_keys,
+            &self.missing_keys,
+            &self.wrong_type,
+            &self.missing_members,
+            &self.remaining_members,
+            &self.wrong_scores,
+        ]
+        .into_iter()
+        .all(Tally::is_empty)
+    }
+}
+
+/// What a member should be.
+#[derive(Clone, Copy, PartialEq)]
+enum Wanted {
+    There,
+    Gone,
+    /// In a sorted set with this score; not a number where the plan's own text is none.
+    Score(f64),
+}
+
+/// One command's worth of members of one key.
+struct Members<'a> {
+    db: u32,
+    key: &'a [u8],
+    kind: Kind,
+    members: Vec<(&'a [u8], Wanted)>,
+}
+
+enum Query<'a> {
+    Select,
+    Type(usize),
+    /// A command that answers for all its members at once.
+    All(Members<'a>),
+    /// A command that answers for one.
+    One(Members<'a>),
+}
+
+/// Looks at every key and every member that `apply` names.
+///
+/// Members are asked for with `SMISMEMBER` and `ZMSCORE`, split so that no command exceeds `caps`; a server that does
+/// not know these (before 6.2) is asked member by member. `progress` is told how many members were looked at.
+pub fn verify(
+    link: &mut dyn Link,
+    apply: &[u8],
+    caps: &Caps,
+    options: &LookOptions,
+    progress: &mut dyn FnMut(u64),
+) -> Result<Verification, QueryError> {
+    let touched = Touched::read(apply, Script::Apply, options.db)?;
+    let mut found = Verification::default();
+    let mut sets_at_once = None;
+    let mut zsets_at_once = None;
+    for key in touched.keys() {
+        let (known, probe) = match key.kind {
+            Some(Kind::Set) if sets_at_once.is_none() => (&mut sets_at_once, "SMISMEMBER"),
+            Some(Kind::ZSet) if zsets_at_once.is_none() => (&mut zsets_at_once, "ZMSCORE"),
+            _ => continue,
+        };
+        let reply = ask(link, &[probe.as_bytes(), key.key, b""])?;
+        *known = Some(!matches!(&reply, Reply::Error(text) if !text.starts_with("WRONGTYPE")));
+    }
+
+    let keep = options.examples;
+    let mut pipeline = Pipeline::new(link, options.limits, |query, reply| {
+        match query {
+            Query::Select if matches!(reply, Reply::Status(_)) => {}
+            Query::Select => return Err(QueryError::Refused { command: "SELECT", reply }),
+            Query::Type(place) => {
+                let Some(key) = touched.keys().get(place) else { return Ok(()) };
+                found.keys = found.keys.saturating_add(1);
+                compare_key(&mut found, key, reply, keep)?;
+            }
+            Query::All(asked) => match reply {
+                Reply::Array(replies) if replies.len() == asked.members.len() => {
+                    for ((member, wanted), reply) in asked.members.iter().zip(replies) {
+                        compare_member(&mut found, &asked, (member, *wanted), reply, keep)?;
+                    }
+                    progress(found.members);
+                }
+                reply => not_asked(&mut found, &asked, reply, keep)?,
+            },
+            Query::One(asked) => match (asked.members.first(), reply) {
+                (_, reply @ Reply::Error(_)) => not_asked(&mut found, &asked, reply, keep)?,
+                (Some((member, wanted)), reply) => {
+                    compare_member(&mut found, &asked, (member, *wanted), reply, keep)?;
+                    progress(found.members);
+                }
+                (None, _) => {}
+            },
+        }
+        Ok(())
+    });
+    let mut db = options.db;
+    for (place, key) in touched.keys().iter().enumerate() {
+        if key.db != db {
+            db = key.db;
+            pipeline.push(&["SELECT", &db.to_string()], Query::Select)?;
+        }
+        pipeline.push(&[&b"TYPE"[..], key.key], Query::Type(place))?;
+    }
+    let mut steps = Steps::new(apply, Script::Apply, options.db);
+    while let Some(step) = steps.next_step()? {
+        let kind = match step.verb {
+            Verb::SAdd | Verb::SRem => Kind::Set,
+            Verb::ZAdd | Verb::ZRem => Kind::ZSet,
+            _ => continue,
+        };
+        // What was written before a deletion is no part of the target.
+        let deleted_at = touched.get(step.db, step.key()).and_then(|key| key.deleted_at);
+        if deleted_at.is_some_and(|deleted_at| deleted_at > step.number) {
+            continue;
+        }
+        if step.db != db {
+            db = step.db;
+            pipeline.push(&["SELECT", &db.to_string()], Query::Select)?;
+        }
+        let at_once = match kind {
+            Kind::ZSet => zsets_at_once.unwrap_or(true),
+            _ => sets_at_once.unwrap_or(true),
+        };
+        let mut members = wanted(&step);
+        while let Some(first) = members.next() {
+            let asked = chunk(&step, kind, first, &mut members, if at_once { caps } else { &ONE });
+            let name = match (kind, at_once) {
+                (Kind::ZSet, true) => "ZMSCORE",
+                (Kind::ZSet, false) => "ZSCORE",
+                (_, true) => "SMISMEMBER",
+                (_, false) => "SISMEMBER",
+            };
+            let args: Vec<&[u8]> = [name.as_bytes(), asked.key]
+                .into_iter()
+                .chain(asked.members.iter().map(|(member, _)| *member))
+                .collect();
+            pipeline.push(&args, if at_once { Query::All(asked) } else { Query::One(asked) })?;
+        }
+    }
+    if db != options.db {
+        pipeline.push(&["SELECT", &options.db.to_string()], Query::Select)?;
+    }
+    pipeline.finish()?;
+    Ok(found)
+}
+
+/// Caps under which a chunk is one member.
+const ONE: Caps = Caps { max_args: 3, max_command_bytes: 0 };
+
+/// The members of a command and what they should be after it.
+fn wanted<'a>(step: &Step<'_, 'a>) -> std::iter::Peekable<impl Iterator<Item = (&'a [u8], Wanted)>> {
+    let (verb, body) = (step.verb, step.body());
+    let pair = if verb == Verb::ZAdd { 2 } else { 1 };
+    let members = body.chunks_exact(pair).filter_map(move |chunk| match (verb, chunk) {
+        (Verb::ZAdd, [score, member]) => Some((*member, Wanted::Score(number(score).unwrap_or(f64::NAN)))),
+        (Verb::SAdd, [member]) => Some((*member, Wanted::There)),
+        (_, [member]) => Some((*member, Wanted::Gone)),
+        _ => None,
+    });
+    members.peekable()
+}
+
+/// `first`, and as many more as `caps` let into one command.
+fn chunk<'a>(
+    step: &Step<'_, 'a>,
+    kind: Kind,
+    first: (&'a [u8], Wanted),
+    rest: &mut std::iter::Peekable<impl Iterator<Item = (&'a [u8], Wanted)>>,
+    caps: &Caps,
+) -> Members<'a> {
+    let max_args = usize::try_from(caps.max_args).unwrap_or(usize::MAX);
+    let max_bytes = usize::try_from(caps.max_command_bytes).unwrap_or(usize::MAX);
+    // Ten letters in SMISMEMBER, the longer of the two names.
+    let mut bytes = [resp::header_len(max_args), resp::argument_len(10), resp::argument_len(step.key().len())]
+        .into_iter()
+        .fold(resp::argument_len(first.0.len()), usize::saturating_add);
+    let mut members = vec![first];
+    while let Some(next) = rest.next_if(|(member, _)| {
+        bytes = bytes.saturating_add(resp::argument_len(member.len()));
+        bytes <= max_bytes && members.len().saturating_add(2) < max_args
+    }) {
+        members.push(next);
+    }
+    Members { db: step.db, key: step.key(), kind, members }
+}
+
+fn number(text: &[u8]) -> Option<f64> {
+    std::str::from_utf8(text).ok()?.parse().ok()
+}
+
+fn difference(db: u32, key: &[u8], member: Option<&[u8]>, expected: &str, found: &str) -> Difference {
+    Difference {
+        db,
+        key: key.to_vec(),
+        member: member.map(<[u8]>::to_vec),
+        expected: expected.to_owned(),
+        found: found.to_owned(),
+    }
+}
+
+fn compare_key(found: &mut Verification, key: &TouchedKey<'_>, reply: Reply, keep: usize) -> Result<(), QueryError> {
+    let Reply::Status(name) = &reply else { return Err(QueryError::Refused { command: "TYPE", reply }) };
+    let shown = Printable(name.as_bytes()).to_string();
+    let expected = key.kind.map_or("a key", Kind::type_name);
+    match (key.is_gone(), name.as_str()) {
+        (true, "none") => {}
+        (true, _) => found.undeleted_keys.add(keep, || difference(key.db, key.key, None, "no key", &shown)),
+        (false, "none") => found.missing_keys.add(keep, || difference(key.db, key.key, None, expected, "no key")),
+        (false, name) if name != expected => {
+            found.wrong_type.add(keep, || difference(key.db, key.key, None, expected, &shown));
+        }
+        (false, _) => {}
+    }
+    Ok(())
+}
+
+fn compare_member(
+    found: &mut Verification,
+    asked: &Members<'_>,
+    (member, wanted): (&[u8], Wanted),
+    reply: Reply,
+    keep: usize,
+) -> Result<(), QueryError> {
+    let score = match (asked.kind, &reply) {
+        (_, Reply::Nil) | (Kind::Set, Reply::Integer(0)) => None,
+        (Kind::Set, Reply::Integer(1)) => Some(f64::NAN),
+        (Kind::ZSet, Reply::Double(score)) => Some(*score),
+        (Kind::ZSet, Reply::Bulk(text)) => Some(number(text).unwrap_or(f64::NAN)),
+        _ => return Err(refused(asked, reply)),
+    };
+    found.members = found.members.saturating_add(1);
+    let spell = |expected: &str, found: &str| difference(asked.db, asked.key, Some(member), expected, found);
+    match (wanted, score) {
+        (Wanted::There, Some(_)) | (Wanted::Gone, None) => {}
+        (Wanted::Gone, Some(_)) => found.remaining_members.add(keep, || spell("no member", "a member")),
+        (Wanted::There | Wanted::Score(_), None) => {
+            found.missing_members.add(keep, || spell("a member", "no member"));
+        }
+        // Zero and minus zero compare equal, and Redis orders them alike.
+        (Wanted::Score(wanted), Some(score)) if wanted == score => {}
+        (Wanted::Score(wanted), Some(score)) => {
+            found.wrong_scores.add(keep, || spell(&format!("score {wanted}"), &format!("score {score}")));
+        }
+    }
+    Ok(())
+}
+
+/// A key of another type has none of the members. That it is of another type was counted with the keys.
+fn not_asked(found: &mut Verification, asked: &Members<'_>, reply: Reply, keep: usize) -> Result<(), QueryError> {
+    if !matches!(&reply, Reply::Error(text) if text.starts_with("WRONGTYPE")) {
+        return Err(refused(asked, reply));
+    }
+    for (member, wanted) in &asked.members {
+        compare_member(found, asked, (member, *wanted), Reply::Nil, keep)?;
+    }
+    Ok(())
+}
+
+fn refused(asked: &Members<'_>, reply: Reply) -> QueryError {
+    QueryError::Refused { command: if asked.kind == Kind::ZSet { "ZMSCORE" } else { "SMISMEMBER" }, reply }
+}
