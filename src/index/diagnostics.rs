@@ -1,0 +1,103 @@
+//! Problems in the data: counted, with a few examples; none of them stops the run.
+
+use std::collections::BTreeMap;
+
+/// Examples kept of each kind: the first in the dump.
+const EXAMPLES: usize = 5;
+
+/// Findings by code.
+#[derive(Debug, Default)]
+pub struct Diagnostics(BTreeMap<&'static str, Finding>);
+
+#[derive(Debug, Default)]
+struct Finding {
+    count: u64,
+    /// With the offset of the record they are about, so that they do not depend on the threads.
+    examples: Vec<(u64, String)>,
+}
+
+impl Diagnostics {
+    /// Counts one finding about the record at `offset`; `text` is only called for one that is kept as an example.
+    pub fn add(&mut self, code: &'static str, offset: u64, text: impl FnOnce() -> String) {
+        let finding = self.0.entry(code).or_default();
+        finding.count = finding.count.saturating_add(1);
+        finding.keep(offset, text);
+    }
+
+    /// Adds what another thread found.
+    pub fn merge(&mut self, other: Self) {
+        for (code, theirs) in other.0 {
+            let finding = self.0.entry(code).or_default();
+            finding.count = finding.count.saturating_add(theirs.count);
+            for (offset, text) in theirs.examples {
+                finding.keep(offset, || text);
+            }
+        }
+    }
+
+    /// Code, count and examples, in the order of the codes.
+    pub fn iter(&self) -> impl Iterator<Item = (&'static str, u64, impl Iterator<Item = &str>)> {
+        self.0.iter().map(|(code, finding)| {
+            (*code, finding.count, finding.examples.iter().map(|(_, text)| text.as_str()))
+        })
+    }
+
+    /// How often a code was found.
+    pub fn count(&self, code: &str) -> u64 {
+        self.0.get(code).map_or(0, |finding| finding.count)
+    }
+}
+
+impl Finding {
+    fn keep(&mut self, offset: u64, text: impl FnOnce() -> String) {
+        let at = self.examples.partition_point(|(known, _)| *known <= offset);
+        if at < EXAMPLES {
+            self.examples.insert(at, (offset, text()));
+            self.examples.truncate(EXAMPLES);
+        }
+    }
+}
+
+/// Bytes for a message: as text, with what cannot be printed escaped, and not too long.
+pub fn display(bytes: &[u8]) -> String {
+    const MOST: usize = 120;
+    let mut text = String::new();
+    for (at, chunk) in bytes.utf8_chunks().enumerate() {
+        for c in chunk.valid().chars() {
+            if c.is_control() { text.extend(c.escape_default()) } else { text.push(c) }
+        }
+        for byte in chunk.invalid() {
+            text.push_str(&format!("\\x{byte:02x}"));
+        }
+        if text.len() > MOST && at > 0 {
+            break;
+        }
+    }
+    if text.chars().count() > MOST {
+        text = text.chars().take(MOST).chain(['…']).collect();
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_examples_stay_in_any_order() {
+        let mut a = Diagnostics::default();
+        let mut b = Diagnostics::default();
+        for n in (0..20).rev() {
+            (if n % 2 == 0 { &mut a } else { &mut b }).add("x", n, || n.to_string());
+        }
+        a.merge(b);
+        let found: Vec<_> = a.iter().map(|(code, count, examples)| (code, count, examples.collect::<Vec<_>>())).collect();
+        assert_eq!(found, [("x", 20, vec!["0", "1", "2", "3", "4"])]);
+    }
+
+    #[test]
+    fn bytes_are_shown_safely() {
+        assert_eq!(display(b"a\r\n\xff\x1b[0m\xc3\xa9"), "a\\r\\n\\xff\\u{1b}[0mé");
+        assert_eq!(display(&[b'x'; 500]).chars().count(), 121);
+    }
+}

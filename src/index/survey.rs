@@ -1,0 +1,409 @@
+//! What one pass over the dump gathers: the stock, the memberships that records imply, and where the index keys are.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use super::clock::{Clock, Expires};
+use super::diagnostics::{Diagnostics, display};
+use super::dump::Dump;
+use super::entry::{Entry, Hasher, Membership, Scored, Source, low_half};
+use super::interner::{Cache, Interner};
+use super::keys::write_group;
+use super::keyset::KeyList;
+use super::store::Collector;
+use crate::derive::Deriver;
+use crate::document::{Extractor, Slots};
+use crate::rdb::{self, Json, Kind, Record, Scratch, TypeName};
+use crate::scan;
+use crate::spec::{IndexType, Policy, Spec};
+use crate::stock::{Stock, Tally};
+
+/// What all workers share.
+pub struct Context<'a> {
+    pub spec: &'a Spec,
+    pub dump: Dump<'a>,
+    pub clock: Clock,
+    pub hasher: Hasher,
+    /// Index keys with the records they require.
+    pub groups: Interner,
+    /// Members that are not the key of their record.
+    pub members: Interner,
+    /// The different sets of records that records of an index require, to count orphans by.
+    pub units: Interner,
+    /// By record class: some index requires records of it.
+    required: Vec<bool>,
+    /// By record class: what must be known of its records.
+    uses: Vec<Uses>,
+    /// By index: the family of its keys.
+    families: Vec<crate::spec::Glob>,
+    full: AtomicBool,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Uses {
+    /// Some index that is not retired is made from it.
+    derived: bool,
+    /// Some index at all is made from it.
+    any: bool,
+}
+
+impl<'a> Context<'a> {
+    pub fn new(spec: &'a Spec, dump: Dump<'a>, clock: Clock) -> Self {
+        let mut required = vec![false; spec.records.len()];
+        let mut uses = vec![Uses::default(); spec.records.len()];
+        for index in &spec.indexes {
+            for require in &index.require {
+                required[require.record] = true;
+            }
+            if let Some(from) = index.from {
+                uses[from].any = true;
+                uses[from].derived |= index.policy != Policy::Retire;
+            }
+        }
+        Self {
+            spec,
+            dump,
+            clock,
+            hasher: Hasher::default(),
+            groups: Interner::default(),
+            members: Interner::default(),
+            units: Interner::default(),
+            required,
+            uses,
+            families: spec.indexes.iter().map(|index| index.key.family()).collect(),
+            full: AtomicBool::new(false),
+        }
+    }
+
+    /// The indexes whose family a key belongs to, by name alone.
+    pub fn indexes_of<'c>(&'c self, db: u64, key: &'c [u8]) -> impl Iterator<Item = usize> + 'c {
+        let indexes = self.spec.indexes.iter().zip(&self.families).enumerate();
+        indexes.filter(move |(_, (index, family))| index.db == db && family.matches(key)).map(|(at, _)| at)
+    }
+
+    /// The record classes that a key belongs to, by name alone.
+    pub fn classes_of<'c>(&'c self, db: u64, key: &'c [u8]) -> impl Iterator<Item = usize> + 'c {
+        let classes = self.spec.records.iter().enumerate();
+        classes.filter(move |(_, class)| class.db == db && class.key.matches(key)).map(|(at, _)| at)
+    }
+
+    /// Whether there were more different index keys or members than this program can number.
+    pub fn is_full(&self) -> bool {
+        self.full.load(Ordering::Relaxed)
+    }
+}
+
+/// An index key of the dump: a key in a family, not expired.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct IndexKey {
+    pub index: u32,
+    /// Several families claim it.
+    pub shared: bool,
+    /// It has the type of its index.
+    pub right_type: bool,
+    /// Where its record starts.
+    pub start: u64,
+}
+
+/// What is known of the records of a class.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct ClassCount {
+    pub records: u64,
+    pub decodable: u64,
+}
+
+/// What one thread gathers.
+pub struct Gathered<'a> {
+    context: &'a Context<'a>,
+    pub stock: Stock,
+    pub diagnostics: Diagnostics,
+    pub sets: Collector<Entry>,
+    pub zsets: Collector<Scored>,
+    pub index_keys: Vec<IndexKey>,
+    /// Index keys so large that they carry cut points.
+    pub large: Vec<Record<'a>>,
+    pub classes: Vec<ClassCount>,
+    /// By record class: the records that there are, where some index requires them.
+    pub existing: Vec<KeyList>,
+    /// By index: records that imply nothing, to tell them from records that are gone.
+    pub unindexed: Vec<KeyList>,
+    /// By index: records of which nothing can be said.
+    pub undecidable: Vec<KeyList>,
+    pub undecidable_count: Vec<u64>,
+    /// Records by the set of records they require.
+    pub units: Vec<u64>,
+    /// Per record class: its extractor, and its indexes with their derivers.
+    readers: Vec<(Extractor, Vec<(usize, Deriver)>)>,
+    group_cache: Cache,
+    member_cache: Cache,
+    unit_cache: Cache,
+    key: Vec<u8>,
+    text: Vec<u8>,
+    group: Vec<u8>,
+    unit: Vec<u8>,
+    scratch: Scratch,
+}
+
+impl<'a> Gathered<'a> {
+    pub fn new(context: &'a Context<'a>) -> Self {
+        let spec = context.spec;
+        let lists = |n: usize| (0..n).map(|_| KeyList::default()).collect::<Vec<_>>();
+        let readers = spec.records.iter().enumerate().map(|(class, record)| {
+            let derivers = spec.indexes.iter().enumerate();
+            let derivers = derivers.filter(|(_, index)| index.from == Some(class) && index.policy != Policy::Retire);
+            (Extractor::new(&record.paths), derivers.map(|(at, index)| (at, Deriver::new(record, index))).collect())
+        });
+        Self {
+            context,
+            stock: Stock::new(spec.records.len(), spec.indexes.len()),
+            diagnostics: Diagnostics::default(),
+            sets: Collector::default(),
+            zsets: Collector::default(),
+            index_keys: Vec::new(),
+            large: Vec::new(),
+            classes: vec![ClassCount::default(); spec.records.len()],
+            existing: lists(spec.records.len()),
+            unindexed: lists(spec.indexes.len()),
+            undecidable: lists(spec.indexes.len()),
+            undecidable_count: vec![0; spec.indexes.len()],
+            units: Vec::new(),
+            readers: readers.collect(),
+            group_cache: Cache::default(),
+            member_cache: Cache::default(),
+            unit_cache: Cache::default(),
+            key: Vec::new(),
+            text: Vec::new(),
+            group: Vec::new(),
+            unit: Vec::new(),
+            scratch: Scratch::default(),
+        }
+    }
+
+    fn index_key(&mut self, record: &Record<'a>, key: &[u8], primary: usize, shared: bool) {
+        let kind = self.context.spec.indexes[primary].kind;
+        let right_type = is_index_type(record.value.ty.kind(), kind);
+        if record.value.pieces() > 1 {
+            self.large.push(record.clone());
+        }
+        if !right_type {
+            let type_name = record.value.type_name();
+            self.diagnostics.add("index.wrong_type", record.start as u64, || {
+                format!("{} is a {type_name}, its index is a {}", display(key), kind.as_str())
+            });
+        }
+        self.index_keys.push(IndexKey { index: primary as u32, shared, right_type, start: record.start as u64 });
+    }
+
+    /// One live record of a class.
+    fn class_record(&mut self, record: &Record<'a>, key: &[u8], class: usize) -> Result<(), rdb::Error> {
+        let context = self.context;
+        let hash = context.hasher.hash(key);
+        let start = record.start as u64;
+        self.classes[class].records += 1;
+        if context.required[class] {
+            self.existing[class].push(hash, start);
+        }
+        let uses = context.uses[class];
+        if !uses.derived && (!uses.any || self.classes[class].decodable > 0) {
+            return Ok(());
+        }
+        let (extractor, derivers) = &mut self.readers[class];
+        let slots = match decode(record, extractor, &mut self.text, &mut self.scratch)? {
+            Ok(slots) => slots,
+            Err(reason) => {
+                self.diagnostics.add("record.undecodable", start, || format!("{}: {reason}", display(key)));
+                for (index, _) in derivers {
+                    self.undecidable[*index].push(hash, start);
+                    self.undecidable_count[*index] += 1;
+                }
+                return Ok(());
+            }
+        };
+        self.classes[class].decodable += 1;
+        for (at, deriver) in derivers {
+            let index = &context.spec.indexes[*at];
+            let by_key = index.member.is_record_key();
+            self.unit.clear();
+            let mut full = false;
+            let derived = deriver.derive(key, &slots, |_, implied| {
+                write_group(*at as u16, implied.key, implied.require(), &mut self.group);
+                let Ok(group) = self.group_cache.intern(&context.groups, &self.group, &context.hasher) else {
+                    full = true;
+                    return;
+                };
+                let (hash, source) = if by_key {
+                    (hash, Source::key_at(start))
+                } else {
+                    match self.member_cache.intern(&context.members, implied.member, &context.hasher) {
+                        Ok(id) => (context.hasher.hash(implied.member), Source::interned(id)),
+                        Err(_) => {
+                            full = true;
+                            return;
+                        }
+                    }
+                };
+                if implied.require().len() > 0 {
+                    self.unit.extend_from_slice(&self.group);
+                }
+                let entry = Entry { key: group, hash: low_half(hash), source };
+                match index.kind {
+                    IndexType::Set => self.sets.push(Entry::new(entry, 0.0)),
+                    IndexType::Zset => self.zsets.push(Scored::new(entry, implied.score)),
+                }
+            });
+            if full {
+                context.full.store(true, Ordering::Relaxed);
+            }
+            match derived {
+                Ok(0) => self.unindexed[*at].push(hash, start),
+                Ok(1) if !self.unit.is_empty() => {
+                    if let Ok(unit) = self.unit_cache.intern(&context.units, &self.unit, &context.hasher) {
+                        count(&mut self.units, unit);
+                    }
+                }
+                Ok(_) if !self.unit.is_empty() => {
+                    // Many memberships: the record counts once for all that it requires.
+                    let hash = context.hasher.hash(&self.unit);
+                    if let Ok(unit) = context.units.intern(&self.unit, hash, &context.hasher) {
+                        count(&mut self.units, unit);
+                    }
+                }
+                Ok(_) => {}
+                Err(reason) => {
+                    self.undecidable[*at].push(hash, start);
+                    self.undecidable_count[*at] += 1;
+                    let class = &context.spec.records[class];
+                    self.diagnostics.add("record.undecidable", start, || {
+                        format!("{}: {} (index {})", display(key), reason.message(class), index.name)
+                    });
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+fn count(units: &mut Vec<u64>, unit: u32) {
+    let at = unit as usize;
+    if units.len() <= at {
+        units.resize(at + 1, 0);
+    }
+    units[at] += 1;
+}
+
+/// Whether a value is of the type that an index has.
+pub fn is_index_type(kind: Kind, index: IndexType) -> bool {
+    matches!((kind, index), (Kind::Set, IndexType::Set) | (Kind::Zset, IndexType::Zset))
+}
+
+impl<'a> scan::Worker<'a> for Gathered<'a> {
+    fn record(&mut self, record: &Record<'a>) -> Result<(), rdb::Error> {
+        let context = self.context;
+        let start = record.start as u64;
+        let mut buffer = std::mem::take(&mut self.key);
+        let decoded = record.key.decode(&mut buffer).map_err(|kind| rdb::Error::in_string(start, kind));
+        let result = decoded.and_then(|key| {
+            let expires = context.clock.expires(record.expire_ms);
+            let tally = Tally {
+                keys: 1,
+                elements: record.value.elements()?,
+                bytes: record.value.end().saturating_sub(record.start) as u64,
+                with_expiry: u64::from(record.expire_ms.is_some()),
+            };
+            self.stock.add(record, tally);
+            if expires == Expires::InDoubt {
+                self.diagnostics.add("key.expiry_in_doubt", start, || {
+                    format!("{} expires at {} ms, which is before 2009", display(key), record.expire_ms.unwrap_or(0))
+                });
+            }
+            let class = context.classes_of(record.db, key).next();
+            let mut families = context.indexes_of(record.db, key);
+            let family = families.next();
+            let can_be_record = matches!(record.value.ty.kind(), Kind::String | Kind::Hash | Kind::Module);
+            match (class, family) {
+                (Some(class), None) => self.stock.record_family(class, tally),
+                (Some(class), Some(_)) if can_be_record => self.stock.record_family(class, tally),
+                (_, Some(first)) => {
+                    let others = families.count() > 0;
+                    let primary = if others { most_specific(context, record.db, key) } else { first };
+                    self.stock.index_family(primary, tally);
+                    if expires == Expires::Gone {
+                        self.diagnostics.add("key.expired", start, || display(key));
+                    } else {
+                        self.index_key(record, key, primary, others);
+                    }
+                    return Ok(());
+                }
+                (None, None) => {
+                    self.stock.other_family(key, tally);
+                    return Ok(());
+                }
+            }
+            if family.is_some() {
+                self.diagnostics.add("key.record_in_family", start, || {
+                    format!("{} is named like a record and like an index key; it is left as it is", display(key))
+                });
+            }
+            if expires == Expires::Gone {
+                self.diagnostics.add("key.expired", start, || display(key));
+                return Ok(());
+            }
+            for class in context.classes_of(record.db, key) {
+                self.class_record(record, key, class)?;
+            }
+            Ok(())
+        });
+        self.key = buffer;
+        result.map_err(|error| error.in_record(record.start))
+    }
+}
+
+/// Of several families that a key belongs to, the one that says most about its name.
+pub fn most_specific(context: &Context<'_>, db: u64, key: &[u8]) -> usize {
+    let literal = |&at: &usize| context.spec.indexes[at].key.literal_len();
+    // The first of equals.
+    let mut best = usize::MAX;
+    for at in context.indexes_of(db, key) {
+        if best == usize::MAX || literal(&at) > literal(&best) {
+            best = at;
+        }
+    }
+    best
+}
+
+/// The fields of a record, or why it has none that could be relied on.
+pub fn decode<'x, 'a: 'x>(
+    record: &Record<'a>,
+    extractor: &'x mut Extractor,
+    text: &'x mut Vec<u8>,
+    scratch: &mut Scratch,
+) -> Result<Result<Slots<'x>, String>, rdb::Error> {
+    let value = &record.value;
+    match value.ty.kind() {
+        Kind::String => {
+            let raw = rdb::string_at(value.bytes, 0)?;
+            json(raw, value.offset, extractor, text)
+        }
+        Kind::Hash => {
+            let mut fields = extractor.hash_fields();
+            value.visit(scratch, &mut fields)?;
+            Ok(Ok(fields.finish()))
+        }
+        Kind::Module => match value.json()? {
+            Some(Json::Text(raw)) => json(raw, value.offset, extractor, text),
+            Some(Json::Unsupported { encver }) => Ok(Err(format!("RedisJSON encoding version {encver}"))),
+            Some(_) => Ok(Err("a RedisJSON encoding this version does not read".to_owned())),
+            None => Ok(Err(format!("a value of the module type {}", value.type_name()))),
+        },
+        _ => Ok(Err(format!("a {}, which cannot be a record", TypeName::Kind(value.ty.kind())))),
+    }
+}
+
+fn json<'x, 'a: 'x>(
+    raw: rdb::RawStr<'a>,
+    offset: usize,
+    extractor: &'x mut Extractor,
+    text: &'x mut Vec<u8>,
+) -> Result<Result<Slots<'x>, String>, rdb::Error> {
+    let text = raw.decode(text).map_err(|kind| rdb::Error::in_string(offset as u64, kind))?;
+    Ok(extractor.json(text).map_err(|error| error.to_string()))
+}
