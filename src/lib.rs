@@ -3,3 +3,4 @@
 //! `ARCHITECTURE.md` in the repository shows how the modules fit together.
 
 pub mod plan;
+pub mod rdb;
