@@ -7,3 +7,4 @@ pub mod stock;
 pub mod spec;
 pub mod replay;
 pub mod resp;
+pub mod rdb;

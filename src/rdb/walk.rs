@@ -1,0 +1,327 @@
+//! The pass over a dump that finds where each record is, in order.
+//!
+//! There are no record lengths, marks or index in the format: a boundary is known only by walking to it. This is the
+//! serial bottleneck of everything, so it decodes nothing.
+
+use std::sync::Arc;
+
+use super::cursor::Cursor;
+use super::error::{Error, ErrorKind, wide};
+use super::header::Header;
+use super::opcode;
+use super::skip::{Extra, skip_value};
+use super::string::RawStr;
+use super::template::Registry;
+use super::value::Value;
+use super::{Flavor, ModuleId, ValueType};
+
+/// One thing in a dump.
+#[derive(Debug, Clone)]
+#[allow(clippy::large_enum_variant, reason = "nearly every item is a record, which must not be boxed")]
+pub enum Item<'a> {
+    /// A key and its value.
+    Record(Record<'a>),
+    /// A fact about the file. Unknown names are to be ignored.
+    Aux {
+        /// For example `ctime`.
+        name: RawStr<'a>,
+        /// Often an integer.
+        value: RawStr<'a>,
+    },
+    /// The code of a library of functions.
+    Function(RawStr<'a>),
+    /// Data of a module that belongs to no key.
+    ModuleAux {
+        /// The module.
+        id: ModuleId,
+        /// 1 before the keys, 2 after them.
+        when: u64,
+        /// File offset of `bytes`.
+        offset: u64,
+        /// For a [`super::ModuleReader`].
+        bytes: &'a [u8],
+    },
+    /// The database of the records that follow.
+    SelectDb(u64),
+    /// Hints for the size of tables: not to be believed.
+    ResizeDb {
+        /// Number of keys.
+        keys: u64,
+        /// Number of keys with an expiry.
+        expires: u64,
+    },
+    /// Hints about a slot of a cluster: not to be believed.
+    SlotInfo {
+        /// The slot.
+        slot: u64,
+        /// Number of keys.
+        keys: u64,
+        /// Number of keys with an expiry.
+        expires: u64,
+    },
+    /// Slots that a Valkey server was importing.
+    SlotImport {
+        /// Name of the job.
+        job: RawStr<'a>,
+        /// Number of ranges of slots.
+        ranges: u64,
+    },
+    /// Field names that hashes refer to; the walker keeps them for the values.
+    HashTemplate {
+        /// What they refer to.
+        id: u64,
+        /// Number of fields.
+        fields: u64,
+    },
+    /// The end; nothing comes after it.
+    End(Footer),
+}
+
+/// What stands at the end of a dump.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Footer {
+    /// CRC-64 of everything before it; 0 when the server did not compute it, none before version 5.
+    pub crc: Option<u64>,
+    /// Number of bytes that the CRC covers, from the start of the file to the EOF opcode inclusive.
+    pub body_end: usize,
+    /// Number of bytes after the footer, which servers ignore.
+    pub trailing: usize,
+    /// Whether those are commands: then the file is an AOF, and they change what stands before them.
+    pub trailing_is_aof: bool,
+}
+
+/// A key: its name, its value, and what the dump says of it, none of it decoded.
+#[derive(Debug, Clone)]
+pub struct Record<'a> {
+    /// File offset of its first byte, prefixes included.
+    pub start: usize,
+    /// Its database.
+    pub db: u64,
+    /// Its expiry in Unix milliseconds (Upstash: milliseconds that were left).
+    pub expire_ms: Option<i64>,
+    /// Seconds since it was last used, if the server kept that.
+    pub idle: Option<u64>,
+    /// Its access counter, if the server kept that.
+    pub freq: Option<u8>,
+    /// Its name.
+    pub key: RawStr<'a>,
+    /// Its value.
+    pub value: Value<'a>,
+}
+
+/// What opcodes say of the next key. They may come in any order, and other opcodes may come between; the last one wins.
+#[derive(Debug, Clone, Copy, Default)]
+struct Prefix {
+    start: Option<usize>,
+    expire_ms: Option<i64>,
+    idle: Option<u64>,
+    freq: Option<u8>,
+}
+
+/// Walks a dump from record to record.
+#[derive(Debug)]
+pub struct Walker<'a> {
+    header: Header,
+    cursor: Cursor<'a>,
+    db: u64,
+    prefix: Prefix,
+    piece: u64,
+    registry: Arc<Extra>,
+    registry_bytes: usize,
+    ended: bool,
+}
+
+impl<'a> Walker<'a> {
+    /// Reads the header.
+    pub fn new(file: &'a [u8]) -> Result<Self, Error> {
+        let header = Header::read(file)?;
+        let body = file.get(Header::LEN..).unwrap_or_default();
+        Ok(Self {
+            header,
+            cursor: Cursor::new(body, Header::LEN),
+            db: 0,
+            prefix: Prefix::default(),
+            piece: 0,
+            registry: Arc::new(Extra::Registry(Registry::default())),
+            registry_bytes: 0,
+            ended: false,
+        })
+    }
+
+    /// Notes in large values where they can be cut into pieces of `elements`, for lists, sets, sorted sets and hashes that
+    /// are written element by element. 0, as before this call: nowhere.
+    pub fn with_pieces(mut self, elements: usize) -> Self {
+        self.piece = wide(elements);
+        self
+    }
+
+    /// Flavor and version.
+    pub fn header(&self) -> Header {
+        self.header
+    }
+
+    /// File offset of the next item.
+    pub fn position(&self) -> usize {
+        self.cursor.position()
+    }
+
+    /// The next item; none after the end. After an error there is nothing to go on with.
+    #[allow(clippy::should_implement_trait, reason = "it can fail")]
+    #[inline]
+    pub fn next(&mut self) -> Result<Option<Item<'a>>, Error> {
+        if self.ended {
+            return Ok(None);
+        }
+        let start = self.cursor.position();
+        let item = self.item(start);
+        match item {
+            Ok(item) => Ok(Some(item)),
+            Err(error) => {
+                self.ended = true;
+                Err(error.in_record(self.prefix.start.unwrap_or(start)))
+            }
+        }
+    }
+
+    fn item(&mut self, mut start: usize) -> Result<Item<'a>, Error> {
+        loop {
+            let byte = match self.cursor.byte() {
+                Ok(byte) => byte,
+                Err(_) => return Err(self.cursor.fail(ErrorKind::MissingEof)),
+            };
+            if byte < 34 {
+                return self.record(start, byte);
+            }
+            if !self.prefix(start, byte)? {
+                return self.opcode(start, byte);
+            }
+            start = self.cursor.position();
+        }
+    }
+
+    fn record(&mut self, start: usize, byte: u8) -> Result<Item<'a>, Error> {
+        let flavor = self.header.flavor;
+        let ty = ValueType::from_byte(flavor, byte).map_err(|kind| Error::at(start, kind))?;
+        let key = self.cursor.string()?;
+        let value = self.cursor;
+        let extra = skip_value(&mut self.cursor, ty, self.piece, &self.registry)?;
+        let Prefix { start: first, expire_ms, idle, freq } = std::mem::take(&mut self.prefix);
+        let (offset, bytes) = (value.position(), self.cursor.since(&value));
+        let value = Value { ty, flavor, offset, bytes, extra };
+        Ok(Item::Record(Record { start: first.unwrap_or(start), db: self.db, expire_ms, idle, freq, key, value }))
+    }
+
+    /// Reads an opcode that says something of the next key, if `byte` is one.
+    fn prefix(&mut self, start: usize, byte: u8) -> Result<bool, Error> {
+        let cursor = &mut self.cursor;
+        let first = Some(self.prefix.start.unwrap_or(start));
+        match byte {
+            opcode::EXPIRETIME_MS => {
+                self.prefix.start = first;
+                self.prefix.expire_ms = Some(cursor.i64_le()?);
+            }
+            opcode::EXPIRETIME => {
+                self.prefix.start = first;
+                let seconds = i32::from_le_bytes(cursor.array()?);
+                // 32 bits of seconds are far from overflowing 64 bits of milliseconds.
+                self.prefix.expire_ms = Some(i64::from(seconds).saturating_mul(1000));
+            }
+            opcode::IDLE => {
+                self.prefix.start = first;
+                self.prefix.idle = Some(cursor.length()?);
+            }
+            opcode::FREQ => {
+                self.prefix.start = first;
+                self.prefix.freq = Some(cursor.byte()?);
+            }
+            opcode::KEY_META if self.header.flavor == Flavor::Redis => {
+                self.prefix.start = first;
+                let at = *cursor;
+                let n = cursor.length()?;
+                if !(1..=7).contains(&n) {
+                    return Err(at.fail(ErrorKind::KeyMetaCount(n)));
+                }
+                for _ in 0..n {
+                    cursor.array::<4>()?;
+                    cursor.skip_module()?;
+                }
+            }
+            opcode::SLOT_NUM | opcode::RAM_LRU if self.header.flavor == Flavor::Redis => {
+                self.prefix.start = first;
+                cursor.length()?;
+            }
+            _ => return Ok(false),
+        }
+        Ok(true)
+    }
+
+    #[inline(never)]
+    fn opcode(&mut self, start: usize, byte: u8) -> Result<Item<'a>, Error> {
+        let flavor = self.header.flavor;
+        let cursor = &mut self.cursor;
+        let unsupported = |name| Err(Error::at(start, ErrorKind::Unsupported { byte, name }));
+        Ok(match (byte, flavor) {
+            (opcode::EOF, _) => return self.end(),
+            (opcode::SELECTDB, _) => {
+                self.db = cursor.length()?;
+                Item::SelectDb(self.db)
+            }
+            (opcode::RESIZEDB, _) => Item::ResizeDb { keys: cursor.length()?, expires: cursor.length()? },
+            (opcode::AUX, _) => Item::Aux { name: cursor.string()?, value: cursor.string()? },
+            (opcode::FUNCTION2, _) => Item::Function(cursor.string()?),
+            (opcode::SLOT_INFO, _) => {
+                Item::SlotInfo { slot: cursor.length()?, keys: cursor.length()?, expires: cursor.length()? }
+            }
+            (opcode::MODULE_AUX, _) => module_aux(cursor)?,
+            (opcode::SLOT_IMPORT, Flavor::Valkey) => {
+                let job = cursor.string()?;
+                let ranges = cursor.length()?;
+                for _ in 0..cursor.fits("ranges of slots", ranges, 2)? {
+                    cursor.length()?;
+                    cursor.length()?;
+                }
+                Item::SlotImport { job, ranges }
+            }
+            (opcode::HASH_TEMPLATE, Flavor::Redis) => {
+                let Extra::Registry(registry) = &*self.registry else { return unsupported("HASH_TEMPLATE") };
+                let (id, fields) = registry.define(cursor, &mut self.registry_bytes)?;
+                Item::HashTemplate { id, fields }
+            }
+            (opcode::UPDATE, Flavor::Valkey) => return Err(Error::at(start, ErrorKind::Update)),
+            (opcode::FUNCTION_PRE_GA, _) => return unsupported("FUNCTION_PRE_GA"),
+            (opcode::GD_DICT, Flavor::Redis) => return unsupported("GD_DICT"),
+            (opcode::GCAS, Flavor::Redis) => return unsupported("GCAS"),
+            (opcode::GFLAGS, Flavor::Redis) => return unsupported("GFLAGS"),
+            _ => return Err(Error::at(start, ErrorKind::UnknownType { byte, flavor })),
+        })
+    }
+
+    fn end(&mut self) -> Result<Item<'a>, Error> {
+        let body_end = self.cursor.position();
+        let crc = if self.header.version >= 5 { Some(u64::from_le_bytes(self.cursor.array()?)) } else { None };
+        self.ended = true;
+        Ok(Item::End(Footer {
+            crc,
+            body_end,
+            trailing: self.cursor.left(),
+            trailing_is_aof: self.cursor.rest.first() == Some(&b'*'),
+        }))
+    }
+}
+
+fn module_aux<'a>(cursor: &mut Cursor<'a>) -> Result<Item<'a>, Error> {
+    let id = ModuleId(cursor.length()?);
+    let at = *cursor;
+    let opcode = cursor.length()?;
+    if opcode != 2 {
+        return Err(at.fail(ErrorKind::ModuleAuxOpcode(opcode)));
+    }
+    let at = *cursor;
+    let when = cursor.length()?;
+    if !matches!(when, 1 | 2) {
+        return Err(at.fail(ErrorKind::ModuleAuxWhen(when)));
+    }
+    let body = *cursor;
+    cursor.skip_module()?;
+    Ok(Item::ModuleAux { id, when, offset: wide(body.position()), bytes: cursor.since(&body) })
+}
