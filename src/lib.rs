@@ -2,5 +2,6 @@
 //!
 //! `ARCHITECTURE.md` in the repository shows how the modules fit together.
 
+pub mod document;
 pub mod plan;
 pub mod spec;
