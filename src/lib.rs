@@ -2,6 +2,8 @@
 //!
 //! `ARCHITECTURE.md` in the repository shows how the modules fit together.
 
+pub mod derive;
+pub mod document;
 pub mod plan;
 pub mod stock;
 pub mod spec;

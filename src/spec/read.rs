@@ -13,6 +13,8 @@ const TOP_KEYS: &[&str] = &["version", "record", "index"];
 const RECORD_KEYS: &[&str] = &["name", "key", "db"];
 const INDEX_KEYS: &[&str] = &["name", "policy", "type", "from", "db", "key", "member", "score", "require"];
 const REQUIRE_KEYS: &[&str] = &["record", "key"];
+/// More entries in a `require` are refused.
+const MAX_REQUIRE: usize = 16;
 const POLICIES: &[Policy] = &[Policy::Maintain, Policy::Retire, Policy::Report];
 const TYPES: &[IndexType] = &[IndexType::Set, IndexType::Zset];
 
@@ -219,7 +221,12 @@ impl Reader<'_> {
         }
         let score = score.and_then(|(score, span)| self.template(score, &span, &mut bind));
         let mut require = Vec::new();
-        for table in self.tables(table, "require", "a required record") {
+        let required = self.tables(table, "require", "a required record");
+        if required.len() > MAX_REQUIRE {
+            let help = format!("an index has at most {MAX_REQUIRE}");
+            self.error(table.span(), "too many required records", help);
+        }
+        for table in required.into_iter().take(MAX_REQUIRE) {
             require.extend(self.require(table, records, &mut bind));
         }
         if let (Some(class), Some(paths)) = (from.and_then(|from| records.get_mut(from)), paths) {

@@ -33,8 +33,8 @@ pub(super) struct TemplateFault {
     pub help: &'static str,
 }
 
-/// More parts than this are refused.
-const MAX_PARTS: usize = 256;
+/// More parts than this are refused. Each may become one level of recursion when memberships are derived.
+const MAX_PARTS: usize = 64;
 
 impl Template {
     /// `{@key}` alone.

@@ -1,0 +1,111 @@
+//! The fields of a record: from JSON text, from a hash, or from the events of a decoder.
+//!
+//! An [`Extractor`] is made once for the paths a record class needs, and then reads one document after the other without
+//! allocating. A document is read to its end even when every field was found: one that is cut or malformed anywhere says
+//! nothing reliable, and a later field of the same name replaces an earlier one.
+
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::indexing_slicing,
+        clippy::arithmetic_side_effects,
+        clippy::as_conversions
+    )
+)]
+
+mod capture;
+mod events;
+mod hash;
+mod json;
+mod scan;
+mod trie;
+
+use std::fmt;
+
+pub use capture::{Slot, Slots};
+pub use events::Events;
+pub use hash::HashFields;
+
+use crate::spec::Path;
+use capture::Captures;
+use trie::Trie;
+
+/// Objects and arrays inside each other beyond this are refused, as RedisJSON does.
+pub const MAX_DEPTH: u32 = 128;
+
+/// Takes the values at certain paths out of documents. One for each thread; reusable.
+#[derive(Clone, Debug)]
+pub struct Extractor {
+    trie: Trie,
+    hash: hash::Names,
+    captures: Captures,
+    /// A field name without its escapes, while it is compared.
+    name: Vec<u8>,
+}
+
+/// Why a value is not a document.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Undecodable {
+    /// The byte of the text where it stops making sense; the number of the event for [`Events`].
+    pub at: usize,
+    pub reason: &'static str,
+}
+
+impl fmt::Display for Undecodable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} at byte {}", self.reason, self.at)
+    }
+}
+
+impl std::error::Error for Undecodable {}
+
+impl Extractor {
+    /// An extractor for these paths. A path is known by its position from then on.
+    pub fn new(paths: &[Path]) -> Extractor {
+        Extractor {
+            trie: Trie::new(paths),
+            hash: hash::Names::new(paths),
+            captures: Captures::new(paths),
+            name: Vec::new(),
+        }
+    }
+
+    /// The fields of a JSON text (RFC 8259, UTF-8 without a byte order mark).
+    ///
+    /// A top level that is no object has no fields: every path is absent, or, in an array, composite.
+    /// An escape of half a surrogate pair is an error, since no bytes could stand for it.
+    /// A number may have any size; it is not evaluated.
+    pub fn json<'a>(&'a mut self, text: &'a [u8]) -> Result<Slots<'a>, Undecodable> {
+        self.captures.clear();
+        json::extract(text, &self.trie, &mut self.captures, &mut self.name)?;
+        Ok(self.captures.slots(text))
+    }
+
+    /// The fields of a hash. A path means the field of that whole name: `{a.b}` is the field `a.b`.
+    ///
+    /// Values are text. A field that a path with `[]` goes into is composite, for a hash has no arrays.
+    pub fn hash<'f>(&mut self, fields: impl IntoIterator<Item = (&'f [u8], &'f [u8])>) -> Slots<'_> {
+        let mut hash = self.hash_fields();
+        for (field, value) in fields {
+            hash.field(field, value);
+        }
+        hash.finish()
+    }
+
+    /// The same for fields that come one at a time and do not stay.
+    pub fn hash_fields(&mut self) -> HashFields<'_> {
+        self.captures.clear();
+        HashFields::new(&self.hash, &mut self.captures)
+    }
+
+    /// The fields of a document that something else decodes, as a RedisJSON tree.
+    pub fn events(&mut self) -> Events<'_> {
+        self.captures.clear();
+        Events::new(&self.trie, &mut self.captures)
+    }
+}
+
+#[cfg(test)]
+mod tests;

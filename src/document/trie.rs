@@ -1,0 +1,92 @@
+//! The wanted paths as a tree, so that one look at a field name says whether anything below it is wanted.
+
+use crate::spec::{Path, Step};
+
+/// A node's position in [`Trie`].
+pub(super) type NodeId = usize;
+
+#[derive(Clone, Debug)]
+pub(super) struct Trie {
+    nodes: Vec<Node>,
+}
+
+#[derive(Clone, Debug, Default)]
+pub(super) struct Node {
+    /// The fields of an object at this node, by name. Few, so that comparing length and bytes in a row is fastest.
+    children: Vec<(Box<[u8]>, NodeId)>,
+    /// The elements of an array at this node.
+    pub each: Option<NodeId>,
+    /// The path that ends here.
+    pub path: Option<usize>,
+    /// All paths that end here or below.
+    pub below: Vec<usize>,
+}
+
+impl Trie {
+    pub fn new(paths: &[Path]) -> Trie {
+        let mut trie = Trie { nodes: vec![Node::default()] };
+        for (position, path) in paths.iter().enumerate() {
+            let mut at = Trie::ROOT;
+            trie.note(at, position);
+            for step in &path.steps {
+                at = trie.down(at, step);
+                trie.note(at, position);
+            }
+            if let Some(node) = trie.nodes.get_mut(at) {
+                // Paths are distinct in a spec; of two equal ones the first would get the values.
+                node.path.get_or_insert(position);
+            }
+        }
+        trie
+    }
+
+    /// The top of a document.
+    pub const ROOT: NodeId = 0;
+
+    pub fn node(&self, at: NodeId) -> Option<&Node> {
+        self.nodes.get(at)
+    }
+
+    fn note(&mut self, at: NodeId, path: usize) {
+        if let Some(node) = self.nodes.get_mut(at) {
+            node.below.push(path);
+        }
+    }
+
+    /// The node one step below, made if there is none.
+    fn down(&mut self, at: NodeId, step: &Step) -> NodeId {
+        let new = self.nodes.len();
+        let Some(node) = self.nodes.get_mut(at) else { return at };
+        let found = match step {
+            Step::Each => *node.each.get_or_insert(new),
+            Step::Name(name) => match node.child(name) {
+                Some(child) => child,
+                None => {
+                    node.children.push((name.as_slice().into(), new));
+                    new
+                }
+            },
+        };
+        if found == new {
+            self.nodes.push(Node::default());
+        }
+        found
+    }
+}
+
+impl Node {
+    #[inline]
+    pub fn child(&self, name: &[u8]) -> Option<NodeId> {
+        self.children.iter().find(|(own, _)| **own == *name).map(|(_, child)| *child)
+    }
+
+    /// Whether an object here has wanted fields.
+    #[inline]
+    pub fn has_children(&self) -> bool {
+        !self.children.is_empty()
+    }
+
+    pub fn children(&self) -> impl Iterator<Item = NodeId> {
+        self.children.iter().map(|(_, child)| *child)
+    }
+}
