@@ -10,19 +10,19 @@ pub struct Dump<'a> {
 }
 
 impl<'a> Dump<'a> {
-    /// The key whose `str` starts at `offset`.
-    pub fn key<'b>(&self, offset: u64, scratch: &'b mut Vec<u8>) -> Result<&'b [u8], rdb::Error>
+    /// The name of the record that starts at `start`.
+    pub fn key<'b>(&self, start: u64, scratch: &'b mut Vec<u8>) -> Result<&'b [u8], rdb::Error>
     where
         'a: 'b,
     {
-        let key = rdb::string_at(self.file, offset)?;
-        key.decode(scratch).map_err(|kind| rdb::Error::in_string(offset, kind))
+        let key = rdb::key_at(self.file, self.header, start)?;
+        key.decode(scratch).map_err(|kind| rdb::Error::in_string(start, kind))
     }
 
-    /// Whether the key at `offset` is `key`.
-    pub fn key_is(&self, offset: u64, key: &[u8], scratch: &mut Vec<u8>) -> Result<bool, rdb::Error> {
-        let found = rdb::string_at(self.file, offset)?;
-        found.eq_bytes(key, scratch).map_err(|kind| rdb::Error::in_string(offset, kind))
+    /// Whether the record that starts at `start` is named `key`.
+    pub fn key_is(&self, start: u64, key: &[u8], scratch: &mut Vec<u8>) -> Result<bool, rdb::Error> {
+        let found = rdb::key_at(self.file, self.header, start)?;
+        found.eq_bytes(key, scratch).map_err(|kind| rdb::Error::in_string(start, kind))
     }
 
     /// The record whose first byte (that of its first prefix) is at `start`. Its database is not known here.

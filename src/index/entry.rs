@@ -4,7 +4,7 @@ use std::hash::BuildHasher;
 
 /// Where the bytes of an implied member are.
 ///
-/// Either the offset of a record's key in the dump (the member *is* that key), or the number of an interned member.
+/// Either the offset of a record in the dump (the member *is* its key), or the number of an interned member.
 /// Dumps are limited to [`Source::MAX_OFFSET`] bytes so that the other bits stay free.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Source(u64);
@@ -14,7 +14,7 @@ impl Source {
     /// 1 TiB.
     pub const MAX_OFFSET: u64 = 1 << 40;
 
-    /// The key `str` that starts at this offset of the dump.
+    /// The key of the record that starts at this offset of the dump.
     pub fn key_at(offset: u64) -> Self {
         Self(offset)
     }

@@ -13,7 +13,7 @@ const OFFSET_MASK: u64 = (1 << OFFSET_BITS) - 1;
 pub struct KeyList(Vec<u64>);
 
 impl KeyList {
-    /// Notes the record whose key starts at `offset` of the dump.
+    /// Notes the record that starts at `offset` of the dump.
     pub fn push(&mut self, hash: u64, offset: u64) {
         self.0.push(hash >> OFFSET_BITS << OFFSET_BITS | offset & OFFSET_MASK);
     }

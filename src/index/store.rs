@@ -123,9 +123,9 @@ pub struct At {
 /// How an index key's member was found in a store.
 #[derive(Clone, Copy, Debug)]
 pub struct Found {
+    pub source: Source,
     pub at: At,
     pub score: f64,
-    pub mark: Mark,
 }
 
 impl<M: Membership> Store<M> {
@@ -139,11 +139,6 @@ impl<M: Membership> Store<M> {
         }
         let buckets = parts.into_par_iter().map(|chunks| Bucket::new(chunks, keys, members)).collect::<Result<_, _>>()?;
         Ok(Self { buckets })
-    }
-
-    /// Memberships that were implied, orphaned ones aside.
-    pub fn len(&self) -> usize {
-        self.buckets.iter().map(|bucket| bucket.entries.iter().filter(|m| m.entry().key & ORPHAN == 0).count()).sum()
     }
 
     /// The entry of `member` under the index key of rank `key` (with [`ORPHAN`] to look for an orphan).
@@ -164,14 +159,10 @@ impl<M: Membership> Store<M> {
             }
             if members.is(m.entry().source, member, scratch)? {
                 let at = At { bucket, entry };
-                return Ok(Some(Found { at, score: m.score(), mark: self.mark(at) }));
+                return Ok(Some(Found { source: m.entry().source, at, score: m.score() }));
             }
         }
         Ok(None)
-    }
-
-    pub fn mark(&self, at: At) -> Mark {
-        self.buckets[at.bucket].mark(at.entry)
     }
 
     /// Marks an entry; gives back the mark it had.

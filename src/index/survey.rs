@@ -14,12 +14,12 @@ use crate::derive::Deriver;
 use crate::document::{Extractor, Slots};
 use crate::rdb::{self, Json, Kind, Record, Scratch, TypeName};
 use crate::scan;
-use crate::spec::{IndexType, Policy, Spec};
+use crate::spec::{Glob, IndexType, Policy, Spec};
 use crate::stock::{Stock, Tally};
 
 /// What all workers share.
 pub struct Context<'a> {
-    pub spec: &'a Spec,
+    pub names: Names<'a>,
     pub dump: Dump<'a>,
     pub clock: Clock,
     pub hasher: Hasher,
@@ -33,8 +33,6 @@ pub struct Context<'a> {
     required: Vec<bool>,
     /// By record class: what must be known of its records.
     uses: Vec<Uses>,
-    /// By index: the family of its keys.
-    families: Vec<crate::spec::Glob>,
     full: AtomicBool,
 }
 
@@ -60,7 +58,7 @@ impl<'a> Context<'a> {
             }
         }
         Self {
-            spec,
+            names: Names { spec, families: spec.indexes.iter().map(|index| index.key.family()).collect() },
             dump,
             clock,
             hasher: Hasher::default(),
@@ -69,26 +67,41 @@ impl<'a> Context<'a> {
             units: Interner::default(),
             required,
             uses,
-            families: spec.indexes.iter().map(|index| index.key.family()).collect(),
             full: AtomicBool::new(false),
         }
-    }
-
-    /// The indexes whose family a key belongs to, by name alone.
-    pub fn indexes_of<'c>(&'c self, db: u64, key: &'c [u8]) -> impl Iterator<Item = usize> + 'c {
-        let indexes = self.spec.indexes.iter().zip(&self.families).enumerate();
-        indexes.filter(move |(_, (index, family))| index.db == db && family.matches(key)).map(|(at, _)| at)
-    }
-
-    /// The record classes that a key belongs to, by name alone.
-    pub fn classes_of<'c>(&'c self, db: u64, key: &'c [u8]) -> impl Iterator<Item = usize> + 'c {
-        let classes = self.spec.records.iter().enumerate();
-        classes.filter(move |(_, class)| class.db == db && class.key.matches(key)).map(|(at, _)| at)
     }
 
     /// Whether there were more different index keys or members than this program can number.
     pub fn is_full(&self) -> bool {
         self.full.load(Ordering::Relaxed)
+    }
+}
+
+/// What the name of a key says.
+#[derive(Debug)]
+pub struct Names<'a> {
+    pub spec: &'a Spec,
+    /// By index: the family of its keys.
+    pub families: Vec<Glob>,
+}
+
+impl Names<'_> {
+    /// The indexes whose family a key belongs to.
+    pub fn indexes_of<'n>(&'n self, db: u64, key: &'n [u8]) -> impl Iterator<Item = usize> + 'n {
+        let indexes = self.spec.indexes.iter().zip(&self.families).enumerate();
+        indexes.filter(move |(_, (index, family))| index.db == db && family.matches(key)).map(|(at, _)| at)
+    }
+
+    /// The record classes that a key belongs to.
+    pub fn classes_of<'n>(&'n self, db: u64, key: &'n [u8]) -> impl Iterator<Item = usize> + 'n {
+        let classes = self.spec.records.iter().enumerate();
+        classes.filter(move |(_, class)| class.db == db && class.key.matches(key)).map(|(at, _)| at)
+    }
+
+    /// Of the families that a key belongs to, the one that says most about its name; the first of equals.
+    fn most_specific(&self, db: u64, key: &[u8]) -> usize {
+        let literal = |at: &usize| self.spec.indexes[*at].key.literal_len();
+        self.indexes_of(db, key).min_by_key(|at| std::cmp::Reverse(literal(at))).unwrap_or(0)
     }
 }
 
@@ -119,7 +132,9 @@ pub struct Gathered<'a> {
     pub sets: Collector<Entry>,
     pub zsets: Collector<Scored>,
     pub index_keys: Vec<IndexKey>,
-    /// Index keys so large that they carry cut points.
+    /// By index: members of keys of the right type that no other family claims.
+    pub members: Vec<u64>,
+    /// Index keys that have to be kept as they are: they carry cut points, or refer to what stands elsewhere.
     pub large: Vec<Record<'a>>,
     pub classes: Vec<ClassCount>,
     /// By record class: the records that there are, where some index requires them.
@@ -145,7 +160,7 @@ pub struct Gathered<'a> {
 
 impl<'a> Gathered<'a> {
     pub fn new(context: &'a Context<'a>) -> Self {
-        let spec = context.spec;
+        let spec = context.names.spec;
         let lists = |n: usize| (0..n).map(|_| KeyList::default()).collect::<Vec<_>>();
         let readers = spec.records.iter().enumerate().map(|(class, record)| {
             let derivers = spec.indexes.iter().enumerate();
@@ -159,6 +174,7 @@ impl<'a> Gathered<'a> {
             sets: Collector::default(),
             zsets: Collector::default(),
             index_keys: Vec::new(),
+            members: vec![0; spec.indexes.len()],
             large: Vec::new(),
             classes: vec![ClassCount::default(); spec.records.len()],
             existing: lists(spec.records.len()),
@@ -178,10 +194,10 @@ impl<'a> Gathered<'a> {
         }
     }
 
-    fn index_key(&mut self, record: &Record<'a>, key: &[u8], primary: usize, shared: bool) {
-        let kind = self.context.spec.indexes[primary].kind;
+    fn index_key(&mut self, record: &Record<'a>, key: &[u8], primary: usize, shared: bool, elements: u64) {
+        let kind = self.context.names.spec.indexes[primary].kind;
         let right_type = is_index_type(record.value.ty.kind(), kind);
-        if record.value.pieces() > 1 {
+        if record.value.pieces() > 1 || !record.value.can_be_revisited() {
             self.large.push(record.clone());
         }
         if !right_type {
@@ -189,6 +205,9 @@ impl<'a> Gathered<'a> {
             self.diagnostics.add("index.wrong_type", record.start as u64, || {
                 format!("{} is a {type_name}, its index is a {}", display(key), kind.as_str())
             });
+        }
+        if right_type && !shared {
+            self.members[primary] += elements;
         }
         self.index_keys.push(IndexKey { index: primary as u32, shared, right_type, start: record.start as u64 });
     }
@@ -220,7 +239,7 @@ impl<'a> Gathered<'a> {
         };
         self.classes[class].decodable += 1;
         for (at, deriver) in derivers {
-            let index = &context.spec.indexes[*at];
+            let index = &context.names.spec.indexes[*at];
             let by_key = index.member.is_record_key();
             self.unit.clear();
             let mut full = false;
@@ -241,9 +260,7 @@ impl<'a> Gathered<'a> {
                         }
                     }
                 };
-                if implied.require().len() > 0 {
-                    self.unit.extend_from_slice(&self.group);
-                }
+                add_to_unit(&mut self.unit, *at as u16, implied.require());
                 let entry = Entry { key: group, hash: low_half(hash), source };
                 match index.kind {
                     IndexType::Set => self.sets.push(Entry::new(entry, 0.0)),
@@ -255,23 +272,17 @@ impl<'a> Gathered<'a> {
             }
             match derived {
                 Ok(0) => self.unindexed[*at].push(hash, start),
-                Ok(1) if !self.unit.is_empty() => {
-                    if let Ok(unit) = self.unit_cache.intern(&context.units, &self.unit, &context.hasher) {
-                        count(&mut self.units, unit);
-                    }
-                }
                 Ok(_) if !self.unit.is_empty() => {
-                    // Many memberships: the record counts once for all that it requires.
-                    let hash = context.hasher.hash(&self.unit);
-                    if let Ok(unit) = context.units.intern(&self.unit, hash, &context.hasher) {
-                        count(&mut self.units, unit);
+                    match self.unit_cache.intern(&context.units, &self.unit, &context.hasher) {
+                        Ok(unit) => count(&mut self.units, unit),
+                        Err(_) => context.full.store(true, Ordering::Relaxed),
                     }
                 }
                 Ok(_) => {}
                 Err(reason) => {
                     self.undecidable[*at].push(hash, start);
                     self.undecidable_count[*at] += 1;
-                    let class = &context.spec.records[class];
+                    let class = &context.names.spec.records[class];
                     self.diagnostics.add("record.undecidable", start, || {
                         format!("{}: {} (index {})", display(key), reason.message(class), index.name)
                     });
@@ -280,6 +291,34 @@ impl<'a> Gathered<'a> {
         }
         Ok(())
     }
+}
+
+/// Adds what one membership requires to what its record requires as a whole: the index's number, then the required
+/// keys, as many for each membership as the index has in `require`, each behind its length.
+fn add_to_unit<'k>(unit: &mut Vec<u8>, index: u16, require: impl ExactSizeIterator<Item = &'k [u8]>) {
+    if require.len() == 0 {
+        return;
+    }
+    if unit.is_empty() {
+        unit.extend_from_slice(&index.to_le_bytes());
+    }
+    let before = unit.len();
+    for key in require {
+        unit.extend_from_slice(&(key.len() as u32).to_le_bytes());
+        unit.extend_from_slice(key);
+    }
+    // The elements of an array mostly require the same: no need to keep it twice.
+    let added = unit.len() - before;
+    if before >= added + 2 && unit[before - added..before] == unit[before..] {
+        unit.truncate(before);
+    }
+}
+
+/// The index of a unit, and the keys that its records require.
+pub fn read_unit(bytes: &[u8]) -> (u16, impl Iterator<Item = &[u8]>) {
+    // A group without a key of its own is written in the same way.
+    let (index, first, rest) = super::keys::read_group(bytes);
+    (index, std::iter::once(first).chain(rest))
 }
 
 fn count(units: &mut Vec<u64>, unit: u32) {
@@ -315,8 +354,8 @@ impl<'a> scan::Worker<'a> for Gathered<'a> {
                     format!("{} expires at {} ms, which is before 2009", display(key), record.expire_ms.unwrap_or(0))
                 });
             }
-            let class = context.classes_of(record.db, key).next();
-            let mut families = context.indexes_of(record.db, key);
+            let class = context.names.classes_of(record.db, key).next();
+            let mut families = context.names.indexes_of(record.db, key);
             let family = families.next();
             let can_be_record = matches!(record.value.ty.kind(), Kind::String | Kind::Hash | Kind::Module);
             match (class, family) {
@@ -324,12 +363,12 @@ impl<'a> scan::Worker<'a> for Gathered<'a> {
                 (Some(class), Some(_)) if can_be_record => self.stock.record_family(class, tally),
                 (_, Some(first)) => {
                     let others = families.count() > 0;
-                    let primary = if others { most_specific(context, record.db, key) } else { first };
+                    let primary = if others { context.names.most_specific(record.db, key) } else { first };
                     self.stock.index_family(primary, tally);
                     if expires == Expires::Gone {
                         self.diagnostics.add("key.expired", start, || display(key));
                     } else {
-                        self.index_key(record, key, primary, others);
+                        self.index_key(record, key, primary, others, tally.elements);
                     }
                     return Ok(());
                 }
@@ -347,7 +386,7 @@ impl<'a> scan::Worker<'a> for Gathered<'a> {
                 self.diagnostics.add("key.expired", start, || display(key));
                 return Ok(());
             }
-            for class in context.classes_of(record.db, key) {
+            for class in context.names.classes_of(record.db, key) {
                 self.class_record(record, key, class)?;
             }
             Ok(())
@@ -355,19 +394,6 @@ impl<'a> scan::Worker<'a> for Gathered<'a> {
         self.key = buffer;
         result.map_err(|error| error.in_record(record.start))
     }
-}
-
-/// Of several families that a key belongs to, the one that says most about its name.
-pub fn most_specific(context: &Context<'_>, db: u64, key: &[u8]) -> usize {
-    let literal = |&at: &usize| context.spec.indexes[at].key.literal_len();
-    // The first of equals.
-    let mut best = usize::MAX;
-    for at in context.indexes_of(db, key) {
-        if best == usize::MAX || literal(&at) > literal(&best) {
-            best = at;
-        }
-    }
-    best
 }
 
 /// The fields of a record, or why it has none that could be relied on.

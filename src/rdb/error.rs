@@ -24,6 +24,12 @@ impl Error {
         Self { offset: wide(offset), inside: None, record: None, kind }
     }
 
+    /// An error in decoding the string at `offset`.
+    #[cold]
+    pub fn in_string(offset: u64, kind: ErrorKind) -> Self {
+        Self { offset, inside: None, record: None, kind }
+    }
+
     /// The same error, told to be in the record that starts at `start`, unless it knows better.
     #[cold]
     pub(crate) fn in_record(mut self, start: usize) -> Self {

@@ -136,16 +136,21 @@ impl<'a> Walker<'a> {
     pub fn new(file: &'a [u8]) -> Result<Self, Error> {
         let header = Header::read(file)?;
         let body = file.get(Header::LEN..).unwrap_or_default();
-        Ok(Self {
+        Ok(Self::resume(header, Cursor::new(body, Header::LEN)))
+    }
+
+    /// A walker that starts anywhere in a file with that header. What stands before is unknown to it.
+    pub(super) fn resume(header: Header, cursor: Cursor<'a>) -> Self {
+        Self {
             header,
-            cursor: Cursor::new(body, Header::LEN),
+            cursor,
             db: 0,
             prefix: Prefix::default(),
             piece: 0,
             registry: Arc::new(Extra::Registry(Registry::default())),
             registry_bytes: 0,
             ended: false,
-        })
+        }
     }
 
     /// Notes in large values where they can be cut into pieces of `elements`, for lists, sets, sorted sets and hashes that

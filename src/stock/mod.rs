@@ -1,5 +1,9 @@
 //! What is in a dump: keys, elements and bytes by database, by type and by family.
 
+use std::collections::BTreeMap;
+
+use crate::rdb::{Record, TypeName};
+
 mod families;
 
 pub use families::Families;
@@ -22,5 +26,89 @@ impl Tally {
         self.elements = self.elements.saturating_add(other.elements);
         self.bytes = self.bytes.saturating_add(other.bytes);
         self.with_expiry = self.with_expiry.saturating_add(other.with_expiry);
+    }
+}
+
+/// The stock of a dump.
+#[derive(Debug)]
+pub struct Stock {
+    pub total: Tally,
+    pub databases: BTreeMap<u64, Tally>,
+    /// By what `TYPE` answers and by form in the dump.
+    pub types: BTreeMap<(TypeName, &'static str), Tally>,
+    /// By record class of the spec.
+    pub records: Vec<Tally>,
+    /// By index of the spec.
+    pub indexes: Vec<Tally>,
+    pub others: Families,
+    /// The last database, so that the map is not asked for every key.
+    current: (u64, Tally),
+}
+
+impl Stock {
+    /// An empty stock, for a spec of so many record classes and indexes.
+    pub fn new(records: usize, indexes: usize) -> Self {
+        Self {
+            total: Tally::default(),
+            databases: BTreeMap::new(),
+            types: BTreeMap::new(),
+            records: vec![Tally::default(); records],
+            indexes: vec![Tally::default(); indexes],
+            others: Families::default(),
+            current: (0, Tally::default()),
+        }
+    }
+
+    /// Counts a key, its family aside.
+    pub fn add(&mut self, record: &Record<'_>, tally: Tally) {
+        self.total.add(tally);
+        if self.current.0 != record.db {
+            self.settle();
+            self.current.0 = record.db;
+        }
+        self.current.1.add(tally);
+        let key = (record.value.type_name(), record.value.ty.encoding());
+        self.types.entry(key).or_default().add(tally);
+    }
+
+    /// Counts it in the family of a record class.
+    pub fn record_family(&mut self, class: usize, tally: Tally) {
+        self.records[class].add(tally);
+    }
+
+    /// Counts it in the family of an index.
+    pub fn index_family(&mut self, index: usize, tally: Tally) {
+        self.indexes[index].add(tally);
+    }
+
+    /// Counts it in a family that is found from its name.
+    pub fn other_family(&mut self, key: &[u8], tally: Tally) {
+        self.others.add(key, tally);
+    }
+
+    fn settle(&mut self) {
+        let (db, tally) = std::mem::take(&mut self.current);
+        if tally.keys > 0 {
+            self.databases.entry(db).or_default().add(tally);
+        }
+    }
+
+    /// Adds what another thread counted.
+    pub fn merge(&mut self, mut other: Self) {
+        self.settle();
+        other.settle();
+        self.total.add(other.total);
+        for (db, tally) in other.databases {
+            self.databases.entry(db).or_default().add(tally);
+        }
+        for (key, tally) in other.types {
+            self.types.entry(key).or_default().add(tally);
+        }
+        for (mine, theirs) in [(&mut self.records, other.records), (&mut self.indexes, other.indexes)] {
+            for (mine, theirs) in mine.iter_mut().zip(theirs) {
+                mine.add(theirs);
+            }
+        }
+        self.others.merge(other.others);
     }
 }

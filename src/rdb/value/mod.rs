@@ -71,6 +71,16 @@ pub(crate) fn go(flow: Flow) -> Visited {
 }
 
 impl<'a> Value<'a> {
+    /// File offset of the first byte after it.
+    pub fn end(&self) -> usize {
+        self.offset.saturating_add(self.bytes.len())
+    }
+
+    /// Whether [`super::record_at`] can read it: it does not refer to a template.
+    pub fn can_be_revisited(&self) -> bool {
+        self.registry().is_none()
+    }
+
     /// What `TYPE` answers.
     pub fn type_name(&self) -> TypeName {
         match self.module() {

@@ -1,0 +1,305 @@
+//! Streams the members of an index key past what the records imply.
+
+use std::ops::ControlFlow;
+
+use super::diagnostics::{Diagnostics, display};
+use super::entry::{Hasher, Membership, low_half};
+use super::keyset::KeySet;
+use super::store::{Mark, Members, Store};
+use crate::rdb::{self, Element, Flow, Json, Place, StreamFields, StreamId, Visitor};
+
+/// A member that nothing implies.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Stale {
+    /// Position of its key among the index keys that were read.
+    pub key: u32,
+    pub hash: u32,
+    pub place: Place,
+    /// 0 in a set.
+    pub score: f64,
+    pub reason: Reason,
+}
+
+/// Why a member is stale. Found last, when all that is stale is known.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Reason {
+    /// No record implies it: all that can be said where members are not keys of records.
+    #[default]
+    NotImplied,
+    RecordMissing,
+    /// Its record exists and implies nothing.
+    ImpliesNothing,
+    /// Its record implies this key, but lacks a record it requires.
+    Orphan,
+    /// Its record belongs to the index key of this rank now.
+    MovedTo(u32),
+}
+
+/// What the members of index keys came to.
+#[derive(Debug, Default)]
+pub struct Probed {
+    pub stale: Vec<Stale>,
+    /// Index keys with members that had to be held or removed.
+    pub counts: Vec<(u32, Counts)>,
+    /// Scores that have to change: rank of the index key, member, and the score in the dump.
+    pub rescored: Vec<(u32, super::entry::Source, f64)>,
+    pub diagnostics: Diagnostics,
+}
+
+/// Members of one index key, by what is to become of them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    pub held: u64,
+    pub stale: u64,
+}
+
+/// Where the visitor is, and what it needs.
+pub struct Probe<'p, 'a, M> {
+    pub store: &'p Store<M>,
+    pub members: Members<'a, 'p>,
+    pub hasher: &'p Hasher,
+    /// Records whose memberships are held; empty where members are not keys of records.
+    pub held: &'p KeySet,
+    /// Scores may be changed.
+    pub may_rescore: bool,
+    pub out: Probed,
+    scratch: Vec<u8>,
+    key: u32,
+    rank: Option<u32>,
+    counts: Counts,
+    error: Option<rdb::Error>,
+}
+
+impl<'p, 'a: 'p, M: Membership> Probe<'p, 'a, M> {
+    pub fn new(
+        store: &'p Store<M>,
+        members: Members<'a, 'p>,
+        hasher: &'p Hasher,
+        held: &'p KeySet,
+        may_rescore: bool,
+    ) -> Self {
+        Self {
+            store,
+            members,
+            hasher,
+            held,
+            may_rescore,
+            out: Probed::default(),
+            scratch: Vec::new(),
+            key: 0,
+            rank: None,
+            counts: Counts::default(),
+            error: None,
+        }
+    }
+
+    /// Visits one index key, or one piece of it. Nothing implies members of a key without a rank.
+    pub fn visit(
+        &mut self,
+        key: u32,
+        rank: Option<u32>,
+        visit: impl FnOnce(&mut Self) -> Result<(), rdb::Error>,
+    ) -> Result<(), rdb::Error> {
+        self.key = key;
+        self.rank = rank;
+        self.counts = Counts::default();
+        visit(self)?;
+        if let Some(error) = self.error.take() {
+            return Err(error);
+        }
+        if self.counts != Counts::default() {
+            self.out.counts.push((key, self.counts));
+        }
+        Ok(())
+    }
+
+    fn member(&mut self, member: Element<'_>, score: f64) -> Result<(), rdb::Error> {
+        let hash = self.hasher.hash(member.bytes);
+        if let Some(rank) = self.rank
+            && let Some(found) =
+                self.store.find(rank, member.bytes, low_half(hash), self.members, &mut self.scratch)?
+        {
+            let right = found.score == score;
+            let mark = if right || !self.may_rescore { Mark::Seen } else { Mark::Rescore };
+            match self.store.set_mark(found.at, mark) {
+                Mark::Missing if mark == Mark::Rescore => self.out.rescored.push((rank, found.source, score)),
+                Mark::Missing => {}
+                Mark::Conflict => self.counts.held += 1,
+                Mark::Seen | Mark::Rescore => self.out.diagnostics.add("index.repeated_member", member.at.string, || {
+                    format!("{} stands twice in one index key", display(member.bytes))
+                }),
+            }
+            return Ok(());
+        }
+        if self.held.contains(&self.members.dump, member.bytes, hash, &mut self.scratch)? {
+            self.counts.held += 1;
+        } else {
+            self.counts.stale += 1;
+            self.out.stale.push(Stale {
+                key: self.key,
+                hash: low_half(hash),
+                place: member.at,
+                score,
+                reason: Reason::default(),
+            });
+        }
+        Ok(())
+    }
+
+    fn flow(&mut self, result: Result<(), rdb::Error>) -> Flow {
+        match result {
+            Ok(()) => ControlFlow::Continue(()),
+            Err(error) => {
+                self.error = Some(error);
+                ControlFlow::Break(())
+            }
+        }
+    }
+}
+
+impl<'p, 'a: 'p, M: Membership> Visitor for Probe<'p, 'a, M> {
+    fn set_member(&mut self, member: Element<'_>) -> Flow {
+        let result = self.member(member, 0.0);
+        self.flow(result)
+    }
+
+    fn zset_member(&mut self, member: Element<'_>, score: f64) -> Flow {
+        let result = self.member(member, score);
+        self.flow(result)
+    }
+}
+
+/// Looks in a value of any type for the key of an undecidable record.
+pub struct Holds<'p, 'a> {
+    pub members: Members<'a, 'p>,
+    pub hasher: &'p Hasher,
+    pub held: &'p KeySet,
+    pub found: bool,
+    pub error: Option<rdb::Error>,
+    pub scratch: Vec<u8>,
+}
+
+impl Holds<'_, '_> {
+    fn look(&mut self, bytes: &[u8]) -> Flow {
+        let hash = self.hasher.hash(bytes);
+        match self.held.contains(&self.members.dump, bytes, hash, &mut self.scratch) {
+            Ok(false) => return ControlFlow::Continue(()),
+            Ok(true) => self.found = true,
+            Err(error) => self.error = Some(error),
+        }
+        ControlFlow::Break(())
+    }
+
+    fn look_at_both(&mut self, a: &[u8], b: &[u8]) -> Flow {
+        self.look(a)?;
+        self.look(b)
+    }
+}
+
+impl Visitor for Holds<'_, '_> {
+    fn string(&mut self, value: Element<'_>) -> Flow {
+        self.look(value.bytes)
+    }
+    fn list_element(&mut self, _: u64, value: Element<'_>) -> Flow {
+        self.look(value.bytes)
+    }
+    fn set_member(&mut self, member: Element<'_>) -> Flow {
+        self.look(member.bytes)
+    }
+    fn zset_member(&mut self, member: Element<'_>, _: f64) -> Flow {
+        self.look(member.bytes)
+    }
+    fn hash_field(&mut self, field: Element<'_>, value: Element<'_>, _: Option<i64>) -> Flow {
+        self.look_at_both(field.bytes, value.bytes)
+    }
+    fn stream_entry(&mut self, _: StreamId, fields: &mut StreamFields<'_>) -> Flow {
+        while let Some((field, value)) = fields.next() {
+            // Both borrow from the fields, so they are looked at before the next pair.
+            self.look_at_both(field.bytes, value.bytes)?;
+        }
+        ControlFlow::Continue(())
+    }
+    fn array_element(&mut self, _: u64, value: Element<'_>) -> Flow {
+        self.look(value.bytes)
+    }
+    fn module_string(&mut self, value: Element<'_>) -> Flow {
+        self.look(value.bytes)
+    }
+    fn json(&mut self, _: Json<'_>) -> Flow {
+        // A document could hold the key anywhere, spelled with escapes: in doubt it does.
+        self.found = true;
+        ControlFlow::Break(())
+    }
+}
+
+/// Index keys that one task reads before it looks for another.
+const KEYS_A_TASK: usize = 64;
+
+/// Reads all index keys that stay, in parallel, and marks in the stores what they have.
+pub fn run(
+    lookup: &Lookup<'_, '_>,
+    sets: &Store<Entry>,
+    zsets: &Store<Scored>,
+    summaries: &[Summary],
+    present: &[Present],
+    diagnostics: &mut Diagnostics,
+) -> Result<Probed, rdb::Error> {
+    let chunks = present.par_chunks(KEYS_A_TASK).enumerate().map(|(chunk, keys)| {
+        let first = chunk * KEYS_A_TASK;
+        keys.iter().zip(first..).try_fold(Probed::default(), |out, (key, at)| {
+            Ok(out.join(one(lookup, sets, zsets, summaries, at as u32, key)?))
+        })
+    });
+    let mut all = chunks.try_reduce(Probed::default, |a, b| Ok(a.join(b)))?;
+    diagnostics.merge(std::mem::take(&mut all.diagnostics));
+    Ok(all)
+}
+
+fn one(
+    lookup: &Lookup<'_, '_>,
+    sets: &Store<Entry>,
+    zsets: &Store<Scored>,
+    summaries: &[Summary],
+    at: u32,
+    key: &Present,
+) -> Result<Probed, rdb::Error> {
+    let record = lookup.record(key.start)?;
+    let index = key.index as usize;
+    let held = &lookup.undecidable[index];
+    let may_rescore = summaries[index].frozen.is_none();
+    let kind = lookup.names.spec.indexes[index].kind;
+    (0..record.value.pieces())
+        .into_par_iter()
+        .map(|piece| match kind {
+            IndexType::Set => {
+                let mut probe = Probe::new(sets, lookup.members, lookup.hasher, held, may_rescore);
+                probe.piece(at, key.rank, &record, piece)?;
+                Ok(probe.out)
+            }
+            IndexType::Zset => {
+                let mut probe = Probe::new(zsets, lookup.members, lookup.hasher, held, may_rescore);
+                probe.piece(at, key.rank, &record, piece)?;
+                Ok(probe.out)
+            }
+        })
+        .try_reduce(Probed::default, |a, b| Ok(a.join(b)))
+}
+
+impl Probed {
+    fn join(mut self, other: Self) -> Self {
+        append(&mut self.stale, other.stale);
+        append(&mut self.counts, other.counts);
+        append(&mut self.rescored, other.rescored);
+        self.diagnostics.merge(other.diagnostics);
+        self
+    }
+}
+
+/// Appends without copying where one side is empty.
+fn append<T>(all: &mut Vec<T>, more: Vec<T>) {
+    if all.is_empty() {
+        *all = more;
+    } else {
+        all.extend(more);
+    }
+}

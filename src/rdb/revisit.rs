@@ -1,0 +1,44 @@
+//! Going back to a record or a string whose place was noted in the walk.
+
+use super::cursor::Cursor;
+use super::error::{Error, ErrorKind};
+use super::header::Header;
+use super::string::RawStr;
+use super::walk::{Item, Record, Walker};
+
+/// The string that starts at `offset` of `bytes`.
+#[inline]
+pub fn string_at(bytes: &[u8], offset: u64) -> Result<RawStr<'_>, Error> {
+    cursor_at(bytes, offset).string()
+}
+
+/// The name of the record that starts at `start`, as [`Record::start`] gave it.
+///
+/// Nearly all records start with their type or with an expiry; those are read without a walker.
+#[inline]
+pub fn key_at(file: &[u8], header: Header, start: u64) -> Result<RawStr<'_>, Error> {
+    let mut cursor = cursor_at(file, start);
+    let mut byte = cursor.byte()?;
+    if byte == super::opcode::EXPIRETIME_MS {
+        cursor.array::<8>()?;
+        byte = cursor.byte()?;
+    }
+    if byte < 34 { cursor.string() } else { record_at(file, header, start).map(|record| record.key) }
+}
+
+/// The record that starts at `start`, as [`Record::start`] gave it. Its database is not known, and hashes that refer to
+/// templates cannot be read without the ones before them.
+pub fn record_at(file: &[u8], header: Header, start: u64) -> Result<Record<'_>, Error> {
+    let mut walker = Walker::resume(header, cursor_at(file, start));
+    while let Some(item) = walker.next()? {
+        if let Item::Record(record) = item {
+            return Ok(record);
+        }
+    }
+    Err(cursor_at(file, start).fail(ErrorKind::MissingEof))
+}
+
+fn cursor_at(bytes: &[u8], offset: u64) -> Cursor<'_> {
+    let offset = usize::try_from(offset).unwrap_or(usize::MAX);
+    Cursor::new(bytes.get(offset..).unwrap_or_default(), offset.min(bytes.len()))
+}
