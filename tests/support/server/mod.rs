@@ -1,0 +1,20 @@
+//! A real `redis-server` on a free loopback port, started for one test and gone with it.
+//!
+//! ```ignore
+//! let Some(server) = Server::builder().rejson().dump_file("fixtures/discord-analytics.rdb").start() else { return };
+//! let keys: u64 = server.query(&["DBSIZE"]);
+//! ```
+//!
+//! `start` gives `None` where no server is installed, so that a checkout without one can still be tested; with `CI` set
+//! it panics instead, because there a skipped test would look like a passed one.
+
+mod launch;
+mod monitor;
+mod pipe;
+mod programs;
+mod tls;
+
+pub use launch::{Server, query};
+pub use monitor::Monitor;
+pub use pipe::PipeSummary;
+pub use programs::Program;
