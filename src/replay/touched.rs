@@ -156,7 +156,7 @@ pub enum Before {
 /// `rollback` leads back to the dump: what it builds anew stood there, and how many elements it had; what it deletes
 /// without building it did not. A key that both files edit in place existed, and its number of elements is not known.
 /// This relies on a rollback that *deletes* what apply created, instead of removing its members one by one.
-pub fn expectations<'a>(apply: &'a [u8], rollback: &'a [u8], db: u32) -> Result<Vec<Expectation<'a>>, ScriptError> {
+pub fn expectations<'a>(apply: &'a [u8], rollback: &[u8], db: u32) -> Result<Vec<Expectation<'a>>, ScriptError> {
     let forth = Touched::read(apply, Script::Apply, db)?;
     let back = Touched::read(rollback, Script::Rollback, db)?;
     let expectation = |key: &TouchedKey<'a>| {
