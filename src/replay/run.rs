@@ -11,7 +11,9 @@ use crate::resp::{BatchLimits, BatchMeter};
 /// How to replay.
 #[derive(Clone, Copy, Debug)]
 pub struct Options<'a> {
+    /// Which file the commands are from.
     pub script: Script,
+    /// What goes out before replies are read.
     pub limits: BatchLimits,
     /// The database that the connection has selected.
     pub db: u32,
@@ -20,6 +22,7 @@ pub struct Options<'a> {
 }
 
 impl Options<'_> {
+    /// The default batches, database 0, and nothing that interrupts.
     pub fn new(script: Script) -> Self {
         Self { script, limits: BatchLimits::default(), db: 0, interrupt: None }
     }
@@ -51,7 +54,9 @@ impl Observer for () {}
 /// How a replay ended that did not fail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Outcome {
+    /// What the file adds up to.
     pub totals: Totals,
+    /// What of it was done; all, unless it was interrupted.
     pub done: Progress,
     /// The database that the connection has selected now.
     pub db: u32,

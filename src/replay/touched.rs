@@ -103,10 +103,12 @@ impl<'a> Touched<'a> {
         Ok(touched)
     }
 
+    /// The keys, in the order of their first command.
     pub fn keys(&self) -> &[TouchedKey<'a>] {
         &self.keys
     }
 
+    /// What is known of one key, if the file touches it.
     pub fn get(&self, db: u32, key: &[u8]) -> Option<&TouchedKey<'a>> {
         self.keys.get(*self.places.get(&(db, key))?)
     }

@@ -13,7 +13,10 @@ use rdb_reindex::replay::{
 use rdb_reindex::resp::{self, BatchLimits};
 
 const PING: &[u8] = b"*1\r\n$4\r\nPING\r\n";
-const REPLY_LIMIT: Duration = Duration::from_millis(300);
+/// For servers that are meant to exceed it.
+const STALL: Timeouts = Timeouts { connect: Duration::from_secs(1), reply: Duration::from_millis(300) };
+/// For servers that are not, however busy the machine is.
+const CALM: Timeouts = Timeouts { connect: PATIENCE, reply: PATIENCE };
 /// Far more than any of this takes, and far less than a test that hangs.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -45,20 +48,16 @@ impl Fake {
         })
     }
 
-    fn target(&self, scheme: &str) -> Target {
+    fn target(&self, scheme: &str, timeouts: Timeouts) -> Target {
         let url = format!("{scheme}127.0.0.1:{}", self.port);
         let source = Source { to: Some(&url), password_file: None, tls_ca: None, environment: &|_| None };
         let mut target = Target::resolve(&source).expect("the test's URL is right");
-        target.timeouts = Timeouts { connect: REPLY_LIMIT, reply: REPLY_LIMIT };
+        target.timeouts = timeouts;
         target
     }
 
-    fn open(&self) -> Result<Connection, LinkError> {
-        Connection::open(&self.target("redis://"))
-    }
-
-    fn link(&self) -> Connection {
-        self.open().expect("it answers PING")
+    fn link(&self, timeouts: Timeouts) -> Connection {
+        Connection::open(&self.target("redis://", timeouts)).expect("it answers PING")
     }
 
     fn end(self) {
@@ -91,9 +90,9 @@ fn batches_of(commands: usize) -> Options<'static> {
 }
 
 /// Replays ten commands in one batch.
-fn ten(fake: &Fake) -> Result<u64, ReplayError> {
+fn ten(fake: &Fake, timeouts: Timeouts) -> Result<u64, ReplayError> {
     let (bytes, expected) = plan(10);
-    replay(&mut fake.link(), &bytes, &expected, &batches_of(10), &mut ()).map(|outcome| outcome.done.commands)
+    replay(&mut fake.link(timeouts), &bytes, &expected, &batches_of(10), &mut ()).map(|outcome| outcome.done.commands)
 }
 
 fn len_of_ten() -> usize {
@@ -109,7 +108,7 @@ fn a_server_that_closes_after_each_byte_of_its_replies() {
             take(&mut stream, len_of_ten());
             let _ = stream.write_all(&sent);
         });
-        let result = ten(&fake);
+        let result = ten(&fake, CALM);
         fake.end();
         // Four bytes a reply.
         let whole = cut as u64 / 4;
@@ -135,7 +134,7 @@ fn replies_that_come_byte_by_byte() {
         }
         drain(&mut stream);
     });
-    assert_eq!(ten(&fake), Ok(10));
+    assert_eq!(ten(&fake, CALM), Ok(10));
     fake.end();
 }
 
@@ -150,7 +149,7 @@ fn an_error_at_each_command_in_turn() {
             }
             drain(&mut stream);
         });
-        let error = ten(&fake).expect_err("one answer is an error");
+        let error = ten(&fake, CALM).expect_err("one answer is an error");
         fake.end();
         let ReplayError::Unexpected(unexpected) = &error else { panic!("{error}") };
         assert_eq!((unexpected.number, unexpected.done.commands, unexpected.others), (wrong, 9, 0));
@@ -181,9 +180,9 @@ fn answers_that_are_not_resp() {
             let _ = stream.write_all(&sent);
         });
         let start = Instant::now();
-        let error = ten(&fake).expect_err("this is no answer");
+        let error = ten(&fake, CALM).expect_err("this is no answer");
         fake.end();
-        assert!(start.elapsed() < PATIENCE);
+        assert!(start.elapsed() < 2 * PATIENCE);
         assert_eq!(error.progress().map(|done| done.commands), Some(0), "{error}");
     }
 }
@@ -192,19 +191,19 @@ fn answers_that_are_not_resp() {
 fn a_server_that_does_not_answer() {
     let fake = Fake::alive(|mut stream| drain(&mut stream));
     let start = Instant::now();
-    let error = ten(&fake).expect_err("nobody answers");
+    let error = ten(&fake, STALL).expect_err("nobody answers");
     assert!(start.elapsed() < PATIENCE);
     let ReplayError::Lost(lost) = &error else { panic!("{error}") };
-    assert!(matches!(lost.cause, LinkError::Timeout { after, .. } if after == REPLY_LIMIT), "{error}");
+    assert!(matches!(lost.cause, LinkError::Timeout { after, .. } if after == STALL.reply), "{error}");
     assert!(error.to_string().contains("did not answer within 0.3 s"), "{error}");
     fake.end();
 
     let mute = Fake::start(|mut stream| drain(&mut stream));
-    let error = mute.open().err().expect("nobody answers");
+    let error = Connection::open(&mute.target("redis://", STALL)).err().expect("nobody answers");
     assert!(matches!(error, LinkError::Timeout { .. }), "{error}");
     mute.end();
     let mute = Fake::start(|mut stream| drain(&mut stream));
-    let error = Connection::open(&mute.target("rediss://")).err().expect("nobody shakes hands");
+    let error = Connection::open(&mute.target("rediss://", STALL)).err().expect("nobody shakes hands");
     assert!(start.elapsed() < PATIENCE, "{error}");
     mute.end();
 }
@@ -225,7 +224,7 @@ fn a_server_that_does_not_read() {
     }
     let expected = vec![Expected::Integer(1); 32];
     let start = Instant::now();
-    let error = replay(&mut fake.link(), &bytes, &expected, &batches_of(32), &mut ()).expect_err("nobody reads");
+    let error = replay(&mut fake.link(STALL), &bytes, &expected, &batches_of(32), &mut ()).expect_err("nobody reads");
     assert!(start.elapsed() < PATIENCE);
     let ReplayError::Lost(lost) = &error else { panic!("{error}") };
     assert!(matches!(lost.cause, LinkError::Timeout { .. }), "{error}");
@@ -242,7 +241,7 @@ fn what_was_answered_before_a_reset_is_counted() {
         take(&mut stream, len_of_ten());
         stream.write_all(&b":2\r\n".repeat(10)).expect("the test reads");
     });
-    let error = replay(&mut fake.link(), &bytes, &expected, &batches_of(10), &mut ()).expect_err("it went away");
+    let error = replay(&mut fake.link(CALM), &bytes, &expected, &batches_of(10), &mut ()).expect_err("it went away");
     fake.end();
     let ReplayError::Lost(lost) = &error else { panic!("{error}") };
     assert_eq!((lost.done.commands, lost.done.batches, lost.first_unknown, lost.last_unknown), (10, 1, 11, 20));
@@ -252,7 +251,7 @@ fn what_was_answered_before_a_reset_is_counted() {
 #[test]
 fn a_broken_connection_is_not_used_again() {
     let fake = Fake::alive(|mut stream| drain(&mut stream));
-    let mut link = fake.link();
+    let mut link = fake.link(STALL);
     let (bytes, expected) = plan(1);
     let first = replay(&mut link, &bytes, &expected, &batches_of(1), &mut ()).expect_err("nobody answers");
     assert!(matches!(&first, ReplayError::Lost(lost) if matches!(lost.cause, LinkError::Timeout { .. })), "{first}");
@@ -294,7 +293,7 @@ fn a_server_that_repeats_the_password_is_not_quoted() {
             let _ = stream.write_all(answer);
             drain(&mut stream);
         });
-        let error = Connection::open(&fake.target("redis://:hunter2@")).err().expect("it does not let us in");
+        let error = Connection::open(&fake.target("redis://:hunter2@", CALM)).err().expect("it does not let us in");
         let text = format!("{error} {error:?} {error:#?}");
         assert!(!text.contains("hunter2"), "{text}");
         fake.end();
@@ -312,7 +311,8 @@ fn a_look_fails_as_clearly() {
             take(&mut stream, PING.len());
             let _ = stream.write_all(answer);
         });
-        let error = preflight(&mut fake.link(), &[], &LookOptions::default(), &mut |_| {}).expect_err("it cannot look");
+        let error =
+            preflight(&mut fake.link(CALM), &[], &LookOptions::default(), &mut |_| {}).expect_err("it cannot look");
         fake.end();
         assert!(error.to_string().contains(part), "{error}");
         assert_eq!(matches!(error, QueryError::Link(_)), answer.is_empty());
