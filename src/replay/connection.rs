@@ -38,8 +38,6 @@ impl Connection {
     /// Connects, authenticates, selects the database, and asks for a sign of life.
     pub fn open(target: &Target) -> Result<Self, LinkError> {
         let shown = target.to_string();
-        let refused =
-            |cause: &str| LinkError::Refused { target: shown.clone(), what: "to log in", cause: cause.into() };
         let client = client(target)?;
         let inner = client
             .get_connection_with_timeout(target.timeouts.connect)
@@ -59,26 +57,27 @@ impl Connection {
         match (&target.password, user) {
             (Some(password), None) => link.log_in(&[b"AUTH", password.expose()])?,
             (Some(password), Some(user)) => link.log_in(&[b"AUTH", user.as_bytes(), password.expose()])?,
-            (None, Some(_)) => return Err(refused("the URL names a user, but no password was given")),
+            (None, Some(_)) => return Err(LinkError::PasswordNeeded { target: shown }),
             (None, None) => {}
+        }
+        match link.ask(&[b"PING"])? {
+            Reply::Error(text) if text.starts_with("NOAUTH") => {
+                return Err(LinkError::PasswordNeeded { target: shown });
+            }
+            Reply::Error(text) if text.starts_with("DENIED") => {
+                return Err(link.refused("to talk to this host", &text));
+            }
+            // Another error (a user without PING, a server that loads) is for those who send commands to judge.
+            Reply::Status(_) | Reply::Error(_) => {}
+            _ => return Err(LinkError::Protocol { target: shown }),
         }
         if target.db != 0
             && let Reply::Error(text) = link.ask(&[b"SELECT", target.db.to_string().as_bytes()])?
         {
             return Err(link.refused("to select the database", &text));
         }
-        match link.ask(&[b"PING"])? {
-            Reply::Error(text) if text.starts_with("NOAUTH") => {
-                Err(refused("it needs a password; set RDB_REINDEX_PASSWORD, or use --password-file"))
-            }
-            Reply::Error(text) if text.starts_with("DENIED") => Err(link.refused("to talk to this host", &text)),
-            // Another error (a user without PING, a server that loads) is for those who send commands to judge.
-            Reply::Status(_) | Reply::Error(_) => {
-                link.set_timeout(target.timeouts.reply)?;
-                Ok(link)
-            }
-            _ => Err(LinkError::Protocol { target: shown }),
-        }
+        link.set_timeout(target.timeouts.reply)?;
+        Ok(link)
     }
 
     fn set_timeout(&mut self, timeout: Duration) -> Result<(), LinkError> {
@@ -124,18 +123,20 @@ impl Connection {
             let hint = tls_hint(cause);
             return LinkError::Tls { target, cause: cause.to_string(), hint };
         }
-        if error.is_timeout() {
+        let (timeout, dropped) = (error.is_timeout(), error.is_connection_dropped());
+        if self.tls && !self.answered && (timeout || dropped) {
+            // A Redis without TLS waits for the end of what it takes for a command.
+            let cause = match timeout {
+                true => format!("no answer to the handshake within {} s", self.timeout.as_secs_f64()),
+                false => "it closed the connection during the handshake".into(),
+            };
+            return LinkError::Tls { target, cause, hint: "a server without TLS wants redis://" };
+        }
+        if timeout {
             return LinkError::Timeout { target, after: self.timeout };
         }
-        if error.is_connection_dropped() {
-            return match self.tls && !self.answered {
-                true => LinkError::Tls {
-                    target,
-                    cause: "it closed the connection during the handshake".into(),
-                    hint: "a server without TLS wants redis://",
-                },
-                false => LinkError::Closed { target },
-            };
+        if dropped {
+            return LinkError::Closed { target };
         }
         match io {
             Some(cause) => LinkError::Io { target, cause: cause.to_string() },
@@ -254,9 +255,12 @@ fn tls_error(error: &io::Error) -> Option<&rustls::Error> {
 }
 
 fn tls_hint(error: &rustls::Error) -> &'static str {
-    use rustls::CertificateError::{Expired, ExpiredContext, NotValidForName, NotValidForNameContext, UnknownIssuer};
+    use rustls::CertificateError::{
+        BadSignature, Expired, ExpiredContext, NotValidForName, NotValidForNameContext, UnknownIssuer,
+    };
     match error {
-        rustls::Error::InvalidCertificate(UnknownIssuer) => {
+        // Two authorities of one name: the issuer is found, its signature does not fit.
+        rustls::Error::InvalidCertificate(UnknownIssuer | BadSignature) => {
             "its certificate comes from no authority that is trusted here; if that is a private one, give it with --tls-ca FILE"
         }
         rustls::Error::InvalidCertificate(NotValidForName | NotValidForNameContext { .. }) => {

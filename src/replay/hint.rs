@@ -11,6 +11,7 @@ pub fn for_reply(got: &Reply) -> &'static str {
     };
     match text.split(' ').next().unwrap_or_default() {
         "WRONGTYPE" => "this key has another type than in the dump; look at it, then plan again from a new dump",
+        "BUSYKEY" => "this key is there already; look at it before anything else writes to it",
         "READONLY" => "this is a replica; connect to the primary",
         "MOVED" | "ASK" | "CROSSSLOT" => "this is a node of a cluster; a plan is replayed to a single server",
         "OOM" => "the server is out of memory; make room, then plan again from a new dump",

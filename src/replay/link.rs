@@ -100,6 +100,9 @@ pub enum LinkError {
     Ca { path: String, cause: String },
     #[error("{target} refused {what}: {cause}")]
     Refused { target: String, what: &'static str, cause: String },
+    /// Nothing more was tried; a person may be asked.
+    #[error("{target} needs a password; set RDB_REINDEX_PASSWORD, or use --password-file")]
+    PasswordNeeded { target: String },
     #[error("{target} did not answer within {} s; it may be overloaded, or not a Redis", after.as_secs_f64())]
     Timeout { target: String, after: Duration },
     #[error("{target} closed the connection")]

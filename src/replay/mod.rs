@@ -16,6 +16,7 @@
 )]
 
 mod connection;
+mod error;
 mod hint;
 mod link;
 mod preflight;
@@ -29,10 +30,11 @@ mod url;
 mod verify;
 
 pub use connection::Connection;
+pub use error::{Lost, ReplayError, Unexpected};
 pub use link::{Link, LinkError, Printable, Reply};
 pub use preflight::{Drift, LookOptions, Preflight, preflight};
 pub use query::{Difference, QueryError, Tally};
-pub use run::{Lost, Observer, Options, Outcome, Progress, ReplayError, Unexpected, replay};
+pub use run::{Observer, Options, Outcome, Progress, replay};
 pub use script::{Script, ScriptError, Step, Steps, Totals, Verb, check};
 pub use secret::Secret;
 pub use target::{Source, Target, TargetError, Timeouts};

@@ -52,10 +52,12 @@ pub struct Drift {
 }
 
 impl Drift {
+    /// Whether every key is as it was in the dump, as far as was looked.
     pub fn is_empty(&self) -> bool {
         self.count() == 0
     }
 
+    /// Differences of all kinds.
     pub fn count(&self) -> u64 {
         [&self.missing_keys, &self.unexpected_keys, &self.wrong_type, &self.wrong_cardinality]
             .into_iter()

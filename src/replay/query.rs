@@ -11,6 +11,7 @@ pub enum QueryError {
     Script(#[from] super::script::ScriptError),
     #[error(transparent)]
     Link(#[from] LinkError),
+    /// A question that must be answered was not.
     #[error("{command} was answered with {reply}: {}", super::hint::for_reply(reply))]
     Refused { command: &'static str, reply: Reply },
 }
@@ -73,8 +74,11 @@ pub(super) fn ask<A: AsRef<[u8]>>(link: &mut dyn Link, args: &[A]) -> Result<Rep
 pub struct Difference {
     pub db: u32,
     pub key: Vec<u8>,
+    /// The member, where it is not the key as a whole that differs.
     pub member: Option<Vec<u8>>,
+    /// What the plan says, in words: `set`, `no key`, `score 4.25`.
     pub expected: String,
+    /// What the server says, likewise.
     pub found: String,
 }
 
@@ -86,6 +90,7 @@ pub struct Tally {
 }
 
 impl Tally {
+    /// Whether there is no such difference.
     pub fn is_empty(&self) -> bool {
         self.count == 0
     }

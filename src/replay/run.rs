@@ -2,16 +2,18 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::hint;
-use super::link::{Link, LinkError, Printable, Reply};
-use super::script::{self, Script, ScriptError, Step, Steps, Totals, Verb};
+use super::error::{Lost, ReplayError, Unexpected};
+use super::link::{Link, Reply};
+use super::script::{self, Script, Step, Steps, Totals, Verb};
 use crate::plan::manifest::Reply as Expected;
 use crate::resp::{BatchLimits, BatchMeter};
 
 /// How to replay.
 #[derive(Clone, Copy, Debug)]
 pub struct Options<'a> {
+    /// Which file the commands are from.
     pub script: Script,
+    /// What goes out before replies are read.
     pub limits: BatchLimits,
     /// The database that the connection has selected.
     pub db: u32,
@@ -20,6 +22,7 @@ pub struct Options<'a> {
 }
 
 impl Options<'_> {
+    /// The default batches, database 0, and nothing that interrupts.
     pub fn new(script: Script) -> Self {
         Self { script, limits: BatchLimits::default(), db: 0, interrupt: None }
     }
@@ -51,94 +54,14 @@ impl Observer for () {}
 /// How a replay ended that did not fail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Outcome {
+    /// What the file adds up to.
     pub totals: Totals,
+    /// What of it was done; all, unless it was interrupted.
     pub done: Progress,
+    /// The database that the connection has selected now.
+    pub db: u32,
     /// The interrupt flag was set before everything was sent.
     pub interrupted: bool,
-}
-
-/// Why a replay stopped.
-#[derive(Clone, Debug, PartialEq, thiserror::Error)]
-#[non_exhaustive]
-pub enum ReplayError {
-    #[error(transparent)]
-    Script(#[from] ScriptError),
-    #[error(
-        "the plan has {commands} commands and {replies} expected replies; it was made or copied wrongly; nothing was sent"
-    )]
-    ReplyCount { commands: u64, replies: u64 },
-    #[error("the plan selects its databases itself, so the URL must not name one (it names {db}); nothing was sent")]
-    Database { db: u32 },
-    #[error(transparent)]
-    Unexpected(Box<Unexpected>),
-    #[error(transparent)]
-    Lost(Box<Lost>),
-}
-
-impl ReplayError {
-    /// What had been acknowledged, or `None` when nothing was sent.
-    pub fn progress(&self) -> Option<&Progress> {
-        match self {
-            Self::Unexpected(unexpected) => Some(&unexpected.done),
-            Self::Lost(lost) => Some(&lost.done),
-            _ => None,
-        }
-    }
-}
-
-/// A reply that is not the one the plan promised. The rest of its batch was carried out and read.
-#[derive(Clone, Debug, PartialEq, thiserror::Error)]
-#[error(
-    "command {number} of {of}, {} {}, answered {got} where {} was expected: {}. Commands 1 to {last_sent} were sent, and {} of them answered as expected{}",
-    verb.name(), Printable(key), show(expected), hint::for_reply(got), done.commands, also(*others)
-)]
-pub struct Unexpected {
-    /// Counted from 1.
-    pub number: u64,
-    pub of: u64,
-    pub verb: Verb,
-    /// The key, or the first of several.
-    pub key: Vec<u8>,
-    pub expected: Expected,
-    pub got: Reply,
-    /// The last command of the batch.
-    pub last_sent: u64,
-    /// Further commands of the batch that were not answered as expected.
-    pub others: u64,
-    pub done: Progress,
-}
-
-/// A connection that broke. What was sent and not answered may or may not have been carried out.
-#[derive(Clone, Debug, PartialEq, thiserror::Error)]
-#[error(
-    "{cause}. Commands {first_unknown} to {last_unknown} of {of} may or may not have been carried out; {} were answered as expected{}; see what is there with `verify`",
-    done.commands, before(unexpected.as_ref())
-)]
-pub struct Lost {
-    pub cause: LinkError,
-    pub of: u64,
-    /// The first command whose reply did not come, counted from 1.
-    pub first_unknown: u64,
-    /// The last command of the batch that was being sent.
-    pub last_unknown: u64,
-    /// A reply that was wrong before the connection broke.
-    pub unexpected: Option<Unexpected>,
-    pub done: Progress,
-}
-
-fn show(expected: &Expected) -> String {
-    match expected {
-        Expected::Integer(number) => number.to_string(),
-        Expected::Status(text) => Printable(text.as_bytes()).to_string(),
-    }
-}
-
-fn also(others: u64) -> String {
-    if others == 0 { String::new() } else { format!(" ({others} more were not)") }
-}
-
-fn before(unexpected: Option<&Unexpected>) -> String {
-    unexpected.map_or_else(String::new, |wrong| format!(" (and command {} answered {})", wrong.number, wrong.got))
 }
 
 /// What is kept of a command until its reply is there.
@@ -146,6 +69,7 @@ fn before(unexpected: Option<&Unexpected>) -> String {
 struct Pending<'a> {
     number: u64,
     verb: Verb,
+    db: u32,
     key: &'a [u8],
     members: u64,
     deleted_keys: u64,
@@ -158,6 +82,7 @@ impl<'a> Pending<'a> {
         Self {
             number: step.number,
             verb: step.verb,
+            db: step.db,
             key: step.key(),
             members: step.members(),
             deleted_keys: u64::try_from(step.deleted_keys().len()).unwrap_or(u64::MAX),
@@ -187,7 +112,14 @@ pub fn replay(
         return Err(ReplayError::Database { db: options.db });
     }
     observer.started(&totals);
-    let mut run = Run { link, commands, expected: expected.iter(), of: totals.commands, done: Progress::default() };
+    let mut run = Run {
+        link,
+        commands,
+        expected: expected.iter(),
+        of: totals.commands,
+        db: options.db,
+        done: Progress::default(),
+    };
     let mut steps = Steps::new(commands, options.script, options.db);
     let mut meter = BatchMeter::new(options.limits);
     let mut batch: Vec<Pending<'_>> = Vec::new();
@@ -197,14 +129,14 @@ pub fn replay(
         let full = next.as_ref().is_none_or(|pending| meter.add(pending.len));
         if full && !batch.is_empty() {
             if options.interrupt.is_some_and(|flag| flag.load(Ordering::Relaxed)) {
-                return Ok(Outcome { totals, done: run.done, interrupted: true });
+                return Ok(Outcome { totals, done: run.done, db: run.db, interrupted: true });
             }
             run.batch(&batch, observer)?;
             batch.clear();
         }
         match next {
             Some(pending) => batch.push(pending),
-            None => return Ok(Outcome { totals, done: run.done, interrupted: false }),
+            None => return Ok(Outcome { totals, done: run.done, db: run.db, interrupted: false }),
         }
     }
 }
@@ -214,6 +146,7 @@ struct Run<'a, 'l> {
     commands: &'a [u8],
     expected: std::slice::Iter<'a, Expected>,
     of: u64,
+    db: u32,
     done: Progress,
 }
 
@@ -248,7 +181,8 @@ impl Run<'_, '_> {
                 }
             };
             let Some(expected) = self.expected.next() else { continue };
-            if is(&reply, expected) {
+            if is(pending.verb, &reply, expected) {
+                self.db = pending.db;
                 self.done.commands = self.done.commands.saturating_add(1);
                 self.done.members = self.done.members.saturating_add(pending.members);
                 self.done.deleted_keys = self.done.deleted_keys.saturating_add(pending.deleted_keys);
@@ -279,10 +213,14 @@ impl Run<'_, '_> {
     }
 }
 
-fn is(reply: &Reply, expected: &Expected) -> bool {
+/// `HPEXPIREAT` alone answers with a list, a number a field; there the plan's one number stands for each of them.
+fn is(verb: Verb, reply: &Reply, expected: &Expected) -> bool {
     match (reply, expected) {
         (Reply::Integer(got), Expected::Integer(expected)) => got == expected,
         (Reply::Status(got), Expected::Status(expected)) => got == expected,
+        (Reply::Array(got), Expected::Integer(_)) if verb == Verb::HPExpireAt && !got.is_empty() => {
+            got.iter().all(|got| matches!(got, Reply::Integer(_)) && is(verb, got, expected))
+        }
         _ => false,
     }
 }
@@ -298,6 +236,7 @@ fn is(reply: &Reply, expected: &Expected) -> bool {
 mod tests {
     use std::collections::VecDeque;
 
+    use super::super::link::LinkError;
     use super::*;
     use crate::resp;
 
@@ -399,10 +338,22 @@ mod tests {
 
     #[test]
     fn a_status_and_a_number_are_not_the_same() {
-        assert!(!is(&Reply::Status("2".into()), &Expected::Integer(2)));
-        assert!(!is(&Reply::Bulk(b"OK".to_vec()), &Expected::Status("OK".into())));
-        assert!(!is(&Reply::Nil, &Expected::Integer(0)));
-        assert!(is(&Reply::Status("OK".into()), &Expected::Status("OK".into())));
+        let is_so = |reply, expected| is(Verb::Set, &reply, &expected);
+        assert!(!is_so(Reply::Status("2".into()), Expected::Integer(2)));
+        assert!(!is_so(Reply::Bulk(b"OK".to_vec()), Expected::Status("OK".into())));
+        assert!(!is_so(Reply::Nil, Expected::Integer(0)));
+        assert!(is_so(Reply::Status("OK".into()), Expected::Status("OK".into())));
+        assert!(!is_so(Reply::Array(vec![Reply::Integer(1)]), Expected::Integer(1)));
+    }
+
+    #[test]
+    fn a_number_stands_for_each_field_that_expires() {
+        let list = |numbers: &[i64]| Reply::Array(numbers.iter().copied().map(Reply::Integer).collect());
+        let is_so = |reply, expected| is(Verb::HPExpireAt, &reply, &Expected::Integer(expected));
+        assert!(is_so(list(&[1, 1]), 1));
+        assert!(!is_so(list(&[1, -2]), 1), "the second field does not exist");
+        assert!(!is_so(list(&[]), 1));
+        assert!(!is_so(Reply::Array(vec![list(&[1])]), 1));
     }
 
     #[test]

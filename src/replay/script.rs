@@ -171,6 +171,7 @@ impl<'a> Steps<'a> {
         Self { reader: CommandReader::new(commands), script, number: 0, db }
     }
 
+    /// The next command, `None` after the last, or why the file is refused from here on.
     pub fn next_step(&mut self) -> Result<Option<Step<'_, 'a>>, ScriptError> {
         let Some(command) = self.reader.next_command()? else { return Ok(None) };
         self.number = self.number.saturating_add(1);

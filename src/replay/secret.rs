@@ -9,6 +9,7 @@ use std::fmt;
 pub struct Secret(Vec<u8>);
 
 impl Secret {
+    /// Hides `bytes`.
     pub fn new(bytes: impl Into<Vec<u8>>) -> Self {
         Self(bytes.into())
     }
@@ -18,6 +19,7 @@ impl Secret {
         &self.0
     }
 
+    /// Whether it has no bytes, which no server takes for a password.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

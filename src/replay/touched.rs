@@ -103,10 +103,12 @@ impl<'a> Touched<'a> {
         Ok(touched)
     }
 
+    /// The keys, in the order of their first command.
     pub fn keys(&self) -> &[TouchedKey<'a>] {
         &self.keys
     }
 
+    /// What is known of one key, if the file touches it.
     pub fn get(&self, db: u32, key: &[u8]) -> Option<&TouchedKey<'a>> {
         self.keys.get(*self.places.get(&(db, key))?)
     }
@@ -156,7 +158,7 @@ pub enum Before {
 /// `rollback` leads back to the dump: what it builds anew stood there, and how many elements it had; what it deletes
 /// without building it did not. A key that both files edit in place existed, and its number of elements is not known.
 /// This relies on a rollback that *deletes* what apply created, instead of removing its members one by one.
-pub fn expectations<'a>(apply: &'a [u8], rollback: &'a [u8], db: u32) -> Result<Vec<Expectation<'a>>, ScriptError> {
+pub fn expectations<'a>(apply: &'a [u8], rollback: &[u8], db: u32) -> Result<Vec<Expectation<'a>>, ScriptError> {
     let forth = Touched::read(apply, Script::Apply, db)?;
     let back = Touched::read(rollback, Script::Rollback, db)?;
     let expectation = |key: &TouchedKey<'a>| {

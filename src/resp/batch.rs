@@ -3,7 +3,9 @@
 /// Limits on what is sent before replies are read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BatchLimits {
+    /// At most so many commands.
     pub commands: usize,
+    /// At most so many bytes, unless a single command is longer.
     pub bytes: usize,
 }
 
@@ -27,6 +29,7 @@ pub struct BatchMeter {
 }
 
 impl BatchMeter {
+    /// A meter before its first command.
     pub fn new(limits: BatchLimits) -> Self {
         Self { limits, commands: 0, bytes: 0, batches: 0 }
     }

@@ -41,6 +41,7 @@ impl<'a> Command<'_, 'a> {
 }
 
 impl<'a> CommandReader<'a> {
+    /// Reads `input` from its start.
     pub fn new(input: &'a [u8]) -> Self {
         Self { rest: input, offset: 0, args: Vec::new(), failed: None }
     }

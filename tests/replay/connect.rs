@@ -1,0 +1,97 @@
+//! Passwords, users, TLS: who gets in, who does not, and what is said then.
+
+use std::path::Path;
+use std::time::Duration;
+
+use rdb_reindex::replay::{
+    Connection, LinkError, LookOptions, Options, Script, Source, Target, TargetError, replay, verify,
+};
+
+use crate::support::server::Server;
+use crate::{CAPS, file, integers, refusal, run, scene, target};
+
+#[test]
+fn a_password_is_used_and_never_shown() {
+    let Some(server) = Server::builder().password("hunter2").start() else { return };
+    run(&server, &["ACL SETUSER reader on >swordfish ~* -@all +ping +auth"]);
+    let bare = format!("127.0.0.1:{}/", server.port());
+    for good in ["redis://:hunter2@", "redis://default:hunter2@", "redis://reader:swordfish@"] {
+        assert!(Connection::open(&target(&format!("{good}{bare}"), None)).is_ok(), "{good}");
+    }
+    for (bad, part) in [
+        ("redis://", "needs a password"),
+        ("redis://reader@", "needs a password"),
+        ("redis://:wrongfish@", "wrong user name or password"),
+        ("redis://reader:wrongfish@", "wrong user name or password"),
+    ] {
+        let error = refusal(&target(&format!("{bad}{bare}"), None));
+        let text = format!("{error} {error:?}");
+        assert!(error.to_string().contains(part), "{bad}: {error}");
+        assert!(!text.contains("wrongfish") && text.contains(&server.port().to_string()), "{text}");
+    }
+    // This user may log in and nothing else.
+    let mut link = Connection::open(&target(&format!("redis://reader:swordfish@{bare}"), None)).expect("it may log in");
+    let error = replay(&mut link, &file(&["SADD k m"]), &integers(&[1]), &Options::new(Script::Apply), &mut ())
+        .expect_err("it may not write")
+        .to_string();
+    assert!(error.contains("NOPERM") && error.contains("may not run the command"), "{error}");
+}
+
+#[test]
+fn a_password_for_a_server_without_one_is_refused() {
+    let Some(server) = Server::builder().start() else { return };
+    let error = refusal(&target(&format!("redis://:hunter2@127.0.0.1:{}", server.port()), None)).to_string();
+    assert!(error.contains("it has no password, but one was given") && !error.contains("hunter2"), "{error}");
+}
+
+#[test]
+fn tls_with_a_private_authority() {
+    let Some(server) = Server::builder().tls().password("hunter2").start() else { return };
+    let mut link = Connection::open(&target(&server.tls_url(), Some(server.tls_ca()))).expect("the authority is known");
+    let scene = scene();
+    run(&server, &scene.state);
+    replay(&mut link, &scene.apply, &scene.applied, &Options::new(Script::Apply), &mut ()).expect("it applies");
+    let verified = verify(&mut link, &scene.apply, &CAPS, &LookOptions::default(), &mut |_| {}).expect("it looks");
+    assert!(verified.holds(), "{verified:?}");
+    let by_address = server.tls_url().replace("localhost", "127.0.0.1");
+    assert!(Connection::open(&target(&by_address, Some(server.tls_ca()))).is_ok(), "the certificate names it too");
+}
+
+#[test]
+fn tls_that_cannot_be_trusted_is_refused_clearly() {
+    let Some(server) = Server::builder().tls().password("hunter2").start() else { return };
+    let Some(other) = Server::builder().tls().start() else { return };
+    for ca in [None, Some(other.tls_ca())] {
+        let error = refusal(&target(&server.tls_url(), ca));
+        assert!(matches!(error, LinkError::Tls { .. }), "{error:?}");
+        let text = error.to_string();
+        assert!(text.contains("--tls-ca FILE") && !text.contains("hunter2"), "{text}");
+    }
+    let two_addresses = Server::builder().tls().args(&["--bind", "127.0.0.1", "127.0.0.2"]).start();
+    let two_addresses = two_addresses.expect("it starts like the first");
+    let other_name = two_addresses.tls_url().replace("localhost", "127.0.0.2");
+    let error = refusal(&target(&other_name, Some(two_addresses.tls_ca()))).to_string();
+    assert!(error.contains("its certificate is for another name"), "{error}");
+
+    let mut to_plain = target(&format!("rediss://:hunter2@127.0.0.1:{}", server.port()), None);
+    to_plain.timeouts.connect = Duration::from_millis(500);
+    let to_plain = refusal(&to_plain);
+    assert!(to_plain.to_string().contains("a server without TLS wants redis://"), "{to_plain}");
+    let to_tls = refusal(&target(&server.tls_url().replace("rediss://", "redis://"), None));
+    assert!(!to_tls.to_string().contains("hunter2"), "{to_tls}");
+
+    let empty = tempfile::NamedTempFile::new().expect("a temporary file");
+    for (ca, part) in
+        [(empty.path(), "no certificate in it"), (Path::new("/nonexistent/ca.pem"), "--tls-ca takes a PEM")]
+    {
+        let error = refusal(&target(&server.tls_url(), Some(ca)));
+        assert!(matches!(error, LinkError::Ca { .. }) && error.to_string().contains(part), "{error}");
+    }
+    let to_plain_with_ca = Target::resolve(&Source {
+        to: Some(&server.url()),
+        password_file: None,
+        tls_ca: Some(server.tls_ca().to_owned()),
+        environment: &|_| None,
+    });
+    assert!(matches!(to_plain_with_ca, Err(TargetError::CaWithoutTls)));
+}

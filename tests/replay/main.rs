@@ -1,0 +1,104 @@
+//! `replay` against real servers, and against servers that misbehave.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod apply;
+mod connect;
+mod faults;
+mod look;
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rdb_reindex::plan::manifest::{Caps, Reply as Expected};
+use rdb_reindex::replay::{Connection, LinkError, Source, Target, Timeouts};
+use rdb_reindex::resp;
+use support::server::Server;
+
+const CAPS: Caps = Caps { max_args: 1_000, max_command_bytes: 512 * 1024 };
+
+fn target(url: &str, ca: Option<&Path>) -> Target {
+    let source = Source { to: Some(url), password_file: None, tls_ca: ca.map(PathBuf::from), environment: &|_| None };
+    let mut target = Target::resolve(&source).expect("the test's URL is right");
+    target.timeouts = Timeouts { connect: Duration::from_secs(5), reply: Duration::from_secs(20) };
+    target
+}
+
+fn open(server: &Server) -> Connection {
+    Connection::open(&target(&server.url(), None)).expect("the test's own server lets us in")
+}
+
+fn refusal(target: &Target) -> LinkError {
+    match Connection::open(target) {
+        Ok(_) => panic!("{target} was opened"),
+        Err(error) => error,
+    }
+}
+
+/// Arguments apart by spaces.
+fn file(commands: &[&str]) -> Vec<u8> {
+    let mut out = Vec::new();
+    for command in commands {
+        resp::encode(&command.split(' ').collect::<Vec<_>>(), &mut out);
+    }
+    out
+}
+
+fn run(server: &Server, commands: &[&str]) {
+    for command in commands {
+        server.query::<redis::Value>(&command.split(' ').collect::<Vec<_>>());
+    }
+}
+
+fn integers(replies: &[i64]) -> Vec<Expected> {
+    replies.iter().map(|reply| Expected::Integer(*reply)).collect()
+}
+
+/// A state, the plan that repairs it, and the way back, all worked out by hand.
+struct Scene {
+    state: Vec<&'static str>,
+    apply: Vec<u8>,
+    applied: Vec<Expected>,
+    rollback: Vec<u8>,
+    rolled_back: Vec<Expected>,
+}
+
+fn scene() -> Scene {
+    Scene {
+        state: vec![
+            "SADD kept a b stale",
+            "SADD wrong x y z",
+            "RPUSH retyped 1 2 3",
+            "ZADD ranked 1.5 m 2 old 3 moved",
+            "HSET neighbour f v",
+        ],
+        apply: file(&[
+            "UNLINK wrong retyped",
+            "SADD retyped r",
+            "SADD created c d",
+            "SADD kept new",
+            "ZADD ranked -inf n 4.25 moved",
+            "SREM kept stale",
+            "ZREM ranked old",
+        ]),
+        // ZADD counts the member that is new, not the one whose score changes.
+        applied: integers(&[2, 1, 2, 1, 1, 1, 1]),
+        rollback: file(&[
+            "UNLINK retyped created",
+            "SADD wrong x y z",
+            "RPUSH retyped 1 2 3",
+            "SADD kept stale",
+            "ZADD ranked 2 old 3 moved",
+            "SREM kept new",
+            "ZREM ranked n",
+        ]),
+        rolled_back: integers(&[2, 3, 3, 1, 1, 1, 1]),
+    }
+}
+
+fn members(server: &Server, key: &str) -> Vec<String> {
+    let mut members: Vec<String> = server.query(&["SMEMBERS", key]);
+    members.sort();
+    members
+}
