@@ -251,7 +251,8 @@ impl Server {
         self.folder.path().join("dump.rdb")
     }
 
-    /// `DEBUG DIGEST`: equal for two servers with the same data (times of expiry aside: it knows only whether there is one).
+    /// `DEBUG DIGEST`: equal for two servers with the same data, as far as it looks. It knows whether a key has an expiry
+    /// but not when, and of a RedisJSON document only that it is one: compare `PEXPIRETIME` and `JSON.GET` besides.
     pub fn digest(&self) -> String {
         self.query(&["DEBUG", "DIGEST"])
     }
