@@ -4,9 +4,12 @@
 
 pub mod derive;
 pub mod document;
+pub mod index;
 pub mod plan;
-pub mod stock;
-pub mod spec;
+pub mod rdb;
 pub mod replay;
 pub mod resp;
-pub mod rdb;
+pub mod scan;
+pub mod snapshot;
+pub mod spec;
+pub mod stock;

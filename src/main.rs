@@ -1,1 +1,7 @@
-fn main() {}
+//! The command `rdb-reindex`.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    rdb_reindex::cli::main()
+}

@@ -220,8 +220,8 @@ impl<'a> Batch<'a> {
                     }
                 }
                 Some(Item::Function(_)) => found.functions = found.functions.saturating_add(1),
-                Some(Item::ModuleAux { module, .. }) => {
-                    let name = module.to_string();
+                Some(Item::ModuleAux { id, .. }) => {
+                    let name = id.to_string();
                     if found.module_aux.len() < MAX_AUX && !found.module_aux.contains(&name) {
                         found.module_aux.push(name);
                     }

@@ -6,7 +6,7 @@ use std::hash::BuildHasher;
 ///
 /// Either the offset of a record in the dump (the member *is* its key), or the number of an interned member.
 /// Dumps are limited to [`Source::MAX_OFFSET`] bytes so that the other bits stay free.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Source(u64);
 
 impl Source {

@@ -12,7 +12,7 @@ use crate::rdb;
 /// key, and the keys of the records that must exist. Most memberships share a group with many others.
 ///
 /// It is interned as bytes: the index's number, then key and requirements, each behind its length.
-pub fn write_group<'k>(index: u16, key: &[u8], require: impl Iterator<Item = &'k [u8]>, out: &mut Vec<u8>) {
+pub fn write_group<'k>(index: u16, key: &'k [u8], require: impl Iterator<Item = &'k [u8]>, out: &mut Vec<u8>) {
     out.clear();
     out.extend_from_slice(&index.to_le_bytes());
     for part in std::iter::once(key).chain(require) {

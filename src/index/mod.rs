@@ -237,7 +237,7 @@ struct Joined<'a> {
 }
 
 impl<'a> Joined<'a> {
-    fn new(workers: Vec<Gathered<'a>>, spec: &Spec) -> Self {
+    fn new(workers: Vec<Gathered<'_, 'a>>, spec: &Spec) -> Self {
         let mut stock = Stock::new(spec.records.len(), spec.indexes.len());
         let mut diagnostics = Diagnostics::default();
         let (mut sets, mut zsets) = (Vec::new(), Vec::new());
@@ -356,7 +356,7 @@ fn compare<'a>(
         return Err(Error::Interrupted);
     }
 
-    let probed = probe::run(&lookup, &sets, &zsets, &keys, &summaries, &mut present, &mut diagnostics)?;
+    let probed = probe::run(&lookup, &sets, &zsets, &summaries, &present, &mut diagnostics)?;
     for (key, counts) in &probed.counts {
         let key = &mut present[*key as usize];
         key.stale += counts.stale;

@@ -2,11 +2,16 @@
 
 use std::ops::ControlFlow;
 
+use rayon::iter::{IndexedParallelIterator, IntoParallelIterator, ParallelIterator};
+use rayon::slice::ParallelSlice;
+
 use super::diagnostics::{Diagnostics, display};
-use super::entry::{Hasher, Membership, low_half};
+use super::entry::{Entry, Hasher, Membership, Scored, Source, low_half};
 use super::keyset::KeySet;
 use super::store::{Mark, Members, Store};
-use crate::rdb::{self, Element, Flow, Json, Place, StreamFields, StreamId, Visitor};
+use super::{Lookup, Present, Summary};
+use crate::rdb::{self, Element, Flow, Json, Place, Record, Scratch, StreamFields, StreamId, Visitor};
+use crate::spec::IndexType;
 
 /// A member that nothing implies.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -42,7 +47,7 @@ pub struct Probed {
     /// Index keys with members that had to be held or removed.
     pub counts: Vec<(u32, Counts)>,
     /// Scores that have to change: rank of the index key, member, and the score in the dump.
-    pub rescored: Vec<(u32, super::entry::Source, f64)>,
+    pub rescored: Vec<(u32, Source, f64)>,
     pub diagnostics: Diagnostics,
 }
 
@@ -93,22 +98,16 @@ impl<'p, 'a: 'p, M: Membership> Probe<'p, 'a, M> {
         }
     }
 
-    /// Visits one index key, or one piece of it. Nothing implies members of a key without a rank.
-    pub fn visit(
-        &mut self,
-        key: u32,
-        rank: Option<u32>,
-        visit: impl FnOnce(&mut Self) -> Result<(), rdb::Error>,
-    ) -> Result<(), rdb::Error> {
+    /// Visits one piece of an index key. Nothing implies members of a key without a rank.
+    fn piece(&mut self, key: u32, rank: Option<u32>, record: &Record<'a>, piece: usize) -> Result<(), rdb::Error> {
         self.key = key;
         self.rank = rank;
-        self.counts = Counts::default();
-        visit(self)?;
+        record.value.visit_piece(piece, &mut Scratch::default(), self)?;
         if let Some(error) = self.error.take() {
             return Err(error);
         }
         if self.counts != Counts::default() {
-            self.out.counts.push((key, self.counts));
+            self.out.counts.push((key, std::mem::take(&mut self.counts)));
         }
         Ok(())
     }

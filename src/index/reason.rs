@@ -1,7 +1,6 @@
 //! Why members are stale: found for all of them in one sweep over what the records imply.
 
 use hashbrown::HashTable;
-use rayon::iter::{IntoParallelIterator, IntoParallelRefMutIterator, ParallelIterator};
 
 use super::entry::{Entry, Membership, ORPHAN, Scored};
 use super::keys::Keys;
@@ -22,13 +21,60 @@ pub fn explain(
     unindexed: &[KeySet],
 ) -> Result<(), rdb::Error> {
     let index_of = |stale: &Stale| present[stale.key as usize].index as usize;
-    let by_key = |stale: &Stale| lookup.names.spec.indexes[index_of(stale)].member.is_record_key();
-    let mut table: HashTable<u32> = HashTable::new();
     let spread = |hash: u32| u64::from(hash) << 32 | u64::from(hash);
-    for (at, stale) in stale.iter().enumerate() {
-        if by_key(stale) {
-            table.insert_unique(spread(stale.hash), at as u32, |&at| spread(stale_hash(at)));
+    let mut table: HashTable<u32> = HashTable::new();
+    for (at, member) in stale.iter().enumerate() {
+        if lookup.names.spec.indexes[index_of(member)].member.is_record_key() {
+            table.insert_unique(spread(member.hash), at as u32, |&at| spread(stale[at as usize].hash));
         }
+    }
+    if table.is_empty() {
+        return Ok(());
+    }
+    // Entries with the hash of a stale member of the same index: they may be its record's.
+    let collect = |found: &mut Vec<(u32, Entry)>, entry: &Entry| {
+        let same = table.iter_hash(spread(entry.hash));
+        found.extend(same.filter(|&&at| stale[at as usize].hash == entry.hash).map(|&at| (at, *entry)));
+    };
+    let mut found = sets.fold(Vec::new, |found, entry, _| collect(found, entry));
+    found.extend(zsets.fold(Vec::new, |found, scored: &Scored, _: Mark| collect(found, scored.entry())));
+    let found: Vec<(u32, Entry)> = found.into_iter().flatten().collect();
+
+    let file = lookup.members.dump.file;
+    let flavor = lookup.members.dump.header.flavor;
+    let mut resolver = Resolver::new(file, flavor);
+    let (mut out, mut scratch) = (Vec::new(), Vec::new());
+    let type_of = |member: &Stale| Ok::<_, rdb::Error>(lookup.record(present[member.key as usize].start)?.value.ty);
+    for (at, entry) in found {
+        let member = &mut stale[at as usize];
+        let rank = entry.key & !ORPHAN;
+        if keys.index(rank) != present[member.key as usize].index as usize {
+            continue;
+        }
+        let ty = type_of(member)?;
+        let bytes = resolver.resolve(member.place, ty, &mut out)?;
+        if !lookup.members.is(entry.source, bytes, &mut scratch)? {
+            continue;
+        }
+        member.reason = match member.reason {
+            _ if entry.key & ORPHAN == 0 && matches!(member.reason, Reason::MovedTo(other) if other < rank) => {
+                member.reason
+            }
+            _ if entry.key & ORPHAN == 0 => Reason::MovedTo(rank),
+            Reason::NotImplied => Reason::Orphan,
+            known => known,
+        };
+    }
+    for member in stale.iter_mut() {
+        let index = index_of(member);
+        if member.reason != Reason::NotImplied || !lookup.names.spec.indexes[index].member.is_record_key() {
+            continue;
+        }
+        let ty = type_of(member)?;
+        let bytes = resolver.resolve(member.place, ty, &mut out)?;
+        let exists =
+            unindexed[index].contains(&lookup.members.dump, bytes, lookup.hasher.hash(bytes), &mut scratch)?;
+        member.reason = if exists { Reason::ImpliesNothing } else { Reason::RecordMissing };
     }
     Ok(())
 }

@@ -69,7 +69,7 @@ impl<'a: 's, 's> Members<'a, 's> {
         }
     }
 
-    fn is(&self, source: Source, member: &[u8], scratch: &mut Vec<u8>) -> Result<bool, rdb::Error> {
+    pub fn is(&self, source: Source, member: &[u8], scratch: &mut Vec<u8>) -> Result<bool, rdb::Error> {
         match source.get() {
             Place::Key(offset) => self.dump.key_is(offset, member, scratch),
             Place::Interned(id) => Ok(self.interned.get(id) == member),

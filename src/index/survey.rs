@@ -11,8 +11,8 @@ use super::keys::write_group;
 use super::keyset::KeyList;
 use super::store::Collector;
 use crate::derive::Deriver;
-use crate::document::{Extractor, Slots};
-use crate::rdb::{self, Json, Kind, Record, Scratch, TypeName};
+use crate::document::{Extractor, HashFields, Slots};
+use crate::rdb::{self, Element, Flow, Json, Kind, Record, Scratch, TypeName, Visitor};
 use crate::scan;
 use crate::spec::{Glob, IndexType, Policy, Spec};
 use crate::stock::{Stock, Tally};
@@ -125,8 +125,8 @@ pub struct ClassCount {
 }
 
 /// What one thread gathers.
-pub struct Gathered<'a> {
-    context: &'a Context<'a>,
+pub struct Gathered<'c, 'a> {
+    context: &'c Context<'a>,
     pub stock: Stock,
     pub diagnostics: Diagnostics,
     pub sets: Collector<Entry>,
@@ -158,8 +158,8 @@ pub struct Gathered<'a> {
     scratch: Scratch,
 }
 
-impl<'a> Gathered<'a> {
-    pub fn new(context: &'a Context<'a>) -> Self {
+impl<'c, 'a> Gathered<'c, 'a> {
+    pub fn new(context: &'c Context<'a>) -> Self {
         let spec = context.names.spec;
         let lists = |n: usize| (0..n).map(|_| KeyList::default()).collect::<Vec<_>>();
         let readers = spec.records.iter().enumerate().map(|(class, record)| {
@@ -334,7 +334,7 @@ pub fn is_index_type(kind: Kind, index: IndexType) -> bool {
     matches!((kind, index), (Kind::Set, IndexType::Set) | (Kind::Zset, IndexType::Zset))
 }
 
-impl<'a> scan::Worker<'a> for Gathered<'a> {
+impl<'a> scan::Worker<'a> for Gathered<'_, 'a> {
     fn record(&mut self, record: &Record<'a>) -> Result<(), rdb::Error> {
         let context = self.context;
         let start = record.start as u64;
@@ -396,6 +396,15 @@ impl<'a> scan::Worker<'a> for Gathered<'a> {
     }
 }
 
+struct Fields<'x>(HashFields<'x>);
+
+impl Visitor for Fields<'_> {
+    fn hash_field(&mut self, field: Element<'_>, value: Element<'_>, _: Option<i64>) -> Flow {
+        self.0.field(field.bytes, value.bytes);
+        Flow::Continue(())
+    }
+}
+
 /// The fields of a record, or why it has none that could be relied on.
 pub fn decode<'x, 'a: 'x>(
     record: &Record<'a>,
@@ -410,9 +419,9 @@ pub fn decode<'x, 'a: 'x>(
             json(raw, value.offset, extractor, text)
         }
         Kind::Hash => {
-            let mut fields = extractor.hash_fields();
+            let mut fields = Fields(extractor.hash_fields());
             value.visit(scratch, &mut fields)?;
-            Ok(Ok(fields.finish()))
+            Ok(Ok(fields.0.finish()))
         }
         Kind::Module => match value.json()? {
             Some(Json::Text(raw)) => json(raw, value.offset, extractor, text),

@@ -2,6 +2,8 @@
 
 use std::io;
 
+use crate::resp::{argument_len, encode, header_len, push_argument, push_header};
+
 use super::manifest::{Caps, Reply};
 use super::output::Output;
 
@@ -47,39 +49,6 @@ impl Written {
     }
 }
 
-/// Appends one argument as a RESP bulk string.
-pub fn write_argument(argument: &[u8], out: &mut Vec<u8>) {
-    out.push(b'$');
-    write_decimal(argument.len() as u64, out);
-    out.extend_from_slice(b"\r\n");
-    out.extend_from_slice(argument);
-    out.extend_from_slice(b"\r\n");
-}
-
-fn write_decimal(n: u64, out: &mut Vec<u8>) {
-    let mut digits = [0; 20];
-    let mut at = digits.len();
-    let mut rest = n;
-    loop {
-        at -= 1;
-        digits[at] = b'0' + (rest % 10) as u8;
-        rest /= 10;
-        if rest == 0 {
-            break;
-        }
-    }
-    out.extend_from_slice(&digits[at..]);
-}
-
-/// The length of an argument once it is encoded.
-fn encoded_argument(len: usize) -> u64 {
-    decimal_digits(len as u64) + len as u64 + 5
-}
-
-fn decimal_digits(n: u64) -> u64 {
-    u64::from(n.checked_ilog10().unwrap_or(0)) + 1
-}
-
 impl CommandFile {
     /// A file that starts in database 0.
     pub fn new(output: Output, caps: Caps) -> Self {
@@ -97,13 +66,8 @@ impl CommandFile {
 
     /// Writes one whole command.
     pub fn single(&mut self, args: &[&[u8]], reply: Reply) -> io::Result<Written> {
-        let mut bytes = Vec::with_capacity(64);
-        bytes.push(b'*');
-        write_decimal(args.len() as u64, &mut bytes);
-        bytes.extend_from_slice(b"\r\n");
-        for argument in args {
-            write_argument(argument, &mut bytes);
-        }
+        let mut bytes = Vec::new();
+        encode(args, &mut bytes);
         self.put(&bytes, &[], reply)
     }
 
@@ -121,10 +85,10 @@ impl CommandFile {
     pub fn begin(&self, pending: &mut Pending, verb: &str, key: Option<&[u8]>) {
         debug_assert!(pending.body_args == 0, "arguments of the command before were not written");
         pending.head.clear();
-        write_argument(verb.as_bytes(), &mut pending.head);
+        push_argument(verb.as_bytes(), &mut pending.head);
         pending.head_args = 1;
         if let Some(key) = key {
-            write_argument(key, &mut pending.head);
+            push_argument(key, &mut pending.head);
             pending.head_args = 2;
         }
         pending.reply = 0;
@@ -135,15 +99,15 @@ impl CommandFile {
     /// Adds arguments that must stay together; a command that they would take over a cap is written first. `counts` is
     /// what they add to the reply.
     pub fn push(&mut self, pending: &mut Pending, args: &[&[u8]], counts: i64) -> io::Result<()> {
-        let more: u64 = args.iter().map(|argument| encoded_argument(argument.len())).sum();
+        let more: u64 = args.iter().map(|argument| argument_len(argument.len()) as u64).sum();
         let count = pending.head_args + pending.body_args + args.len() as u64;
-        let header = decimal_digits(count) + 3;
+        let header = header_len(count as usize) as u64;
         let bytes = header + pending.head.len() as u64 + pending.body.len() as u64 + more;
         if pending.body_args > 0 && (count > self.caps.max_args || bytes > self.caps.max_command_bytes) {
             self.flush(pending)?;
         }
         for argument in args {
-            write_argument(argument, &mut pending.body);
+            push_argument(argument, &mut pending.body);
         }
         pending.body_args += args.len() as u64;
         pending.reply += counts;
@@ -155,9 +119,7 @@ impl CommandFile {
             return Ok(());
         }
         let mut head = Vec::with_capacity(pending.head.len() + 8);
-        head.push(b'*');
-        write_decimal(pending.head_args + pending.body_args, &mut head);
-        head.extend_from_slice(b"\r\n");
+        push_header((pending.head_args + pending.body_args) as usize, &mut head);
         head.extend_from_slice(&pending.head);
         let written = self.put(&head, &pending.body, Reply::Integer(pending.reply))?;
         pending.stats.add(written);

@@ -25,11 +25,6 @@ pub const JOURNAL: &str = "journal.ndjson";
 /// The page for the person who approves the plan.
 pub const REVIEW: &str = "review.html";
 
-/// Commands a pipeline batch holds unless told otherwise.
-pub const BATCH_COMMANDS: usize = 100;
-/// Bytes a pipeline batch holds unless told otherwise: less than half of the smallest request limit in use (10 MB).
-pub const BATCH_BYTES: usize = 4 << 20;
-
 /// The content of `plan.json`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -236,15 +231,13 @@ pub struct Touched {
     pub expire_at_ms: Option<i64>,
 }
 
-/// The reply a command must give.
+/// The reply a command must give. For `HPEXPIREAT`, which answers an array, the integer that every element must be.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum Reply {
     Integer(i64),
     /// A simple string, such as `OK`.
     Status(String),
-    /// An array of integers, as `HPEXPIREAT` gives it.
-    Integers(Vec<i64>),
 }
 
 /// A file of the bundle.

@@ -1,0 +1,122 @@
+//! What the user can type.
+
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand, ValueEnum};
+
+use crate::index::Expiry;
+
+/// Take stock of the secondary indexes in a Redis dump, derive the right ones, and replay the smallest difference.
+#[derive(Debug, Parser)]
+#[command(name = "rdb-reindex", version, max_term_width = 100, propagate_version = true)]
+pub struct Args {
+    #[command(subcommand)]
+    pub command: Command,
+    /// Threads to use; all cores if not given.
+    #[arg(long, global = true, value_name = "N", value_parser = threads)]
+    pub threads: Option<usize>,
+    /// Say nothing on standard error but errors.
+    #[arg(long, short, global = true)]
+    pub quiet: bool,
+    /// Say more.
+    #[arg(long, short, global = true, action = clap::ArgAction::Count, conflicts_with = "quiet")]
+    pub verbose: u8,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    Inventory(Inventory),
+    Plan(Plan),
+    Spec(Spec),
+}
+
+/// What is in a dump, and what is wrong with its indexes.
+#[derive(Debug, clap::Args)]
+pub struct Inventory {
+    #[command(flatten)]
+    pub dump: Dump,
+    #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
+    pub format: Format,
+}
+
+/// Write the plan that repairs the indexes; never opens a network connection.
+#[derive(Debug, clap::Args)]
+pub struct Plan {
+    #[command(flatten)]
+    pub dump: Dump,
+    /// The folder for the plan: absent, empty, or an earlier plan that was never applied.
+    #[arg(long, value_name = "DIR")]
+    pub out: PathBuf,
+    /// End with status 3 if there is anything to repair.
+    #[arg(long)]
+    pub exit_code: bool,
+    /// The most arguments of one command.
+    #[arg(long, value_name = "N", default_value_t = 1000, value_parser = clap::value_parser!(u64).range(4..=1000))]
+    pub max_args: u64,
+    /// The most bytes of one command.
+    #[arg(long, value_name = "BYTES", default_value_t = 512 * 1024,
+        value_parser = clap::value_parser!(u64).range(256..=524_288))]
+    pub max_command_bytes: u64,
+}
+
+/// Print the spec in use, ready to edit.
+#[derive(Debug, clap::Args)]
+pub struct Spec {
+    /// A spec file to check and print instead of the preset.
+    #[arg(long, value_name = "FILE")]
+    pub spec: Option<PathBuf>,
+}
+
+/// A dump, and how to read it.
+#[derive(Debug, clap::Args)]
+pub struct Dump {
+    /// The dump; `-` is standard input.
+    #[arg(value_name = "DUMP")]
+    pub dump: PathBuf,
+    /// Which keys are records and which indexes follow from them; the preset `discord-analytics` if not given.
+    #[arg(long, value_name = "FILE")]
+    pub spec: Option<PathBuf>,
+    /// Read the file instead of mapping it into memory.
+    #[arg(long)]
+    pub no_mmap: bool,
+    /// Go on although the checksum is wrong; no plan is made of such a dump.
+    #[arg(long)]
+    pub ignore_checksum: bool,
+    /// What expiries before 2009 mean, which some services write.
+    #[arg(long, value_enum, value_name = "MEANING")]
+    pub expiry: Option<ExpiryMode>,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// For people.
+    #[default]
+    Table,
+    Json,
+    Csv,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ExpiryMode {
+    /// Unix times, as in any other dump.
+    Absolute,
+    /// Milliseconds that were left when the dump was made.
+    Relative,
+}
+
+impl Dump {
+    pub fn expiry(&self) -> Expiry {
+        match self.expiry {
+            None => Expiry::Careful,
+            Some(ExpiryMode::Absolute) => Expiry::Absolute,
+            Some(ExpiryMode::Relative) => Expiry::Relative,
+        }
+    }
+}
+
+fn threads(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(n @ 1..=1024) => Ok(n),
+        _ => Err("a number from 1 to 1024 is due".to_owned()),
+    }
+}

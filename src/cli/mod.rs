@@ -1,0 +1,45 @@
+//! Arguments, progress, exit status: the only code that prints.
+
+mod args;
+mod exit;
+mod inventory;
+mod plan;
+mod progress;
+mod spec;
+mod terminal;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use args::{Args, Command};
+use exit::{Exit, Failure, Outcome};
+use terminal::Terminal;
+
+/// Runs the program: parses the arguments, does what they say, and tells the status to end with.
+pub fn main() -> ExitCode {
+    let args = match Args::try_parse() {
+        Ok(args) => args,
+        Err(error) => {
+            // Help and version are no errors to clap; a closed pipe is nobody's.
+            let _ = error.print();
+            return ExitCode::from(if error.use_stderr() { Exit::Usage } else { Exit::Done } as u8);
+        }
+    };
+    let terminal = Terminal::new(args.quiet, args.verbose);
+    let exit = run(&args, &terminal).unwrap_or_else(|failure| {
+        terminal.failure(&failure);
+        failure.exit
+    });
+    ExitCode::from(exit as u8)
+}
+
+fn run(args: &Args, terminal: &Terminal) -> Outcome {
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(args.threads.unwrap_or(0)).build();
+    let pool = pool.map_err(|error| Failure::error(format!("cannot start threads: {error}")))?;
+    pool.install(|| match &args.command {
+        Command::Inventory(args) => inventory::run(args, terminal),
+        Command::Plan(args) => plan::run(args, terminal),
+        Command::Spec(args) => spec::run(args, terminal),
+    })
+}

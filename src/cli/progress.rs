@@ -1,0 +1,76 @@
+//! A bar while something lasts.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressStyle};
+
+use super::terminal::Terminal;
+use crate::scan::Observer;
+
+/// What lasts less long than this shows no bar.
+const PATIENCE: Duration = Duration::from_millis(500);
+/// How often a bar is drawn, and how often a line is written where there is no terminal.
+const TICK: Duration = Duration::from_millis(100);
+const LINE: Duration = Duration::from_secs(5);
+
+/// Runs `work` while another thread shows how far its observer is, of `total` bytes.
+pub fn bytes<T>(terminal: &Terminal, what: &str, total: u64, observer: &Observer, work: impl FnOnce() -> T) -> T {
+    if terminal.quiet {
+        return work();
+    }
+    let done = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let shower = scope.spawn(|| show(terminal, what, total, observer, &done));
+        let result = work();
+        done.store(true, Ordering::Release);
+        shower.thread().unpark();
+        result
+    })
+}
+
+fn show(terminal: &Terminal, what: &str, total: u64, observer: &Observer, done: &AtomicBool) {
+    let wait = |time: Duration| {
+        let end = std::time::Instant::now() + time;
+        while !done.load(Ordering::Acquire) {
+            let now = std::time::Instant::now();
+            if now >= end {
+                return true;
+            }
+            std::thread::park_timeout(end - now);
+        }
+        false
+    };
+    if !wait(PATIENCE) {
+        return;
+    }
+    let position = || observer.position.load(Ordering::Relaxed);
+    if terminal.interactive {
+        let bar = ProgressBar::new(total);
+        let template = "{msg} [{bar:30}] {bytes}/{total_bytes} {bytes_per_sec} {eta} left";
+        if let Ok(style) = ProgressStyle::with_template(template) {
+            bar.set_style(style.progress_chars("=> "));
+        }
+        bar.set_message(what.to_owned());
+        while wait(TICK) {
+            bar.set_position(position());
+        }
+        bar.finish_and_clear();
+    } else {
+        while wait(LINE) {
+            let percent = position().saturating_mul(100).checked_div(total).unwrap_or(100);
+            terminal.say(format!("{what}: {percent}%"));
+        }
+    }
+}
+
+/// Makes Ctrl-C set a flag. The second one ends the process at once, as if nobody had asked.
+pub fn on_interrupt(flag: Arc<AtomicBool>) {
+    // A handler can be set once in a process; the flag of the first one stays, which is the only one there is.
+    let _ = ctrlc::set_handler(move || {
+        if flag.swap(true, Ordering::SeqCst) {
+            std::process::exit(130);
+        }
+    });
+}

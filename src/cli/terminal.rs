@@ -1,0 +1,67 @@
+//! Standard output and standard error.
+
+use std::io::{self, IsTerminal, Write};
+
+use super::exit::{Exit, Failure};
+
+/// What may be said, and how.
+#[derive(Debug)]
+pub struct Terminal {
+    pub quiet: bool,
+    pub verbose: u8,
+    /// Standard error is a terminal that understands colour, and nobody asked for none.
+    pub colour: bool,
+    /// Standard error is a terminal: progress may be drawn there.
+    pub interactive: bool,
+}
+
+impl Terminal {
+    pub fn new(quiet: bool, verbose: u8) -> Self {
+        let interactive = io::stderr().is_terminal();
+        let unwanted = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+        let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
+        Self { quiet, verbose, colour: interactive && !unwanted && !dumb, interactive: interactive && !dumb }
+    }
+
+    /// Writes data to standard output. A reader that has seen enough is no error.
+    pub fn data(&self, bytes: &[u8]) -> Result<(), Failure> {
+        let mut out = io::stdout().lock();
+        match out.write_all(bytes).and_then(|()| out.flush()) {
+            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+                Err(Failure::error(format!("cannot write to standard output: {error}")))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Says something to the person at the terminal.
+    pub fn say(&self, text: impl AsRef<str>) {
+        if !self.quiet {
+            // Nobody can be told that standard error does not work.
+            let _ = writeln!(io::stderr().lock(), "{}", text.as_ref());
+        }
+    }
+
+    pub fn warn(&self, text: impl AsRef<str>) {
+        self.labelled("warning", "33", text.as_ref());
+    }
+
+    pub fn failure(&self, failure: &Failure) {
+        if failure.exit == Exit::Stopped && failure.message.is_empty() {
+            return;
+        }
+        self.labelled("error", "31", &failure.message);
+        if let Some(hint) = &failure.hint {
+            self.labelled("hint", "36", hint);
+        }
+    }
+
+    fn labelled(&self, label: &str, colour: &str, text: &str) {
+        let mut err = io::stderr().lock();
+        let _ = if self.colour {
+            writeln!(err, "\x1b[1;{colour}m{label}\x1b[0m: {text}")
+        } else {
+            writeln!(err, "{label}: {text}")
+        };
+    }
+}
