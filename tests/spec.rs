@@ -245,6 +245,21 @@ fn hostile_files() {
 }
 
 #[test]
+fn limits() {
+    // Each limit is met, and passed by one.
+    let fields = |count: usize| GOOD.replace("timeline:{channel}", &"{x}".repeat(count));
+    assert!(Spec::parse(&fields(64), "").is_ok());
+    assert!(errors(&fields(65))[0].contains("too many fields in one template"));
+    let one = "{ record = \"project\", key = \"{projectId}\" }";
+    let required = |count: usize| GOOD.replace(one, &[one].repeat(count).join(", "));
+    assert_eq!(Spec::parse(&required(16), "").unwrap().indexes[0].require.len(), 16);
+    assert_eq!(errors(&required(17)), ["12:1 too many required records (an index has at most 16)"]);
+    let steps = |count: usize| GOOD.replace("{channel}", &format!("{{{}}}", vec!["x"; count].join(".")));
+    assert!(Spec::parse(&steps(64), "").is_ok());
+    assert!(errors(&steps(65))[0].contains("more than 64 steps"));
+}
+
+#[test]
 fn as_shown() {
     let text = GOOD.replace("\"maintain\"", "\"mantain\"");
     let shown = Spec::parse(&text, "my.toml").unwrap_err();

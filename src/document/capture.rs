@@ -48,7 +48,12 @@ pub(super) struct Captures {
     positions: Vec<u32>,
     /// Bytes that do not stand in the document's text as such.
     buffer: Vec<u8>,
+    /// Whether a path has as many values as are kept.
+    full: bool,
 }
+
+/// More values at one path are refused: a value takes ten times the memory of its two bytes in a text.
+const MAX_VALUES: usize = 1 << 22;
 
 #[derive(Clone, Debug)]
 struct Found {
@@ -62,7 +67,7 @@ struct Found {
 impl Captures {
     pub fn new(paths: &[Path]) -> Captures {
         let found = |path: &Path| Found { arrays: path.arrays(), values: Vec::new(), positions: Vec::new() };
-        Captures { paths: paths.iter().map(found).collect(), positions: Vec::new(), buffer: Vec::new() }
+        Captures { paths: paths.iter().map(found).collect(), positions: Vec::new(), buffer: Vec::new(), full: false }
     }
 
     pub fn clear(&mut self) {
@@ -72,6 +77,7 @@ impl Captures {
         }
         self.positions.clear();
         self.buffer.clear();
+        self.full = false;
     }
 
     pub fn slots<'a>(&'a self, text: &'a [u8]) -> Slots<'a> {
@@ -83,12 +89,12 @@ impl Captures {
         self.positions.push(0);
     }
 
-    /// The next element; false if there are more than positions can tell.
+    /// The next element; false if there were too many.
     #[must_use]
     pub fn next_element(&mut self) -> bool {
         let Some(position) = self.positions.last_mut() else { return false };
         *position = position.saturating_add(1);
-        *position != NO_POSITION
+        *position != NO_POSITION && !self.full
     }
 
     pub fn leave_array(&mut self) {
@@ -114,6 +120,7 @@ impl Captures {
     pub fn push(&mut self, path: usize, value: Value) {
         let Some(found) = self.paths.get_mut(path) else { return };
         found.values.push(value);
+        self.full |= found.values.len() >= MAX_VALUES;
         let missing = found.arrays.saturating_sub(self.positions.len());
         found.positions.extend(self.positions.iter().take(found.arrays));
         found.positions.extend(std::iter::repeat_n(NO_POSITION, missing));

@@ -76,7 +76,7 @@ impl Extractor {
     ///
     /// A top level that is no object has no fields: every path is absent, or, in an array, composite.
     /// An escape of half a surrogate pair is an error, since no bytes could stand for it.
-    /// A number may have any size; it is not evaluated.
+    /// A number may have any size; it is not evaluated. A path with more than four million values is an error.
     pub fn json<'a>(&'a mut self, text: &'a [u8]) -> Result<Slots<'a>, Undecodable> {
         self.captures.clear();
         json::extract(text, &self.trie, &mut self.captures, &mut self.name)?;

@@ -112,8 +112,8 @@ impl<'a> Scanner<'a> {
     /// Goes to the next quote, backslash or control character, or to the end.
     #[inline]
     fn plain(&mut self) {
-        // Most strings are short: the first words are looked at one by one, and only then in blocks that a compiler
-        // turns into vector instructions.
+        // Most strings are short, and the first words are looked at one by one; a long one is worth two calls that use
+        // the widest vectors there are: for the end, and for the smallest byte before it.
         for _ in 0..4 {
             let Some((word, after)) = self.rest.split_first_chunk::<8>() else { return self.plain_bytes() };
             let hits = special(*word);
@@ -122,21 +122,12 @@ impl<'a> Scanner<'a> {
             }
             self.rest = after;
         }
-        while let Some((block, after)) = self.rest.split_first_chunk::<32>() {
-            let hit = block.iter().fold(false, |hit, byte| hit | (*byte < 0x20) | (*byte == b'"') | (*byte == b'\\'));
-            if hit {
-                break;
-            }
-            self.rest = after;
+        let end = memchr::memchr2(b'"', b'\\', self.rest).unwrap_or(self.rest.len());
+        let Some((plain, after)) = self.rest.split_at_checked(end) else { return };
+        if plain.iter().fold(u8::MAX, |least, byte| least.min(*byte)) < 0x20 {
+            return self.plain_bytes();
         }
-        while let Some((word, after)) = self.rest.split_first_chunk::<8>() {
-            let hits = special(*word);
-            if hits != 0 {
-                return self.forward(hits);
-            }
-            self.rest = after;
-        }
-        self.plain_bytes();
+        self.rest = after;
     }
 
     /// Goes to the byte of the lowest bit.

@@ -186,6 +186,17 @@ fn depth() {
 }
 
 #[test]
+fn too_many_values() {
+    let text = |count: usize| format!(r#"{{"t":[{}1]}}"#, "1,".repeat(count - 1));
+    let mut extractor = extractor(&["t[]"]);
+    assert_eq!(extractor.json(text(4_194_304).as_bytes()).unwrap().len(0), 4_194_304);
+    assert_eq!(extractor.json(text(4_194_305).as_bytes()).unwrap_err().reason, "too many elements");
+    // Elements that are not wanted are not kept, and not counted.
+    let unwanted = text(4_194_305).replace("\"t\"", "\"u\"");
+    assert_eq!(extractor.json(unwanted.as_bytes()).unwrap().len(0), 0);
+}
+
+#[test]
 fn hashes() {
     let mut extractor = extractor(&["a.b", "tags[]", "id", "none", "i[].x"]);
     let fields: [(&[u8], &[u8]); 5] =

@@ -19,6 +19,7 @@ mod glob;
 mod nearest;
 mod path;
 mod read;
+mod table;
 mod template;
 
 pub use error::{SpecError, SpecErrors};
