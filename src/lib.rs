@@ -2,6 +2,7 @@
 //!
 //! `ARCHITECTURE.md` in the repository shows how the modules fit together.
 
+pub mod cli;
 pub mod derive;
 pub mod document;
 pub mod index;

@@ -139,17 +139,27 @@ where
     let failure = shared.failure.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
     let footer = match (walked, failure) {
         (Ok(footer), None) => footer,
-        (Err(Error::Dump(walk)), Some(value)) => return Err(if walk.offset < value.offset { walk } else { value }.into()),
+        (Err(Error::Dump(walk)), Some(value)) => {
+            return Err(if walk.offset < value.offset { walk } else { value }.into());
+        }
         (_, Some(value)) => return Err(value.into()),
         (Err(error), None) => return Err(error),
     };
     let mut sums = shared.sums.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
     sums.sort_unstable();
-    let crc64 = sums.iter().fold(0, |crc, &(_, len, next)| {
-        crc_fast::checksum_combine(CrcAlgorithm::Crc64Redis, crc, next, len as u64)
-    });
+    let crc64 = sums
+        .iter()
+        .fold(0, |crc, &(_, len, next)| crc_fast::checksum_combine(CrcAlgorithm::Crc64Redis, crc, next, len as u64));
     let workers = shared.idle.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
-    Ok(Pass { header, footer, crc64, aux: found.aux, functions: found.functions, module_aux: found.module_aux, workers })
+    Ok(Pass {
+        header,
+        footer,
+        crc64,
+        aux: found.aux,
+        functions: found.functions,
+        module_aux: found.module_aux,
+        workers,
+    })
 }
 
 impl<'a, W: Worker<'a>, F: Fn() -> W + Sync> Shared<'_, W, F> {

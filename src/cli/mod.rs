@@ -1,6 +1,7 @@
 //! Arguments, progress, exit status: the only code that prints.
 
 mod args;
+mod dump;
 mod exit;
 mod inventory;
 mod plan;

@@ -1,6 +1,5 @@
 //! A bar while something lasts.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
@@ -65,11 +64,11 @@ fn show(terminal: &Terminal, what: &str, total: u64, observer: &Observer, done: 
     }
 }
 
-/// Makes Ctrl-C set a flag. The second one ends the process at once, as if nobody had asked.
-pub fn on_interrupt(flag: Arc<AtomicBool>) {
-    // A handler can be set once in a process; the flag of the first one stays, which is the only one there is.
+/// Makes Ctrl-C call `stop`, which says whether it had been called before: then the process ends at once.
+pub fn on_interrupt(stop: impl Fn() -> bool + Send + 'static) {
+    // A handler can be set once in a process, and a command sets one.
     let _ = ctrlc::set_handler(move || {
-        if flag.swap(true, Ordering::SeqCst) {
+        if stop() {
             std::process::exit(130);
         }
     });

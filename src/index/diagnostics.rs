@@ -37,9 +37,9 @@ impl Diagnostics {
 
     /// Code, count and examples, in the order of the codes.
     pub fn iter(&self) -> impl Iterator<Item = (&'static str, u64, impl Iterator<Item = &str>)> {
-        self.0.iter().map(|(code, finding)| {
-            (*code, finding.count, finding.examples.iter().map(|(_, text)| text.as_str()))
-        })
+        self.0
+            .iter()
+            .map(|(code, finding)| (*code, finding.count, finding.examples.iter().map(|(_, text)| text.as_str())))
     }
 
     /// How often a code was found.
@@ -91,7 +91,8 @@ mod tests {
             (if n % 2 == 0 { &mut a } else { &mut b }).add("x", n, || n.to_string());
         }
         a.merge(b);
-        let found: Vec<_> = a.iter().map(|(code, count, examples)| (code, count, examples.collect::<Vec<_>>())).collect();
+        let found: Vec<_> =
+            a.iter().map(|(code, count, examples)| (code, count, examples.collect::<Vec<_>>())).collect();
         assert_eq!(found, [("x", 20, vec!["0", "1", "2", "3", "4"])]);
     }
 

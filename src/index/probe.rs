@@ -115,8 +115,7 @@ impl<'p, 'a: 'p, M: Membership> Probe<'p, 'a, M> {
     fn member(&mut self, member: Element<'_>, score: f64) -> Result<(), rdb::Error> {
         let hash = self.hasher.hash(member.bytes);
         if let Some(rank) = self.rank
-            && let Some(found) =
-                self.store.find(rank, member.bytes, low_half(hash), self.members, &mut self.scratch)?
+            && let Some(found) = self.store.find(rank, member.bytes, low_half(hash), self.members, &mut self.scratch)?
         {
             let right = found.score == score;
             let mark = if right || !self.may_rescore { Mark::Seen } else { Mark::Rescore };
@@ -124,9 +123,11 @@ impl<'p, 'a: 'p, M: Membership> Probe<'p, 'a, M> {
                 Mark::Missing if mark == Mark::Rescore => self.out.rescored.push((rank, found.source, score)),
                 Mark::Missing => {}
                 Mark::Conflict => self.counts.held += 1,
-                Mark::Seen | Mark::Rescore => self.out.diagnostics.add("index.repeated_member", member.at.string, || {
-                    format!("{} stands twice in one index key", display(member.bytes))
-                }),
+                Mark::Seen | Mark::Rescore => {
+                    self.out.diagnostics.add("index.repeated_member", member.at.string, || {
+                        format!("{} stands twice in one index key", display(member.bytes))
+                    })
+                }
             }
             return Ok(());
         }

@@ -72,8 +72,7 @@ pub fn explain(
         }
         let ty = type_of(member)?;
         let bytes = resolver.resolve(member.place, ty, &mut out)?;
-        let exists =
-            unindexed[index].contains(&lookup.members.dump, bytes, lookup.hasher.hash(bytes), &mut scratch)?;
+        let exists = unindexed[index].contains(&lookup.members.dump, bytes, lookup.hasher.hash(bytes), &mut scratch)?;
         member.reason = if exists { Reason::ImpliesNothing } else { Reason::RecordMissing };
     }
     Ok(())

@@ -162,20 +162,15 @@ fn owner(lookup: &Lookup<'_, '_>, key: &IndexKey, keys: &Keys) -> Result<Owner, 
 }
 
 /// Blocks the index keys that several indexes want to make.
-fn block_contested(
-    lookup: &Lookup<'_, '_>,
-    keys: &mut Keys,
-    summaries: &mut [Summary],
-    diagnostics: &mut Diagnostics,
-) {
+fn block_contested(lookup: &Lookup<'_, '_>, keys: &mut Keys, summaries: &mut [Summary], diagnostics: &mut Diagnostics) {
     let spec = lookup.names.spec;
     let may_meet = |a: usize, b: usize| {
         let prefix = |at: usize| lookup.names.families[at].literal_prefix();
-        spec.indexes[a].db == spec.indexes[b].db && (prefix(a).starts_with(prefix(b)) || prefix(b).starts_with(prefix(a)))
+        spec.indexes[a].db == spec.indexes[b].db
+            && (prefix(a).starts_with(prefix(b)) || prefix(b).starts_with(prefix(a)))
     };
     let indexes = 0..spec.indexes.len();
-    let suspects: Vec<usize> =
-        indexes.clone().filter(|&a| indexes.clone().any(|b| a != b && may_meet(a, b))).collect();
+    let suspects: Vec<usize> = indexes.clone().filter(|&a| indexes.clone().any(|b| a != b && may_meet(a, b))).collect();
     let ranks: Vec<u32> = suspects
         .into_par_iter()
         .flat_map_iter(|index| keys.of_index(index))

@@ -137,7 +137,8 @@ impl<M: Membership> Store<M> {
                 part.push(chunks);
             }
         }
-        let buckets = parts.into_par_iter().map(|chunks| Bucket::new(chunks, keys, members)).collect::<Result<_, _>>()?;
+        let buckets =
+            parts.into_par_iter().map(|chunks| Bucket::new(chunks, keys, members)).collect::<Result<_, _>>()?;
         Ok(Self { buckets })
     }
 
@@ -198,7 +199,9 @@ impl<M: Membership> Store<M> {
             bucket.entries.shrink_to_fit();
             bucket.entries.sort_unstable_by(|a, b| order(a, b, members.interned));
         });
-        Edits { buckets: buckets.into_iter().map(|bucket| bucket.entries).filter(|entries| !entries.is_empty()).collect() }
+        Edits {
+            buckets: buckets.into_iter().map(|bucket| bucket.entries).filter(|entries| !entries.is_empty()).collect(),
+        }
     }
 }
 

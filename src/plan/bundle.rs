@@ -52,10 +52,8 @@ impl Draft {
         let destination = fs::canonicalize(&destination).unwrap_or(destination);
         let parent = destination.parent().unwrap_or(&destination).to_owned();
         fs::create_dir_all(&parent).map_err(Error::io(&parent))?;
-        let folder = tempfile::Builder::new()
-            .prefix(".rdb-reindex-")
-            .tempdir_in(&parent)
-            .map_err(Error::io(&parent))?;
+        let folder =
+            tempfile::Builder::new().prefix(".rdb-reindex-").tempdir_in(&parent).map_err(Error::io(&parent))?;
         Ok(Self { destination, folder })
     }
 
@@ -75,10 +73,8 @@ impl Draft {
         let is_empty = |path: &Path| fs::read_dir(path).is_ok_and(|mut entries| entries.next().is_none());
         if self.destination.exists() && !is_empty(&self.destination) {
             let parent = self.destination.parent().unwrap_or(&self.destination);
-            let aside = tempfile::Builder::new()
-                .prefix(".rdb-reindex-old-")
-                .tempdir_in(parent)
-                .map_err(Error::io(parent))?;
+            let aside =
+                tempfile::Builder::new().prefix(".rdb-reindex-old-").tempdir_in(parent).map_err(Error::io(parent))?;
             let old = aside.path().join("plan");
             rename(&self.destination, &old)?;
             if let Err(error) = rename(self.folder.path(), &self.destination) {

@@ -266,7 +266,12 @@ mod tests {
             // A multiplicative hash spelled in letters: every part different, no part an identifier.
             let word = |salt: u64| {
                 let mut x = (n + salt).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-                (0..6).map(|_| { x = x.rotate_left(7); char::from(b'a' + (x % 26) as u8) }).collect::<String>()
+                (0..6)
+                    .map(|_| {
+                        x = x.rotate_left(7);
+                        char::from(b'a' + (x % 26) as u8)
+                    })
+                    .collect::<String>()
             };
             let key = format!("{}:{}:{}:{}", word(0), word(1), word(2), word(3));
             families.add(key.as_bytes(), Tally { keys: 1, ..Tally::default() });
