@@ -9,6 +9,7 @@ use super::diagnostics::{Diagnostics, display};
 use super::entry::{Entry, Hasher, Membership, Scored, Source, low_half};
 use super::keyset::KeySet;
 use super::store::{Mark, Members, Store};
+use super::strings::strings;
 use super::{Lookup, Present, Summary};
 use crate::rdb::{self, Element, Flow, Json, Place, Record, Scratch, StreamFields, StreamId, Visitor};
 use crate::spec::IndexType;
@@ -225,10 +226,17 @@ impl Visitor for Holds<'_, '_> {
     fn module_string(&mut self, value: Element<'_>) -> Flow {
         self.look(value.bytes)
     }
-    fn json(&mut self, _: Json<'_>) -> Flow {
-        // A document could hold the key anywhere, spelled with escapes: in doubt it does.
-        self.found = true;
-        ControlFlow::Break(())
+    fn json(&mut self, json: Json<'_>) -> Flow {
+        // A document names the key if any string in it does. In one that cannot be read, it might.
+        let mut buffer = Vec::new();
+        let text = if let Json::Text(raw) = json { raw.decode(&mut buffer).ok() } else { None };
+        let mut any = false;
+        let whole = text.is_some_and(|text| strings(text, &mut |string| any |= self.look(string).is_break()));
+        if any || !whole {
+            self.found |= self.error.is_none();
+            return ControlFlow::Break(());
+        }
+        ControlFlow::Continue(())
     }
 }
 
