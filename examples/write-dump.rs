@@ -3,6 +3,8 @@
 //! ```text
 //! cargo run --release --example write-dump -- --messages 1500000 --records json OUT
 //! ```
+//!
+//! With these arguments: 1,802,098 keys in 1,319,144,910 bytes, documents of about 1,060 bytes.
 
 #[path = "../tests/support/dump_writer/mod.rs"]
 #[allow(dead_code, unused_imports, reason = "the tests use the rest of it")]
