@@ -78,7 +78,7 @@ pub struct Snippet {
 
 impl Snippet {
     /// The first 22 bytes of `found`.
-    pub(crate) fn of(found: &[u8]) -> Self {
+    pub fn of(found: &[u8]) -> Self {
         let mut bytes = [0; 22];
         let mut len = 0_u8;
         for (to, from) in bytes.iter_mut().zip(found) {
