@@ -11,6 +11,7 @@ mod hash;
 mod list;
 mod lzf;
 mod module;
+mod peer;
 mod properties;
 mod stream;
 mod string;
