@@ -24,9 +24,10 @@ impl Error {
         Self { offset: wide(offset), inside: None, record: None, kind }
     }
 
-    /// The same error, told to be in the record that starts at `start`, unless it knows better.
+    /// The same error, told to be in the record that starts at `start`, unless it knows better. A visit does not know it.
     #[cold]
-    pub(crate) fn in_record(mut self, start: usize) -> Self {
+    #[must_use]
+    pub fn in_record(mut self, start: usize) -> Self {
         self.record.get_or_insert(wide(start));
         self
     }

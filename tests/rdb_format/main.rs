@@ -144,13 +144,9 @@ pub fn file(bytes: &[u8]) -> Result<String, rdb_reindex::rdb::Error> {
     while let Some(item) = walker.next()? {
         let _ = match item {
             Item::Record(record) => {
-                let in_record = |mut error: rdb_reindex::rdb::Error| {
-                    error.record.get_or_insert(record.start as u64);
-                    error
-                };
                 let mut value = Told::default();
-                record.value.elements().map_err(in_record)?;
-                record.value.visit(&mut scratch, &mut value).map_err(in_record)?;
+                record.value.elements().map_err(|error| error.in_record(record.start))?;
+                record.value.visit(&mut scratch, &mut value).map_err(|error| error.in_record(record.start))?;
                 let key = record.key.decode(&mut room).unwrap().escape_ascii().to_string();
                 let _ = told.add(format_args!("{key}<"));
                 let facts = [
@@ -193,9 +189,25 @@ pub fn file(bytes: &[u8]) -> Result<String, rdb_reindex::rdb::Error> {
 }
 
 /// What the items of `body` are, between a header and a footer.
+///
+/// When that is a good file, it is damaged in every way too: cut anywhere it is an error, and with any bit flipped it is
+/// a result.
 pub fn body(magic: &str, body: &[u8]) -> Result<String, ErrorKind> {
-    let bytes = [magic.as_bytes(), body, &[255], &[0; 8]].concat();
+    let mut bytes = [magic.as_bytes(), body, &[255], &[0; 8]].concat();
     let told = file(&bytes).map_err(|error| error.kind)?;
+    if bytes.len() < 400 {
+        // Before version 5 the file may end right after the EOF opcode.
+        for end in 0..bytes.len() - 8 {
+            file(&bytes[..end]).expect_err("a cut file");
+        }
+        for bit in 0..bytes.len() * 8 {
+            bytes[bit / 8] ^= 1 << (bit % 8);
+            if let Err(error) = file(&bytes) {
+                assert!(error.offset <= bytes.len() as u64 && error.record.is_none_or(|record| record <= error.offset));
+            }
+            bytes[bit / 8] ^= 1 << (bit % 8);
+        }
+    }
     Ok(told.rsplit_once("end@").unwrap().0.trim_end().to_owned())
 }
 
