@@ -99,6 +99,7 @@ facts! {
     count_of_groups: stream(15, "05") => Err(K::Count { what: "groups of a stream", count: 5, left: 9 });
     count_of_pending: stream(15, "01 00 00 00 05 00 00") => Err(K::Count { what: "pending entries", count: 5, left: 11 });
     count_of_consumers: stream(15, "01 00 00 00 00 05") => Err(K::Count { what: "consumers", count: 5, left: 9 });
+    count_of_consumers_3: stream(21, "01 00 00 00 02 00 01 00 00") => Err(K::Count { what: "consumers", count: 1, left: 11 });
 
     text_for_flags: one(&[i(0), i(0), i(0), i(0), s("x")]) => Err(K::StreamInteger(Snippet::of(b"x")));
     flags: one(&[i(0), i(0), i(0), i(0), i(4)]) => Err(K::StreamRange { what: "the flags of an entry", value: 4 });

@@ -1,9 +1,9 @@
 //! Hashes that share their field names.
 
-use rdb_reindex::rdb::{ErrorKind as K, Snippet};
+use rdb_reindex::rdb::{ErrorKind as K, Item, Scratch, Snippet, Walker};
 
 use crate::write::{Entry, i, listpack, s, string};
-use crate::{body, facts, ok, redis, x};
+use crate::{Told, body, facts, ok, redis, x};
 
 /// Defines template 3 with the fields `a` and `bc`, and reads a value `k` of type `ty`.
 fn with_template(ty: u8, value: &[u8]) -> Result<String, K> {
@@ -53,4 +53,15 @@ facts! {
     same_inline_field: redis(31, &x("01 02 01 'a' 01 'a' 00 00")) => Err(K::TemplateField(Snippet::of(b"a")));
     count_of_values: redis(29, &[names(&[s("a"), s("b")]), lp(&[i(0), i(1)])].concat()) =>
         Err(K::TemplateCount { values: 1, fields: 2 });
+}
+
+/// A value that is visited late must not find more than one that is visited at once.
+#[test]
+fn defined_later_and_visited_later_still() {
+    let file = [b"REDIS0015", &x("1E 01 'k'")[..], &lp(&[i(0), s("x")]), &x("F2 00 01 01 'a' FF"), &[0; 8]].concat();
+    let mut walker = Walker::new(&file).unwrap();
+    let Some(Item::Record(record)) = walker.next().unwrap() else { panic!("no record") };
+    while walker.next().unwrap().is_some() {}
+    let error = record.value.visit(&mut Scratch::default(), &mut Told::default()).unwrap_err();
+    assert_eq!((error.kind, error.offset), (K::TemplateUnknown(0), 12));
 }
