@@ -14,3 +14,4 @@ pub mod scan;
 pub mod snapshot;
 pub mod spec;
 pub mod stock;
+pub mod time;

@@ -8,7 +8,7 @@ use super::{dump, spec};
 pub fn run(args: &args::Inventory, terminal: &Terminal) -> Outcome {
     let spec = spec::load(args.dump.spec.as_deref(), terminal)?;
     let snapshot = dump::open(&args.dump)?;
-    let difference = dump::compare(&args.dump, &snapshot, &spec, terminal)?;
+    let difference = dump::compare(&args.dump, &snapshot, &spec, &dump::observer(), terminal)?;
     let text = format!("{:#?}\n{:#?}\n", difference.stock.total, difference.summaries);
     terminal.data(text.as_bytes())?;
     Ok(Exit::Done)
