@@ -4,6 +4,7 @@ mod args;
 mod bundle;
 mod database;
 mod dump;
+mod events;
 mod exit;
 mod inventory;
 mod plan;

@@ -5,6 +5,8 @@ mod support;
 
 mod basic;
 mod bundle;
+mod drift;
+mod pace;
 mod proxy;
 mod resume;
 
