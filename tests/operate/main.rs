@@ -8,6 +8,7 @@ mod bundle;
 mod drift;
 mod pace;
 mod proxy;
+mod rest;
 mod resume;
 
 use std::path::{Path, PathBuf};
