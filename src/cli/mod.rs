@@ -7,6 +7,7 @@ mod dump;
 mod events;
 mod exit;
 mod inventory;
+mod judge;
 mod plan;
 mod progress;
 mod replay;
