@@ -10,7 +10,7 @@ use crate::report::{self, text};
 pub fn run(args: &args::Inventory, terminal: &Terminal) -> Outcome {
     let spec = spec::load(args.dump.spec.as_deref(), terminal)?;
     let snapshot = dump::open(&args.dump)?;
-    let difference = dump::compare(&args.dump, &snapshot, &spec, terminal)?;
+    let difference = dump::compare(&args.dump, &snapshot, &spec, &dump::observer(), terminal)?;
     let inventory = Inventory::new(&difference, &args.dump.dump, snapshot.len() as u64);
     drop(difference);
     if inventory.snapshot.checksum == Checksum::Mismatch && !args.dump.ignore_checksum {

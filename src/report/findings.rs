@@ -7,12 +7,15 @@ use super::text::counted;
 pub fn words(diagnostic: &Diagnostic) -> String {
     let some = |thing: &str| counted(diagnostic.count, thing);
     match diagnostic.code {
-        "record.undecidable" | "record.undecodable" => {
-            format!(
-                "{} of which nothing can be said: nothing is added for one, and nothing that names it is removed",
-                some("record")
-            )
-        }
+        "record.undecodable" => format!(
+            "{} that cannot be decoded: nothing is added for one, and nothing that names it is removed",
+            some("record")
+        ),
+        "record.undecidable" => format!(
+            "{} with a field that names no index key: nothing is added for one, and nothing that names it is removed",
+            some("record")
+        ),
+        "key.empty" => format!("{} without any element, which no server keeps: taken as absent", some("key")),
         "index.wrong_type" => format!("{} of another type than the index", some("index key")),
         "index.held_key" => {
             format!("{} kept although wrong, because such a record is in it", some("index key"))

@@ -264,8 +264,8 @@ mod tests {
         wrap("one two three", 3, 3, 10, &mut out);
         assert_eq!(out, "x: one two\n   three\n");
         let mut out = String::new();
-        wrap("to 123456789 x", 0, 2, 6, &mut out);
-        assert_eq!(out, "to\n  1234\n  5678\n  9 x\n");
+        wrap("to be 123456789 x", 0, 2, 6, &mut out);
+        assert_eq!(out, "to be\n  1234\n  5678\n  9 x\n");
     }
 
     #[test]
