@@ -26,7 +26,8 @@ fn modules() -> Vec<(String, PathBuf, String)> {
         let inside = file.strip_prefix(&root).expect("below src");
         let first = inside.iter().next().expect("a name").to_string_lossy().into_owned();
         let module = first.trim_end_matches(".rs").to_owned();
-        let is_test = inside.file_stem().is_some_and(|stem| stem == "tests") || inside.iter().any(|part| part == "tests");
+        let is_test =
+            inside.file_stem().is_some_and(|stem| stem == "tests") || inside.iter().any(|part| part == "tests");
         if is_test {
             continue;
         }
@@ -43,9 +44,7 @@ fn modules() -> Vec<(String, PathBuf, String)> {
 fn table() -> BTreeMap<String, BTreeSet<String>> {
     let text = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("ARCHITECTURE.md")).expect("the document");
     let rows = text.lines().filter(|line| line.starts_with("| `"));
-    let quoted = |cell: &str| -> BTreeSet<String> {
-        cell.split('`').skip(1).step_by(2).map(str::to_owned).collect()
-    };
+    let quoted = |cell: &str| -> BTreeSet<String> { cell.split('`').skip(1).step_by(2).map(str::to_owned).collect() };
     let mut table = BTreeMap::new();
     for row in rows {
         let cells: Vec<&str> = row.split('|').collect();
