@@ -1,8 +1,14 @@
 //! `show`: the plan of the fixture for a person, and bundles that are none.
 
 use std::path::Path;
+use std::sync::atomic::AtomicBool;
 
 use assert_cmd::Command;
+use rdb_reindex::index::{Difference, Expiry};
+use rdb_reindex::plan::{build, manifest::Caps};
+use rdb_reindex::report::{self, Style, inventory::Inventory};
+use rdb_reindex::scan::Observer;
+use rdb_reindex::spec::{DEFAULT_PRESET, Spec};
 
 mod output;
 
@@ -81,4 +87,22 @@ fn a_folder_that_is_no_plan() {
     let text = shown(&mut show(folder.path()));
     let expected = "status: 1\n--- stdout\n--- stderr\nerror: plan is no plan: it has no plan.json. ";
     assert!(text.starts_with(expected), "{text}");
+}
+
+#[test]
+fn what_plan_prints_fits_on_a_screen() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = std::fs::read("fixtures/discord-analytics.rdb").expect("the fixture");
+    let spec = Spec::preset(DEFAULT_PRESET).expect("the preset");
+    let difference = Difference::take(&file, &spec, Expiry::Careful, &Observer::default()).expect("a difference");
+    let caps = Caps { max_args: 1000, max_command_bytes: 524_288 };
+    let manifest = build(&difference, caps, &folder.path().join("plan"), &AtomicBool::new(false)).expect("a plan");
+    let inventory = Inventory::new(&difference, Path::new("analytics.rdb"), file.len() as u64);
+    // 2026-11-26T13:36:47Z by `date -u -d … +%s`.
+    let brief = report::brief(&inventory, 1_795_700_207_000, Style::PLAIN);
+    let summary = report::plan::summary(&manifest, "plan", "analytics.rdb", Style::PLAIN);
+    let text = format!("{brief}\n{summary}").replace(&manifest.plan_id, "PLAN_ID");
+    assert!(text.lines().count() < 40, "{text}");
+    assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
+    insta::assert_snapshot!("plan-summary", text);
 }

@@ -159,7 +159,7 @@ fn examples(manifest: &Manifest, style: Style, out: &mut String) {
             before = Some(example);
         }
     }
-    out.push_str(&style.dim(&format!("  every edit with its reason is in {CHANGES}\n")));
+    out.push_str(&format!("{}\n", style.dim(&format!("  every edit with its reason is in {CHANGES}"))));
 }
 
 fn price(usd: f64) -> String {
