@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand, ValueEnum};
 
+use crate::derive::unix_millis;
 use crate::index::Expiry;
 
 /// Take stock of the secondary indexes in a Redis dump, derive the right ones, and replay the smallest difference.
@@ -27,6 +28,7 @@ pub struct Args {
 pub enum Command {
     Inventory(Inventory),
     Plan(Plan),
+    Show(Show),
     Spec(Spec),
 }
 
@@ -35,8 +37,12 @@ pub enum Command {
 pub struct Inventory {
     #[command(flatten)]
     pub dump: Dump,
+    /// The form of the output.
     #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
     pub format: Format,
+    /// Tell ages as of this time (RFC 3339) instead of now.
+    #[arg(long, value_name = "TIME", value_parser = time, hide = true)]
+    pub now: Option<i64>,
 }
 
 /// Write the plan that repairs the indexes; never opens a network connection.
@@ -57,6 +63,17 @@ pub struct Plan {
     #[arg(long, value_name = "BYTES", default_value_t = 512 * 1024,
         value_parser = clap::value_parser!(u64).range(256..=524_288))]
     pub max_command_bytes: u64,
+}
+
+/// The plan for a person, from its folder alone.
+#[derive(Debug, clap::Args)]
+pub struct Show {
+    /// The folder that `plan` wrote.
+    #[arg(value_name = "DIR")]
+    pub dir: PathBuf,
+    /// Tell ages as of this time (RFC 3339) instead of now.
+    #[arg(long, value_name = "TIME", value_parser = time, hide = true)]
+    pub now: Option<i64>,
 }
 
 /// Print the spec in use, ready to edit.
@@ -92,7 +109,10 @@ pub enum Format {
     /// For people.
     #[default]
     Table,
+    /// For scripts: exact. Bytes that are no UTF-8 are {"base64":"…"}.
     Json,
+    /// One table, a row for the dump and for each database, type, family, index and finding: the column `section` says
+    /// which. Bytes that are no printable text are escaped.
     Csv,
 }
 
@@ -119,4 +139,8 @@ fn threads(text: &str) -> Result<usize, String> {
         Ok(n @ 1..=1024) => Ok(n),
         _ => Err("a number from 1 to 1024 is due".to_owned()),
     }
+}
+
+fn time(text: &str) -> Result<i64, String> {
+    unix_millis(text.as_bytes()).ok_or_else(|| "a time such as 2025-01-06T17:45:00Z is due".to_owned())
 }

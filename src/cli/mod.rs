@@ -6,6 +6,7 @@ mod exit;
 mod inventory;
 mod plan;
 mod progress;
+mod show;
 mod spec;
 mod terminal;
 
@@ -41,6 +42,13 @@ fn run(args: &Args, terminal: &Terminal) -> Outcome {
     pool.install(|| match &args.command {
         Command::Inventory(args) => inventory::run(args, terminal),
         Command::Plan(args) => plan::run(args, terminal),
+        Command::Show(args) => show::run(args, terminal),
         Command::Spec(args) => spec::run(args, terminal),
     })
+}
+
+/// Unix milliseconds.
+fn now_ms() -> i64 {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }

@@ -13,17 +13,18 @@ mod probe;
 mod reason;
 mod resolve;
 mod store;
+mod strings;
 mod survey;
 
 pub use clock::{Clock, Expires, Expiry, FIRST_POSSIBLE_MS};
-pub use diagnostics::{Diagnostics, display};
+pub use diagnostics::{Diagnostics, display, escape};
 pub use dump::Dump;
 pub use entry::{Entry, Membership, Scored, Source};
 pub use interner::Interned;
 pub use keys::Keys;
 pub use probe::{Reason, Stale};
 pub use store::{Edits, Members};
-pub use survey::{decode, is_index_type};
+pub use survey::is_index_type;
 
 use std::collections::HashMap;
 

@@ -226,7 +226,7 @@ impl<'c, 'a> Gathered<'c, 'a> {
             return Ok(());
         }
         let (extractor, derivers) = &mut self.readers[class];
-        let slots = match decode(record, extractor, &mut self.text, &mut self.scratch)? {
+        let slots = match decode(record, extractor, &mut self.text, &mut self.scratch, context.clock)? {
             Ok(slots) => slots,
             Err(reason) => {
                 self.diagnostics.add("record.undecodable", start, || format!("{}: {reason}", display(key)));
@@ -349,6 +349,8 @@ impl<'a> scan::Worker<'a> for Gathered<'_, 'a> {
                 with_expiry: u64::from(record.expire_ms.is_some()),
             };
             self.stock.add(record, tally);
+            // Old bugs, and services, write collections without elements; a server that loads them leaves them out.
+            let empty = tally.elements == 0 && !matches!(record.value.ty.kind(), Kind::String | Kind::Stream);
             if expires == Expires::InDoubt {
                 self.diagnostics.add("key.expiry_in_doubt", start, || {
                     format!("{} expires at {} ms, which is before 2009", display(key), record.expire_ms.unwrap_or(0))
@@ -367,6 +369,8 @@ impl<'a> scan::Worker<'a> for Gathered<'_, 'a> {
                     self.stock.index_family(primary, tally);
                     if expires == Expires::Gone {
                         self.diagnostics.add("key.expired", start, || display(key));
+                    } else if empty {
+                        self.diagnostics.add("key.empty", start, || display(key));
                     } else {
                         self.index_key(record, key, primary, others, tally.elements);
                     }
@@ -386,6 +390,10 @@ impl<'a> scan::Worker<'a> for Gathered<'_, 'a> {
                 self.diagnostics.add("key.expired", start, || display(key));
                 return Ok(());
             }
+            if empty {
+                self.diagnostics.add("key.empty", start, || display(key));
+                return Ok(());
+            }
             for class in context.names.classes_of(record.db, key) {
                 self.class_record(record, key, class)?;
             }
@@ -396,21 +404,24 @@ impl<'a> scan::Worker<'a> for Gathered<'_, 'a> {
     }
 }
 
-struct Fields<'x>(HashFields<'x>);
+struct Fields<'x>(HashFields<'x>, Clock);
 
 impl Visitor for Fields<'_> {
-    fn hash_field(&mut self, field: Element<'_>, value: Element<'_>, _: Option<i64>) -> Flow {
-        self.0.field(field.bytes, value.bytes);
+    fn hash_field(&mut self, field: Element<'_>, value: Element<'_>, expire_ms: Option<i64>) -> Flow {
+        if self.1.expires(expire_ms) != Expires::Gone {
+            self.0.field(field.bytes, value.bytes);
+        }
         Flow::Continue(())
     }
 }
 
 /// The fields of a record, or why it has none that could be relied on.
-pub fn decode<'x, 'a: 'x>(
+fn decode<'x, 'a: 'x>(
     record: &Record<'a>,
     extractor: &'x mut Extractor,
     text: &'x mut Vec<u8>,
     scratch: &mut Scratch,
+    clock: Clock,
 ) -> Result<Result<Slots<'x>, String>, rdb::Error> {
     let value = &record.value;
     match value.ty.kind() {
@@ -419,7 +430,7 @@ pub fn decode<'x, 'a: 'x>(
             json(raw, value.offset, extractor, text)
         }
         Kind::Hash => {
-            let mut fields = Fields(extractor.hash_fields());
+            let mut fields = Fields(extractor.hash_fields(), clock);
             value.visit(scratch, &mut fields)?;
             Ok(Ok(fields.0.finish()))
         }

@@ -30,9 +30,13 @@ pub struct Pending {
     body_args: u64,
     /// What the command will answer.
     reply: i64,
-    /// The answer is a running total (`RPUSH`, `APPEND`) and not a count of this command's arguments.
+    /// The answer is a running total (`RPUSH`) and not a count of this command's arguments.
     total: bool,
     stats: Written,
+    /// Arguments since [`CommandFile::begin`], their encoded bytes, and how many have to stay together.
+    all_args: u64,
+    all_bytes: u64,
+    together: u64,
 }
 
 /// What was written.
@@ -40,12 +44,15 @@ pub struct Pending {
 pub struct Written {
     pub commands: u64,
     pub bytes: u64,
+    /// The fewest commands that these arguments could have been written in.
+    pub lower_bound: u64,
 }
 
 impl Written {
     pub fn add(&mut self, other: Self) {
         self.commands += other.commands;
         self.bytes += other.bytes;
+        self.lower_bound += other.lower_bound;
     }
 }
 
@@ -53,6 +60,11 @@ impl CommandFile {
     /// A file that starts in database 0.
     pub fn new(output: Output, caps: Caps) -> Self {
         Self { output, caps, db: 0, replies: Vec::new(), lengths: Vec::new(), oversize: 0 }
+    }
+
+    /// The caps that its commands keep to.
+    pub fn caps(&self) -> Caps {
+        self.caps
     }
 
     /// Changes the database, if it is another one.
@@ -78,7 +90,7 @@ impl CommandFile {
         self.oversize += u64::from(bytes > self.caps.max_command_bytes);
         self.lengths.push(bytes);
         self.replies.push(reply);
-        Ok(Written { commands: 1, bytes })
+        Ok(Written { commands: 1, bytes, lower_bound: 1 })
     }
 
     /// Starts commands `VERB key …`; `UNLINK` has no key of its own.
@@ -92,8 +104,9 @@ impl CommandFile {
             pending.head_args = 2;
         }
         pending.reply = 0;
-        pending.total = matches!(verb, "RPUSH" | "APPEND");
+        pending.total = verb == "RPUSH";
         pending.stats = Written::default();
+        (pending.all_args, pending.all_bytes, pending.together) = (0, 0, 1);
     }
 
     /// Adds arguments that must stay together; a command that they would take over a cap is written first. `counts` is
@@ -110,6 +123,9 @@ impl CommandFile {
             push_argument(argument, &mut pending.body);
         }
         pending.body_args += args.len() as u64;
+        pending.all_args += args.len() as u64;
+        pending.all_bytes += more;
+        pending.together = args.len() as u64;
         pending.reply += counts;
         Ok(())
     }
@@ -122,7 +138,7 @@ impl CommandFile {
         push_header((pending.head_args + pending.body_args) as usize, &mut head);
         head.extend_from_slice(&pending.head);
         let written = self.put(&head, &pending.body, Reply::Integer(pending.reply))?;
-        pending.stats.add(written);
+        pending.stats.add(Written { lower_bound: 0, ..written });
         pending.body.clear();
         pending.body_args = 0;
         if !pending.total {
@@ -134,7 +150,15 @@ impl CommandFile {
     /// Writes what is left, and tells what the commands since [`CommandFile::begin`] came to.
     pub fn end(&mut self, pending: &mut Pending) -> io::Result<Written> {
         self.flush(pending)?;
-        Ok(std::mem::take(&mut pending.stats))
+        let mut written = std::mem::take(&mut pending.stats);
+        let room = self.caps.max_args.saturating_sub(pending.head_args);
+        let room = (room / pending.together.max(1) * pending.together).max(1);
+        let head = pending.head.len() as u64 + header_len(pending.head_args as usize) as u64;
+        let bytes = self.caps.max_command_bytes.saturating_sub(head).max(1);
+        let fewest = pending.all_args.div_ceil(room).max(pending.all_bytes.div_ceil(bytes));
+        // An argument beyond the cap goes out alone, whatever its length.
+        written.lower_bound = fewest.min(written.commands);
+        Ok(written)
     }
 
     /// Closes the file.
@@ -194,7 +218,7 @@ mod tests {
         file.begin(&mut pending, "UNLINK", None);
         file.push(&mut pending, &[b"a\r\n"], 1).unwrap();
         file.push(&mut pending, &[b""], 1).unwrap();
-        assert_eq!(file.end(&mut pending).unwrap(), Written { commands: 1, bytes: 31 });
+        assert_eq!(file.end(&mut pending).unwrap(), Written { commands: 1, bytes: 39, lower_bound: 1 });
         let (_, replies, lengths) = file.finish().unwrap();
         assert_eq!(replies, [Reply::Status("OK".into()), Reply::Integer(2)]);
         let text = b"*2\r\n$6\r\nSELECT\r\n$1\r\n3\r\n*3\r\n$6\r\nUNLINK\r\n$3\r\na\r\n\r\n$0\r\n\r\n";

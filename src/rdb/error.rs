@@ -30,9 +30,10 @@ impl Error {
         Self { offset, inside: None, record: None, kind }
     }
 
-    /// The same error, told to be in the record that starts at `start`, unless it knows better.
+    /// The same error, told to be in the record that starts at `start`, unless it knows better. A visit does not know it.
     #[cold]
-    pub(crate) fn in_record(mut self, start: usize) -> Self {
+    #[must_use]
+    pub fn in_record(mut self, start: usize) -> Self {
         self.record.get_or_insert(wide(start));
         self
     }
@@ -84,7 +85,7 @@ pub struct Snippet {
 
 impl Snippet {
     /// The first 22 bytes of `found`.
-    pub(crate) fn of(found: &[u8]) -> Self {
+    pub fn of(found: &[u8]) -> Self {
         let mut bytes = [0; 22];
         let mut len = 0_u8;
         for (to, from) in bytes.iter_mut().zip(found) {

@@ -109,6 +109,9 @@ pub(super) fn count(mut cursor: Cursor<'_>, ty: ValueType) -> Result<u64, Error>
         };
         let at = cursor.position();
         let string = cursor.string()?;
+        if container != PLAIN && string.is_empty() {
+            return Err(Error::at(at, ErrorKind::QuicklistEmptyNode));
+        }
         let n = if container == PLAIN { 1 } else { compact_count(string, at, form)? };
         elements = elements.saturating_add(n);
     }

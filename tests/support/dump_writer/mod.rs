@@ -2,6 +2,7 @@
 //!
 //! It shares no code with the parser it feeds. `tests/writer.rs` loads what it writes into real servers.
 
+pub mod discord;
 pub mod encode;
 pub mod lzf;
 pub mod packed;

@@ -6,7 +6,8 @@
 //! ```
 //!
 //! `start` gives `None` where no server is installed, so that a checkout without one can still be tested; with `CI` set
-//! it panics instead, because there a skipped test would look like a passed one.
+//! it panics instead, because there a skipped test would look like a passed one (for servers other than Redis 7.0 with
+//! `RDB_REINDEX_ALL_SERVERS` set).
 
 mod launch;
 mod monitor;

@@ -1,0 +1,70 @@
+//! What a plan did not do, or did with care: said in words, for the person who approves it.
+
+use super::manifest::Touched;
+use crate::index::{Difference, Frozen};
+
+/// The warnings of a plan, the gravest first.
+pub fn warnings(d: &Difference<'_>, apply_oversize: u64, rollback_oversize: u64, touched: &[Touched]) -> Vec<String> {
+    let mut out = Vec::new();
+    for (index, summary) in d.spec.indexes.iter().zip(&d.summaries) {
+        let class = index.from.map_or("", |class| d.spec.records[class].name.as_str());
+        match summary.frozen {
+            Some(Frozen::NoRecords) => out.push(format!(
+                "index {}: the dump has no record of class {class} that can be decoded, so nothing is deleted or \
+                 removed; look at the key pattern of the class, and whether the dump is whole",
+                index.name
+            )),
+            Some(Frozen::Undecidable) => out.push(format!(
+                "index {}: {} records of class {class} cannot be decoded and could imply any member, so nothing is \
+                 deleted or removed",
+                index.name, summary.undecidable_records
+            )),
+            None => {}
+        }
+        if summary.held_keys > 0 || summary.held_members > 0 {
+            out.push(format!(
+                "index {}: {} members and {} wrong keys stay, because they name records that cannot be decoded",
+                index.name, summary.held_members, summary.held_keys
+            ));
+        }
+        if summary.contested_keys > 0 {
+            out.push(format!(
+                "index {}: {} keys are left as they are, because another index claims them or a record has the name",
+                index.name, summary.contested_keys
+            ));
+        }
+    }
+    let in_doubt = d.diagnostics.count("key.expiry_in_doubt");
+    if in_doubt > 0 {
+        out.push(format!(
+            "{in_doubt} keys have an expiry before 2009, which cannot be meant as a time: none of them is taken as \
+             expired, and a rollback gives those it makes again no expiry. --expiry absolute or relative says what is \
+             meant"
+        ));
+    }
+    if d.diagnostics.count("index.repeated_member") > 0 {
+        out.push(
+            "the dump has index keys with the same member twice, which a server refuses to load; replies may differ \
+             from the expected ones"
+                .into(),
+        );
+    }
+    for (count, file) in [(apply_oversize, "apply.resp"), (rollback_oversize, "rollback.resp")] {
+        if count > 0 {
+            out.push(format!("{count} commands of {file} are longer than the cap, because one argument is"));
+        }
+    }
+    let expiring = touched.iter().filter(|key| key.expire_at_ms.is_some()).count();
+    if expiring > 0 {
+        out.push(format!(
+            "{expiring} keys that are changed have an expiry; those that have expired meanwhile will show as drift"
+        ));
+    }
+    if d.facts.footer.crc.is_none_or(|crc| crc == 0) {
+        out.push("the dump has no checksum: damage could only show in its structure".into());
+    }
+    if d.facts.footer.trailing > 0 {
+        out.push(format!("{} bytes after the end of the dump were ignored", d.facts.footer.trailing));
+    }
+    out
+}
