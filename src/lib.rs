@@ -8,6 +8,7 @@ pub mod document;
 pub mod index;
 pub mod plan;
 pub mod rdb;
+pub mod rehearse;
 pub mod replay;
 pub mod report;
 pub mod resp;
