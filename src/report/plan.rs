@@ -3,7 +3,6 @@
 use super::Style;
 use super::grid::{Column, Grid};
 use super::text::{ago, counted, fit, name, number, safe, shell, size, span, time, width, wrap};
-use crate::derive::unix_millis;
 use crate::plan::manifest::{CHANGES, Counts, Example, Manifest};
 
 /// A round trip to a database on another continent, or to a busy one near by.
@@ -20,6 +19,8 @@ pub struct Context<'c> {
     pub folder: &'c str,
     /// Somebody has begun to apply it.
     pub applied: bool,
+    /// When the dump was made, in Unix milliseconds, as far as the manifest says it.
+    pub created_ms: Option<i64>,
     pub now_ms: i64,
 }
 
@@ -52,7 +53,7 @@ pub fn summary(manifest: &Manifest, folder: &str, dump: &str, style: Style) -> S
     counts(manifest, style, &mut out);
     out.push_str(&format!("  {}\n", style.dim(&in_short(manifest))));
     warnings(manifest, WARNINGS, style, &mut out);
-    next(Context { folder, applied: false, now_ms: 0 }, dump, style, &mut out);
+    next(Context { folder, applied: false, created_ms: None, now_ms: 0 }, dump, style, &mut out);
     out
 }
 
@@ -87,7 +88,7 @@ fn head(manifest: &Manifest, context: Context<'_>, style: Style, out: &mut Strin
     ));
     let made = match &snapshot.created_at {
         Some(text) => {
-            let age = unix_millis(text.as_bytes()).map(|ms| ago(ms, context.now_ms));
+            let age = context.created_ms.map(|ms| ago(ms, context.now_ms));
             format!("made {}{}", time(text), age.map(|age| format!(", {age}")).unwrap_or_default())
         }
         None => "which does not say when it was made".to_owned(),
@@ -302,7 +303,8 @@ mod tests {
 
     const SOME: Counts = Counts { added_members: 1, removed_members: 0, deleted_keys: 0, commands: 5, bytes: 999 };
     // A day and an hour after the dump was made.
-    const CONTEXT: Context<'_> = Context { folder: "my plan", applied: false, now_ms: 1_736_275_500_000 };
+    const CONTEXT: Context<'_> =
+        Context { folder: "my plan", applied: false, created_ms: Some(1_736_185_500_000), now_ms: 1_736_275_500_000 };
 
     #[test]
     fn what_a_person_decides_by_is_there() {
