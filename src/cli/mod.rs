@@ -23,7 +23,7 @@ use args::{Args, Command};
 use exit::{Exit, Failure, Outcome};
 use terminal::Terminal;
 
-use crate::replay::Script;
+use crate::replay::journal::Way;
 
 /// Runs the program: parses the arguments, does what they say, and tells the status to end with.
 pub fn main() -> ExitCode {
@@ -51,8 +51,9 @@ fn run(args: &Args, terminal: &Terminal) -> Outcome {
         Command::Plan(args) => plan::run(args, terminal),
         Command::Show(args) => show::run(args, terminal),
         Command::Apply(args) => replay::run(args, Script::Apply, terminal),
+        Command::Apply(args) => replay::run(args, Way::Apply, terminal),
         Command::Verify(args) => verify::run(args, terminal),
-        Command::Rollback(args) => replay::run(args, Script::Rollback, terminal),
+        Command::Rollback(args) => replay::run(args, Way::Rollback, terminal),
         Command::Spec(args) => spec::run(args, terminal),
     })
 }
