@@ -92,8 +92,9 @@ fn value(
             let object = major == MAP;
             let left = if info == INDEFINITE { None } else { Some(reader.argument(info)?) };
             // Every element takes a byte, every field two: no count is believed that could not be true.
-            let most = u64::try_from(reader.rest.len()).unwrap_or(u64::MAX) / if object { 2 } else { 1 };
-            if left.is_some_and(|left| left > most) {
+            let available = u64::try_from(reader.rest.len()).unwrap_or(u64::MAX);
+            let least = if object { 2 } else { 1 };
+            if left.is_some_and(|left| left.saturating_mul(least) > available) {
                 return reader.fail("more elements than could fit");
             }
             if u32::try_from(open.len()).is_ok_and(|depth| depth >= MAX_DEPTH) {

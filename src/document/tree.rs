@@ -122,8 +122,8 @@ fn value(reader: &mut Reader<'_>, room: &mut Vec<u8>, sink: &mut impl Sink) -> R
             let object = kind == DICT;
             let left = reader.integer()?;
             // A field takes seven bytes at least, an element two.
-            let most = u64::try_from(reader.items.left()).unwrap_or(u64::MAX) / if object { 7 } else { 2 };
-            if left > most {
+            let available = u64::try_from(reader.items.left()).unwrap_or(u64::MAX);
+            if left.saturating_mul(if object { 7 } else { 2 }) > available {
                 return reader.fail("more elements than could fit");
             }
             return Ok(Some(Open { object, left }));
