@@ -9,6 +9,7 @@ pub mod index;
 pub mod plan;
 pub mod rdb;
 pub mod replay;
+pub mod report;
 pub mod resp;
 pub mod scan;
 pub mod snapshot;

@@ -13,7 +13,7 @@ use crc_fast::CrcAlgorithm;
 use crate::rdb::{self, Footer, Header, Item, Record, Walker};
 
 /// A batch ends when it covers this many bytes of the dump …
-const BATCH_BYTES: usize = 1 << 20;
+const BATCH_BYTES: usize = 2 << 20;
 /// … or holds this many records.
 const BATCH_RECORDS: usize = 8192;
 /// Batches that wait for a worker, for each thread: enough to hide the walk's hiccups, few enough to bound memory.

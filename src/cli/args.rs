@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand, ValueEnum};
 
+use crate::derive::unix_millis;
 use crate::index::Expiry;
 
 /// Take stock of the secondary indexes in a Redis dump, derive the right ones, and replay the smallest difference.
@@ -27,6 +28,12 @@ pub struct Args {
 pub enum Command {
     Inventory(Inventory),
     Plan(Plan),
+    Show(Show),
+    /// Replay a plan to its database, each reply compared with the expected one.
+    Apply(Replay),
+    Verify(Verify),
+    /// Undo what `apply` changed.
+    Rollback(Replay),
     Spec(Spec),
 }
 
@@ -35,8 +42,12 @@ pub enum Command {
 pub struct Inventory {
     #[command(flatten)]
     pub dump: Dump,
+    /// The form of the output.
     #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
     pub format: Format,
+    /// Tell ages as of this time (RFC 3339) instead of now.
+    #[arg(long, value_name = "TIME", value_parser = time, hide = true)]
+    pub now: Option<i64>,
 }
 
 /// Write the plan that repairs the indexes; never opens a network connection.
@@ -57,6 +68,75 @@ pub struct Plan {
     #[arg(long, value_name = "BYTES", default_value_t = 512 * 1024,
         value_parser = clap::value_parser!(u64).range(256..=524_288))]
     pub max_command_bytes: u64,
+}
+
+/// The plan for a person, from its folder alone.
+#[derive(Debug, clap::Args)]
+pub struct Show {
+    /// The folder that `plan` wrote.
+    #[arg(value_name = "DIR")]
+    pub dir: PathBuf,
+    /// Tell ages as of this time (RFC 3339) instead of now.
+    #[arg(long, value_name = "TIME", value_parser = time, hide = true)]
+    pub now: Option<i64>,
+}
+
+/// What `apply` and `rollback` can be told.
+#[derive(Debug, clap::Args)]
+pub struct Replay {
+    /// The folder of the plan.
+    #[arg(value_name = "DIR")]
+    pub dir: PathBuf,
+    #[command(flatten)]
+    pub database: Database,
+    /// Connect and look, report what differs from the dump, and write nothing.
+    #[arg(long)]
+    pub dry_run: bool,
+    /// The id of the plan, instead of being asked for it.
+    #[arg(long, value_name = "PLAN_ID")]
+    pub confirm: Option<String>,
+}
+
+/// Say whether the target state of a plan is there; only reads.
+#[derive(Debug, clap::Args)]
+pub struct Verify {
+    /// The folder of the plan.
+    #[arg(value_name = "DIR")]
+    pub dir: PathBuf,
+    #[command(flatten)]
+    pub database: Database,
+    /// A dump made after the plan was applied, instead of a connection.
+    #[arg(long, value_name = "AFTER.rdb", conflicts_with_all = ["to", "password_file", "tls_ca"])]
+    pub dump: Option<PathBuf>,
+    /// What expiries before 2009 mean in that dump.
+    #[arg(long, value_enum, value_name = "MEANING", requires = "dump")]
+    pub expiry: Option<ExpiryMode>,
+}
+
+/// Where the database is, and how to get in.
+#[derive(Debug, clap::Args)]
+pub struct Database {
+    /// redis://HOST:PORT or rediss://HOST:PORT (TLS); without it REDIS_URL, then UPSTASH_REDIS_REST_URL.
+    ///
+    /// Better than in the URL, where others on this machine can see it, a password is in RDB_REINDEX_PASSWORD or a file.
+    #[arg(long, value_name = "URL")]
+    pub to: Option<String>,
+    /// A file with the password.
+    #[arg(long, value_name = "FILE")]
+    pub password_file: Option<PathBuf>,
+    /// Certificates (PEM) to trust instead of the public authorities.
+    #[arg(long, value_name = "FILE")]
+    pub tls_ca: Option<PathBuf>,
+    /// How long to wait for a reply, in seconds.
+    #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..=3600))]
+    pub timeout: u64,
+    /// The most commands that go out before their replies are read.
+    #[arg(long, value_name = "N", default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub batch_commands: u32,
+    /// The most bytes that go out before their replies are read.
+    #[arg(long, value_name = "BYTES", default_value_t = 1_000_000,
+        value_parser = clap::value_parser!(u32).range(1..=100_000_000))]
+    pub batch_bytes: u32,
 }
 
 /// Print the spec in use, ready to edit.
@@ -92,7 +172,10 @@ pub enum Format {
     /// For people.
     #[default]
     Table,
+    /// For scripts: exact. Bytes that are no UTF-8 are {"base64":"…"}.
     Json,
+    /// One table, a row for the dump and for each database, type, family, index and finding: the column `section` says
+    /// which. Bytes that are no printable text are escaped.
     Csv,
 }
 
@@ -119,4 +202,8 @@ fn threads(text: &str) -> Result<usize, String> {
         Ok(n @ 1..=1024) => Ok(n),
         _ => Err("a number from 1 to 1024 is due".to_owned()),
     }
+}
+
+fn time(text: &str) -> Result<i64, String> {
+    unix_millis(text.as_bytes()).ok_or_else(|| "a time such as 2025-01-06T17:45:00Z is due".to_owned())
 }

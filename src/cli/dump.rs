@@ -17,22 +17,33 @@ pub fn open(args: &args::Dump) -> Result<Snapshot, Failure> {
     Snapshot::open(&args.dump, snapshot::Options { mmap: !args.no_mmap }).map_err(Failure::error)
 }
 
-/// Reads the dump once, with a progress bar; Ctrl-C stops it.
+/// How far the work is; Ctrl-C asks it to stop.
+pub fn observer() -> Arc<Observer> {
+    let observer = Arc::new(Observer::default());
+    let seen = Arc::clone(&observer);
+    progress::on_interrupt(move || seen.stop.swap(true, Ordering::SeqCst));
+    observer
+}
+
+/// What Ctrl-C ends with, as long as nothing has been sent or put in place.
+pub fn interrupted() -> Failure {
+    Failure::new(Exit::Stopped, "interrupted; nothing was written")
+}
+
+/// Reads the dump once, with a progress bar.
 pub fn compare<'a>(
     args: &args::Dump,
     snapshot: &'a Snapshot,
     spec: &'a Spec,
+    observer: &Observer,
     terminal: &Terminal,
 ) -> Result<Difference<'a>, Failure> {
-    let observer = Arc::new(Observer::default());
-    let seen = Arc::clone(&observer);
-    progress::on_interrupt(move || seen.stop.swap(true, Ordering::SeqCst));
     let total = snapshot.len() as u64;
-    let work = || Difference::take(snapshot, spec, args.expiry(), &observer);
-    progress::bytes(terminal, "reading", total, &observer, work).map_err(|error| match error {
-        index::Error::Interrupted => Failure::new(Exit::Stopped, "interrupted; nothing was written"),
+    let work = || Difference::take(snapshot, spec, args.expiry(), observer);
+    progress::bytes(terminal, "reading", total, observer, work).map_err(|error| match error {
+        index::Error::Interrupted => interrupted(),
         index::Error::Dump(error) => Failure::error(format!("{}: {error}", args.dump.display()))
-            .with_hint("`redis-check-rdb` may say more; take the dump again if you can"),
+            .with_hint("the dump is damaged or cut off; take it again if you can"),
         error => Failure::error(format!("{}: {error}", args.dump.display())),
     })
 }

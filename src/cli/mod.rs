@@ -1,13 +1,19 @@
 //! Arguments, progress, exit status: the only code that prints.
 
 mod args;
+mod bundle;
+mod database;
 mod dump;
 mod exit;
 mod inventory;
 mod plan;
 mod progress;
+mod replay;
+mod replay_bar;
+mod show;
 mod spec;
 mod terminal;
+mod verify;
 
 use std::process::ExitCode;
 
@@ -16,6 +22,8 @@ use clap::Parser;
 use args::{Args, Command};
 use exit::{Exit, Failure, Outcome};
 use terminal::Terminal;
+
+use crate::replay::Script;
 
 /// Runs the program: parses the arguments, does what they say, and tells the status to end with.
 pub fn main() -> ExitCode {
@@ -41,6 +49,16 @@ fn run(args: &Args, terminal: &Terminal) -> Outcome {
     pool.install(|| match &args.command {
         Command::Inventory(args) => inventory::run(args, terminal),
         Command::Plan(args) => plan::run(args, terminal),
+        Command::Show(args) => show::run(args, terminal),
+        Command::Apply(args) => replay::run(args, Script::Apply, terminal),
+        Command::Verify(args) => verify::run(args, terminal),
+        Command::Rollback(args) => replay::run(args, Script::Rollback, terminal),
         Command::Spec(args) => spec::run(args, terminal),
     })
+}
+
+/// Unix milliseconds.
+fn now_ms() -> i64 {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }

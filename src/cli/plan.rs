@@ -1,7 +1,5 @@
 //! `rdb-reindex plan`.
 
-use std::sync::atomic::AtomicBool;
-
 use super::args;
 use super::exit::{Exit, Failure, Outcome};
 use super::terminal::Terminal;
@@ -13,11 +11,14 @@ pub fn run(args: &args::Plan, terminal: &Terminal) -> Outcome {
     // What would be refused at the end is refused before any work is done.
     bundle::check_destination(&args.out).map_err(Failure::error)?;
     let spec = spec::load(args.dump.spec.as_deref(), terminal)?;
+    let observer = dump::observer();
     let snapshot = dump::open(&args.dump)?;
-    let difference = dump::compare(&args.dump, &snapshot, &spec, terminal)?;
+    let difference = dump::compare(&args.dump, &snapshot, &spec, &observer, terminal)?;
     let caps = Caps { max_args: args.max_args, max_command_bytes: args.max_command_bytes };
-    let stop = AtomicBool::new(false);
-    let manifest = plan::build(&difference, caps, &args.out, &stop).map_err(Failure::error)?;
+    let manifest = plan::build(&difference, caps, &args.out, &observer.stop).map_err(|error| match error {
+        plan::Error::Interrupted => dump::interrupted(),
+        error => Failure::error(error),
+    })?;
     terminal.say(format!("{} {:?}", manifest.plan_id, manifest.total));
     Ok(if args.exit_code && manifest.total.commands > 0 { Exit::NotEmpty } else { Exit::Done })
 }

@@ -3,6 +3,7 @@
 use std::io::{self, IsTerminal, Write};
 
 use super::exit::{Exit, Failure};
+use crate::report::Style;
 
 /// What may be said, and how.
 #[derive(Debug)]
@@ -13,6 +14,16 @@ pub struct Terminal {
     pub colour: bool,
     /// Standard error is a terminal: progress may be drawn there.
     pub interactive: bool,
+    style: Style,
+}
+
+/// As wide as the terminal that standard output is, and coloured only there.
+fn style(colour: bool) -> Style {
+    let stdout = io::stdout();
+    match terminal_size::terminal_size_of(&stdout) {
+        Some((terminal_size::Width(columns), _)) => Style { width: usize::from(columns).max(40), colour },
+        None => Style::PLAIN,
+    }
 }
 
 impl Terminal {
@@ -20,7 +31,13 @@ impl Terminal {
         let interactive = io::stderr().is_terminal();
         let unwanted = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
         let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
-        Self { quiet, verbose, colour: interactive && !unwanted && !dumb, interactive: interactive && !dumb }
+        let colour = !unwanted && !dumb;
+        Self { quiet, verbose, colour: interactive && colour, interactive: interactive && !dumb, style: style(colour) }
+    }
+
+    /// How text for people is set on standard output.
+    pub fn style(&self) -> Style {
+        self.style
     }
 
     /// Writes data to standard output. A reader that has seen enough is no error.
@@ -43,7 +60,9 @@ impl Terminal {
     }
 
     pub fn warn(&self, text: impl AsRef<str>) {
-        self.labelled("warning", "33", text.as_ref());
+        if !self.quiet {
+            self.labelled("warning", "33", text.as_ref());
+        }
     }
 
     pub fn failure(&self, failure: &Failure) {

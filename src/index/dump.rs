@@ -25,6 +25,12 @@ impl<'a> Dump<'a> {
         found.eq_bytes(key, scratch).map_err(|kind| rdb::Error::in_string(start, kind))
     }
 
+    /// Loads a byte of a place that will be read soon, so that it is in the cache then.
+    pub fn touch(&self, offset: u64) -> u64 {
+        let byte = usize::try_from(offset).ok().and_then(|offset| self.file.get(offset));
+        byte.copied().map_or(0, u64::from)
+    }
+
     /// The record whose first byte (that of its first prefix) is at `start`. Its database is not known here.
     pub fn record(&self, start: u64) -> Result<Record<'a>, rdb::Error> {
         rdb::record_at(self.file, self.header, start)

@@ -6,9 +6,9 @@ use rayon::iter::{IndexedParallelIterator, IntoParallelIterator, ParallelIterato
 use rayon::slice::ParallelSlice;
 
 use super::diagnostics::{Diagnostics, display};
-use super::entry::{Entry, Hasher, Membership, Scored, Source, low_half};
+use super::entry::{Entry, Hasher, Membership, Scored, Source};
 use super::keyset::KeySet;
-use super::store::{Mark, Members, Store};
+use super::store::{Batch, Item, Mark, Members, Near, Store};
 use super::strings::strings;
 use super::{Lookup, Present, Summary};
 use crate::document;
@@ -71,6 +71,8 @@ pub struct Probe<'p, 'a, M> {
     pub may_rescore: bool,
     pub out: Probed,
     scratch: Vec<u8>,
+    batch: Batch,
+    near: Near,
     key: u32,
     rank: Option<u32>,
     counts: Counts,
@@ -93,6 +95,8 @@ impl<'p, 'a: 'p, M: Membership> Probe<'p, 'a, M> {
             may_rescore,
             out: Probed::default(),
             scratch: Vec::new(),
+            batch: Batch::default(),
+            near: Near::new(u32::MAX, 0),
             key: 0,
             rank: None,
             counts: Counts::default(),
@@ -104,10 +108,13 @@ impl<'p, 'a: 'p, M: Membership> Probe<'p, 'a, M> {
     fn piece(&mut self, key: u32, rank: Option<u32>, record: &Record<'a>, piece: usize) -> Result<(), rdb::Error> {
         self.key = key;
         self.rank = rank;
+        let members = record.value.elements()? / record.value.pieces().max(1) as u64;
+        self.near = Near::new(rank.unwrap_or(u32::MAX), members);
         record.value.visit_piece(piece, &mut Scratch::default(), self)?;
         if let Some(error) = self.error.take() {
             return Err(error);
         }
+        self.flush()?;
         if self.counts != Counts::default() {
             self.out.counts.push((key, std::mem::take(&mut self.counts)));
         }
@@ -116,32 +123,43 @@ impl<'p, 'a: 'p, M: Membership> Probe<'p, 'a, M> {
 
     fn member(&mut self, member: Element<'_>, score: f64) -> Result<(), rdb::Error> {
         let hash = self.hasher.hash(member.bytes);
-        if let Some(rank) = self.rank
-            && let Some(found) = self.store.find(rank, member.bytes, low_half(hash), self.members, &mut self.scratch)?
-        {
-            let right = found.score == score;
+        if self.batch.push(member.bytes, hash, member.at, score) { self.flush() } else { Ok(()) }
+    }
+
+    fn flush(&mut self) -> Result<(), rdb::Error> {
+        let mut batch = std::mem::take(&mut self.batch);
+        self.store.find_all(&mut self.near, &mut batch, self.members, &mut self.scratch)?;
+        for item in &batch.items {
+            self.settle(item, batch.bytes.get(item.bytes.clone()).unwrap_or_default())?;
+        }
+        batch.clear();
+        self.batch = batch;
+        Ok(())
+    }
+
+    fn settle(&mut self, item: &Item, member: &[u8]) -> Result<(), rdb::Error> {
+        if let (Some(rank), Some(found)) = (self.rank, item.found) {
+            let right = found.score == item.score;
             let mark = if right || !self.may_rescore { Mark::Seen } else { Mark::Rescore };
             match self.store.set_mark(found.at, mark) {
-                Mark::Missing if mark == Mark::Rescore => self.out.rescored.push((rank, found.source, score)),
+                Mark::Missing if mark == Mark::Rescore => self.out.rescored.push((rank, found.source, item.score)),
                 Mark::Missing => {}
                 Mark::Conflict => self.counts.held += 1,
                 Mark::Seen | Mark::Rescore => {
-                    self.out.diagnostics.add("index.repeated_member", member.at.string, || {
-                        format!("{} stands twice in one index key", display(member.bytes))
-                    })
+                    self.out.diagnostics.add("index.repeated_member", item.place.string, || {
+                        format!("{} stands twice in one index key", display(member))
+                    });
                 }
             }
-            return Ok(());
-        }
-        if self.held.contains(&self.members.dump, member.bytes, hash, &mut self.scratch)? {
+        } else if self.held.contains(&self.members.dump, member, item.full_hash, &mut self.scratch)? {
             self.counts.held += 1;
         } else {
             self.counts.stale += 1;
             self.out.stale.push(Stale {
                 key: self.key,
-                hash: low_half(hash),
-                place: member.at,
-                score,
+                hash: item.hash,
+                place: item.place,
+                score: item.score,
                 reason: Reason::default(),
             });
         }

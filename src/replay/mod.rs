@@ -17,6 +17,7 @@
 
 mod connection;
 mod error;
+mod forecast;
 mod hint;
 mod link;
 mod preflight;
@@ -31,13 +32,14 @@ mod verify;
 
 pub use connection::Connection;
 pub use error::{Lost, ReplayError, Unexpected};
+pub use forecast::{Expectation, Forecast, State, cardinality_command};
 pub use link::{Link, LinkError, Printable, Reply};
 pub use preflight::{Drift, LookOptions, Preflight, preflight};
-pub use query::{Difference, QueryError, Tally};
+pub use query::{Difference, QueryError, Tally, is_alive};
 pub use run::{Observer, Options, Outcome, Progress, replay};
 pub use script::{Script, ScriptError, Step, Steps, Totals, Verb, check};
 pub use secret::Secret;
 pub use target::{Source, Target, TargetError, Timeouts};
-pub use touched::{Before, Expectation, Kind, Touched, TouchedKey, expectations};
+pub use touched::{Kind, Touched, TouchedKey};
 pub use url::UrlError;
 pub use verify::{Verification, verify};

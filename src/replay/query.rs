@@ -69,6 +69,11 @@ pub(super) fn ask<A: AsRef<[u8]>>(link: &mut dyn Link, args: &[A]) -> Result<Rep
     link.receive()
 }
 
+/// Whether the connection still answers.
+pub fn is_alive(link: &mut dyn Link) -> Result<(), LinkError> {
+    ask(link, &["PING"]).map(|_| ())
+}
+
 /// A difference between what should be and what is, with what a person needs to look for it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Difference {

@@ -77,14 +77,13 @@ impl Node {
             Some(at) => at,
             None => {
                 let is_literal = !is_star(label);
-                let at = if is_literal && self.literal >= width {
+                if is_literal && self.literal >= width {
                     self.collapse(depth);
                     let star = star_of(label);
                     self.children.iter().position(|(known, _)| *known == star).unwrap_or_else(|| self.push(star))
                 } else {
                     self.push(label.to_vec())
-                };
-                at
+                }
             }
         };
         &mut self.children[at].1
