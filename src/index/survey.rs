@@ -435,9 +435,11 @@ fn decode<'x, 'a: 'x>(
             Ok(Ok(fields.0.finish()))
         }
         Kind::Module => match value.json()? {
-            Some(Json::Text(raw)) => json(raw, value.offset, extractor, text),
             Some(Json::Unsupported { encver }) => Ok(Err(format!("RedisJSON encoding version {encver}"))),
-            Some(_) => Ok(Err("a RedisJSON encoding this version does not read".to_owned())),
+            Some(json) => {
+                let slots = extractor.redis_json(json, value.offset as u64, text)?;
+                Ok(slots.map_err(|error| error.to_string()))
+            }
             None => Ok(Err(format!("a value of the module type {}", value.type_name()))),
         },
         _ => Ok(Err(format!("a {}, which cannot be a record", TypeName::Kind(value.ty.kind())))),
