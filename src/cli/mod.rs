@@ -50,7 +50,6 @@ fn run(args: &Args, terminal: &Terminal) -> Outcome {
         Command::Inventory(args) => inventory::run(args, terminal),
         Command::Plan(args) => plan::run(args, terminal),
         Command::Show(args) => show::run(args, terminal),
-        Command::Apply(args) => replay::run(args, Script::Apply, terminal),
         Command::Apply(args) => replay::run(args, Way::Apply, terminal),
         Command::Verify(args) => verify::run(args, terminal),
         Command::Rollback(args) => replay::run(args, Way::Rollback, terminal),

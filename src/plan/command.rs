@@ -219,7 +219,7 @@ mod tests {
         file.begin(&mut pending, "UNLINK", None);
         file.push(&mut pending, &[b"a\r\n"], 1).unwrap();
         file.push(&mut pending, &[b""], 1).unwrap();
-        assert_eq!(file.end(&mut pending).unwrap(), Written { commands: 1, bytes: 39, lower_bound: 1 });
+        assert_eq!(file.end(&mut pending).unwrap(), Written { commands: 1, bytes: 31, lower_bound: 1 });
         let (_, replies, lengths) = file.finish().unwrap();
         assert_eq!(replies, [Reply::Status("OK".into()), Reply::Integer(2)]);
         let text = b"*2\r\n$6\r\nSELECT\r\n$1\r\n3\r\n*3\r\n$6\r\nUNLINK\r\n$3\r\na\r\n\r\n$0\r\n\r\n";

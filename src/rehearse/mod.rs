@@ -2,7 +2,7 @@
 //! for nothing, and that `rollback.resp` leads back.
 //!
 //! What the target is, [`Model`] works out anew from the dump, without the code that made the plan. [`prove`] executes
-//! the files in memory; [`server`] has a throwaway server of its own do the same.
+//! the files in memory; `server` has a throwaway server of its own do the same.
 
 #![cfg_attr(
     not(test),
