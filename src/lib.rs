@@ -10,6 +10,7 @@ pub mod export;
 pub mod index;
 pub mod plan;
 pub mod rdb;
+pub mod rehearse;
 pub mod replay;
 pub mod report;
 pub mod resp;

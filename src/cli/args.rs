@@ -139,6 +139,35 @@ pub struct Replay {
     /// The id of the plan, instead of being asked for it.
     #[arg(long, value_name = "PLAN_ID")]
     pub confirm: Option<String>,
+    /// Go on where an earlier run ended, whatever ended it.
+    #[arg(long)]
+    pub resume: bool,
+    /// What to do if the database is not as the plan expects it.
+    #[arg(long, value_enum, default_value_t, value_name = "WHAT")]
+    pub on_drift: DriftMode,
+    /// The most commands a second.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub max_rate: Option<u32>,
+    /// The most commands that are under way at a time.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub max_in_flight: Option<u32>,
+    /// Send nothing while this file exists; `pause` in the plan's folder if not given.
+    #[arg(long, value_name = "FILE")]
+    pub pause_file: Option<PathBuf>,
+    /// How long to try again when the server is busy or the connection is lost, in seconds.
+    #[arg(long, value_name = "SECONDS", default_value_t = 300, value_parser = clap::value_parser!(u64).range(0..=86_400))]
+    pub retry_for: u64,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum DriftMode {
+    /// Write nothing.
+    #[default]
+    Stop,
+    /// Leave the keys alone that differ.
+    Skip,
+    /// Edit them all the same.
+    Proceed,
 }
 
 /// Say whether the target state of a plan is there; only reads.

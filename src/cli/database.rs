@@ -6,8 +6,13 @@ use std::time::Duration;
 use super::args;
 use super::exit::{Exit, Failure};
 use super::terminal::Terminal;
-use crate::replay::{Connection, Difference, LinkError, LookOptions, Printable, Secret, Source, Tally, Target};
+use crate::plan::manifest::Manifest;
+use crate::replay::{Connection, Difference, Link, LinkError, LookOptions, Printable, Secret, Source, Tally, Target};
 use crate::resp::BatchLimits;
+use crate::spec::Glob;
+
+/// How many differences of a kind are shown.
+const EXAMPLES: usize = 5;
 
 /// Decides where to connect to.
 pub fn target(args: &args::Database) -> Result<Target, Failure> {
@@ -23,17 +28,48 @@ pub fn target(args: &args::Database) -> Result<Target, Failure> {
     Ok(target)
 }
 
-/// Connects. A person at a terminal is asked for a password that is missing.
-pub fn connect(target: &mut Target, terminal: &Terminal) -> Result<Connection, Failure> {
-    match Connection::open(target) {
-        Err(LinkError::PasswordNeeded { .. }) if is_attended() => {
-            terminal.say(format!("{target} needs a password"));
-            let password = rpassword::prompt_password("password: ")
-                .map_err(|error| Failure::error(format!("cannot read a password from the terminal: {error}")))?;
-            target.password = Some(Secret::new(password));
-            Connection::open(target).map_err(Failure::error)
+/// Makes connections to one database, as often as one is needed.
+pub struct Connector<'t> {
+    target: Target,
+    terminal: &'t Terminal,
+    asked: bool,
+}
+
+impl<'t> Connector<'t> {
+    /// For the database that the arguments or the environment name, which must be one that the plan is for.
+    pub fn new(args: &args::Database, manifest: &Manifest, terminal: &'t Terminal) -> Result<Self, Failure> {
+        let mut target = target(args)?;
+        if let Some(other) = manifest.touched.iter().find(|touched| touched.db != u64::from(target.db))
+            && target.db != 0
+        {
+            let message = format!("the plan is for database {}, and the URL names {}", other.db, target.db);
+            return Err(Failure::new(Exit::Refused, format!("{message}; nothing was sent"))
+                .with_hint("leave the number out of the URL: a plan selects its databases itself"));
         }
-        opened => opened.map_err(Failure::error),
+        target.db = 0;
+        Ok(Self { target, terminal, asked: false })
+    }
+
+    /// A new connection. A person at a terminal is asked for a password that is missing, once.
+    pub fn dial(&mut self) -> Result<Box<dyn Link>, LinkError> {
+        match Connection::open(&self.target) {
+            Err(LinkError::PasswordNeeded { .. }) if !self.asked && is_attended() => {
+                self.asked = true;
+                self.terminal.say(format!("{} needs a password", self.target));
+                let refused = |_| LinkError::PasswordNeeded { target: self.target.to_string() };
+                let password = rpassword::prompt_password("password: ").map_err(refused)?;
+                self.target.password = Some(Secret::new(password));
+                Ok(Box::new(Connection::open(&self.target)?))
+            }
+            opened => Ok(Box::new(opened?)),
+        }
+    }
+}
+
+/// Host, port and database; no password.
+impl std::fmt::Display for Connector<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.target.fmt(f)
     }
 }
 
@@ -43,8 +79,8 @@ pub fn is_attended() -> bool {
 }
 
 /// How to look at it.
-pub fn look(args: &args::Database, target: &Target) -> LookOptions {
-    LookOptions { db: target.db, limits: limits(args), ..LookOptions::default() }
+pub fn look(args: &args::Database) -> LookOptions {
+    LookOptions { limits: limits(args), ..LookOptions::default() }
 }
 
 /// The size of a batch.
@@ -54,7 +90,7 @@ pub fn limits(args: &args::Database) -> BatchLimits {
 }
 
 /// Differences of several kinds, each with its examples, a line each.
-pub fn differences<'a>(kinds: impl IntoIterator<Item = (&'static str, &'a Tally)>) -> String {
+pub fn differences<'a>(kinds: impl IntoIterator<Item = (&'static str, &'a Tally)>, manifest: &Manifest) -> String {
     use std::fmt::Write as _;
     let mut text = String::new();
     for (name, tally) in kinds {
@@ -62,8 +98,8 @@ pub fn differences<'a>(kinds: impl IntoIterator<Item = (&'static str, &'a Tally)
             continue;
         }
         // Writing to a string cannot fail.
-        let _ = writeln!(text, "{} {name}", tally.count);
-        for Difference { db, key, member, expected, found } in &tally.examples {
+        let _ = writeln!(text, "{} {name}{}", tally.count, by_index(tally, manifest));
+        for Difference { db, key, member, expected, found } in tally.examples.iter().take(EXAMPLES) {
             let _ = write!(text, "  {}", Printable(key));
             if *db != 0 {
                 let _ = write!(text, " (db {db})");
@@ -73,10 +109,28 @@ pub fn differences<'a>(kinds: impl IntoIterator<Item = (&'static str, &'a Tally)
             }
             let _ = writeln!(text, ": expected {expected}, found {found}");
         }
-        let shown = u64::try_from(tally.examples.len()).unwrap_or(u64::MAX);
+        let shown = u64::try_from(tally.examples.len().min(EXAMPLES)).unwrap_or(u64::MAX);
         if tally.count > shown {
             let _ = writeln!(text, "  and {} more", tally.count - shown);
         }
     }
     text
+}
+
+/// How many differences each index has, where all of them are known.
+fn by_index(tally: &Tally, manifest: &Manifest) -> String {
+    if u64::try_from(tally.examples.len()) != Ok(tally.count) {
+        return String::new();
+    }
+    let globs: Vec<Glob> = manifest.indexes.iter().map(|index| Glob::new(index.pattern.as_bytes())).collect();
+    let mut counts = vec![0u64; globs.len()];
+    for difference in &tally.examples {
+        let found = globs.iter().position(|glob| glob.matches(&difference.key));
+        if let Some(count) = found.and_then(|at| counts.get_mut(at)) {
+            *count += 1;
+        }
+    }
+    let named = manifest.indexes.iter().zip(counts).filter(|(_, count)| *count > 0);
+    let named: Vec<String> = named.map(|(index, count)| format!("{}: {count}", index.name)).collect();
+    if named.is_empty() { String::new() } else { format!(" ({})", named.join(", ")) }
 }

@@ -25,7 +25,7 @@ use args::{Args, Command};
 use exit::{Exit, Failure, Outcome};
 use terminal::Terminal;
 
-use crate::replay::Script;
+use crate::replay::journal::Way;
 
 /// Runs the program: parses the arguments, does what they say, and tells the status to end with.
 pub fn main() -> ExitCode {
@@ -52,11 +52,12 @@ fn run(args: &Args, terminal: &Terminal) -> Outcome {
         Command::Inventory(args) => inventory::run(args, terminal),
         Command::Plan(args) => plan::run(args, terminal),
         Command::Show(args) => show::run(args, terminal),
-        Command::Apply(args) => replay::run(args, Script::Apply, terminal),
+        Command::Apply(args) => replay::run(args, Way::Apply, terminal),
         Command::Verify(args) => verify::run(args, terminal),
         Command::Rollback(args) => replay::run(args, Script::Rollback, terminal),
         Command::Check(args) => check::run(args, terminal),
         Command::Export(args) => export::run(args, terminal),
+        Command::Rollback(args) => replay::run(args, Way::Rollback, terminal),
         Command::Spec(args) => spec::run(args, terminal),
     })
 }

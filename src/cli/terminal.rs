@@ -20,10 +20,13 @@ pub struct Terminal {
 /// As wide as the terminal that standard output is, and coloured only there.
 fn style(colour: bool) -> Style {
     let stdout = io::stdout();
-    match terminal_size::terminal_size_of(&stdout) {
-        Some((terminal_size::Width(columns), _)) => Style { width: usize::from(columns).max(40), colour },
-        None => Style::PLAIN,
+    if !stdout.is_terminal() {
+        return Style::PLAIN;
     }
+    // Some terminals do not say how large they are.
+    let size = terminal_size::terminal_size_of(&stdout);
+    let width = size.map_or(Style::PLAIN.width, |(columns, _)| usize::from(columns.0).max(40));
+    Style { width, colour }
 }
 
 impl Terminal {
@@ -56,6 +59,13 @@ impl Terminal {
         if !self.quiet {
             // Nobody can be told that standard error does not work.
             let _ = writeln!(io::stderr().lock(), "{}", text.as_ref());
+        }
+    }
+
+    /// Says something that only `-v` asks for.
+    pub fn detail(&self, text: impl AsRef<str>) {
+        if self.verbose > 0 {
+            self.say(text);
         }
     }
 

@@ -20,12 +20,13 @@ pub fn run(args: &args::Verify, terminal: &Terminal) -> Outcome {
 
 fn against_database(bundle: &Bundle, args: &args::Verify, terminal: &Terminal) -> Outcome {
     let apply = bundle::commands(bundle, APPLY)?;
-    let mut target = database::target(&args.database)?;
-    let mut link = database::connect(&mut target, terminal)?;
-    let look = database::look(&args.database, &target);
-    let found = replay::verify(&mut link, &apply, &bundle.manifest.caps, &look, &mut |_| {}).map_err(Failure::error)?;
+    let mut connector = database::Connector::new(&args.database, &bundle.manifest, terminal)?;
+    let mut link = connector.dial().map_err(Failure::error)?;
+    let look = database::look(&args.database);
+    let found =
+        replay::verify(&mut *link, &apply, &bundle.manifest.caps, &look, &mut |_| {}).map_err(Failure::error)?;
     let head = format!(
-        "plan {} on {target}: looked at {} keys and {} members\n",
+        "plan {} on {connector}: looked at {} keys and {} members\n",
         bundle.manifest.plan_id, found.keys, found.members
     );
     terminal.data(head.as_bytes())?;
@@ -33,7 +34,7 @@ fn against_database(bundle: &Bundle, args: &args::Verify, terminal: &Terminal) -
         terminal.data(b"everything is as the plan leaves it\n")?;
         return Ok(Exit::Done);
     }
-    terminal.data(database::differences(found.kinds()).as_bytes())?;
+    terminal.data(database::differences(found.kinds(), &bundle.manifest).as_bytes())?;
     Err(Failure::new(Exit::Failed, "the database is not in the state that the plan leads to"))
 }
 

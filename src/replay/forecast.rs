@@ -2,7 +2,8 @@
 
 use hashbrown::HashMap;
 
-use super::script::{Script, ScriptError, Step, Steps, Verb};
+use super::item::{Item, Wanted};
+use super::script::Verb;
 use super::touched::Kind;
 use crate::plan::manifest::{Reply as Expected, Touched};
 
@@ -25,7 +26,7 @@ pub enum State<'a> {
         elements: u64,
         expire_at_ms: Option<i64>,
     },
-    /// A command was done that does not say what it makes (`RESTORE`).
+    /// A command was done that does not say what it makes (`RESTORE`), or whose answer is not known.
     Unknown,
 }
 
@@ -66,36 +67,32 @@ impl<'a> Forecast<'a> {
         forecast
     }
 
-    /// As they are after a file of commands was carried out and every reply was the expected one.
-    pub fn after(self, commands: &'a [u8], script: Script, replies: &[Expected]) -> Result<Self, ScriptError> {
-        let mut forecast = self;
-        let mut steps = Steps::new(commands, script, 0);
-        let mut replies = replies.iter();
-        while let Some(step) = steps.next_step()? {
-            let Some(reply) = replies.next() else { break };
-            forecast.advance(&step, reply);
+    /// As they are after commands were carried out and every reply was the expected one.
+    pub fn after(mut self, items: &[Item<'a>]) -> Self {
+        for item in items {
+            self.advance(item, None);
         }
-        Ok(forecast)
+        self
     }
 
-    /// Notes that a command was carried out and answered so.
-    pub fn advance(&mut self, step: &Step<'_, 'a>, reply: &Expected) {
-        let number = match reply {
-            Expected::Integer(number) => u64::try_from(*number).unwrap_or(0),
-            Expected::Status(_) => 0,
+    /// Notes that a command was carried out and answered as expected, or so.
+    pub fn advance(&mut self, item: &Item<'a>, answered: Option<i64>) {
+        let number = match (answered, &item.wanted) {
+            (Some(number), _) => u64::try_from(number).ok(),
+            (None, Wanted::Reply(Expected::Integer(number))) => u64::try_from(*number).ok(),
+            (None, Wanted::Reply(Expected::Status(_))) => Some(0),
+            (None, Wanted::UpTo(_)) => None,
         };
-        if step.verb == Verb::Select {
-            return;
-        }
-        for key in step.deleted_keys() {
-            if let Some(entry) = self.entry(step.db, key) {
-                entry.state = State::Absent;
+        if item.verb.deletes_keys() {
+            for key in item.keys() {
+                if let Some(entry) = self.entry(item.db, key) {
+                    entry.state = State::Absent;
+                }
             }
-        }
-        if step.verb.deletes_keys() {
             return;
         }
-        let Some(entry) = self.entry(step.db, step.key()) else { return };
+        let Some(number) = number else { return self.doubt(item) };
+        let Some(entry) = self.entry(item.db, item.key()) else { return };
         let (old, expiry) = match entry.state {
             State::Present { elements, expire_at_ms, .. } => (elements, expire_at_ms),
             State::Absent | State::Unknown => (0, None),
@@ -104,22 +101,32 @@ impl<'a> Forecast<'a> {
             0 => State::Absent,
             elements => State::Present { kind: kind.type_name(), elements, expire_at_ms: expiry },
         };
-        entry.state = match (step.verb, entry.state) {
+        entry.state = match (item.verb, entry.state) {
             (Verb::PExpireAt, State::Present { kind, elements, .. }) => {
-                let at = step.body().first().and_then(|text| std::str::from_utf8(text).ok()?.parse().ok());
+                let at = item.args.get(2).and_then(|text| std::str::from_utf8(text).ok()?.parse().ok());
                 State::Present { kind, elements, expire_at_ms: at }
             }
-            (Verb::SAdd, State::Absent | State::Present { .. }) => present(Kind::Set, old.saturating_add(number)),
-            (Verb::ZAdd, State::Absent | State::Present { .. }) => present(Kind::ZSet, old.saturating_add(number)),
-            (Verb::HSet, State::Absent | State::Present { .. }) => present(Kind::Hash, old.saturating_add(number)),
-            (Verb::SRem, _) => present(Kind::Set, old.saturating_sub(number)),
-            (Verb::ZRem, _) => present(Kind::ZSet, old.saturating_sub(number)),
-            (Verb::RPush, _) => present(Kind::List, number),
             (Verb::Set | Verb::Append, _) => present(Kind::String, 1),
             (Verb::JsonSet, _) => present(Kind::Json, 1),
             (Verb::Restore, _) => State::Unknown,
+            (_, State::Unknown) => State::Unknown,
+            (Verb::SAdd, _) => present(Kind::Set, old.saturating_add(number)),
+            (Verb::ZAdd, _) => present(Kind::ZSet, old.saturating_add(number)),
+            (Verb::HSet, _) => present(Kind::Hash, old.saturating_add(number)),
+            (Verb::SRem, _) => present(Kind::Set, old.saturating_sub(number)),
+            (Verb::ZRem, _) => present(Kind::ZSet, old.saturating_sub(number)),
+            (Verb::RPush, _) => present(Kind::List, number),
             (_, state) => state,
         };
+    }
+
+    /// Notes that a command may have been carried out.
+    pub fn doubt(&mut self, item: &Item<'a>) {
+        for key in item.keys() {
+            if let Some(entry) = self.entry(item.db, key) {
+                entry.state = State::Unknown;
+            }
+        }
     }
 
     /// Every touched key.
@@ -145,6 +152,8 @@ impl<'a> Forecast<'a> {
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
+    use super::super::item::read;
+    use super::super::script::Script;
     use super::*;
     use crate::plan::manifest::Bytes;
     use crate::resp;
@@ -177,7 +186,8 @@ mod tests {
             resp::encode(&command.split(' ').collect::<Vec<_>>(), &mut apply);
             replies.push(Expected::Integer(reply));
         }
-        let forecast = Forecast::new(&dump).after(&apply, Script::Apply, &replies).unwrap();
+        let (items, _) = read(&apply, Script::Apply, &replies).unwrap();
+        let forecast = Forecast::new(&dump).after(&items);
         let found: Vec<_> =
             forecast.keys().iter().map(|key| (std::str::from_utf8(key.key).unwrap(), key.state)).collect();
         let present = |kind, elements, expire_at_ms| State::Present { kind, elements, expire_at_ms };
@@ -208,7 +218,8 @@ mod tests {
             resp::encode(&command.split(' ').collect::<Vec<_>>(), &mut rollback);
             replies.push(reply);
         }
-        let back = Forecast::new(&dump).after(&rollback, Script::Rollback, &replies).unwrap();
+        let (items, _) = read(&rollback, Script::Rollback, &replies).unwrap();
+        let back = Forecast::new(&dump).after(&items);
         let gone = State::Present { kind: "list", elements: 3, expire_at_ms: Some(77) };
         assert_eq!(back.get(0, b"gone").unwrap().state, gone);
         assert_eq!(back.get(0, b"other").unwrap().state, State::Unknown);

@@ -216,7 +216,7 @@ fn chunk<'a>(
     Members { db: step.db, key: step.key(), kind, members }
 }
 
-fn number(text: &[u8]) -> Option<f64> {
+pub(super) fn number(text: &[u8]) -> Option<f64> {
     std::str::from_utf8(text).ok()?.parse().ok()
 }
 

@@ -51,6 +51,13 @@ impl Scene {
         self
     }
 
+    /// The same for a command that answers `OK`.
+    pub fn rollback_status(mut self, command: &str) -> Self {
+        resp::encode(&words(command), &mut self.rollback);
+        self.rolled_back.push(Reply::Status("OK".into()));
+        self
+    }
+
     /// Writes the bundle, and gives the id of its plan.
     pub fn write(&self, folder: &Path) -> String {
         std::fs::create_dir_all(folder).expect("the test's folder is writable");

@@ -5,6 +5,8 @@ mod support;
 
 mod basic;
 mod bundle;
+mod proxy;
+mod resume;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};

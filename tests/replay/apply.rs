@@ -1,7 +1,9 @@
 //! What is applied, undone, and stopped, on a real server.
 
 use rdb_reindex::plan::manifest::{Reply as Expected, Touched};
-use rdb_reindex::replay::{Connection, Forecast, LookOptions, Options, ReplayError, Script, preflight, replay, verify};
+use rdb_reindex::replay::{
+    Connection, Forecast, LookOptions, Options, ReplayError, Script, preflight, read, replay, verify,
+};
 use rdb_reindex::resp::{self, BatchLimits};
 
 use crate::support::server::{Program, Server};
@@ -67,7 +69,7 @@ fn a_plan_for_several_databases_selects_them() {
     // The connection now stands in db 3; a new look starts there and comes back to it.
     let look = LookOptions { db: 3, ..LookOptions::default() };
     let dump = [touched("k", "none", 0), Touched { db: 3, ..touched("k", "none", 0) }];
-    let wanted = Forecast::new(&dump).after(&apply, Script::Apply, &expected).expect("the file is right");
+    let wanted = Forecast::new(&dump).after(&read(&apply, Script::Apply, &expected).expect("the file is right").0);
     let found = preflight(&mut link, wanted.keys(), &look, &mut |_| {}).expect("it looks");
     assert!(found.drift.is_empty(), "{found:?}");
     assert_eq!((found.keys, found.looked_at), (Some(1), 2));

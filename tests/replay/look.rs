@@ -2,7 +2,7 @@
 
 use rdb_reindex::plan::manifest::Caps;
 use rdb_reindex::replay::{
-    Forecast, Kind, LookOptions, Options, Script, Tally, cardinality_command, preflight, replay, verify,
+    Forecast, Kind, LookOptions, Options, Script, Tally, cardinality_command, preflight, read, replay, verify,
 };
 use rdb_reindex::resp;
 
@@ -83,7 +83,8 @@ fn preflight_before_a_rollback_expects_the_target() {
     let Some(server) = Server::builder().start() else { return };
     let scene = scene();
     run(&server, &scene.state);
-    let wanted = Forecast::new(&scene.touched).after(&scene.apply, Script::Apply, &scene.applied).expect("it reads");
+    let wanted =
+        Forecast::new(&scene.touched).after(&read(&scene.apply, Script::Apply, &scene.applied).expect("it reads").0);
     let found = |drift: u64| {
         let found =
             preflight(&mut open(&server), wanted.keys(), &LookOptions::default(), &mut |_| {}).expect("it looks");
