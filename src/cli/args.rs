@@ -34,6 +34,8 @@ pub enum Command {
     Verify(Verify),
     /// Undo what `apply` changed.
     Rollback(Replay),
+    Check(Check),
+    Export(Export),
     Spec(Spec),
 }
 
@@ -48,6 +50,48 @@ pub struct Inventory {
     /// Tell ages as of this time (RFC 3339) instead of now.
     #[arg(long, value_name = "TIME", value_parser = time, hide = true)]
     pub now: Option<i64>,
+}
+
+/// Whether a dump is whole: every byte, every value, every name, and the checksum.
+#[derive(Debug, clap::Args)]
+pub struct Check {
+    /// The dump; `-` is standard input.
+    #[arg(value_name = "DUMP")]
+    pub dump: PathBuf,
+    /// Read the file instead of mapping it into memory.
+    #[arg(long)]
+    pub no_mmap: bool,
+}
+
+/// What is in a dump as rows, in the order of the dump.
+#[derive(Debug, clap::Args)]
+pub struct Export {
+    #[command(flatten)]
+    pub dump: Dump,
+    /// What a row is.
+    #[arg(long, value_enum, value_name = "TABLE")]
+    pub table: ExportTable,
+    /// The form of a row.
+    #[arg(long, value_enum, value_name = "FORMAT")]
+    pub format: ExportFormat,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ExportTable {
+    /// A key.
+    Keys,
+    /// A string, a member, a field, a stream entry or group, a document.
+    Elements,
+    /// A member of an index, right or wrong.
+    Memberships,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ExportFormat {
+    /// A JSON object a line.
+    Ndjson,
+    Csv,
+    Parquet,
 }
 
 /// Write the plan that repairs the indexes; never opens a network connection.
