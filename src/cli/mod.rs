@@ -6,6 +6,7 @@ mod exit;
 mod inventory;
 mod plan;
 mod progress;
+mod rehearse;
 mod show;
 mod spec;
 mod terminal;
@@ -42,6 +43,7 @@ fn run(args: &Args, terminal: &Terminal) -> Outcome {
     pool.install(|| match &args.command {
         Command::Inventory(args) => inventory::run(args, terminal),
         Command::Plan(args) => plan::run(args, terminal),
+        Command::Rehearse(args) => rehearse::run(args, terminal),
         Command::Show(args) => show::run(args, terminal),
         Command::Spec(args) => spec::run(args, terminal),
     })
