@@ -10,6 +10,7 @@ mod export;
 mod inventory;
 mod plan;
 mod progress;
+mod rehearse;
 mod replay;
 mod replay_bar;
 mod show;
@@ -51,6 +52,7 @@ fn run(args: &Args, terminal: &Terminal) -> Outcome {
     pool.install(|| match &args.command {
         Command::Inventory(args) => inventory::run(args, terminal),
         Command::Plan(args) => plan::run(args, terminal),
+        Command::Rehearse(args) => rehearse::run(args, terminal),
         Command::Show(args) => show::run(args, terminal),
         Command::Apply(args) => replay::run(args, Way::Apply, terminal),
         Command::Verify(args) => verify::run(args, terminal),
