@@ -28,12 +28,15 @@ pub struct Args {
 pub enum Command {
     Inventory(Inventory),
     Plan(Plan),
+    Rehearse(Rehearse),
     Show(Show),
     /// Replay a plan to its database, each reply compared with the expected one.
     Apply(Replay),
     Verify(Verify),
     /// Undo what `apply` changed.
     Rollback(Replay),
+    Check(Check),
+    Export(Export),
     Spec(Spec),
 }
 
@@ -48,6 +51,48 @@ pub struct Inventory {
     /// Tell ages as of this time (RFC 3339) instead of now.
     #[arg(long, value_name = "TIME", value_parser = time, hide = true)]
     pub now: Option<i64>,
+}
+
+/// Whether a dump is whole: every byte, every value, every name, and the checksum.
+#[derive(Debug, clap::Args)]
+pub struct Check {
+    /// The dump; `-` is standard input.
+    #[arg(value_name = "DUMP")]
+    pub dump: PathBuf,
+    /// Read the file instead of mapping it into memory.
+    #[arg(long)]
+    pub no_mmap: bool,
+}
+
+/// What is in a dump as rows, in the order of the dump.
+#[derive(Debug, clap::Args)]
+pub struct Export {
+    #[command(flatten)]
+    pub dump: Dump,
+    /// What a row is.
+    #[arg(long, value_enum, value_name = "TABLE")]
+    pub table: ExportTable,
+    /// The form of a row.
+    #[arg(long, value_enum, value_name = "FORMAT")]
+    pub format: ExportFormat,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ExportTable {
+    /// A key.
+    Keys,
+    /// A string, a member, a field, a stream entry or group, a document.
+    Elements,
+    /// A member of an index, right or wrong.
+    Memberships,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ExportFormat {
+    /// A JSON object a line.
+    Ndjson,
+    Csv,
+    Parquet,
 }
 
 /// Write the plan that repairs the indexes; never opens a network connection.
@@ -166,6 +211,29 @@ pub struct Database {
     #[arg(long, value_name = "BYTES", default_value_t = 1_000_000,
         value_parser = clap::value_parser!(u32).range(1..=100_000_000))]
     pub batch_bytes: u32,
+}
+
+/// Prove a plan: its commands lead to the right state, and its rollback back to the dump.
+#[derive(Debug, clap::Args)]
+pub struct Rehearse {
+    /// The folder that `plan` wrote.
+    #[arg(value_name = "DIR")]
+    pub dir: PathBuf,
+    /// The dump that the plan was made from.
+    #[arg(value_name = "DUMP")]
+    pub dump: PathBuf,
+    /// Rehearse also in a real server, which is started for it and ended after it; `redis-server` if no path is given.
+    #[arg(long, value_name = "PATH", num_args = 0..=1, default_missing_value = "redis-server")]
+    pub server: Option<PathBuf>,
+    /// A module that this server needs to load the dump; may be repeated.
+    #[arg(long, value_name = "PATH", requires = "server")]
+    pub module: Vec<PathBuf>,
+    /// What expiries before 2009 mean: the same as for `plan`.
+    #[arg(long, value_enum, value_name = "MEANING")]
+    pub expiry: Option<ExpiryMode>,
+    /// Read the file instead of mapping it into memory.
+    #[arg(long)]
+    pub no_mmap: bool,
 }
 
 /// Print the spec in use, ready to edit.

@@ -2,12 +2,15 @@
 
 mod args;
 mod bundle;
+mod check;
 mod database;
 mod dump;
 mod exit;
+mod export;
 mod inventory;
 mod plan;
 mod progress;
+mod rehearse;
 mod replay;
 mod replay_bar;
 mod show;
@@ -49,9 +52,12 @@ fn run(args: &Args, terminal: &Terminal) -> Outcome {
     pool.install(|| match &args.command {
         Command::Inventory(args) => inventory::run(args, terminal),
         Command::Plan(args) => plan::run(args, terminal),
+        Command::Rehearse(args) => rehearse::run(args, terminal),
         Command::Show(args) => show::run(args, terminal),
         Command::Apply(args) => replay::run(args, Way::Apply, terminal),
         Command::Verify(args) => verify::run(args, terminal),
+        Command::Check(args) => check::run(args, terminal),
+        Command::Export(args) => export::run(args, terminal),
         Command::Rollback(args) => replay::run(args, Way::Rollback, terminal),
         Command::Spec(args) => spec::run(args, terminal),
     })

@@ -22,11 +22,12 @@ pub fn run(args: &args::Plan, terminal: &Terminal) -> Outcome {
         error => Failure::error(error),
     })?;
     let inventory = Inventory::new(&difference, &args.dump.dump, snapshot.len() as u64);
-    let style = terminal.style();
+    let style = terminal.message_style();
     let mut text = report::brief(&inventory, super::now_ms(), style);
     text.push('\n');
     let (folder, dump) = (args.out.to_string_lossy(), args.dump.dump.to_string_lossy());
     text.push_str(&report::plan::summary(&manifest, &folder, &dump, style));
-    terminal.data(text.as_bytes())?;
+    // The data of this command is in the folder; this is for the person who runs it.
+    terminal.say(text.trim_end());
     Ok(if args.exit_code && manifest.total.commands > 0 { Exit::NotEmpty } else { Exit::Done })
 }

@@ -2,7 +2,7 @@
 //! for nothing, and that `rollback.resp` leads back.
 //!
 //! What the target is, [`Model`] works out anew from the dump, without the code that made the plan. [`prove`] executes
-//! the files in memory; `server` has a throwaway server of its own do the same.
+//! the files in memory; [`run_live`] has a throwaway server of its own do the same.
 
 #![cfg_attr(
     not(test),
@@ -18,17 +18,23 @@
 
 mod clock;
 mod command;
+mod copy;
 mod finding;
+mod live;
 mod memory;
 mod model;
 mod packing;
 mod payload;
+mod server;
 mod state;
 
 pub use clock::{Clock, Meaning};
+pub use copy::CopyError;
 pub use finding::{Finding, Findings, Problem, Stage, display};
+pub use live::{Live, run as run_live};
 pub use memory::{Answer, Tally};
 pub use model::Model;
+pub use server::{Leash, Program, ServerError};
 pub use state::{Entry, Field, Name, Other, State, Value};
 
 use std::collections::BTreeSet;
@@ -50,6 +56,8 @@ pub enum Error {
     NoEnd,
     #[error("this is not the dump that the plan was made from: {0}")]
     OtherDump(String),
+    #[error(transparent)]
+    Server(ServerError),
 }
 
 /// The two files of a plan, and the replies they must give.
@@ -133,6 +141,8 @@ pub fn check_manifest(model: &Model<'_>, manifest: &Manifest, proof: &mut Proof)
     let numbers = [
         ("commands", total.commands, apply.commands),
         ("bytes", total.bytes, apply.bytes),
+        // A score that changes is an addition in its words.
+        ("added_members", total.added_members, apply.added_members.saturating_add(apply.rescored_members)),
         ("removed_members", total.removed_members, apply.removed_members),
         ("deleted_keys", total.deleted_keys, apply.deleted_keys),
     ];

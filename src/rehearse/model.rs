@@ -25,6 +25,10 @@ pub struct Model<'a> {
     pub clock: Clock,
     /// Keys of the dump that had not expired.
     pub keys: u64,
+    /// The largest number of a database that has keys.
+    pub last_db: u64,
+    /// Type names of the modules whose values the dump has.
+    pub modules: BTreeSet<String>,
     /// Every index key of the dump.
     pub start: State,
     /// Every index key there must be.
@@ -64,6 +68,8 @@ impl<'a> Model<'a> {
             footer: first.footer,
             clock: first.clock,
             keys: first.keys,
+            last_db: first.last_db,
+            modules: std::mem::take(&mut first.modules),
             target: first.start.clone(),
             start: std::mem::take(&mut first.start),
             names,
@@ -123,17 +129,17 @@ impl<'a> Model<'a> {
                 Policy::Maintain => {}
             }
             let wanted = of(owner).and_then(|desired| desired.keys.get(&name.1));
-            // "Nothing that names it is removed" is said of the record: whichever index it is undecidable for.
-            let held: Vec<&BTreeSet<Vec<u8>>> =
-                families.iter().filter_map(|&index| of(index)).map(|desired| &desired.undecidable).collect();
+            // Of several families that share a name, only the records of the owner's class are asked for.
+            let nobody = BTreeSet::new();
+            let held = of(owner).map_or(&nobody, |desired| &desired.undecidable);
             let right_type = matches!(
                 (record.value.ty.kind(), rule.kind),
                 (Kind::Set, IndexType::Set) | (Kind::Zset, IndexType::Zset)
             );
-            let holds = Holds::find(record, &held)?;
+            let holds = Holds::find(record, held)?;
             if right_type && (wanted.is_some() || holds) {
                 if let Some(entry) = self.target.get_mut(name) {
-                    let is_held = |member: &[u8]| held.iter().any(|held| held.contains(member));
+                    let is_held = |member: &[u8]| held.contains(member);
                     mend(&mut entry.value, wanted.unwrap_or(&Members::new()), frozen(owner), is_held);
                     if entry.value.elements() == 0 {
                         self.target.remove(name);
@@ -257,6 +263,8 @@ struct First<'a> {
     footer: Footer,
     clock: Clock,
     keys: u64,
+    last_db: u64,
+    modules: BTreeSet<String>,
     start: State,
     index_keys: BTreeMap<Name, Record<'a>>,
     records_in_families: BTreeSet<Name>,
@@ -268,7 +276,7 @@ impl<'a> First<'a> {
     fn read(dump: &'a [u8], names: &Names<'_>, meaning: Meaning) -> Result<Self, Error> {
         let spec = names.spec;
         let mut clock = Clock { created_ms: None, meaning };
-        let mut keys = 0_u64;
+        let (mut keys, mut last_db, mut modules) = (0_u64, 0_u64, BTreeSet::new());
         let (mut start, mut index_keys, mut records_in_families) = (State::new(), BTreeMap::new(), BTreeSet::new());
         let mut existing: Vec<BTreeSet<Vec<u8>>> = vec![BTreeSet::new(); spec.records.len()];
         let is_required = |class: usize| spec.indexes.iter().flat_map(|i| &i.require).any(|r| r.record == class);
@@ -288,7 +296,14 @@ impl<'a> First<'a> {
                         Due::Never => None,
                         Due::At(ms) => Some(ms),
                     };
+                    if !Value::is_there(&record.value, &clock)? {
+                        continue;
+                    }
                     keys = keys.saturating_add(1);
+                    last_db = last_db.max(record.db);
+                    if record.value.ty.kind() == Kind::Module {
+                        modules.insert(record.value.type_name().as_str().to_owned());
+                    }
                     let name = (record.db, text(record.key)?);
                     match names.role(name.0, &name.1, record.value.ty.kind()) {
                         Role::Record(classes) => {
@@ -316,7 +331,7 @@ impl<'a> First<'a> {
             }
         }
         let footer = footer.ok_or(Error::NoEnd)?;
-        Ok(Self { header, footer, clock, keys, start, index_keys, records_in_families, existing })
+        Ok(Self { header, footer, clock, keys, last_db, modules, start, index_keys, records_in_families, existing })
     }
 }
 
@@ -337,7 +352,7 @@ fn imply(dump: &[u8], names: &Names<'_>, first: &First<'_>) -> Result<(Vec<Desir
     let mut walker = Walker::new(dump)?;
     while let Some(item) = walker.next()? {
         let Item::Record(record) = item else { continue };
-        if first.clock.due(record.expire_ms) == Due::Gone {
+        if first.clock.due(record.expire_ms) == Due::Gone || !Value::is_there(&record.value, &first.clock)? {
             continue;
         }
         let key = text(record.key)?;
@@ -399,8 +414,6 @@ fn content(record: &Record<'_>, clock: &Clock, json: &mut Vec<u8>) -> Result<Con
         Some(Value::Hash(fields)) => {
             Content::Hash(fields.into_iter().map(|(name, field)| (name, field.value)).collect())
         }
-        // All its fields had expired: it says nothing, but there is nothing wrong with it.
-        None => Content::Hash(Vec::new()),
         _ => Content::Nothing,
     })
 }
@@ -413,13 +426,13 @@ fn text(raw: rdb::RawStr<'_>) -> Result<Vec<u8>, Error> {
 
 /// Looks for the keys of undecidable records anywhere in a value.
 struct Holds<'h> {
-    held: &'h [&'h BTreeSet<Vec<u8>>],
+    held: &'h BTreeSet<Vec<u8>>,
     found: bool,
 }
 
 impl<'h> Holds<'h> {
-    fn find(record: &Record<'_>, held: &'h [&'h BTreeSet<Vec<u8>>]) -> Result<bool, Error> {
-        if held.iter().all(|held| held.is_empty()) {
+    fn find(record: &Record<'_>, held: &'h BTreeSet<Vec<u8>>) -> Result<bool, Error> {
+        if held.is_empty() {
             return Ok(false);
         }
         let mut holds = Self { held, found: false };
@@ -428,7 +441,7 @@ impl<'h> Holds<'h> {
     }
 
     fn look(&mut self, bytes: &[u8]) -> Flow {
-        self.found |= self.held.iter().any(|held| held.contains(bytes));
+        self.found |= self.held.contains(bytes);
         if self.found { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     }
 }
@@ -463,9 +476,66 @@ impl Visitor for Holds<'_> {
     fn module_string(&mut self, value: Element<'_>) -> Flow {
         self.look(value.bytes)
     }
-    fn json(&mut self, _: Json<'_>) -> Flow {
-        // Escapes can spell a key in many ways: in doubt it is there.
-        self.found = true;
-        ControlFlow::Break(())
+    fn json(&mut self, json: Json<'_>) -> Flow {
+        let mut scratch = Vec::new();
+        let text = if let Json::Text(raw) = json { raw.decode(&mut scratch).ok() } else { None };
+        match text.and_then(|text| serde_json::from_slice::<Strings>(text).ok()) {
+            Some(Strings(strings)) => strings.iter().try_for_each(|string| self.look(string.as_bytes())),
+            // What cannot be read might hold anything.
+            None => {
+                self.found = true;
+                ControlFlow::Break(())
+            }
+        }
+    }
+}
+
+/// Every string in a JSON text, names of fields included.
+struct Strings(Vec<String>);
+
+impl<'de> serde::Deserialize<'de> for Strings {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Collect;
+        impl<'de> serde::de::Visitor<'de> for Collect {
+            type Value = Strings;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("JSON")
+            }
+            fn visit_unit<E>(self) -> Result<Strings, E> {
+                Ok(Strings(Vec::new()))
+            }
+            fn visit_bool<E>(self, _: bool) -> Result<Strings, E> {
+                Ok(Strings(Vec::new()))
+            }
+            fn visit_i64<E>(self, _: i64) -> Result<Strings, E> {
+                Ok(Strings(Vec::new()))
+            }
+            fn visit_u64<E>(self, _: u64) -> Result<Strings, E> {
+                Ok(Strings(Vec::new()))
+            }
+            fn visit_f64<E>(self, _: f64) -> Result<Strings, E> {
+                Ok(Strings(Vec::new()))
+            }
+            fn visit_str<E>(self, text: &str) -> Result<Strings, E> {
+                Ok(Strings(vec![text.to_owned()]))
+            }
+            fn visit_seq<A: serde::de::SeqAccess<'de>>(self, mut seq: A) -> Result<Strings, A::Error> {
+                let mut all = Vec::new();
+                while let Some(Strings(strings)) = seq.next_element()? {
+                    all.extend(strings);
+                }
+                Ok(Strings(all))
+            }
+            fn visit_map<A: serde::de::MapAccess<'de>>(self, mut map: A) -> Result<Strings, A::Error> {
+                let mut all = Vec::new();
+                while let Some((name, Strings(strings))) = map.next_entry::<String, Strings>()? {
+                    all.push(name);
+                    all.extend(strings);
+                }
+                Ok(Strings(all))
+            }
+        }
+        deserializer.deserialize_any(Collect)
     }
 }

@@ -37,6 +37,14 @@ pub fn decode(payload: &[u8], header: Header) -> Result<Value, PayloadError> {
     value_of(value, header)
 }
 
+/// Decodes what a server itself has just given: its version says whose format it is.
+pub fn decode_own(payload: &[u8]) -> Result<Value, PayloadError> {
+    let version = payload.len().checked_sub(10).and_then(|at| payload.get(at..)?.first_chunk::<2>());
+    let version = u32::from(u16::from_le_bytes(*version.ok_or(PayloadError::Short(payload.len()))?));
+    let flavor = if version < 80 { Flavor::Redis } else { Flavor::Valkey };
+    decode(payload, Header { flavor, version })
+}
+
 /// Decodes a type byte and a value: as the only key, an empty one, of a dump that is made for the purpose.
 fn value_of(value: &[u8], header: Header) -> Result<Value, PayloadError> {
     let (type_byte, value) = value.split_first().ok_or(PayloadError::Extent)?;

@@ -50,7 +50,8 @@ pub struct Other {
 }
 
 impl Value {
-    /// Decodes a value. Fields of a hash that had expired are left out; none if that leaves nothing.
+    /// Decodes a value. Fields of a hash that had expired are left out. A collection without elements is none: a server
+    /// that loads it leaves it out.
     pub fn read(value: &rdb::Value<'_>, clock: &Clock) -> Result<Option<Self>, rdb::Error> {
         let empty = match value.ty.kind() {
             Kind::String => Self::String(Vec::new()),
@@ -58,6 +59,7 @@ impl Value {
             Kind::Set => Self::Set(BTreeSet::new()),
             Kind::Zset => Self::Zset(BTreeMap::new()),
             Kind::Hash => Self::Hash(BTreeMap::new()),
+            Kind::Array if value.elements()? == 0 => return Ok(None),
             Kind::Stream | Kind::Array => return Self::other(value).map(Some),
             Kind::Module => {
                 return match value.json()? {
@@ -73,8 +75,16 @@ impl Value {
         };
         let mut fill = Fill { value: empty, clock };
         value.visit(&mut Scratch::default(), &mut fill)?;
-        let nothing = matches!(&fill.value, Self::Hash(fields) if fields.is_empty());
-        Ok((!nothing).then_some(fill.value))
+        Ok(Some(fill.value).filter(|value| value.elements() > 0))
+    }
+
+    /// Whether [`Value::read`] would give a value, without reading one that is sure to be there.
+    pub fn is_there(value: &rdb::Value<'_>, clock: &Clock) -> Result<bool, rdb::Error> {
+        match value.ty.kind() {
+            Kind::String | Kind::Stream | Kind::Module => Ok(true),
+            Kind::Hash => Ok(Self::read(value, clock)?.is_some()),
+            _ => Ok(value.elements()? > 0),
+        }
     }
 
     fn other(value: &rdb::Value<'_>) -> Result<Self, rdb::Error> {

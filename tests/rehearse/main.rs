@@ -3,7 +3,9 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod agree;
 mod caught;
+mod live;
 mod rules;
 
 use rdb_reindex::plan::manifest::Reply;

@@ -76,6 +76,8 @@ targets! {
     a_list_is_an_undecidable_record: PLAIN, |b| _ = b.string("r:1", r#"{"p":"a"}"#).list("r:2", &["x"]).set("i:a", &["r:2", "r:9"]) => "i:a {r:1 r:2}";
     a_wrong_key_with_one_stays: PLAIN, |b| _ = b.string("r:1", r#"{"p":"a"}"#).string("r:2", "{").set("i:b", &["r:2", "r:9"]) => "i:a {r:1} | i:b {r:2}";
     a_wrong_type_with_one_stays: PLAIN, |b| _ = b.string("r:1", r#"{"p":"a"}"#).string("r:2", "{").list("i:a", &["x", "r:2"]).hash("i:b", &[("f", "r:2")]) => "i:a [x r:2] | i:b (f=r:2)";
+    an_empty_collection_is_absent: PLAIN, |b| _ = b.string("r:1", r#"{"p":"a"}"#).hash::<&str, &str>("r:2", &[]).set::<&str>("i:b", &[]) => "i:a {r:1}";
+    a_document_that_names_one_stays: PLAIN, |b| _ = b.string("r:1", r#"{"p":"a"}"#).string("r:2", "{").json("i:b", r#"["\u0072:2"]"#).json("i:c", r#"["r:3"]"#) => "i:a {r:1} | i:b [\"\\u0072:2\"]";
     nothing_decodable_removes_nothing: PLAIN, |b| _ = b.string("r:1", "{").set("i:a", &["x"]).list("i:b", &["y"]) => "i:a {x} | i:b [y]";
     no_record_at_all_removes_nothing: PLAIN, |b| _ = b.set("i:a", &["x"]) => "i:a {x}";
 }
