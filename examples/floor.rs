@@ -26,6 +26,7 @@ fn main() -> anyhow::Result<()> {
             }
             Ok(total)
         });
+        let gone = || anyhow::anyhow!("the other thread ended early");
         let mut walker = Walker::new(file)?;
         let mut batch = Vec::new();
         loop {
@@ -39,10 +40,10 @@ fn main() -> anyhow::Result<()> {
                 Some(_) => {}
             }
             if batch.len() == 4096 {
-                send.send((walker.position(), std::mem::take(&mut batch)))?;
+                send.send((walker.position(), std::mem::take(&mut batch))).map_err(|_| gone())?;
             }
         }
-        send.send((walker.position(), batch))?;
+        send.send((walker.position(), batch)).map_err(|_| gone())?;
         drop(send);
         let walked = start.elapsed().as_secs_f64();
         let expanded = other.join().map_err(|_| anyhow::anyhow!("the other thread panicked"))??;

@@ -2,9 +2,11 @@
 //!
 //! `ARCHITECTURE.md` in the repository shows how the modules fit together.
 
+pub mod check;
 pub mod cli;
 pub mod derive;
 pub mod document;
+pub mod export;
 pub mod index;
 pub mod plan;
 pub mod rdb;

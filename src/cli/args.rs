@@ -30,6 +30,13 @@ pub enum Command {
     Plan(Plan),
     Rehearse(Rehearse),
     Show(Show),
+    /// Replay a plan to its database, each reply compared with the expected one.
+    Apply(Replay),
+    Verify(Verify),
+    /// Undo what `apply` changed.
+    Rollback(Replay),
+    Check(Check),
+    Export(Export),
     Spec(Spec),
 }
 
@@ -44,6 +51,48 @@ pub struct Inventory {
     /// Tell ages as of this time (RFC 3339) instead of now.
     #[arg(long, value_name = "TIME", value_parser = time, hide = true)]
     pub now: Option<i64>,
+}
+
+/// Whether a dump is whole: every byte, every value, every name, and the checksum.
+#[derive(Debug, clap::Args)]
+pub struct Check {
+    /// The dump; `-` is standard input.
+    #[arg(value_name = "DUMP")]
+    pub dump: PathBuf,
+    /// Read the file instead of mapping it into memory.
+    #[arg(long)]
+    pub no_mmap: bool,
+}
+
+/// What is in a dump as rows, in the order of the dump.
+#[derive(Debug, clap::Args)]
+pub struct Export {
+    #[command(flatten)]
+    pub dump: Dump,
+    /// What a row is.
+    #[arg(long, value_enum, value_name = "TABLE")]
+    pub table: ExportTable,
+    /// The form of a row.
+    #[arg(long, value_enum, value_name = "FORMAT")]
+    pub format: ExportFormat,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ExportTable {
+    /// A key.
+    Keys,
+    /// A string, a member, a field, a stream entry or group, a document.
+    Elements,
+    /// A member of an index, right or wrong.
+    Memberships,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ExportFormat {
+    /// A JSON object a line.
+    Ndjson,
+    Csv,
+    Parquet,
 }
 
 /// Write the plan that repairs the indexes; never opens a network connection.
@@ -75,6 +124,93 @@ pub struct Show {
     /// Tell ages as of this time (RFC 3339) instead of now.
     #[arg(long, value_name = "TIME", value_parser = time, hide = true)]
     pub now: Option<i64>,
+}
+
+/// What `apply` and `rollback` can be told.
+#[derive(Debug, clap::Args)]
+pub struct Replay {
+    /// The folder of the plan.
+    #[arg(value_name = "DIR")]
+    pub dir: PathBuf,
+    #[command(flatten)]
+    pub database: Database,
+    /// Connect and look, report what differs from the dump, and write nothing.
+    #[arg(long)]
+    pub dry_run: bool,
+    /// The id of the plan, instead of being asked for it.
+    #[arg(long, value_name = "PLAN_ID")]
+    pub confirm: Option<String>,
+    /// Go on where an earlier run ended, whatever ended it.
+    #[arg(long)]
+    pub resume: bool,
+    /// What to do if the database is not as the plan expects it.
+    #[arg(long, value_enum, default_value_t, value_name = "WHAT")]
+    pub on_drift: DriftMode,
+    /// The most commands a second.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub max_rate: Option<u32>,
+    /// The most commands that are under way at a time.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub max_in_flight: Option<u32>,
+    /// Send nothing while this file exists; `pause` in the plan's folder if not given.
+    #[arg(long, value_name = "FILE")]
+    pub pause_file: Option<PathBuf>,
+    /// How long to try again when the server is busy or the connection is lost, in seconds.
+    #[arg(long, value_name = "SECONDS", default_value_t = 300, value_parser = clap::value_parser!(u64).range(0..=86_400))]
+    pub retry_for: u64,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum DriftMode {
+    /// Write nothing.
+    #[default]
+    Stop,
+    /// Leave the keys alone that differ.
+    Skip,
+    /// Edit them all the same.
+    Proceed,
+}
+
+/// Say whether the target state of a plan is there; only reads.
+#[derive(Debug, clap::Args)]
+pub struct Verify {
+    /// The folder of the plan.
+    #[arg(value_name = "DIR")]
+    pub dir: PathBuf,
+    #[command(flatten)]
+    pub database: Database,
+    /// A dump made after the plan was applied, instead of a connection.
+    #[arg(long, value_name = "AFTER.rdb", conflicts_with_all = ["to", "password_file", "tls_ca"])]
+    pub dump: Option<PathBuf>,
+    /// What expiries before 2009 mean in that dump.
+    #[arg(long, value_enum, value_name = "MEANING", requires = "dump")]
+    pub expiry: Option<ExpiryMode>,
+}
+
+/// Where the database is, and how to get in.
+#[derive(Debug, clap::Args)]
+pub struct Database {
+    /// redis://HOST:PORT or rediss://HOST:PORT (TLS); without it REDIS_URL, then UPSTASH_REDIS_REST_URL.
+    ///
+    /// Better than in the URL, where others on this machine can see it, a password is in RDB_REINDEX_PASSWORD or a file.
+    #[arg(long, value_name = "URL")]
+    pub to: Option<String>,
+    /// A file with the password.
+    #[arg(long, value_name = "FILE")]
+    pub password_file: Option<PathBuf>,
+    /// Certificates (PEM) to trust instead of the public authorities.
+    #[arg(long, value_name = "FILE")]
+    pub tls_ca: Option<PathBuf>,
+    /// How long to wait for a reply, in seconds.
+    #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..=3600))]
+    pub timeout: u64,
+    /// The most commands that go out before their replies are read.
+    #[arg(long, value_name = "N", default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub batch_commands: u32,
+    /// The most bytes that go out before their replies are read.
+    #[arg(long, value_name = "BYTES", default_value_t = 1_000_000,
+        value_parser = clap::value_parser!(u32).range(1..=100_000_000))]
+    pub batch_bytes: u32,
 }
 
 /// Prove a plan: its commands lead to the right state, and its rollback back to the dump.

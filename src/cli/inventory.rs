@@ -1,5 +1,7 @@
 //! `rdb-reindex inventory`.
 
+use std::time::Instant;
+
 use super::args::{self, Format};
 use super::exit::{Exit, Failure, Outcome};
 use super::terminal::Terminal;
@@ -10,7 +12,10 @@ use crate::report::{self, text};
 pub fn run(args: &args::Inventory, terminal: &Terminal) -> Outcome {
     let spec = spec::load(args.dump.spec.as_deref(), terminal)?;
     let snapshot = dump::open(&args.dump)?;
+    let began = Instant::now();
     let difference = dump::compare(&args.dump, &snapshot, &spec, &dump::observer(), terminal)?;
+    let (bytes, took) = (text::size(snapshot.len() as u64), began.elapsed().as_secs_f64());
+    terminal.detail(format!("read {bytes} in {took:.2} s with {} threads", rayon::current_num_threads()));
     let inventory = Inventory::new(&difference, &args.dump.dump, snapshot.len() as u64);
     drop(difference);
     if inventory.snapshot.checksum == Checksum::Mismatch && !args.dump.ignore_checksum {

@@ -1,15 +1,22 @@
 //! Arguments, progress, exit status: the only code that prints.
 
 mod args;
+mod bundle;
+mod check;
+mod database;
 mod dump;
 mod exit;
+mod export;
 mod inventory;
 mod plan;
 mod progress;
 mod rehearse;
+mod replay;
+mod replay_bar;
 mod show;
 mod spec;
 mod terminal;
+mod verify;
 
 use std::process::ExitCode;
 
@@ -18,6 +25,8 @@ use clap::Parser;
 use args::{Args, Command};
 use exit::{Exit, Failure, Outcome};
 use terminal::Terminal;
+
+use crate::replay::journal::Way;
 
 /// Runs the program: parses the arguments, does what they say, and tells the status to end with.
 pub fn main() -> ExitCode {
@@ -45,6 +54,12 @@ fn run(args: &Args, terminal: &Terminal) -> Outcome {
         Command::Plan(args) => plan::run(args, terminal),
         Command::Rehearse(args) => rehearse::run(args, terminal),
         Command::Show(args) => show::run(args, terminal),
+        Command::Apply(args) => replay::run(args, Way::Apply, terminal),
+        Command::Verify(args) => verify::run(args, terminal),
+        Command::Rollback(args) => replay::run(args, Script::Rollback, terminal),
+        Command::Check(args) => check::run(args, terminal),
+        Command::Export(args) => export::run(args, terminal),
+        Command::Rollback(args) => replay::run(args, Way::Rollback, terminal),
         Command::Spec(args) => spec::run(args, terminal),
     })
 }

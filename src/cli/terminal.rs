@@ -1,6 +1,7 @@
 //! Standard output and standard error.
 
 use std::io::{self, IsTerminal, Write};
+use std::os::fd::AsFd;
 
 use super::exit::{Exit, Failure};
 use crate::report::Style;
@@ -15,15 +16,18 @@ pub struct Terminal {
     /// Standard error is a terminal: progress may be drawn there.
     pub interactive: bool,
     style: Style,
+    message_style: Style,
 }
 
-/// As wide as the terminal that standard output is, and coloured only there.
-fn style(colour: bool) -> Style {
-    let stdout = io::stdout();
-    match terminal_size::terminal_size_of(&stdout) {
-        Some((terminal_size::Width(columns), _)) => Style { width: usize::from(columns).max(40), colour },
-        None => Style::PLAIN,
+/// As wide as the terminal that a stream goes to, and coloured only there.
+fn style(stream: &(impl IsTerminal + AsFd), colour: bool) -> Style {
+    if !stream.is_terminal() {
+        return Style::PLAIN;
     }
+    // Some terminals do not say how large they are.
+    let size = terminal_size::terminal_size_of(stream);
+    let width = size.map_or(Style::PLAIN.width, |(columns, _)| usize::from(columns.0).max(40));
+    Style { width, colour }
 }
 
 impl Terminal {
@@ -32,12 +36,24 @@ impl Terminal {
         let unwanted = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
         let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
         let colour = !unwanted && !dumb;
-        Self { quiet, verbose, colour: interactive && colour, interactive: interactive && !dumb, style: style(colour) }
+        Self {
+            quiet,
+            verbose,
+            colour: interactive && colour,
+            interactive: interactive && !dumb,
+            style: style(&io::stdout(), colour),
+            message_style: style(&io::stderr(), colour),
+        }
     }
 
     /// How text for people is set on standard output.
     pub fn style(&self) -> Style {
         self.style
+    }
+
+    /// How text for people is set on standard error.
+    pub fn message_style(&self) -> Style {
+        self.message_style
     }
 
     /// Writes data to standard output. A reader that has seen enough is no error.
@@ -56,6 +72,13 @@ impl Terminal {
         if !self.quiet {
             // Nobody can be told that standard error does not work.
             let _ = writeln!(io::stderr().lock(), "{}", text.as_ref());
+        }
+    }
+
+    /// Says something that only `-v` asks for.
+    pub fn detail(&self, text: impl AsRef<str>) {
+        if self.verbose > 0 {
+            self.say(text);
         }
     }
 

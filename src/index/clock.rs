@@ -56,6 +56,15 @@ impl Clock {
         Ok(Self { created_ms: None, expiry })
     }
 
+    /// The time that an expiry means, past or not; of one in doubt what the dump says.
+    pub fn unix_ms(&self, expire_ms: Option<i64>) -> Option<i64> {
+        let ms = expire_ms?;
+        match (self.expiry, self.created_ms) {
+            (Expiry::Relative, Some(created)) if ms < FIRST_POSSIBLE_MS => Some(created.saturating_add(ms)),
+            _ => Some(ms),
+        }
+    }
+
     /// What an expiry in the dump comes to. Without a `ctime` nothing is known to be gone.
     pub fn expires(&self, expire_ms: Option<i64>) -> Expires {
         let Some(ms) = expire_ms else { return Expires::Never };

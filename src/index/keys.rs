@@ -99,7 +99,7 @@ impl Keys {
         self.ranks.is_empty()
     }
 
-    /// The rank of a group, perhaps with [`ORPHAN`].
+    /// The rank of a group, perhaps with the mark of an orphan.
     pub fn rank_of(&self, group: u32) -> u32 {
         self.rank_of[group as usize]
     }

@@ -24,7 +24,7 @@ pub use interner::Interned;
 pub use keys::Keys;
 pub use probe::{Reason, Stale};
 pub use store::{Edits, Members};
-pub use survey::is_index_type;
+pub use survey::{Family, Names, is_index_type};
 
 use std::collections::HashMap;
 

@@ -11,6 +11,7 @@ use super::keyset::KeySet;
 use super::store::{Batch, Item, Mark, Members, Near, Store};
 use super::strings::strings;
 use super::{Lookup, Present, Summary};
+use crate::document;
 use crate::rdb::{self, Element, Flow, Json, Place, Record, Scratch, StreamFields, StreamId, Visitor};
 use crate::spec::IndexType;
 
@@ -246,8 +247,8 @@ impl Visitor for Holds<'_, '_> {
     }
     fn json(&mut self, json: Json<'_>) -> Flow {
         // A document names the key if any string in it does. In one that cannot be read, it might.
-        let mut buffer = Vec::new();
-        let text = if let Json::Text(raw) = json { raw.decode(&mut buffer).ok() } else { None };
+        let (mut buffer, mut out) = (Vec::new(), Vec::new());
+        let text = document::text(json, 0, &mut buffer, &mut out).ok().and_then(Result::ok);
         let mut any = false;
         let whole = text.is_some_and(|text| strings(text, &mut |string| any |= self.look(string).is_break()));
         if any || !whole {

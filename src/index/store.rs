@@ -173,7 +173,7 @@ pub struct Near {
 }
 
 impl Near {
-    /// For the index key of rank `key` (with [`ORPHAN`] to look for orphans), and about so many lookups.
+    /// For the index key of rank `key` (marked to look for orphans), and about so many lookups.
     pub fn new(key: u32, lookups: u64) -> Self {
         Self { key, ranges: (lookups > 8 * BUCKETS as u64).then(|| Box::new([None; BUCKETS])) }
     }

@@ -170,7 +170,9 @@ impl<'d, 'a> Builder<'d, 'a> {
         let d = self.d;
         let mut pending = Pending::default();
         let mut scratch = Vec::new();
+        // A command may delete keys of several indexes; it is counted with the index of its first key.
         let mut first = None;
+        let mut counted = Written::default();
         for deletion in &d.deletions {
             let index = deletion.index as usize;
             if self.db(index) != db {
@@ -184,7 +186,12 @@ impl<'d, 'a> Builder<'d, 'a> {
                 self.apply.begin(&mut pending, "UNLINK", None);
                 first = Some(index);
             }
-            self.apply.push(&mut pending, &[key], 1).map_err(writing(APPLY))?;
+            let written = self.apply.push(&mut pending, &[key], 1).map_err(writing(APPLY))?;
+            if written.commands > 0 {
+                self.count(first.unwrap_or(index), written);
+                counted.add(written);
+                first = Some(index);
+            }
             for counts in [&mut self.counts[index], &mut self.total] {
                 counts.deleted_keys += 1;
             }
@@ -207,7 +214,9 @@ impl<'d, 'a> Builder<'d, 'a> {
             self.touch(db, key, Some(&record))?;
         }
         if let Some(index) = first {
-            let written = self.apply.end(&mut pending).map_err(writing(APPLY))?;
+            let mut written = self.apply.end(&mut pending).map_err(writing(APPLY))?;
+            written.commands -= counted.commands;
+            written.bytes -= counted.bytes;
             self.count(index, written);
         }
         Ok(())

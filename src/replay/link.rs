@@ -113,6 +113,18 @@ pub enum LinkError {
     Io { target: String, cause: String },
     #[error("the connection to {target} had failed before")]
     Unusable { target: String },
+    #[error("the server does not let us select the database of the plan: {cause}")]
+    Database { cause: String },
+}
+
+impl LinkError {
+    /// Whether a new connection may mend it.
+    pub fn is_transient(&self) -> bool {
+        matches!(
+            self,
+            Self::Connect { .. } | Self::Timeout { .. } | Self::Closed { .. } | Self::Io { .. } | Self::Unusable { .. }
+        )
+    }
 }
 
 #[cfg(test)]

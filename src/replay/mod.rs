@@ -15,29 +15,46 @@
     clippy::unwrap_used
 )]
 
+mod class;
 mod connection;
+mod engine;
 mod error;
+mod event;
+mod forecast;
 mod hint;
+mod inspect;
+mod item;
+pub mod journal;
 mod link;
+mod pace;
 mod preflight;
 mod query;
 mod run;
 mod script;
 mod secret;
+mod session;
 mod target;
 mod touched;
 mod url;
 mod verify;
+mod work;
 
 pub use connection::Connection;
+pub use engine::{Ending, OnDrift, Report, Terms, rest, run};
 pub use error::{Lost, ReplayError, Unexpected};
+pub use event::{Event, Watcher};
+pub use forecast::{Expectation, Forecast, State, cardinality_command};
+pub use inspect::{Found, Subject, inspect};
+pub use item::{Item, Wanted, read};
 pub use link::{Link, LinkError, Printable, Reply};
 pub use preflight::{Drift, LookOptions, Preflight, preflight};
-pub use query::{Difference, QueryError, Tally};
+pub use query::{Difference, QueryError, Tally, is_alive};
 pub use run::{Observer, Options, Outcome, Progress, replay};
 pub use script::{Script, ScriptError, Step, Steps, Totals, Verb, check};
 pub use secret::Secret;
+pub use session::{Dial, Session};
 pub use target::{Source, Target, TargetError, Timeouts};
-pub use touched::{Before, Expectation, Kind, Touched, TouchedKey, expectations};
+pub use touched::{Kind, Touched, TouchedKey};
 pub use url::UrlError;
 pub use verify::{Verification, verify};
+pub use work::{Files, Outlook, Work};

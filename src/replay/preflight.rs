@@ -1,8 +1,8 @@
 //! A look at a database before anything is written to it. Only reads.
 
+use super::forecast::{Expectation, State, cardinality_command};
 use super::link::{Link, Printable, Reply};
 use super::query::{Difference, Pipeline, QueryError, Tally, ask};
-use super::touched::{Before, Expectation, Kind};
 use crate::resp::BatchLimits;
 
 /// How to look.
@@ -49,6 +49,7 @@ pub struct Drift {
     pub unexpected_keys: Tally,
     pub wrong_type: Tally,
     pub wrong_cardinality: Tally,
+    pub wrong_expiry: Tally,
 }
 
 impl Drift {
@@ -59,9 +60,18 @@ impl Drift {
 
     /// Differences of all kinds.
     pub fn count(&self) -> u64 {
-        [&self.missing_keys, &self.unexpected_keys, &self.wrong_type, &self.wrong_cardinality]
-            .into_iter()
-            .fold(0, |sum, tally| sum.saturating_add(tally.count))
+        self.kinds().into_iter().fold(0, |sum, (_, tally)| sum.saturating_add(tally.count))
+    }
+
+    /// Every kind of difference and what it is called.
+    pub fn kinds(&self) -> [(&'static str, &Tally); 5] {
+        [
+            ("missing keys", &self.missing_keys),
+            ("unexpected keys", &self.unexpected_keys),
+            ("keys of another type", &self.wrong_type),
+            ("keys of another size", &self.wrong_cardinality),
+            ("keys of another expiry", &self.wrong_expiry),
+        ]
     }
 }
 
@@ -69,9 +79,12 @@ enum Query {
     Select,
     Type(usize),
     Cardinality(usize),
+    Expiry(usize),
 }
 
-/// Asks who is there, and looks at every key that a plan touches: `TYPE`, and the number of elements where it is known.
+/// Asks who is there, and looks at every key that a plan touches: its type, its number of elements, its expiry.
+///
+/// A server that does not know `PEXPIRETIME` (before 7.0) is asked with `PTTL`, and only whether there is an expiry.
 ///
 /// `progress` is told after each key how many were looked at.
 pub fn preflight(
@@ -90,6 +103,10 @@ pub fn preflight(
         _ => None,
     };
     let (keep, drift, looked_at) = (options.examples, &mut found.drift, &mut found.looked_at);
+    let exact = match expectations.first() {
+        Some(first) => matches!(ask(link, &[&b"PEXPIRETIME"[..], first.key])?, Reply::Integer(_)),
+        None => false,
+    };
     // Whether the last TYPE was as expected: only then does the count that follows it mean anything.
     let mut type_holds = false;
     let mut pipeline = Pipeline::new(link, options.limits, |query, reply| {
@@ -107,6 +124,11 @@ pub fn preflight(
                     compare_cardinality(drift, expectation, reply, keep)?;
                 }
             }
+            Query::Expiry(place) => {
+                if let Some(expectation) = expectations.get(place).filter(|_| type_holds) {
+                    compare_expiry(drift, expectation, reply, exact, keep)?;
+                }
+            }
         }
         Ok(())
     });
@@ -117,10 +139,12 @@ pub fn preflight(
             pipeline.push(&["SELECT", &db.to_string()], Query::Select)?;
         }
         pipeline.push(&[&b"TYPE"[..], expectation.key], Query::Type(place))?;
-        if let Before::Present { kind: Some(kind), cardinality: Some(_) } = expectation.before
-            && let Some(command) = kind.cardinality_command()
-        {
-            pipeline.push(&[command.as_bytes(), expectation.key], Query::Cardinality(place))?;
+        if let State::Present { kind, .. } = expectation.state {
+            if let Some(command) = cardinality_command(kind) {
+                pipeline.push(&[command.as_bytes(), expectation.key], Query::Cardinality(place))?;
+            }
+            let command = if exact { "PEXPIRETIME" } else { "PTTL" };
+            pipeline.push(&[command.as_bytes(), expectation.key], Query::Expiry(place))?;
         }
     }
     if db != options.db {
@@ -155,16 +179,15 @@ fn compare_type(
     let Reply::Status(name) = &reply else { return Err(QueryError::Refused { command: "TYPE", reply }) };
     let shown = Printable(name.as_bytes()).to_string();
     let there = name != "none";
-    match expectation.before {
-        Before::Absent if there => {
+    match expectation.state {
+        State::Absent if there => {
             drift.unexpected_keys.add(keep, || difference(expectation, "no key", &shown));
         }
-        Before::Present { kind, .. } if !there => {
-            let expected = kind.map_or("a key", Kind::type_name);
-            drift.missing_keys.add(keep, || difference(expectation, expected, "no key"));
+        State::Present { kind, .. } if !there => {
+            drift.missing_keys.add(keep, || difference(expectation, kind, "no key"));
         }
-        Before::Present { kind: Some(kind), .. } if kind.type_name() != name => {
-            drift.wrong_type.add(keep, || difference(expectation, kind.type_name(), &shown));
+        State::Present { kind, .. } if kind != name => {
+            drift.wrong_type.add(keep, || difference(expectation, kind, &shown));
         }
         _ => return Ok(true),
     }
@@ -177,12 +200,35 @@ fn compare_cardinality(
     reply: Reply,
     keep: usize,
 ) -> Result<(), QueryError> {
-    let Before::Present { kind: Some(kind), cardinality: Some(expected) } = expectation.before else { return Ok(()) };
-    let command = kind.cardinality_command().unwrap_or("SCARD");
+    let State::Present { kind, elements: expected, .. } = expectation.state else { return Ok(()) };
+    let command = cardinality_command(kind).unwrap_or("SCARD");
     let Reply::Integer(found) = reply else { return Err(QueryError::Refused { command, reply }) };
     if u64::try_from(found) != Ok(expected) {
         let spell = |count: &dyn std::fmt::Display| format!("{count} elements");
         drift.wrong_cardinality.add(keep, || difference(expectation, &spell(&expected), &spell(&found)));
+    }
+    Ok(())
+}
+
+/// `exact` where the number is a Unix time in milliseconds; else it is what was left, and says only whether there is one.
+fn compare_expiry(
+    drift: &mut Drift,
+    expectation: &Expectation<'_>,
+    reply: Reply,
+    exact: bool,
+    keep: usize,
+) -> Result<(), QueryError> {
+    let State::Present { expire_at_ms: expected, .. } = expectation.state else { return Ok(()) };
+    let Reply::Integer(found) = reply else { return Err(QueryError::Refused { command: "PEXPIRETIME", reply }) };
+    let found = (found >= 0).then_some(found);
+    let same = if exact { found == expected } else { found.is_some() == expected.is_some() };
+    if !same {
+        let spell = |at: Option<i64>| match at {
+            Some(at) if exact => format!("expires at {at}"),
+            Some(_) => "an expiry".to_owned(),
+            None => "no expiry".to_owned(),
+        };
+        drift.wrong_expiry.add(keep, || difference(expectation, &spell(expected), &spell(found)));
     }
     Ok(())
 }

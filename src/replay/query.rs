@@ -1,5 +1,6 @@
 //! Many questions and their answers, pipelined.
 
+use super::class::Class;
 use super::link::{Link, LinkError, Reply};
 use crate::resp::{self, BatchLimits, BatchMeter};
 
@@ -14,6 +15,18 @@ pub enum QueryError {
     /// A question that must be answered was not.
     #[error("{command} was answered with {reply}: {}", super::hint::for_reply(reply))]
     Refused { command: &'static str, reply: Reply },
+}
+
+impl QueryError {
+    /// Whether it may be otherwise after a while. That nobody answers at an address counts only if somebody did before.
+    pub fn is_transient(&self, answered_before: bool) -> bool {
+        match self {
+            Self::Link(LinkError::Connect { .. }) => answered_before,
+            Self::Link(error) => error.is_transient(),
+            Self::Refused { reply: Reply::Error(text), .. } => Class::of(text) == Class::Wait,
+            _ => false,
+        }
+    }
 }
 
 /// Sends commands in batches, and gives each reply to `answer` with what was noted about its command.
@@ -67,6 +80,22 @@ pub(super) fn ask<A: AsRef<[u8]>>(link: &mut dyn Link, args: &[A]) -> Result<Rep
     resp::encode(args, &mut command);
     link.send(&command)?;
     link.receive()
+}
+
+/// Whether the server knows a command of the form `NAME key member`.
+pub(super) fn knows(link: &mut dyn Link, name: &str) -> Result<bool, QueryError> {
+    match ask(link, &[name, "", ""])? {
+        Reply::Error(text) if text.contains("unknown command") || text.contains("not available") => Ok(false),
+        // Somebody has a key without a name.
+        Reply::Error(text) if text.starts_with("WRONGTYPE") => Ok(true),
+        reply @ Reply::Error(_) => Err(QueryError::Refused { command: "a look at a key", reply }),
+        _ => Ok(true),
+    }
+}
+
+/// Whether the connection still answers.
+pub fn is_alive(link: &mut dyn Link) -> Result<(), LinkError> {
+    ask(link, &["PING"]).map(|_| ())
 }
 
 /// A difference between what should be and what is, with what a person needs to look for it.

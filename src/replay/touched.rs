@@ -28,17 +28,6 @@ impl Kind {
         }
     }
 
-    /// The command that counts elements; a string and a document have none.
-    pub fn cardinality_command(self) -> Option<&'static str> {
-        match self {
-            Self::Set => Some("SCARD"),
-            Self::ZSet => Some("ZCARD"),
-            Self::List => Some("LLEN"),
-            Self::Hash => Some("HLEN"),
-            Self::String | Self::Json => None,
-        }
-    }
-
     fn written_by(verb: Verb) -> Option<Self> {
         match verb {
             Verb::SAdd | Verb::SRem => Some(Self::Set),
@@ -134,50 +123,6 @@ impl<'a> TouchedKey<'a> {
     }
 }
 
-/// What a key should be like before a plan is applied.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Expectation<'a> {
-    pub db: u32,
-    pub key: &'a [u8],
-    pub before: Before,
-}
-
-/// The part of a key's state that a pipelined look at it can tell.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Before {
-    Absent,
-    /// It exists; `None` where its type, or its number of elements, is not known.
-    Present {
-        kind: Option<Kind>,
-        cardinality: Option<u64>,
-    },
-}
-
-/// What the two files of a plan say about the state in the dump, in the order in which `apply` touches the keys.
-///
-/// `rollback` leads back to the dump: what it builds anew stood there, and how many elements it had; what it deletes
-/// without building it did not. A key that both files edit in place existed, and its number of elements is not known.
-/// This relies on a rollback that *deletes* what apply created, instead of removing its members one by one.
-pub fn expectations<'a>(apply: &'a [u8], rollback: &[u8], db: u32) -> Result<Vec<Expectation<'a>>, ScriptError> {
-    let forth = Touched::read(apply, Script::Apply, db)?;
-    let back = Touched::read(rollback, Script::Rollback, db)?;
-    let expectation = |key: &TouchedKey<'a>| {
-        let undone = back.get(key.db, key.key);
-        let rebuilt = key.deleted_at.is_some() || undone.is_some_and(|undone| undone.deleted_at.is_some());
-        let before = match undone {
-            Some(undone) if undone.is_gone() => Before::Absent,
-            Some(undone) if rebuilt => {
-                let counted = undone.kind.is_some_and(|kind| kind.cardinality_command().is_some());
-                Before::Present { kind: undone.kind, cardinality: counted.then_some(undone.added) }
-            }
-            Some(_) => Before::Present { kind: key.kind, cardinality: None },
-            None => Before::Present { kind: if rebuilt { None } else { key.kind }, cardinality: None },
-        };
-        Expectation { db: key.db, key: key.key, before }
-    };
-    Ok(forth.keys().iter().map(expectation).collect())
-}
-
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
@@ -190,49 +135,6 @@ mod tests {
             resp::encode(&command.split(' ').collect::<Vec<_>>(), &mut out);
         }
         out
-    }
-
-    #[test]
-    fn each_way_a_key_can_have_been() {
-        let apply = file(&[
-            "UNLINK wrong-set wrong-type restored no-undo",
-            "SADD wrong-type a",
-            "SADD absent a b",
-            "SADD edited a",
-            "SREM edited z",
-            "ZREM ranked z",
-            "SELECT 1",
-            "SADD absent a",
-        ]);
-        let rollback = file(&[
-            "UNLINK wrong-type absent",
-            "SADD wrong-set x y",
-            "SADD wrong-set z",
-            "RPUSH wrong-type 1 2 3 4",
-            "PEXPIREAT wrong-type 99",
-            "RESTORE restored 0 bytes",
-            "SREM edited a",
-            "SADD edited z",
-            "ZADD ranked 1 z",
-            "SELECT 1",
-            "UNLINK absent",
-        ]);
-        let present = |kind, cardinality| Before::Present { kind, cardinality };
-        let found = expectations(&apply, &rollback, 0).unwrap();
-        let found: Vec<_> = found.iter().map(|e| (e.db, std::str::from_utf8(e.key).unwrap(), e.before)).collect();
-        assert_eq!(
-            found,
-            [
-                (0, "wrong-set", present(Some(Kind::Set), Some(3))),
-                (0, "wrong-type", present(Some(Kind::List), Some(4))),
-                (0, "restored", present(None, None)),
-                (0, "no-undo", present(None, None)),
-                (0, "absent", Before::Absent),
-                (0, "edited", present(Some(Kind::Set), None)),
-                (0, "ranked", present(Some(Kind::ZSet), None)),
-                (1, "absent", Before::Absent),
-            ]
-        );
     }
 
     #[test]

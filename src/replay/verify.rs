@@ -28,16 +28,19 @@ pub struct Verification {
 impl Verification {
     /// Everything that the plan did is there.
     pub fn holds(&self) -> bool {
+        self.kinds().into_iter().all(|(_, tally)| tally.is_empty())
+    }
+
+    /// Every kind of difference and what it is called.
+    pub fn kinds(&self) -> [(&'static str, &Tally); 6] {
         [
-            &self.undeleted_keys,
-            &self.missing_keys,
-            &self.wrong_type,
-            &self.missing_members,
-            &self.remaining_members,
-            &self.wrong_scores,
+            ("keys that should be deleted", &self.undeleted_keys),
+            ("missing keys", &self.missing_keys),
+            ("keys of another type", &self.wrong_type),
+            ("missing members", &self.missing_members),
+            ("members that should be removed", &self.remaining_members),
+            ("members of another score", &self.wrong_scores),
         ]
-        .into_iter()
-        .all(Tally::is_empty)
     }
 }
 
@@ -213,7 +216,7 @@ fn chunk<'a>(
     Members { db: step.db, key: step.key(), kind, members }
 }
 
-fn number(text: &[u8]) -> Option<f64> {
+pub(super) fn number(text: &[u8]) -> Option<f64> {
     std::str::from_utf8(text).ok()?.parse().ok()
 }
 

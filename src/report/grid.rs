@@ -119,6 +119,6 @@ mod tests {
         let mut out = String::new();
         grid().render(0, Style { width: 29, colour: false }, &mut out);
         // 29 − 5 − 4 − 2 × 2 = 16 columns are left for the name.
-        assert_eq!(out, "name               keys  kind\na:rather:long:n…      7  x\n鍵                1,234\n");
+        assert_eq!(out, "name               keys  kind\na:rather:l…:name      7  x\n鍵                1,234\n");
     }
 }

@@ -119,7 +119,15 @@ fn indexes(inventory: &Inventory, whole: bool, style: Style, out: &mut String) {
         }
     }
     if whole && inventory.indexes.iter().any(|index: &Index| index.wrong_keys > 0 && index.policy != "retire") {
-        out.push_str(&style.dim("  right in name: it should exist, whatever is in it · wrong: it should not exist\n"));
+        let mut legend = String::from("  ");
+        wrap(
+            "right in name: it should exist, whatever is in it · wrong: it should not exist",
+            2,
+            2,
+            columns,
+            &mut legend,
+        );
+        out.push_str(&format!("{}\n", style.dim(legend.trim_end())));
     }
 }
 
@@ -152,8 +160,8 @@ fn families(families: &[Family], style: Style, out: &mut String) {
     let hidden = order.get(FAMILIES..).unwrap_or_default();
     if !hidden.is_empty() {
         let keys = hidden.iter().fold(0_u64, |sum, family| sum.saturating_add(family.keys));
-        let more = format!("  and {} more with {}: --format json\n", number(hidden.len() as u64), counted(keys, "key"));
-        out.push_str(&style.dim(&more));
+        let more = format!("  and {} more with {}: --format json", number(hidden.len() as u64), counted(keys, "key"));
+        out.push_str(&format!("{}\n", style.dim(&more)));
     }
 }
 
@@ -193,7 +201,8 @@ fn databases(inventory: &Inventory, style: Style, out: &mut String) {
     grid.render(2, style, out);
     let hidden = inventory.databases.len().saturating_sub(DATABASES);
     if hidden > 0 {
-        out.push_str(&style.dim(&format!("  and {} more: --format json\n", number(hidden as u64))));
+        let more = format!("  and {} more: --format json", number(hidden as u64));
+        out.push_str(&format!("{}\n", style.dim(&more)));
     }
 }
 

@@ -77,21 +77,14 @@ pub fn is_unprintable(c: char) -> bool {
             | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e0fff}')
 }
 
-/// Text with every unprintable character escaped.
+/// Text with every unprintable character escaped, in the way of [`crate::index::escape`].
 pub fn safe(text: &str) -> Cow<'_, str> {
     if !text.chars().any(is_unprintable) {
         return Cow::Borrowed(text);
     }
     let mut out = String::with_capacity(text.len().saturating_add(16));
     for c in text.chars() {
-        match c {
-            '\t' | '\r' | '\n' => out.extend(c.escape_default()),
-            c if c.is_ascii() && is_unprintable(c) => {
-                let _ = write!(out, "\\x{:02x}", u32::from(c));
-            }
-            c if is_unprintable(c) => out.extend(c.escape_unicode()),
-            c => out.push(c),
-        }
+        if is_unprintable(c) { out.extend(c.escape_unicode()) } else { out.push(c) }
     }
     Cow::Owned(out)
 }
@@ -113,23 +106,32 @@ pub fn width(text: &str) -> usize {
     UnicodeWidthStr::width(text)
 }
 
-/// Text cut to so many columns, with `…` where something is missing.
+/// Text cut to so many columns, with `…` where something is missing: towards the end, since names begin alike, but not at
+/// the end, where they differ most.
 pub fn fit(text: &str, columns: usize) -> Cow<'_, str> {
     if width(text) <= columns {
         return Cow::Borrowed(text);
     }
-    let mut left = columns.saturating_sub(1);
-    let mut out = String::new();
-    for c in text.chars() {
-        let wide = c.width().unwrap_or(0);
-        if wide > left {
-            break;
-        }
-        left = left.saturating_sub(wide);
-        out.push(c);
-    }
+    let room = columns.saturating_sub(1);
+    let tail = take(text.chars().rev(), room / 3);
+    let head = take(text.chars(), room.saturating_sub(width(&tail)));
+    let mut out = head;
     out.push('…');
+    out.extend(tail.chars().rev());
     Cow::Owned(out)
+}
+
+/// As many characters as so many columns hold.
+fn take(chars: impl Iterator<Item = char>, columns: usize) -> String {
+    let mut left = columns;
+    let fits = |c: &char| match left.checked_sub(c.width().unwrap_or(0)) {
+        Some(rest) => {
+            left = rest;
+            true
+        }
+        None => false,
+    };
+    chars.take_while(fits).collect()
 }
 
 /// Writes words in lines of so many columns; the first line begins in column `at` already, the others at `indent`.
@@ -235,12 +237,12 @@ mod tests {
         let facts: [(&[u8], &str); 8] = [
             (b"plain:*", "plain:*"),
             ("naïve 鍵".as_bytes(), "naïve 鍵"),
-            (b"\x1b]0;x\x07\x1b[31m", "\\x1b]0;x\\x07\\x1b[31m"),
-            (b"a\r\nb\tc\0", "a\\r\\nb\\tc\\x00"),
+            (b"\x1b]0;x\x07\x1b[31m", "\\u{1b}]0;x\\u{7}\\u{1b}[31m"),
+            (b"a\r\nb\tc\0", "a\\u{d}\\u{a}b\\u{9}c\\u{0}"),
             (b"\xff\xfe", "\\xff\\xfe"),
             // U+202E turns what follows around, U+009B is a one-character CSI, U+2028 ends a line.
             ("a\u{202e}b".as_bytes(), "a\\u{202e}b"),
-            ("\u{9b}31m\u{7f}".as_bytes(), "\\u{9b}31m\\x7f"),
+            ("\u{9b}31m\u{7f}".as_bytes(), "\\u{9b}31m\\u{7f}"),
             ("\u{2028}\u{feff}".as_bytes(), "\\u{2028}\\u{feff}"),
         ];
         for (bytes, text) in facts {
@@ -250,12 +252,15 @@ mod tests {
 
     #[test]
     fn text_is_cut_to_columns() {
-        assert_eq!(fit("abcdef", 6), "abcdef");
-        assert_eq!(fit("abcdef", 5), "abcd…");
+        assert_eq!(fit("abcdefgh", 8), "abcdefgh");
+        // Seven columns for text, a third of them, rounded down, at the end.
+        assert_eq!(fit("abcdefghi", 8), "abcde…hi");
+        assert_eq!(fit("abc", 1), "…");
         // Two columns each.
         assert_eq!(fit("鍵鍵鍵", 6), "鍵鍵鍵");
         assert_eq!(fit("鍵鍵鍵", 5), "鍵鍵…");
         assert_eq!(fit("鍵鍵鍵", 4), "鍵…");
+        assert_eq!(fit("鍵鍵鍵x鍵", 8), "鍵鍵…鍵");
     }
 
     #[test]

@@ -1,13 +1,13 @@
 //! What is applied, undone, and stopped, on a real server.
 
-use rdb_reindex::plan::manifest::Reply as Expected;
+use rdb_reindex::plan::manifest::{Reply as Expected, Touched};
 use rdb_reindex::replay::{
-    Connection, LookOptions, Options, ReplayError, Script, expectations, preflight, replay, verify,
+    Connection, Forecast, LookOptions, Options, ReplayError, Script, preflight, read, replay, verify,
 };
 use rdb_reindex::resp::{self, BatchLimits};
 
 use crate::support::server::{Program, Server};
-use crate::{CAPS, file, integers, members, open, refusal, run, scene, target};
+use crate::{CAPS, file, integers, members, open, refusal, run, scene, target, touched};
 
 #[test]
 fn apply_reaches_the_target_and_rollback_leads_back() {
@@ -68,9 +68,9 @@ fn a_plan_for_several_databases_selects_them() {
     assert!(keyspace.contains("db0:keys=1,") && keyspace.contains("db3:keys=1,"), "{keyspace}");
     // The connection now stands in db 3; a new look starts there and comes back to it.
     let look = LookOptions { db: 3, ..LookOptions::default() };
-    let wanted =
-        expectations(&apply, &file(&["SADD k zero", "SELECT 3", "SADD k three"]), 0).expect("the files are right");
-    let found = preflight(&mut link, &wanted, &look, &mut |_| {}).expect("it looks");
+    let dump = [touched("k", "none", 0), Touched { db: 3, ..touched("k", "none", 0) }];
+    let wanted = Forecast::new(&dump).after(&read(&apply, Script::Apply, &expected).expect("the file is right").0);
+    let found = preflight(&mut link, wanted.keys(), &look, &mut |_| {}).expect("it looks");
     assert!(found.drift.is_empty(), "{found:?}");
     assert_eq!((found.keys, found.looked_at), (Some(1), 2));
     let mut fresh = open(&server);

@@ -11,7 +11,7 @@ mod look;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use rdb_reindex::plan::manifest::{Caps, Reply as Expected};
+use rdb_reindex::plan::manifest::{Bytes, Caps, Reply as Expected, Touched};
 use rdb_reindex::replay::{Connection, LinkError, Source, Target, Timeouts};
 use rdb_reindex::resp;
 use support::server::Server;
@@ -58,6 +58,7 @@ fn integers(replies: &[i64]) -> Vec<Expected> {
 /// A state, the plan that repairs it, and the way back, all worked out by hand.
 struct Scene {
     state: Vec<&'static str>,
+    touched: Vec<Touched>,
     apply: Vec<u8>,
     applied: Vec<Expected>,
     rollback: Vec<u8>,
@@ -72,6 +73,13 @@ fn scene() -> Scene {
             "RPUSH retyped 1 2 3",
             "ZADD ranked 1.5 m 2 old 3 moved",
             "HSET neighbour f v",
+        ],
+        touched: vec![
+            touched("wrong", "set", 3),
+            touched("retyped", "list", 3),
+            touched("created", "none", 0),
+            touched("kept", "set", 3),
+            touched("ranked", "zset", 3),
         ],
         apply: file(&[
             "UNLINK wrong retyped",
@@ -101,4 +109,8 @@ fn members(server: &Server, key: &str) -> Vec<String> {
     let mut members: Vec<String> = server.query(&["SMEMBERS", key]);
     members.sort();
     members
+}
+
+fn touched(key: &str, kind: &str, elements: u64) -> Touched {
+    Touched { db: 0, key: Bytes(key.into()), kind: kind.into(), elements, expire_at_ms: None }
 }

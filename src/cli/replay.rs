@@ -1,0 +1,349 @@
+//! `rdb-reindex apply` and `rdb-reindex rollback`: one way there, the other way back.
+
+use std::io::Write as _;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+
+use super::database::{self, Connector};
+use super::exit::{Exit, Failure, Outcome};
+use super::terminal::Terminal;
+use super::{args, bundle, progress, replay_bar};
+use crate::plan::bundle::Bundle;
+use crate::plan::manifest::{APPLY, JOURNAL, MANIFEST, ROLLBACK};
+use crate::plan::output::sha256;
+use crate::replay::journal::{History, Journal, JournalError, Record, Way, now};
+use crate::replay::{self, Ending, Files, OnDrift, Outlook, QueryError, Report, Session, Terms, Work};
+use crate::resp::BatchLimits;
+
+/// A file of this name in the plan's folder holds a replay up.
+const PAUSE: &str = "pause";
+
+pub fn run(args: &args::Replay, way: Way, terminal: &Terminal) -> Outcome {
+    let bundle = bundle::open(&args.dir)?;
+    let (apply, rollback) = (bundle::commands(&bundle, APPLY)?, bundle::commands(&bundle, ROLLBACK)?);
+    let files = Files { manifest: &bundle.manifest, apply: &apply, rollback: &rollback };
+    // A journal that was begun was confirmed; resuming it is no new decision.
+    let begun = args.resume && bundle.is_applied();
+    if !begun {
+        confirmed(args, &bundle.manifest.plan_id)?;
+    }
+    if Work::new(way, &files, &History::default()).map_err(Failure::error)?.of == 0 {
+        terminal.data(format!("plan {} is empty: there is nothing to do\n", bundle.manifest.plan_id).as_bytes())?;
+        return Ok(Exit::Done);
+    }
+    let interrupt = interrupts();
+    let job = Job { args, way, bundle: &bundle, files, interrupt: &interrupt, terminal };
+    if args.dry_run {
+        return job.dry_run();
+    }
+    let (journal, history) = job.open_journal()?;
+    job.replay(journal, &history, begun)
+}
+
+/// One Ctrl-C asks for an orderly end; the second leaves at once. Either way the journal knows how far it went.
+fn interrupts() -> Arc<AtomicBool> {
+    let flag = Arc::new(AtomicBool::new(false));
+    let (set, presses) = (Arc::clone(&flag), AtomicU32::new(0));
+    progress::on_interrupt(move || {
+        set.store(true, Ordering::SeqCst);
+        presses.fetch_add(1, Ordering::SeqCst) > 0
+    });
+    flag
+}
+
+struct Job<'j> {
+    args: &'j args::Replay,
+    way: Way,
+    bundle: &'j Bundle,
+    files: Files<'j>,
+    interrupt: &'j AtomicBool,
+    terminal: &'j Terminal,
+}
+
+impl Job<'_> {
+    fn name(&self) -> &'static str {
+        self.way.name()
+    }
+
+    fn plan_id(&self) -> &str {
+        &self.bundle.manifest.plan_id
+    }
+
+    fn stopped(&self) -> Result<(), Failure> {
+        match self.interrupt.load(Ordering::SeqCst) {
+            true => Err(Failure::new(Exit::Stopped, "interrupted; nothing was written")),
+            false => Ok(()),
+        }
+    }
+
+    fn on_drift(&self) -> OnDrift {
+        match self.args.on_drift {
+            args::DriftMode::Stop => OnDrift::Stop,
+            args::DriftMode::Skip => OnDrift::Skip,
+            args::DriftMode::Proceed => OnDrift::Proceed,
+        }
+    }
+
+    fn limits(&self) -> BatchLimits {
+        let limits = database::limits(&self.args.database);
+        let most = self.args.max_in_flight.map_or(usize::MAX, |most| usize::try_from(most).unwrap_or(usize::MAX));
+        BatchLimits { commands: limits.commands.min(most), ..limits }
+    }
+
+    fn journal_path(&self) -> std::path::PathBuf {
+        self.bundle.path.join(JOURNAL)
+    }
+
+    fn plan_sha256(&self) -> Result<String, Failure> {
+        let path = self.bundle.path.join(MANIFEST);
+        let text = std::fs::read(&path).map_err(|error| Failure::error(format!("{}: {error}", path.display())))?;
+        Ok(sha256(&text))
+    }
+
+    fn commands(&self) -> (u64, u64) {
+        let count = |replies: &[_]| u64::try_from(replies.len()).unwrap_or(u64::MAX);
+        let manifest = &self.bundle.manifest;
+        (count(&manifest.expected_replies), count(&manifest.rollback_expected_replies))
+    }
+
+    /// Looks, says what it would do, and writes nothing: neither to the database nor beside the bundle.
+    fn dry_run(&self) -> Outcome {
+        let bytes = match std::fs::read(self.journal_path()) {
+            Ok(bytes) => bytes,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Vec::new(),
+            Err(error) => return Err(Failure::error(format!("{}: {error}", self.journal_path().display()))),
+        };
+        let (history, _) = History::read(&bytes, &self.plan_sha256()?, self.commands())
+            .map_err(|error| Failure::error(format!("{}: {error}", self.journal_path().display())))?;
+        let mut connector = Connector::new(&self.args.database, self.files.manifest, self.terminal)?;
+        let mut dial = || connector.dial();
+        let mut session = Session::new(&mut dial);
+        let (outlook, work) = self.look(&history, &mut session)?;
+        self.judge(&outlook)?;
+        let text = format!("{} would send {} commands; nothing was written\n", self.name(), work.items.len());
+        self.terminal.data(text.as_bytes())?;
+        Ok(Exit::Done)
+    }
+
+    /// Opens the journal, and refuses what it says should not be done.
+    fn open_journal(&self) -> Result<(Journal, History), Failure> {
+        let plan = (self.plan_id(), &*self.plan_sha256()?);
+        let (journal, history) = Journal::open(&self.journal_path(), plan, self.commands()).map_err(|error| {
+            let exit = if matches!(error, JournalError::Io { .. }) { Exit::Error } else { Exit::Refused };
+            Failure::new(exit, error)
+        })?;
+        let refuse = |message: String| Err(Failure::new(Exit::Refused, format!("{message}; nothing was sent")));
+        let dir = self.args.dir.display();
+        let (there, back) = (&history.apply, &history.rollback);
+        match self.way {
+            Way::Apply => {
+                if let Some(at) = &there.ended {
+                    return refuse(format!("plan {} was applied already, until {at}", self.plan_id())).map_err(
+                        |failure| failure.with_hint(format!("`rdb-reindex verify {dir}` says what is there")),
+                    );
+                }
+                if back.started.is_some() {
+                    return refuse("a rollback of this plan was begun".into())
+                        .map_err(|failure| failure.with_hint("make a new plan from a new dump"));
+                }
+            }
+            Way::Rollback => {
+                if let Some(at) = &back.ended {
+                    return refuse(format!("plan {} was rolled back already, until {at}", self.plan_id()));
+                }
+            }
+        }
+        let course = history.course(self.way);
+        if let Some((at, to)) = course.started.as_ref().filter(|_| !self.args.resume) {
+            let (done, unknown) = course.counts();
+            let who = history.last.as_ref().map(ToString::to_string).unwrap_or_default();
+            let text = format!(
+                "{} of this plan to {to} was begun at {at} and not finished ({done} commands done, {unknown} unknown), last by {who}",
+                self.name()
+            );
+            return refuse(text)
+                .map_err(|failure| failure.with_hint(format!("`rdb-reindex {} {dir} --resume` goes on", self.name())));
+        }
+        Ok((journal, history))
+    }
+
+    /// Looks, and tries again for as long as the connection or the server may come back.
+    fn look(&self, history: &History, session: &mut Session<'_>) -> Result<(Outlook, Work<'_>), Failure> {
+        let options = database::look(&self.args.database);
+        let end = Instant::now() + Duration::from_secs(self.args.retry_for);
+        let mut wait = Duration::from_millis(50);
+        loop {
+            let mut work = Work::new(self.way, &self.files, history).map_err(Failure::error)?;
+            let looked = session
+                .link()
+                .map_err(QueryError::Link)
+                .and_then(|link| work.look(link, &options, self.on_drift(), &mut |_| {}));
+            let error = match looked {
+                Ok(outlook) if outlook.preflight.is_replica() => {
+                    return Err(Failure::new(Exit::Refused, "the server is a replica; nothing was written")
+                        .with_hint("connect to the primary"));
+                }
+                Ok(outlook) => return Ok((outlook, work)),
+                Err(error) => error,
+            };
+            if matches!(error, QueryError::Link(_)) {
+                session.broken();
+            }
+            // What cannot be reached at the very beginning is more likely a wrong address than a passing trouble.
+            let begun = history.course(self.way).started.is_some();
+            if !error.is_transient(session.was_connected() || begun) || Instant::now() >= end {
+                let exit = if begun { Exit::Interrupted } else { Exit::Error };
+                return Err(Failure::new(exit, error));
+            }
+            self.terminal.say(format!("{error}; trying again in {:.2} s", wait.as_secs_f64()));
+            if !replay::rest(wait, self.interrupt) {
+                let exit = if begun { Exit::Interrupted } else { Exit::Stopped };
+                return Err(Failure::new(exit, "interrupted"));
+            }
+            wait = (wait * 2).min(Duration::from_secs(5));
+        }
+    }
+
+    /// Says how the database differs, and refuses to go on if it must not.
+    fn judge(&self, outlook: &Outlook) -> Result<(), Failure> {
+        if outlook.is_calm() {
+            let keys = outlook.preflight.looked_at;
+            self.terminal.data(format!("{keys} touched keys are as the plan expects them\n").as_bytes())?;
+            return Ok(());
+        }
+        let kinds = outlook.preflight.drift.kinds().into_iter().chain([("edits in place already", &outlook.in_place)]);
+        self.terminal.data(database::differences(kinds, &self.bundle.manifest).as_bytes())?;
+        if self.on_drift() != OnDrift::Stop {
+            return Ok(());
+        }
+        let message = "the database is not as the plan expects it; nothing was written";
+        Err(Failure::new(Exit::Refused, message).with_hint(
+            "plan again from a new dump; or --on-drift skip leaves those keys alone, and proceed edits them",
+        ))
+    }
+
+    fn replay(&self, mut journal: Journal, history: &History, begun: bool) -> Outcome {
+        let mut connector = Connector::new(&self.args.database, self.files.manifest, self.terminal)?;
+        let target = connector.to_string();
+        let mut dial = || connector.dial();
+        let mut session = Session::new(&mut dial);
+        self.stopped()?;
+        if self.args.resume {
+            self.say_what_was_found(history);
+        } else if self.way == Way::Rollback && history.apply.started.is_none() {
+            self.terminal.warn("there is no journal: the whole of rollback.resp is used, as if all had been applied");
+        }
+        let (outlook, work) = self.look(history, &mut session)?;
+        self.stopped()?;
+        self.judge(&outlook)?;
+        if outlook.found_done > 0 {
+            self.terminal.say(format!("{} commands without an answer had been carried out", outlook.found_done));
+        }
+        if !begun && self.args.confirm.is_none() {
+            self.ask(&target)?;
+            self.stopped()?;
+            // A service closes what is idle for long, and a person may have taken long.
+            if session.link().and_then(replay::is_alive).is_err() {
+                session.broken();
+            }
+        }
+        if history.course(self.way).started.is_none() {
+            journal.add(&Record::Start { way: self.way, to: target.clone(), at: now() });
+        }
+        for record in &outlook.left {
+            journal.add(record);
+        }
+        let terms = Terms {
+            way: self.way,
+            limits: self.limits(),
+            max_rate: self.args.max_rate,
+            pause_file: Some(self.args.pause_file.clone().unwrap_or_else(|| self.bundle.path.join(PAUSE))),
+            retry_for: Duration::from_secs(self.args.retry_for),
+            on_drift: self.on_drift(),
+            interrupt: self.interrupt,
+        };
+        let report = replay_bar::show(self.terminal, self.name(), &work, |watcher| {
+            replay::run(&work.items, &mut session, &mut journal, &terms, watcher)
+        })
+        .map_err(|error| Failure::new(Exit::Interrupted, error))?;
+        self.conclude(&report, &outlook, &target, work.of)
+    }
+
+    fn say_what_was_found(&self, history: &History) {
+        let course = history.course(self.way);
+        let Some((at, to)) = &course.started else {
+            self.terminal.say("nothing had been sent; starting at the beginning");
+            return;
+        };
+        let (done, unknown) = course.counts();
+        self.terminal.say(format!(
+            "resuming what was begun at {at} on {to}: {done} commands are done, of {unknown} the answer is not known"
+        ));
+    }
+
+    fn conclude(&self, report: &Report, outlook: &Outlook, target: &str, of: u64) -> Outcome {
+        let done = &report.done;
+        let mut text = format!(
+            "{} of plan {} on {target}: {} commands of {of}, {} members, {} keys deleted, {} bytes\n",
+            self.name(),
+            self.plan_id(),
+            done.commands,
+            done.members,
+            done.deleted_keys,
+            done.bytes
+        );
+        let left_out = u64::try_from(outlook.left.len()).unwrap_or(u64::MAX);
+        for (count, what) in [
+            (left_out, "keys or edits were left alone, because of drift"),
+            (report.failed, "commands were refused because of their key"),
+            (report.otherwise, "commands were answered otherwise than planned"),
+            (report.left, "commands are left to do"),
+        ] {
+            if count > 0 {
+                text.push_str(&format!("  {count} {what}\n"));
+            }
+        }
+        self.terminal.data(text.as_bytes())?;
+        let resume = format!("`rdb-reindex {} {} --resume` goes on", self.name(), self.args.dir.display());
+        match &report.ending {
+            Ending::Interrupted if !report.sent => Err(Failure::new(Exit::Stopped, "interrupted; nothing was written")),
+            Ending::Interrupted => Err(Failure::new(Exit::Interrupted, "interrupted").with_hint(resume)),
+            Ending::Stopped(reason) => Err(Failure::new(Exit::Interrupted, reason).with_hint(resume)),
+            Ending::Done if report.failed > 0 => Ok(Exit::Skipped),
+            Ending::Done if self.on_drift() == OnDrift::Skip && left_out.saturating_add(report.otherwise) > 0 => {
+                Ok(Exit::Skipped)
+            }
+            Ending::Done => Ok(Exit::Done),
+        }
+    }
+
+    fn ask(&self, target: &str) -> Result<(), Failure> {
+        let mut err = std::io::stderr().lock();
+        let summary = bundle::summary(&self.bundle.manifest);
+        let _ = write!(err, "{summary}{} on {target}: type the plan's id to go on: ", self.name());
+        let _ = err.flush();
+        drop(err);
+        let mut line = String::new();
+        let read = std::io::stdin().read_line(&mut line);
+        if read.is_ok() && line.trim() == self.plan_id() {
+            return Ok(());
+        }
+        Err(Failure::new(Exit::Refused, "that is not the plan's id; nothing was written"))
+    }
+}
+
+/// A plan is never sent by accident: its id is given, or somebody can be asked for it.
+fn confirmed(args: &args::Replay, plan_id: &str) -> Result<(), Failure> {
+    match &args.confirm {
+        _ if args.dry_run => Ok(()),
+        Some(given) if given == plan_id => Ok(()),
+        Some(_) => {
+            Err(Failure::new(Exit::Refused, format!("this is plan {plan_id}, not the one that --confirm names"))
+                .with_hint("look at it with `rdb-reindex show`"))
+        }
+        None if database::is_attended() => Ok(()),
+        None => Err(Failure::new(Exit::Usage, format!("nobody can be asked here; give --confirm {plan_id}"))
+            .with_hint("--dry-run looks and writes nothing")),
+    }
+}

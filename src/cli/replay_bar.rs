@@ -1,0 +1,95 @@
+//! How far a replay is: commands, members, rate and time left.
+
+use std::time::{Duration, Instant};
+
+use indicatif::{ProgressBar, ProgressStyle};
+
+use super::terminal::Terminal;
+use crate::replay::{Event, Printable, Progress, Watcher, Work};
+
+/// How often a line is written where there is no terminal.
+const LINE: Duration = Duration::from_secs(5);
+
+/// Runs `work`, which tells the watcher it is given how far it is.
+pub fn show<T>(terminal: &Terminal, name: &str, work: &Work<'_>, run: impl FnOnce(&mut dyn Watcher) -> T) -> T {
+    let commands = u64::try_from(work.items.len()).unwrap_or(u64::MAX);
+    let bar = (terminal.interactive && !terminal.quiet).then(|| drawn(name, commands));
+    let started = Instant::now();
+    let mut shower = Shower { terminal, name, bar, commands, started, said: started };
+    let result = run(&mut shower);
+    if let Some(bar) = shower.bar {
+        bar.finish_and_clear();
+    }
+    result
+}
+
+fn drawn(name: &str, commands: u64) -> ProgressBar {
+    let bar = ProgressBar::new(commands);
+    let template = "{prefix} [{bar:30}] {pos}/{len} commands, {msg}, {per_sec}, {eta} left";
+    if let Ok(style) = ProgressStyle::with_template(template) {
+        bar.set_style(style.progress_chars("=> "));
+    }
+    bar.set_prefix(name.to_owned());
+    bar.set_message("0 members");
+    bar.enable_steady_tick(Duration::from_millis(100));
+    bar
+}
+
+struct Shower<'a> {
+    terminal: &'a Terminal,
+    name: &'a str,
+    bar: Option<ProgressBar>,
+    commands: u64,
+    started: Instant,
+    said: Instant,
+}
+
+impl Shower<'_> {
+    /// A line of its own, the bar below it.
+    fn say(&self, text: String) {
+        match &self.bar {
+            Some(bar) => bar.suspend(|| self.terminal.say(text)),
+            None => self.terminal.say(text),
+        }
+    }
+
+    fn answered(&mut self, progress: &Progress) {
+        if let Some(bar) = &self.bar {
+            bar.set_message(format!("{} members", progress.members));
+            bar.set_position(progress.commands);
+        } else if self.said.elapsed() >= LINE {
+            self.said = Instant::now();
+            let seconds = self.started.elapsed().as_secs().max(1);
+            let rate = progress.commands / seconds;
+            let left = self.commands.saturating_sub(progress.commands).checked_div(rate);
+            let left = left.map(|left| format!(", {left} s left")).unwrap_or_default();
+            self.say(format!(
+                "{}: {} of {} commands, {} members, {rate} commands/s{left}",
+                self.name, progress.commands, self.commands, progress.members
+            ));
+        }
+    }
+}
+
+impl Watcher for Shower<'_> {
+    fn event(&mut self, event: &Event) {
+        match event {
+            Event::Started { .. } | Event::Sending { .. } => {}
+            Event::Answered(progress) => self.answered(progress),
+            Event::Waiting { reason, wait } if wait.is_zero() => self.say(reason.clone()),
+            Event::Waiting { reason, wait } => {
+                self.say(format!("{reason}; trying again in {:.2} s", wait.as_secs_f64()));
+            }
+            Event::Reconnected { found_done } => {
+                self.say(format!("connected again; {found_done} commands without an answer had been carried out"));
+            }
+            Event::Paced { commands, took } => {
+                self.say(format!("the last batch took {:.1} s: now {commands} commands a batch", took.as_secs_f64()))
+            }
+            Event::Trouble { number, command, key, wanted, got, advice } => self.say(format!(
+                "command {number}, {command} {}, was answered with {got} where {wanted} was expected: {advice}",
+                Printable(key)
+            )),
+        }
+    }
+}

@@ -1,0 +1,33 @@
+//! What happens during a replay, for whoever shows it or keeps it.
+
+use std::time::Duration;
+
+use super::run::Progress;
+
+/// Something that happened.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Event {
+    /// So much is to be done, of a file of so many commands.
+    Started { commands: u64, of: u64 },
+    /// A batch is about to be sent.
+    Sending { first: u64, last: u64, bytes: u64 },
+    /// A batch was answered.
+    Answered(Progress),
+    /// Nothing is sent for so long, and why.
+    Waiting { reason: String, wait: Duration },
+    /// The connection was lost and is there again; so many commands had been carried out without an answer.
+    Reconnected { found_done: u64 },
+    /// The size of a batch changed, because of how long replies took.
+    Paced { commands: u64, took: Duration },
+    /// A command was refused, or answered otherwise than the plan says.
+    Trouble { number: u64, command: &'static str, key: Vec<u8>, wanted: String, got: String, advice: String },
+}
+
+/// Is told what happens. `()` looks away.
+pub trait Watcher {
+    fn event(&mut self, event: &Event);
+}
+
+impl Watcher for () {
+    fn event(&mut self, _: &Event) {}
+}

@@ -1,0 +1,228 @@
+//! What each touched key should be like at a given moment: as the dump had it, then after each command that was done.
+
+use hashbrown::HashMap;
+
+use super::item::{Item, Wanted};
+use super::script::Verb;
+use super::touched::Kind;
+use crate::plan::manifest::{Reply as Expected, Touched};
+
+/// What a key should be like.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Expectation<'a> {
+    pub db: u32,
+    pub key: &'a [u8],
+    pub state: State<'a>,
+}
+
+/// The part of a key's state that a pipelined look at it can tell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum State<'a> {
+    Absent,
+    Present {
+        /// What the command `TYPE` answers.
+        kind: &'a str,
+        /// What counts for its type: see [`cardinality_command`].
+        elements: u64,
+        expire_at_ms: Option<i64>,
+    },
+    /// A command was done that does not say what it makes (`RESTORE`), or whose answer is not known.
+    Unknown,
+}
+
+/// The command that counts what [`State::Present`] counts; a string, a document and most modules have none.
+pub fn cardinality_command(kind: &str) -> Option<&'static str> {
+    match kind {
+        "set" => Some("SCARD"),
+        "zset" => Some("ZCARD"),
+        "list" => Some("LLEN"),
+        "hash" => Some("HLEN"),
+        "stream" => Some("XLEN"),
+        _ => None,
+    }
+}
+
+/// The state of all touched keys, advanced command by command. In the order of the manifest.
+#[derive(Clone, Debug, Default)]
+pub struct Forecast<'a> {
+    keys: Vec<Expectation<'a>>,
+    places: HashMap<(u32, &'a [u8]), usize, foldhash::fast::RandomState>,
+}
+
+impl<'a> Forecast<'a> {
+    /// As the dump had them.
+    pub fn new(touched: &'a [Touched]) -> Self {
+        let mut forecast = Self::default();
+        for touched in touched {
+            let state = match touched.kind.as_str() {
+                "none" => State::Absent,
+                kind => State::Present { kind, elements: touched.elements, expire_at_ms: touched.expire_at_ms },
+            };
+            // No server has a database of a larger number; this one is found nowhere, and that is then said.
+            let db = u32::try_from(touched.db).unwrap_or(u32::MAX);
+            if let Some(key) = forecast.entry(db, &touched.key.0) {
+                key.state = state;
+            }
+        }
+        forecast
+    }
+
+    /// As they are after commands were carried out and every reply was the expected one.
+    pub fn after(mut self, items: &[Item<'a>]) -> Self {
+        for item in items {
+            self.advance(item, None);
+        }
+        self
+    }
+
+    /// Notes that a command was carried out and answered as expected, or so.
+    pub fn advance(&mut self, item: &Item<'a>, answered: Option<i64>) {
+        let number = match (answered, &item.wanted) {
+            (Some(number), _) => u64::try_from(number).ok(),
+            (None, Wanted::Reply(Expected::Integer(number))) => u64::try_from(*number).ok(),
+            (None, Wanted::Reply(Expected::Status(_))) => Some(0),
+            (None, Wanted::UpTo(_)) => None,
+        };
+        if item.verb.deletes_keys() {
+            for key in item.keys() {
+                if let Some(entry) = self.entry(item.db, key) {
+                    entry.state = State::Absent;
+                }
+            }
+            return;
+        }
+        let Some(number) = number else { return self.doubt(item) };
+        let Some(entry) = self.entry(item.db, item.key()) else { return };
+        let (old, expiry) = match entry.state {
+            State::Present { elements, expire_at_ms, .. } => (elements, expire_at_ms),
+            State::Absent | State::Unknown => (0, None),
+        };
+        let present = |kind: Kind, elements: u64| match elements {
+            0 => State::Absent,
+            elements => State::Present { kind: kind.type_name(), elements, expire_at_ms: expiry },
+        };
+        entry.state = match (item.verb, entry.state) {
+            (Verb::PExpireAt, State::Present { kind, elements, .. }) => {
+                let at = item.args.get(2).and_then(|text| std::str::from_utf8(text).ok()?.parse().ok());
+                State::Present { kind, elements, expire_at_ms: at }
+            }
+            (Verb::Set | Verb::Append, _) => present(Kind::String, 1),
+            (Verb::JsonSet, _) => present(Kind::Json, 1),
+            (Verb::Restore, _) => State::Unknown,
+            (_, State::Unknown) => State::Unknown,
+            (Verb::SAdd, _) => present(Kind::Set, old.saturating_add(number)),
+            (Verb::ZAdd, _) => present(Kind::ZSet, old.saturating_add(number)),
+            (Verb::HSet, _) => present(Kind::Hash, old.saturating_add(number)),
+            (Verb::SRem, _) => present(Kind::Set, old.saturating_sub(number)),
+            (Verb::ZRem, _) => present(Kind::ZSet, old.saturating_sub(number)),
+            (Verb::RPush, _) => present(Kind::List, number),
+            (_, state) => state,
+        };
+    }
+
+    /// Notes that a command may have been carried out.
+    pub fn doubt(&mut self, item: &Item<'a>) {
+        for key in item.keys() {
+            if let Some(entry) = self.entry(item.db, key) {
+                entry.state = State::Unknown;
+            }
+        }
+    }
+
+    /// Every touched key.
+    pub fn keys(&self) -> &[Expectation<'a>] {
+        &self.keys
+    }
+
+    /// One key, if the plan touches it.
+    pub fn get(&self, db: u32, key: &[u8]) -> Option<&Expectation<'a>> {
+        self.keys.get(*self.places.get(&(db, key))?)
+    }
+
+    fn entry(&mut self, db: u32, key: &'a [u8]) -> Option<&mut Expectation<'a>> {
+        let next = self.keys.len();
+        let place = *self.places.entry((db, key)).or_insert(next);
+        if place == next {
+            self.keys.push(Expectation { db, key, state: State::Absent });
+        }
+        self.keys.get_mut(place)
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::super::item::read;
+    use super::super::script::Script;
+    use super::*;
+    use crate::plan::manifest::Bytes;
+    use crate::resp;
+
+    fn touched(key: &str, kind: &str, elements: u64, expire_at_ms: Option<i64>) -> Touched {
+        Touched { db: 0, key: Bytes(key.into()), kind: kind.into(), elements, expire_at_ms }
+    }
+
+    #[test]
+    fn each_command_moves_its_key() {
+        let dump = [
+            touched("wrong", "set", 3, None),
+            touched("retyped", "list", 4, None),
+            touched("created", "none", 0, None),
+            touched("kept", "set", 3, Some(99)),
+            touched("ranked", "zset", 2, None),
+        ];
+        let mut apply = Vec::new();
+        let mut replies = Vec::new();
+        for (command, reply) in [
+            ("UNLINK wrong retyped", 2),
+            ("SADD retyped r", 1),
+            ("SADD created c d", 2),
+            ("SADD kept new", 1),
+            // One is new, the other changes its score.
+            ("ZADD ranked 1 n 2 moved", 1),
+            ("SREM kept a b", 2),
+            ("ZREM ranked old", 1),
+        ] {
+            resp::encode(&command.split(' ').collect::<Vec<_>>(), &mut apply);
+            replies.push(Expected::Integer(reply));
+        }
+        let (items, _) = read(&apply, Script::Apply, &replies).unwrap();
+        let forecast = Forecast::new(&dump).after(&items);
+        let found: Vec<_> =
+            forecast.keys().iter().map(|key| (std::str::from_utf8(key.key).unwrap(), key.state)).collect();
+        let present = |kind, elements, expire_at_ms| State::Present { kind, elements, expire_at_ms };
+        assert_eq!(
+            found,
+            [
+                ("wrong", State::Absent),
+                ("retyped", present("set", 1, None)),
+                ("created", present("set", 2, None)),
+                ("kept", present("set", 2, Some(99))),
+                ("ranked", present("zset", 2, None)),
+            ]
+        );
+    }
+
+    #[test]
+    fn a_rollback_leads_back() {
+        let dump = [touched("gone", "list", 3, Some(77)), touched("other", "stream", 5, None)];
+        let mut rollback = Vec::new();
+        let mut replies = Vec::new();
+        for (command, reply) in [
+            ("UNLINK gone other", Expected::Integer(2)),
+            ("RPUSH gone a b", Expected::Integer(2)),
+            ("RPUSH gone c", Expected::Integer(3)),
+            ("PEXPIREAT gone 77", Expected::Integer(1)),
+            ("RESTORE other 0 x", Expected::Status("OK".into())),
+        ] {
+            resp::encode(&command.split(' ').collect::<Vec<_>>(), &mut rollback);
+            replies.push(reply);
+        }
+        let (items, _) = read(&rollback, Script::Rollback, &replies).unwrap();
+        let back = Forecast::new(&dump).after(&items);
+        let gone = State::Present { kind: "list", elements: 3, expire_at_ms: Some(77) };
+        assert_eq!(back.get(0, b"gone").unwrap().state, gone);
+        assert_eq!(back.get(0, b"other").unwrap().state, State::Unknown);
+        assert!(back.get(1, b"gone").is_none());
+    }
+}

@@ -1,0 +1,243 @@
+//! The commands of a file as they are to be sent: as written, or less what must be left out.
+
+use std::borrow::Cow;
+
+use super::error::ReplayError;
+use super::link::Reply;
+use super::script::{self, Script, Steps, Totals, Verb};
+use crate::plan::manifest::Reply as Expected;
+use crate::resp;
+
+/// One command that is to be sent.
+#[derive(Clone, Debug)]
+pub struct Item<'a> {
+    /// Its place in the file, counted from 1: what a journal knows it by.
+    pub number: u64,
+    pub verb: Verb,
+    pub db: u32,
+    /// Name and arguments.
+    pub args: Vec<&'a [u8]>,
+    /// The whole of it, encoded.
+    pub bytes: Cow<'a, [u8]>,
+    pub wanted: Wanted,
+}
+
+/// The answer that a command must give.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Wanted {
+    Reply(Expected),
+    /// A number up to this one: members were left out, and which of them the plan's number counts is not known.
+    UpTo(i64),
+}
+
+impl std::fmt::Display for Wanted {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Reply(Expected::Integer(number)) => write!(f, "{number}"),
+            Self::Reply(Expected::Status(text)) => f.write_str(text),
+            Self::UpTo(most) => write!(f, "0 to {most}"),
+        }
+    }
+}
+
+/// Reads a whole file: an error here means that nothing was sent. Changes of the database are no items of their own.
+pub fn read<'a>(
+    commands: &'a [u8],
+    script: Script,
+    expected: &[Expected],
+) -> Result<(Vec<Item<'a>>, Totals), ReplayError> {
+    let totals = script::check(commands, script)?;
+    let replies = u64::try_from(expected.len()).unwrap_or(u64::MAX);
+    if totals.commands != replies {
+        return Err(ReplayError::ReplyCount { commands: totals.commands, replies });
+    }
+    let mut items = Vec::new();
+    let mut steps = Steps::new(commands, script, 0);
+    let mut expected = expected.iter();
+    while let Some(step) = steps.next_step()? {
+        let Some(wanted) = expected.next() else { break };
+        if step.verb != Verb::Select {
+            items.push(Item {
+                number: step.number,
+                verb: step.verb,
+                db: step.db,
+                args: step.command.args.to_vec(),
+                bytes: Cow::Borrowed(step.command.bytes),
+                wanted: Wanted::Reply(wanted.clone()),
+            });
+        }
+    }
+    Ok((items, totals))
+}
+
+impl<'a> Item<'a> {
+    /// The key, or the first of several.
+    pub fn key(&self) -> &'a [u8] {
+        self.args.get(1).copied().unwrap_or_default()
+    }
+
+    /// Every key it writes to.
+    pub fn keys(&self) -> &[&'a [u8]] {
+        let end = if self.verb.deletes_keys() { self.args.len() } else { 2 };
+        self.args.get(1..end).unwrap_or_default()
+    }
+
+    /// Whether it edits single members, which can be asked for and left out one by one.
+    pub fn edits_members(&self) -> bool {
+        matches!(self.verb, Verb::SAdd | Verb::SRem | Verb::ZAdd | Verb::ZRem)
+    }
+
+    /// What it names, one by one: keys of a deletion, members (with the score, where there is one) of an edit.
+    pub fn parts(&self) -> impl Iterator<Item = (Option<&'a [u8]>, &'a [u8])> {
+        let size = self.part_size();
+        self.args.get(self.head()..).unwrap_or_default().chunks_exact(size).map(move |part| match part {
+            [score, member] => (Some(*score), *member),
+            part => (None, part.first().copied().unwrap_or_default()),
+        })
+    }
+
+    /// How many members, fields or elements it adds or removes.
+    pub fn members(&self) -> u64 {
+        let members = match self.verb {
+            Verb::SAdd | Verb::SRem | Verb::ZAdd | Verb::ZRem | Verb::RPush | Verb::HSet => self.parts().count(),
+            _ => 0,
+        };
+        u64::try_from(members).unwrap_or(u64::MAX)
+    }
+
+    /// How many keys it deletes.
+    pub fn deleted_keys(&self) -> u64 {
+        if self.verb.deletes_keys() { u64::try_from(self.keys().len()).unwrap_or(u64::MAX) } else { 0 }
+    }
+
+    fn part_size(&self) -> usize {
+        if matches!(self.verb, Verb::ZAdd | Verb::HSet) { 2 } else { 1 }
+    }
+
+    /// How many arguments stand before the first part.
+    fn head(&self) -> usize {
+        let mut head: usize = if self.verb.deletes_keys() { 1 } else { 2 };
+        while self.verb == Verb::ZAdd
+            && self.args.get(head).is_some_and(|arg| matches!(*arg, b"NX" | b"XX" | b"GT" | b"LT" | b"CH"))
+        {
+            head = head.saturating_add(1);
+        }
+        head
+    }
+
+    /// Leaves out the parts for which `keep` is false. Whether any is left.
+    pub fn retain(&mut self, mut keep: impl FnMut(usize, &'a [u8]) -> bool) -> bool {
+        let (head, size) = (self.head(), self.part_size());
+        let before = self.parts().count();
+        let mut args: Vec<&'a [u8]> = self.args.get(..head).unwrap_or_default().to_vec();
+        let mut left: usize = 0;
+        for (at, part) in self.args.get(head..).unwrap_or_default().chunks_exact(size).enumerate() {
+            if keep(at, part.last().copied().unwrap_or_default()) {
+                args.extend_from_slice(part);
+                left = left.saturating_add(1);
+            }
+        }
+        if left == before {
+            return left > 0;
+        }
+        let count = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
+        // Where every part counted, every one that is left does. A score that changes does not count, and which of
+        // several do is not known here.
+        self.wanted = match self.wanted {
+            Wanted::Reply(Expected::Integer(number)) if number == count(before) => {
+                Wanted::Reply(Expected::Integer(count(left)))
+            }
+            Wanted::Reply(Expected::Integer(0)) => Wanted::Reply(Expected::Integer(0)),
+            _ => Wanted::UpTo(count(left)),
+        };
+        let mut bytes = Vec::new();
+        resp::encode(&args, &mut bytes);
+        self.args = args;
+        self.bytes = Cow::Owned(bytes);
+        left > 0
+    }
+
+    /// Whether a reply is the one that was promised.
+    ///
+    /// `HPEXPIREAT` alone answers with a list, a number a field; there the plan's one number stands for each of them.
+    pub fn accepts(&self, reply: &Reply) -> bool {
+        match (&self.wanted, reply) {
+            (Wanted::Reply(Expected::Integer(wanted)), Reply::Integer(got)) => got == wanted,
+            (Wanted::UpTo(most), Reply::Integer(got)) => (0..=*most).contains(got),
+            (Wanted::Reply(Expected::Status(wanted)), Reply::Status(got)) => got == wanted,
+            (Wanted::Reply(Expected::Integer(wanted)), Reply::Array(got)) if self.verb == Verb::HPExpireAt => {
+                !got.is_empty() && got.iter().all(|got| *got == Reply::Integer(*wanted))
+            }
+            _ => false,
+        }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    fn items<'a>(bytes: &'a mut Vec<u8>, commands: &[(&str, Expected)]) -> Vec<Item<'a>> {
+        for (command, _) in commands {
+            resp::encode(&command.split(' ').collect::<Vec<_>>(), bytes);
+        }
+        let expected: Vec<_> = commands.iter().map(|(_, reply)| reply.clone()).collect();
+        read(bytes, Script::Rollback, &expected).unwrap().0
+    }
+
+    fn text(item: &Item<'_>) -> String {
+        String::from_utf8(item.args.join(&b' ')).unwrap()
+    }
+
+    #[test]
+    fn what_is_left_out_is_not_expected() {
+        let mut bytes = Vec::new();
+        let commands = [
+            ("SELECT 3", Expected::Status("OK".into())),
+            ("UNLINK a b c", Expected::Integer(3)),
+            ("SADD k x y", Expected::Integer(2)),
+            ("ZADD z 1 x 2 y", Expected::Integer(2)),
+            ("ZADD z CH 1 x 2 y", Expected::Integer(1)),
+            ("ZADD z 1 x 2 y", Expected::Integer(0)),
+        ];
+        let mut items = items(&mut bytes, &commands);
+        assert_eq!(items.len(), 5, "SELECT is no item");
+        assert!(items.iter().all(|item| item.db == 3));
+        let wanted = [
+            ("UNLINK a c", Wanted::Reply(Expected::Integer(2))),
+            ("SADD k x", Wanted::Reply(Expected::Integer(1))),
+            ("ZADD z 1 x", Wanted::Reply(Expected::Integer(1))),
+            ("ZADD z CH 1 x", Wanted::UpTo(1)),
+            ("ZADD z 1 x", Wanted::Reply(Expected::Integer(0))),
+        ];
+        for (item, (command, reply)) in items.iter_mut().zip(wanted) {
+            assert!(item.retain(|_, part| part != b"y" && part != b"b"));
+            assert_eq!((text(item).as_str(), &item.wanted), (command, &reply));
+            let mut bytes = Vec::new();
+            resp::encode(&item.args, &mut bytes);
+            assert_eq!(*item.bytes, *bytes);
+            assert!(!item.retain(|_, _| false));
+        }
+    }
+
+    #[test]
+    fn what_is_left_whole_is_not_copied() {
+        let mut bytes = Vec::new();
+        let mut items = items(&mut bytes, &[("SADD k x y", Expected::Integer(1))]);
+        assert!(items[0].retain(|_, _| true));
+        assert!(matches!(items[0].bytes, Cow::Borrowed(_)));
+        assert_eq!(items[0].wanted, Wanted::Reply(Expected::Integer(1)));
+    }
+
+    #[test]
+    fn a_number_stands_for_each_field_that_expires() {
+        let mut bytes = Vec::new();
+        let items = items(&mut bytes, &[("HPEXPIREAT h 1 FIELDS 2 f g", Expected::Integer(1))]);
+        let list = |numbers: &[i64]| Reply::Array(numbers.iter().copied().map(Reply::Integer).collect());
+        assert!(items[0].accepts(&list(&[1, 1])));
+        assert!(!items[0].accepts(&list(&[1, -2])), "the second field does not exist");
+        assert!(!items[0].accepts(&list(&[])));
+        assert!(!items[0].accepts(&Reply::Status("1".into())));
+    }
+}

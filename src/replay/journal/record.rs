@@ -1,0 +1,120 @@
+//! The lines of a journal.
+
+use serde::{Deserialize, Serialize};
+
+use crate::plan::manifest::Bytes;
+
+/// The version of the journal that this program writes and reads.
+pub const JOURNAL_VERSION: u32 = 1;
+
+/// One line: a JSON object.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "t", rename_all = "lowercase")]
+pub enum Record {
+    /// Somebody opened the journal. The first line always, and one more for each run.
+    Open {
+        version: u32,
+        plan_id: String,
+        /// SHA-256 of `plan.json`, which holds that of every other file.
+        plan_sha256: String,
+        #[serde(flatten)]
+        who: Operator,
+    },
+    /// The plan's id was confirmed, and the database looked at; what follows is sent.
+    Start {
+        way: Way,
+        /// Host, port and database; no password.
+        to: String,
+        at: String,
+    },
+    /// An edit that is left out, in this and every later run: it was in place before, or its key had drifted. No member:
+    /// the whole key.
+    Leave {
+        way: Way,
+        db: u32,
+        key: Bytes,
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        member: Option<Bytes>,
+    },
+    /// The commands of these numbers are about to be sent. On the disk before their first byte leaves.
+    Intent { way: Way, first: u64, last: u64 },
+    /// They were answered, but for those that are named as unknown.
+    Ack {
+        way: Way,
+        first: u64,
+        last: u64,
+        /// Commands that were refused and not carried out; they are still to be done.
+        #[serde(skip_serializing_if = "Vec::is_empty", default)]
+        open: Vec<u64>,
+        /// Commands that were sent and whose answer is still not known.
+        #[serde(skip_serializing_if = "Vec::is_empty", default)]
+        unknown: Vec<u64>,
+        /// Commands that were refused and are given up: number and the server's error.
+        #[serde(skip_serializing_if = "Vec::is_empty", default)]
+        failed: Vec<(u64, String)>,
+        /// Commands that were carried out and answered otherwise than the plan says: number and reply.
+        #[serde(skip_serializing_if = "Vec::is_empty", default)]
+        otherwise: Vec<(u64, i64)>,
+        /// Members (of edits) and keys (of deletions) that a guard left alone, by command.
+        #[serde(skip_serializing_if = "Vec::is_empty", default)]
+        kept: Vec<(u64, Vec<Bytes>)>,
+    },
+    /// It stopped before its end.
+    Stop { way: Way, at: String, reason: String },
+    /// Everything was done that could be.
+    End { way: Way, at: String },
+}
+
+/// There, or back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Way {
+    Apply,
+    Rollback,
+}
+
+impl Way {
+    /// The command of that name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Apply => "apply",
+            Self::Rollback => "rollback",
+        }
+    }
+}
+
+/// Who runs the program, where, and since when.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Operator {
+    pub user: String,
+    pub host: String,
+    pub pid: u32,
+    pub at: String,
+}
+
+impl Operator {
+    /// This process.
+    pub fn current() -> Self {
+        let user = ["USER", "LOGNAME", "USERNAME"].iter().find_map(|name| std::env::var(name).ok());
+        let host = std::fs::read_to_string("/proc/sys/kernel/hostname")
+            .ok()
+            .or_else(|| ["HOSTNAME", "COMPUTERNAME"].iter().find_map(|name| std::env::var(name).ok()));
+        let clean = |text: Option<String>| {
+            let text: String = text.unwrap_or_default().trim().chars().filter(|c| !c.is_control()).take(100).collect();
+            if text.is_empty() { "unknown".to_owned() } else { text }
+        };
+        Self { user: clean(user), host: clean(host), pid: std::process::id(), at: now() }
+    }
+}
+
+impl std::fmt::Display for Operator {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} on {} (process {}), since {}", self.user, self.host, self.pid, self.at)
+    }
+}
+
+/// The time as RFC 3339.
+pub fn now() -> String {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_millis()).ok().and_then(crate::time::rfc3339).unwrap_or_default()
+}

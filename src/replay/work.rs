@@ -1,0 +1,297 @@
+//! What is to be done now: the commands of a file, less what was done, what must stay, and what never happened.
+
+use std::collections::{HashMap, HashSet};
+
+use super::engine::OnDrift;
+use super::error::ReplayError;
+use super::forecast::{Expectation, Forecast, State};
+use super::inspect::{Found, Subject, inspect};
+use super::item::{Item, read};
+use super::journal::{Fate, History, Record, Way};
+use super::link::Link;
+use super::preflight::{LookOptions, Preflight, preflight};
+use super::query::{Difference, QueryError, Tally};
+use super::script::{Script, Verb};
+use crate::plan::manifest::{Bytes, Manifest};
+
+/// What a bundle holds.
+#[derive(Clone, Copy)]
+pub struct Files<'a> {
+    pub manifest: &'a Manifest,
+    pub apply: &'a [u8],
+    pub rollback: &'a [u8],
+}
+
+/// The commands that are still to be sent, and the state in which they should find their keys.
+pub struct Work<'a> {
+    pub items: Vec<Item<'a>>,
+    /// Commands of the whole file.
+    pub of: u64,
+    /// Of those, the ones an earlier run sent and has no answer to.
+    sent: HashSet<u64>,
+    forecast: Forecast<'a>,
+    way: Way,
+}
+
+/// What a look at the database came to.
+#[derive(Clone, Debug, Default)]
+pub struct Outlook {
+    pub preflight: Preflight,
+    /// Edits that are in place and were not made by an earlier run.
+    pub in_place: Tally,
+    /// Commands of an earlier run that turned out to have been carried out.
+    pub found_done: u64,
+    /// For the journal: what is left out.
+    pub left: Vec<Record>,
+}
+
+impl Outlook {
+    /// Whether everything is as the plan expects it.
+    pub fn is_calm(&self) -> bool {
+        self.preflight.drift.is_empty() && self.in_place.is_empty()
+    }
+}
+
+impl<'a> Work<'a> {
+    /// Reads the files, and takes away what the journal says was done. What a rollback undoes is what the journal says
+    /// was applied, or, if it knows of nothing, everything.
+    pub fn new(way: Way, files: &Files<'a>, history: &History) -> Result<Self, ReplayError> {
+        let manifest = files.manifest;
+        let (apply, totals) = read(files.apply, Script::Apply, &manifest.expected_replies)?;
+        let mut forecast = Forecast::new(&manifest.touched);
+        match way {
+            Way::Apply => {
+                let (items, sent) = take_done(apply, Way::Apply, history, &mut forecast);
+                Ok(Self { items, of: totals.commands, sent, forecast, way })
+            }
+            Way::Rollback => {
+                let (mut items, totals) = read(files.rollback, Script::Rollback, &manifest.rollback_expected_replies)?;
+                if history.apply.started.is_some() {
+                    let undone = Undone::new(&apply, history);
+                    take_done(apply, Way::Apply, history, &mut forecast);
+                    items.retain_mut(|item| undone.happened(item));
+                } else {
+                    forecast = forecast.after(&apply);
+                }
+                let (items, sent) = take_done(items, Way::Rollback, history, &mut forecast);
+                Ok(Self { items, of: totals.commands, sent, forecast, way })
+            }
+        }
+    }
+
+    /// Keys that the remaining commands write to.
+    fn keys(&self) -> HashSet<(u32, &'a [u8])> {
+        self.items.iter().flat_map(|item| item.keys().iter().map(|key| (item.db, *key))).collect()
+    }
+
+    /// Whether an earlier run may have done this already, or, on the way back, may not have done what it undoes.
+    fn may_have_been_sent(&self, item: &Item<'a>) -> bool {
+        let is_unknown =
+            |key: &&[u8]| matches!(self.forecast.get(item.db, key), Some(Expectation { state: State::Unknown, .. }));
+        self.sent.contains(&item.number) || item.keys().iter().any(is_unknown)
+    }
+
+    /// Looks at every key and every member that the remaining commands touch, and leaves out what must be left out.
+    ///
+    /// With [`OnDrift::Stop`] the caller must not go on unless [`Outlook::is_calm`].
+    pub fn look(
+        &mut self,
+        link: &mut dyn Link,
+        options: &LookOptions,
+        on_drift: OnDrift,
+        progress: &mut dyn FnMut(u64),
+    ) -> Result<Outlook, QueryError> {
+        let mut outlook = Outlook::default();
+        let keys = self.keys();
+        let expectations: Vec<Expectation<'a>> =
+            self.forecast.keys().iter().filter(|key| keys.contains(&(key.db, key.key))).copied().collect();
+        // Every difference is needed, not only the first few.
+        let all = LookOptions { examples: usize::MAX, ..*options };
+        outlook.preflight = preflight(link, &expectations, &all, progress)?;
+        let subjects: Vec<Subject<'_, 'a>> =
+            self.items.iter().map(|item| Subject { item, was_sent: self.may_have_been_sent(item) }).collect();
+        let found = inspect(link, &subjects, options, progress)?;
+
+        let drifted = self.drifted(&outlook.preflight, on_drift);
+        let way = self.way;
+        outlook.left = drifted
+            .iter()
+            .map(|(db, key)| Record::Leave { way, db: *db, key: Bytes(key.clone()), member: None })
+            .collect();
+        let mut items = Vec::with_capacity(self.items.len());
+        for (mut item, found) in std::mem::take(&mut self.items).into_iter().zip(found) {
+            let (db, key, deletes) = (item.db, item.key().to_vec(), item.verb.deletes_keys());
+            if !drifted.is_empty()
+                && !item.retain(|_, part| !drifted.contains(&(db, if deletes { part.to_vec() } else { key.clone() })))
+            {
+                continue;
+            }
+            let was_sent = self.may_have_been_sent(&item);
+            if was_sent {
+                item.loosen();
+            }
+            let states = match found {
+                Found::Open => {
+                    items.push(item);
+                    continue;
+                }
+                Found::Done => vec![true; item.parts().count()],
+                Found::Partly(states) => states,
+            };
+            if was_sent {
+                outlook.found_done = outlook.found_done.saturating_add(u64::from(states.iter().all(|state| *state)));
+            } else {
+                for ((_, member), _) in item.parts().zip(&states).filter(|(_, state)| **state) {
+                    outlook.in_place.add(options.examples, || difference(&item, member));
+                    let member = Some(Bytes(member.to_vec()));
+                    outlook.left.push(Record::Leave { way, db, key: Bytes(key.clone()), member });
+                }
+            }
+            let whole = !item.edits_members() && !item.verb.deletes_keys();
+            if !whole && item.retain(|at, _| !states.get(at).copied().unwrap_or_default()) {
+                items.push(item);
+            }
+        }
+        self.items = items;
+        Ok(outlook)
+    }
+
+    /// Keys that are left alone because they differ.
+    fn drifted(&self, found: &Preflight, on_drift: OnDrift) -> HashSet<(u32, Vec<u8>)> {
+        let drift = &found.drift;
+        let key = |difference: &Difference| (difference.db, difference.key.clone());
+        let deleted: HashSet<(u32, &[u8])> = self
+            .items
+            .iter()
+            .filter(|item| item.verb.deletes_keys())
+            .flat_map(|item| item.keys().iter().map(|key| (item.db, *key)))
+            .collect();
+        let is_deleted = |difference: &&Difference| deleted.contains(&(difference.db, &difference.key[..]));
+        match on_drift {
+            OnDrift::Stop => HashSet::new(),
+            OnDrift::Skip => drift.kinds().into_iter().flat_map(|(_, tally)| tally.examples.iter().map(key)).collect(),
+            OnDrift::Proceed => {
+                let other_type = drift.wrong_type.examples.iter().filter(|difference| !is_deleted(difference));
+                // A key that another type was expected under, and that is simply gone, can be built all the same.
+                let gone = drift.missing_keys.examples.iter().filter(is_deleted);
+                let gone = gone.filter(|difference| !self.is_rebuilt(difference));
+                other_type.chain(gone).map(key).collect()
+            }
+        }
+    }
+
+    fn is_rebuilt(&self, difference: &Difference) -> bool {
+        let mut writes = self.items.iter().filter(|item| !item.verb.deletes_keys());
+        writes.any(|item| item.db == difference.db && item.key() == difference.key)
+    }
+}
+
+fn difference(item: &Item<'_>, member: &[u8]) -> Difference {
+    let (expected, found) = match item.verb {
+        Verb::SAdd => ("no member", "a member"),
+        Verb::ZAdd => ("another score, or no member", "the score of the plan"),
+        _ => ("a member", "no member"),
+    };
+    Difference {
+        db: item.db,
+        key: item.key().to_vec(),
+        member: Some(member.to_vec()),
+        expected: expected.into(),
+        found: found.into(),
+    }
+}
+
+/// Takes away what was done, notes it in the forecast, and says which commands may have been.
+fn take_done<'a>(
+    items: Vec<Item<'a>>,
+    way: Way,
+    history: &History,
+    forecast: &mut Forecast<'a>,
+) -> (Vec<Item<'a>>, HashSet<u64>) {
+    let course = history.course(way);
+    let otherwise: HashMap<u64, i64> = course.otherwise.iter().copied().collect();
+    let mut sent = HashSet::new();
+    let nothing_left_out = course.left_keys.is_empty() && course.left_members.is_empty();
+    let left = items.into_iter().filter_map(|mut item| {
+        let (db, key) = (item.db, item.key());
+        let deletes = item.verb.deletes_keys();
+        if !nothing_left_out
+            && !item.retain(|_, part| {
+                let key = if deletes { part } else { key };
+                !course.left_keys.contains(&(db, key.to_vec()))
+                    && (deletes || !course.left_members.contains(&(db, key.to_vec(), part.to_vec())))
+            })
+        {
+            return None;
+        }
+        match course.fate(item.number) {
+            Fate::Done => {
+                forecast.advance(&item, otherwise.get(&item.number).copied());
+                None
+            }
+            Fate::Failed => None,
+            Fate::Open => Some(item),
+            Fate::Unknown => {
+                sent.insert(item.number);
+                forecast.doubt(&item);
+                Some(item)
+            }
+        }
+    });
+    let left = left.collect();
+    (left, sent)
+}
+
+/// The edits of an apply that were *not* made: a rollback must not undo them.
+struct Undone<'a> {
+    /// Keys that the apply deletes, and whether it did.
+    deletions: HashMap<(u32, &'a [u8]), bool>,
+    members: HashSet<(u32, &'a [u8], &'a [u8])>,
+    /// Keys that it may have written to.
+    written: HashSet<(u32, &'a [u8])>,
+}
+
+impl<'a> Undone<'a> {
+    fn new(apply: &[Item<'a>], history: &History) -> Self {
+        let course = &history.apply;
+        let mut undone = Self { deletions: HashMap::new(), members: HashSet::new(), written: HashSet::new() };
+        for item in apply {
+            let may_have_happened = matches!(course.fate(item.number), Fate::Done | Fate::Unknown);
+            if may_have_happened && !item.verb.deletes_keys() {
+                undone.written.insert((item.db, item.key()));
+            }
+            for (_, part) in item.parts() {
+                let kept = !course.kept.is_empty() && course.kept.contains(&(item.number, part.to_vec()));
+                let left =
+                    |key: &[u8]| !course.left_keys.is_empty() && course.left_keys.contains(&(item.db, key.to_vec()));
+                if item.verb.deletes_keys() {
+                    undone.deletions.insert((item.db, part), may_have_happened && !kept && !left(part));
+                } else {
+                    let in_place = !course.left_members.is_empty()
+                        && course.left_members.contains(&(item.db, item.key().to_vec(), part.to_vec()));
+                    if !may_have_happened || kept || in_place || left(item.key()) {
+                        undone.members.insert((item.db, item.key(), part));
+                    }
+                }
+            }
+        }
+        undone
+    }
+
+    /// Takes out of a command of the rollback what undoes nothing. Whether anything is left of it.
+    fn happened(&self, item: &mut Item<'a>) -> bool {
+        let (db, key) = (item.db, item.key());
+        if item.verb.deletes_keys() {
+            // What was deleted and never built anew need not be deleted.
+            return item.retain(|_, key| {
+                self.written.contains(&(db, key)) && self.deletions.get(&(db, key)).copied().unwrap_or_default()
+            });
+        }
+        match self.deletions.get(&(db, key)) {
+            Some(was_deleted) => *was_deleted,
+            None if item.edits_members() => item.retain(|_, member| !self.members.contains(&(db, key, member))),
+            // Nothing but a deletion takes a key's expiry or its other types away.
+            None => false,
+        }
+    }
+}

@@ -1,0 +1,141 @@
+//! Bundles made by hand: what `plan` would write for a state that a test makes up.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use rdb_reindex::plan::manifest::{
+    APPLY, Bytes, CHANGES, Caps, Counts, FORMAT_VERSION, FileId, IndexPlan, MANIFEST, Manifest, ROLLBACK, Reply,
+    SnapshotId, SpecId, Touched,
+};
+use rdb_reindex::{plan::output::sha256, resp};
+
+/// A state, the plan that repairs it, and the way back.
+#[derive(Clone, Debug, Default)]
+pub struct Scene {
+    /// Commands that make the state of the dump.
+    pub state: Vec<Vec<Vec<u8>>>,
+    pub touched: Vec<Touched>,
+    pub apply: Vec<u8>,
+    pub applied: Vec<Reply>,
+    pub rollback: Vec<u8>,
+    pub rolled_back: Vec<Reply>,
+    pub spec: String,
+}
+
+/// Words apart by spaces, as arguments.
+pub fn words(command: &str) -> Vec<Vec<u8>> {
+    command.split(' ').map(|word| word.as_bytes().to_vec()).collect()
+}
+
+impl Scene {
+    pub fn state(mut self, commands: &[&str]) -> Self {
+        self.state.extend(commands.iter().map(|command| words(command)));
+        self
+    }
+
+    /// How a key is in the dump.
+    pub fn touch(mut self, key: &str, kind: &str, elements: u64) -> Self {
+        self.touched.push(Touched { db: 0, key: Bytes(key.into()), kind: kind.into(), elements, expire_at_ms: None });
+        self
+    }
+
+    pub fn apply(mut self, command: &str, reply: i64) -> Self {
+        resp::encode(&words(command), &mut self.apply);
+        self.applied.push(Reply::Integer(reply));
+        self
+    }
+
+    pub fn rollback(mut self, command: &str, reply: i64) -> Self {
+        resp::encode(&words(command), &mut self.rollback);
+        self.rolled_back.push(Reply::Integer(reply));
+        self
+    }
+
+    /// The same for a command that answers `OK`.
+    pub fn rollback_status(mut self, command: &str) -> Self {
+        resp::encode(&words(command), &mut self.rollback);
+        self.rolled_back.push(Reply::Status("OK".into()));
+        self
+    }
+
+    /// Writes the bundle, and gives the id of its plan.
+    pub fn write(&self, folder: &Path) -> String {
+        std::fs::create_dir_all(folder).expect("the test's folder is writable");
+        let mut files = BTreeMap::new();
+        for (name, bytes) in [(APPLY, &self.apply[..]), (ROLLBACK, &self.rollback), (CHANGES, b"index,key\n")] {
+            std::fs::write(folder.join(name), bytes).expect("the test's folder is writable");
+            files.insert(name.to_owned(), FileId { sha256: sha256(bytes), bytes: bytes.len() as u64 });
+        }
+        let commands = self.applied.len() as u64;
+        // One member removed, so that an index that cannot be judged afterwards is no success.
+        let counts = Counts { commands, bytes: self.apply.len() as u64, removed_members: 1, ..Counts::default() };
+        let mut manifest = Manifest {
+            format_version: FORMAT_VERSION,
+            plan_id: String::new(),
+            tool_version: "test".into(),
+            snapshot: SnapshotId {
+                bytes: 1,
+                crc64: "0".repeat(16),
+                created_at: Some("2026-01-01T00:00:00Z".into()),
+                flavor: "redis".into(),
+                rdb_version: 10,
+                server_version: None,
+                keys: self.touched.len() as u64,
+            },
+            spec: SpecId { name: "custom".into(), sha256: sha256(self.spec.as_bytes()), text: self.spec.clone() },
+            caps: Caps { max_args: 1000, max_command_bytes: 512 * 1024 },
+            total: counts,
+            indexes: vec![IndexPlan {
+                name: "index".into(),
+                policy: "maintain".into(),
+                pattern: "*".into(),
+                counts,
+                examples: Vec::new(),
+            }],
+            lower_bound: commands,
+            batches: 1,
+            billed_commands: commands,
+            estimated_cost_usd: 0.0,
+            expected_replies: self.applied.clone(),
+            rollback_expected_replies: self.rolled_back.clone(),
+            touched: self.touched.clone(),
+            warnings: Vec::new(),
+            files,
+        };
+        manifest.plan_id = manifest.identity();
+        std::fs::write(folder.join(MANIFEST), manifest.to_json()).expect("the test's folder is writable");
+        manifest.plan_id
+    }
+}
+
+/// Keys that are deleted, made anew, created, edited; sets and a sorted set. Worked out by hand.
+pub fn small() -> Scene {
+    Scene::default()
+        .state(&[
+            "SADD kept a b stale",
+            "SADD wrong x y z",
+            "RPUSH retyped 1 2 3",
+            "ZADD ranked 1.5 m 2 old 3 moved",
+            "HSET neighbour f v",
+        ])
+        .touch("wrong", "set", 3)
+        .touch("retyped", "list", 3)
+        .touch("created", "none", 0)
+        .touch("kept", "set", 3)
+        .touch("ranked", "zset", 3)
+        .apply("UNLINK wrong retyped", 2)
+        .apply("SADD retyped r", 1)
+        .apply("SADD created c d", 2)
+        .apply("SADD kept new", 1)
+        .apply("ZADD ranked -inf n 4.25 moved", 1)
+        .apply("SREM kept stale", 1)
+        .apply("ZREM ranked old", 1)
+        .rollback("UNLINK retyped", 1)
+        .rollback("SADD wrong x y z", 3)
+        .rollback("RPUSH retyped 1 2 3", 3)
+        .rollback("SADD kept stale", 1)
+        .rollback("ZADD ranked 2 old 3 moved", 1)
+        .rollback("SREM created c d", 2)
+        .rollback("SREM kept new", 1)
+        .rollback("ZREM ranked n", 1)
+}
