@@ -39,6 +39,11 @@ pub enum Error {
     Checksum { stored: u64, computed: u64 },
     #[error("commands follow the dump in its file (it is an append-only file), and they change what is in it")]
     AofTail,
+    #[error(
+        "{0} bytes follow the end of the dump, whose version (before 5) has no checksum: its version number is damaged, or \
+         its end; take the dump again"
+    )]
+    Trailing(u64),
     #[error("interrupted")]
     Interrupted,
 }
@@ -59,6 +64,10 @@ pub fn build(
     }
     if footer.trailing_is_aof {
         return Err(Error::AofTail);
+    }
+    // One flipped bit makes a 9 a 1: the version decides whether there is a checksum, and so has none itself.
+    if footer.crc.is_none() && footer.trailing > 0 {
+        return Err(Error::Trailing(footer.trailing as u64));
     }
     let draft = Draft::new(destination)?;
     let file = |name: &str| {
@@ -207,6 +216,7 @@ impl<'d, 'a> Builder<'d, 'a> {
                     format!("wrong type {}", record.value.type_name())
                 }
                 DeleteReason::NotImplied => "no record belongs here".to_owned(),
+                DeleteReason::Disputed => "records disagree on the scores".to_owned(),
                 DeleteReason::Orphaned => self.missing_requirement(index),
             };
             self.changes.add((index, self.name(index)), key, DELETE, None, &reason).map_err(writing(CHANGES))?;
@@ -283,7 +293,7 @@ impl<'d, 'a> Builder<'d, 'a> {
             }
             // A key that also loses members is noted once, with those.
             match there.get(&rank) {
-                Some(present) if present.stale > 0 && self.loses_members(present) => Ok(()),
+                Some(present) if present.stale > 0 && !present.frozen => Ok(()),
                 Some(present) => {
                     let record = d.record(present.start)?;
                     self.touch(db, key.to_vec(), Some(&record))
@@ -291,10 +301,6 @@ impl<'d, 'a> Builder<'d, 'a> {
                 None => self.touch(db, key.to_vec(), None),
             }
         })
-    }
-
-    fn loses_members(&self, key: &Present) -> bool {
-        self.d.summaries[key.index as usize].frozen.is_none()
     }
 
     fn removals(&mut self, db: u64) -> Result<(), Error> {
