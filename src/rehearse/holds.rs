@@ -8,14 +8,14 @@ use crate::rdb::{Element, Flow, Json, Record, Scratch, StreamFields, StreamId, V
 
 /// Looks for the keys of undecidable records anywhere in a value.
 pub struct Holds<'h> {
-    held: &'h BTreeSet<Vec<u8>>,
+    held: &'h [&'h BTreeSet<Vec<u8>>],
     found: bool,
 }
 
 impl<'h> Holds<'h> {
     /// Whether a value holds one of them.
-    pub fn find(record: &Record<'_>, held: &'h BTreeSet<Vec<u8>>) -> Result<bool, Error> {
-        if held.is_empty() {
+    pub fn find(record: &Record<'_>, held: &'h [&'h BTreeSet<Vec<u8>>]) -> Result<bool, Error> {
+        if held.iter().all(|held| held.is_empty()) {
             return Ok(false);
         }
         let mut holds = Self { held, found: false };
@@ -24,7 +24,7 @@ impl<'h> Holds<'h> {
     }
 
     fn look(&mut self, bytes: &[u8]) -> Flow {
-        self.found |= self.held.contains(bytes);
+        self.found |= self.held.iter().any(|held| held.contains(bytes));
         if self.found { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     }
 }

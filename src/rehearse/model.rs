@@ -116,34 +116,37 @@ impl<'a> Model<'a> {
                 _ => None,
             };
             let Some((owner, rule)) = owner.and_then(|owner| Some((owner, spec.indexes.get(owner)?))) else { continue };
-            match rule.policy {
-                Policy::Report => continue,
-                Policy::Retire => {
-                    if !without_records(owner) {
-                        self.target.remove(name);
-                    }
-                    continue;
+            if rule.policy == Policy::Report {
+                continue;
+            }
+            // A key whose name fits several families is judged by all of them but the retired ones: what a record that is
+            // undecidable for another index names, and what is in the family of another frozen index, stays too.
+            let is_retired = |at: usize| spec.indexes.get(at).is_none_or(|index| index.policy == Policy::Retire);
+            let claimants = families.iter().copied().filter(|&at| !is_retired(at));
+            let held: Vec<&BTreeSet<Vec<u8>>> =
+                claimants.clone().filter_map(of).map(|desired| &desired.undecidable).collect();
+            let frozen = frozen(owner) || claimants.clone().any(&frozen);
+            let holds = Holds::find(record, &held)?;
+            if rule.policy == Policy::Retire {
+                if !frozen && !holds {
+                    self.target.remove(name);
                 }
-                Policy::Maintain => {}
+                continue;
             }
             let wanted = of(owner).and_then(|desired| desired.keys.get(&name.1));
-            // Of several families that share a name, only the records of the owner's class are asked for.
-            let nobody = BTreeSet::new();
-            let held = of(owner).map_or(&nobody, |desired| &desired.undecidable);
             let right_type = matches!(
                 (record.value.ty.kind(), rule.kind),
                 (Kind::Set, IndexType::Set) | (Kind::Zset, IndexType::Zset)
             );
-            let holds = Holds::find(record, held)?;
             if right_type && (wanted.is_some() || holds) {
                 if let Some(entry) = self.target.get_mut(name) {
-                    let is_held = |member: &[u8]| held.contains(member);
-                    mend(&mut entry.value, wanted.unwrap_or(&Members::new()), frozen(owner), is_held);
+                    let is_held = |member: &[u8]| held.iter().any(|held| held.contains(member));
+                    mend(&mut entry.value, wanted.unwrap_or(&Members::new()), frozen, is_held);
                     if entry.value.elements() == 0 {
                         self.target.remove(name);
                     }
                 }
-            } else if !holds && !frozen(owner) {
+            } else if !holds && !frozen {
                 self.target.remove(name);
                 if let Some(wanted) = wanted {
                     self.make(name, wanted, rule.kind);
