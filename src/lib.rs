@@ -2,13 +2,17 @@
 //!
 //! `ARCHITECTURE.md` in the repository shows how the modules fit together.
 
+pub mod check;
 pub mod cli;
 pub mod derive;
 pub mod document;
+pub mod export;
 pub mod index;
 pub mod plan;
 pub mod rdb;
+pub mod rehearse;
 pub mod replay;
+pub mod report;
 pub mod resp;
 pub mod scan;
 pub mod snapshot;

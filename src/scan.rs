@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 use crc_fast::CrcAlgorithm;
 
-use crate::rdb::{self, Footer, Header, Item, Record, Walker};
+use crate::rdb::{self, Footer, Header, Item, ModuleItem, ModuleReader, Record, Walker};
 
 /// A batch ends when it covers this many bytes of the dump …
 const BATCH_BYTES: usize = 2 << 20;
@@ -229,8 +229,17 @@ impl<'a> Batch<'a> {
                         found.aux.push((keep(name)?, keep(value)?));
                     }
                 }
-                Some(Item::Function(_)) => found.functions = found.functions.saturating_add(1),
-                Some(Item::ModuleAux { id, .. }) => {
+                Some(Item::Function(code)) => {
+                    code.decode(&mut Vec::new()).map_err(|kind| rdb::Error::at(at, kind))?;
+                    found.functions = found.functions.saturating_add(1);
+                }
+                Some(Item::ModuleAux { id, offset, bytes, .. }) => {
+                    let mut items = ModuleReader::new(bytes, offset);
+                    while let Some(item) = items.next()? {
+                        if let ModuleItem::String(string, at) = item {
+                            string.decode(&mut Vec::new()).map_err(|kind| rdb::Error::in_string(at, kind))?;
+                        }
+                    }
                     let name = id.to_string();
                     if found.module_aux.len() < MAX_AUX && !found.module_aux.contains(&name) {
                         found.module_aux.push(name);

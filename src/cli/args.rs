@@ -4,7 +4,9 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand, ValueEnum};
 
+use crate::derive::unix_millis;
 use crate::index::Expiry;
+use crate::plan::manifest::Manifest;
 
 /// Take stock of the secondary indexes in a Redis dump, derive the right ones, and replay the smallest difference.
 #[derive(Debug, Parser)]
@@ -27,11 +29,15 @@ pub struct Args {
 pub enum Command {
     Inventory(Inventory),
     Plan(Plan),
+    Rehearse(Rehearse),
+    Show(Show),
     /// Replay a plan to its database, each reply compared with the expected one.
     Apply(Replay),
     Verify(Verify),
     /// Undo what `apply` changed.
     Rollback(Replay),
+    Check(Check),
+    Export(Export),
     Spec(Spec),
 }
 
@@ -40,8 +46,54 @@ pub enum Command {
 pub struct Inventory {
     #[command(flatten)]
     pub dump: Dump,
+    /// The form of the output.
     #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
     pub format: Format,
+    /// Tell ages as of this time (RFC 3339) instead of now.
+    #[arg(long, value_name = "TIME", value_parser = time, hide = true)]
+    pub now: Option<i64>,
+}
+
+/// Whether a dump is whole: every byte, every value, every name, and the checksum.
+#[derive(Debug, clap::Args)]
+pub struct Check {
+    /// The dump; `-` is standard input.
+    #[arg(value_name = "DUMP")]
+    pub dump: PathBuf,
+    /// Read the file instead of mapping it into memory.
+    #[arg(long)]
+    pub no_mmap: bool,
+}
+
+/// What is in a dump as rows, in the order of the dump.
+#[derive(Debug, clap::Args)]
+pub struct Export {
+    #[command(flatten)]
+    pub dump: Dump,
+    /// What a row is.
+    #[arg(long, value_enum, value_name = "TABLE")]
+    pub table: ExportTable,
+    /// The form of a row.
+    #[arg(long, value_enum, value_name = "FORMAT")]
+    pub format: ExportFormat,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ExportTable {
+    /// A key.
+    Keys,
+    /// A string, a member, a field, a stream entry or group, a document.
+    Elements,
+    /// A member of an index, right or wrong.
+    Memberships,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ExportFormat {
+    /// A JSON object a line.
+    Ndjson,
+    Csv,
+    Parquet,
 }
 
 /// Write the plan that repairs the indexes; never opens a network connection.
@@ -62,6 +114,17 @@ pub struct Plan {
     #[arg(long, value_name = "BYTES", default_value_t = 512 * 1024,
         value_parser = clap::value_parser!(u64).range(256..=524_288))]
     pub max_command_bytes: u64,
+}
+
+/// The plan for a person, from its folder alone.
+#[derive(Debug, clap::Args)]
+pub struct Show {
+    /// The folder that `plan` wrote.
+    #[arg(value_name = "DIR")]
+    pub dir: PathBuf,
+    /// Tell ages as of this time (RFC 3339) instead of now.
+    #[arg(long, value_name = "TIME", value_parser = time, hide = true)]
+    pub now: Option<i64>,
 }
 
 /// What `apply` and `rollback` can be told.
@@ -183,6 +246,29 @@ pub struct Database {
     pub batch_bytes: u32,
 }
 
+/// Prove a plan: its commands lead to the right state, and its rollback back to the dump.
+#[derive(Debug, clap::Args)]
+pub struct Rehearse {
+    /// The folder that `plan` wrote.
+    #[arg(value_name = "DIR")]
+    pub dir: PathBuf,
+    /// The dump that the plan was made from.
+    #[arg(value_name = "DUMP")]
+    pub dump: PathBuf,
+    /// Rehearse also in a real server, which is started for it and ended after it; `redis-server` if no path is given.
+    #[arg(long, value_name = "PATH", num_args = 0..=1, default_missing_value = "redis-server")]
+    pub server: Option<PathBuf>,
+    /// A module that this server needs to load the dump; may be repeated.
+    #[arg(long, value_name = "PATH", requires = "server")]
+    pub module: Vec<PathBuf>,
+    /// What expiries before 2009 mean: the same as for `plan`.
+    #[arg(long, value_enum, value_name = "MEANING")]
+    pub expiry: Option<ExpiryMode>,
+    /// Read the file instead of mapping it into memory.
+    #[arg(long)]
+    pub no_mmap: bool,
+}
+
 /// Print the spec in use, ready to edit.
 #[derive(Debug, clap::Args)]
 pub struct Spec {
@@ -216,7 +302,10 @@ pub enum Format {
     /// For people.
     #[default]
     Table,
+    /// For scripts: exact. Bytes that are no UTF-8 are {"base64":"…"}.
     Json,
+    /// One table, a row for the dump and for each database, type, family, index and finding: the column `section` says
+    /// which. Bytes that are no printable text are escaped.
     Csv,
 }
 
@@ -226,6 +315,17 @@ pub enum ExpiryMode {
     Absolute,
     /// Milliseconds that were left when the dump was made.
     Relative,
+}
+
+impl ExpiryMode {
+    /// What a plan was made with, unless the user says something else now.
+    pub fn or_as_planned(said: Option<Self>, manifest: &Manifest) -> Option<Self> {
+        said.or(match manifest.expiry.as_str() {
+            "absolute" => Some(Self::Absolute),
+            "relative" => Some(Self::Relative),
+            _ => None,
+        })
+    }
 }
 
 impl Dump {
@@ -243,4 +343,8 @@ fn threads(text: &str) -> Result<usize, String> {
         Ok(n @ 1..=1024) => Ok(n),
         _ => Err("a number from 1 to 1024 is due".to_owned()),
     }
+}
+
+fn time(text: &str) -> Result<i64, String> {
+    unix_millis(text.as_bytes()).ok_or_else(|| "a time such as 2025-01-06T17:45:00Z is due".to_owned())
 }

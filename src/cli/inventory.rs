@@ -1,15 +1,64 @@
 //! `rdb-reindex inventory`.
 
-use super::args;
-use super::exit::{Exit, Outcome};
+use std::time::Instant;
+
+use super::args::{self, Format};
+use super::exit::{Exit, Failure, Outcome};
 use super::terminal::Terminal;
 use super::{dump, spec};
+use crate::report::inventory::{AOF_TAIL, CHECKSUM_MISMATCH, Checksum, Diagnostic, Inventory, TRAILING_BYTES};
+use crate::report::{self, text};
 
 pub fn run(args: &args::Inventory, terminal: &Terminal) -> Outcome {
     let spec = spec::load(args.dump.spec.as_deref(), terminal)?;
     let snapshot = dump::open(&args.dump)?;
+    let began = Instant::now();
     let difference = dump::compare(&args.dump, &snapshot, &spec, &dump::observer(), terminal)?;
-    let text = format!("{:#?}\n{:#?}\n", difference.stock.total, difference.summaries);
-    terminal.data(text.as_bytes())?;
+    let (bytes, took) = (text::size(snapshot.len() as u64), began.elapsed().as_secs_f64());
+    terminal.detail(format!("read {bytes} in {took:.2} s with {} threads", rayon::current_num_threads()));
+    let inventory = Inventory::new(&difference, &args.dump.dump, snapshot.len() as u64);
+    drop(difference);
+    if inventory.snapshot.checksum == Checksum::Mismatch && !args.dump.ignore_checksum {
+        let file = text::name(&inventory.snapshot.file.0);
+        let found = inventory.diagnostics.iter().find(|diagnostic| diagnostic.code == CHECKSUM_MISMATCH);
+        let detail = found.and_then(|found| found.examples.first()).map(String::as_str).unwrap_or_default();
+        return Err(Failure::error(format!("{file}: the checksum is wrong: {detail}"))
+            .with_hint("the dump is damaged: take it again; --ignore-checksum shows what is in it all the same"));
+    }
+    warn(&inventory.diagnostics, terminal);
+    let bytes = match args.format {
+        Format::Json => report::json(&inventory).map_err(Failure::error)?,
+        Format::Csv => report::csv(&inventory).map_err(Failure::error)?,
+        Format::Table => {
+            let now = args.now.unwrap_or_else(super::now_ms);
+            report::table(&inventory, now, &next(&args.dump), terminal.style()).into_bytes()
+        }
+    };
+    terminal.data(&bytes)?;
     Ok(Exit::Done)
+}
+
+/// Says on standard error what makes the whole dump doubtful, since the data may go where nobody reads it.
+fn warn(diagnostics: &[Diagnostic], terminal: &Terminal) {
+    for diagnostic in diagnostics {
+        if [AOF_TAIL, CHECKSUM_MISMATCH, TRAILING_BYTES].contains(&diagnostic.code) {
+            let detail = diagnostic.examples.join(", ");
+            terminal.warn(format!("{} ({detail})", report::words(diagnostic)));
+        }
+    }
+}
+
+/// The command that makes a plan of this dump.
+fn next(args: &args::Dump) -> String {
+    let mut command = format!("rdb-reindex plan {}", text::shell(&args.dump.to_string_lossy()));
+    if let Some(spec) = &args.spec {
+        command.push_str(&format!(" --spec {}", text::shell(&spec.to_string_lossy())));
+    }
+    match args.expiry {
+        Some(args::ExpiryMode::Absolute) => command.push_str(" --expiry absolute"),
+        Some(args::ExpiryMode::Relative) => command.push_str(" --expiry relative"),
+        None => {}
+    }
+    command.push_str(" --out plan");
+    command
 }

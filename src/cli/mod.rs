@@ -2,16 +2,20 @@
 
 mod args;
 mod bundle;
+mod check;
 mod database;
 mod dump;
 mod events;
 mod exit;
+mod export;
 mod inventory;
 mod judge;
 mod plan;
 mod progress;
+mod rehearse;
 mod replay;
 mod replay_bar;
+mod show;
 mod spec;
 mod terminal;
 mod verify;
@@ -50,9 +54,19 @@ fn run(args: &Args, terminal: &Terminal) -> Outcome {
     pool.install(|| match &args.command {
         Command::Inventory(args) => inventory::run(args, terminal),
         Command::Plan(args) => plan::run(args, terminal),
+        Command::Rehearse(args) => rehearse::run(args, terminal),
+        Command::Show(args) => show::run(args, terminal),
         Command::Apply(args) => replay::run(args, Way::Apply, terminal),
         Command::Verify(args) => verify::run(args, terminal),
         Command::Rollback(args) => replay::run(args, Way::Rollback, terminal),
+        Command::Check(args) => check::run(args, terminal),
+        Command::Export(args) => export::run(args, terminal),
         Command::Spec(args) => spec::run(args, terminal),
     })
+}
+
+/// Unix milliseconds.
+fn now_ms() -> i64 {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }

@@ -6,6 +6,8 @@ use super::terminal::Terminal;
 use super::{dump, spec};
 use crate::plan::manifest::Caps;
 use crate::plan::{self, bundle};
+use crate::report;
+use crate::report::inventory::Inventory;
 
 pub fn run(args: &args::Plan, terminal: &Terminal) -> Outcome {
     // What would be refused at the end is refused before any work is done.
@@ -19,6 +21,13 @@ pub fn run(args: &args::Plan, terminal: &Terminal) -> Outcome {
         plan::Error::Interrupted => dump::interrupted(),
         error => Failure::error(error),
     })?;
-    terminal.say(format!("{} {:?}", manifest.plan_id, manifest.total));
+    let inventory = Inventory::new(&difference, &args.dump.dump, snapshot.len() as u64);
+    let style = terminal.message_style();
+    let mut text = report::brief(&inventory, super::now_ms(), style);
+    text.push('\n');
+    let (folder, dump) = (args.out.to_string_lossy(), args.dump.dump.to_string_lossy());
+    text.push_str(&report::plan::summary(&manifest, &folder, &dump, style));
+    // The data of this command is in the folder; this is for the person who runs it.
+    terminal.say(text.trim_end());
     Ok(if args.exit_code && manifest.total.commands > 0 { Exit::NotEmpty } else { Exit::Done })
 }

@@ -1,8 +1,10 @@
 //! Standard output and standard error.
 
 use std::io::{self, IsTerminal, Write};
+use std::os::fd::AsFd;
 
 use super::exit::{Exit, Failure};
+use crate::report::Style;
 
 /// What may be said, and how.
 #[derive(Debug)]
@@ -13,6 +15,19 @@ pub struct Terminal {
     pub colour: bool,
     /// Standard error is a terminal: progress may be drawn there.
     pub interactive: bool,
+    style: Style,
+    message_style: Style,
+}
+
+/// As wide as the terminal that a stream goes to, and coloured only there.
+fn style(stream: &(impl IsTerminal + AsFd), colour: bool) -> Style {
+    if !stream.is_terminal() {
+        return Style::PLAIN;
+    }
+    // Some terminals do not say how large they are.
+    let size = terminal_size::terminal_size_of(stream);
+    let width = size.map_or(Style::PLAIN.width, |(columns, _)| usize::from(columns.0).max(40));
+    Style { width, colour }
 }
 
 impl Terminal {
@@ -20,7 +35,25 @@ impl Terminal {
         let interactive = io::stderr().is_terminal();
         let unwanted = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
         let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
-        Self { quiet, verbose, colour: interactive && !unwanted && !dumb, interactive: interactive && !dumb }
+        let colour = !unwanted && !dumb;
+        Self {
+            quiet,
+            verbose,
+            colour: interactive && colour,
+            interactive: interactive && !dumb,
+            style: style(&io::stdout(), colour),
+            message_style: style(&io::stderr(), colour),
+        }
+    }
+
+    /// How text for people is set on standard output.
+    pub fn style(&self) -> Style {
+        self.style
+    }
+
+    /// How text for people is set on standard error.
+    pub fn message_style(&self) -> Style {
+        self.message_style
     }
 
     /// Writes data to standard output. A reader that has seen enough is no error.
@@ -42,8 +75,17 @@ impl Terminal {
         }
     }
 
+    /// Says something that only `-v` asks for.
+    pub fn detail(&self, text: impl AsRef<str>) {
+        if self.verbose > 0 {
+            self.say(text);
+        }
+    }
+
     pub fn warn(&self, text: impl AsRef<str>) {
-        self.labelled("warning", "33", text.as_ref());
+        if !self.quiet {
+            self.labelled("warning", "33", text.as_ref());
+        }
     }
 
     pub fn failure(&self, failure: &Failure) {

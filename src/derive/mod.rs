@@ -20,6 +20,7 @@ mod join;
 mod rfc3339;
 mod score;
 
+pub use rfc3339::unix_millis;
 pub use score::{score_text, write_score};
 
 use std::ops::Range;

@@ -5,7 +5,7 @@
 /// `t` and `z` may be lower case, as the RFC allows; a space instead of the `T` is not in its grammar. Digits beyond
 /// milliseconds are cut off. Second 60 is taken only in the last minute of a month in UTC, where a leap second can be,
 /// and counts as the second after it, since Unix time has no other place for it.
-pub(super) fn unix_millis(text: &[u8]) -> Option<i64> {
+pub fn unix_millis(text: &[u8]) -> Option<i64> {
     let (year, rest) = number(text, 4)?;
     let (month, rest) = number(rest.strip_prefix(b"-")?, 2)?;
     let (day, rest) = number(rest.strip_prefix(b"-")?, 2)?;

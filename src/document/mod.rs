@@ -15,18 +15,26 @@
     )
 )]
 
+mod binary;
 mod capture;
+mod cbor;
 mod events;
 mod hash;
 mod json;
+mod number;
 mod scan;
+mod sink;
+mod text;
+mod tree;
 mod trie;
 
 use std::fmt;
 
+pub use binary::{check, text};
 pub use capture::{Slot, Slots};
 pub use events::Events;
 pub use hash::HashFields;
+pub use text::escape;
 
 use crate::spec::Path;
 use capture::Captures;

@@ -14,6 +14,17 @@ pub enum Expiry {
     Relative,
 }
 
+impl Expiry {
+    /// The word for it in a plan and on the command line.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Careful => "careful",
+            Self::Absolute => "absolute",
+            Self::Relative => "relative",
+        }
+    }
+}
+
 /// An expiry before 2009, when there was no Redis, cannot have been meant as a time.
 pub const FIRST_POSSIBLE_MS: i64 = 1_230_768_000_000;
 
@@ -54,6 +65,15 @@ impl Clock {
             }
         }
         Ok(Self { created_ms: None, expiry })
+    }
+
+    /// The time that an expiry means, past or not; of one in doubt what the dump says.
+    pub fn unix_ms(&self, expire_ms: Option<i64>) -> Option<i64> {
+        let ms = expire_ms?;
+        match (self.expiry, self.created_ms) {
+            (Expiry::Relative, Some(created)) if ms < FIRST_POSSIBLE_MS => Some(created.saturating_add(ms)),
+            _ => Some(ms),
+        }
     }
 
     /// What an expiry in the dump comes to. Without a `ctime` nothing is known to be gone.

@@ -44,7 +44,7 @@ pub const ORPHAN: u32 = 1 << 31;
 /// That a record implies a member of an index key.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Entry {
-    /// While collecting, the number of a group; afterwards the rank of an index key, perhaps with [`ORPHAN`].
+    /// While collecting, the number of a group; afterwards the rank of an index key, perhaps with the mark of an orphan.
     pub key: u32,
     /// The low half of the member's hash. It finds candidates; the bytes decide.
     pub hash: u32,

@@ -69,7 +69,7 @@ impl Interner {
     }
 }
 
-/// What an [`Interner`] holds once it no longer grows.
+/// What an interner holds once it no longer grows.
 #[derive(Debug)]
 pub struct Interned {
     shards: [Shard; SHARDS],

@@ -99,7 +99,7 @@ impl Keys {
         self.ranks.is_empty()
     }
 
-    /// The rank of a group, perhaps with [`ORPHAN`].
+    /// The rank of a group, perhaps with the mark of an orphan.
     pub fn rank_of(&self, group: u32) -> u32 {
         self.rank_of[group as usize]
     }
@@ -159,7 +159,8 @@ mod tests {
         let (interner, hasher) = (Interner::default(), Hasher::default());
         let mut ids = Vec::new();
         let mut bytes = Vec::new();
-        let groups: [(u16, &[u8], &[&[u8]]); 5] =
+        type Group = (u16, &'static [u8], &'static [&'static [u8]]);
+        let groups: [Group; 5] =
             [(1, b"a", &[]), (0, b"b", &[b"p"]), (0, b"a", &[b"q"]), (0, b"b", &[b"q"]), (0, b"", &[])];
         for (index, key, require) in groups {
             write_group(index, key, require.iter().copied(), &mut bytes);

@@ -1,5 +1,7 @@
 //! Why members are stale: found for all of them in one sweep over what the records imply.
 
+use std::collections::HashMap;
+
 use hashbrown::HashTable;
 
 use super::entry::{Entry, Membership, ORPHAN, Scored};
@@ -44,14 +46,18 @@ pub fn explain(
     let flavor = lookup.members.dump.header.flavor;
     let mut resolver = Resolver::new(file, flavor);
     let (mut out, mut scratch) = (Vec::new(), Vec::new());
-    let type_of = |member: &Stale| Ok::<_, rdb::Error>(lookup.record(present[member.key as usize].start)?.value.ty);
+    // Once for each key: to find a record's type again is to go through its whole value.
+    let mut types = HashMap::new();
+    for one in stale.chunk_by(|a, b| a.key == b.key).filter_map(<[Stale]>::first) {
+        types.insert(one.key, lookup.record(present[one.key as usize].start)?.value.ty);
+    }
     for (at, entry) in found {
         let member = &mut stale[at as usize];
         let rank = entry.key & !ORPHAN;
         if keys.index(rank) != present[member.key as usize].index as usize {
             continue;
         }
-        let ty = type_of(member)?;
+        let Some(&ty) = types.get(&member.key) else { continue };
         let bytes = resolver.resolve(member.place, ty, &mut out)?;
         if !lookup.members.is(entry.source, bytes, &mut scratch)? {
             continue;
@@ -70,7 +76,7 @@ pub fn explain(
         if member.reason != Reason::NotImplied || !lookup.names.spec.indexes[index].member.is_record_key() {
             continue;
         }
-        let ty = type_of(member)?;
+        let Some(&ty) = types.get(&member.key) else { continue };
         let bytes = resolver.resolve(member.place, ty, &mut out)?;
         let exists = unindexed[index].contains(&lookup.members.dump, bytes, lookup.hasher.hash(bytes), &mut scratch)?;
         member.reason = if exists { Reason::ImpliesNothing } else { Reason::RecordMissing };

@@ -161,16 +161,19 @@ impl Batch {
     }
 }
 
+/// First entry of an index key in a bucket, and the first one behind it; unknown until asked for.
+type Bounds = Option<(usize, usize)>;
+
 /// Where the entries of one index key are in each bucket: found when first asked for.
 #[derive(Debug)]
 pub struct Near {
     key: u32,
     /// For a key with few members it does not pay.
-    ranges: Option<Box<[Option<(usize, usize)>; BUCKETS]>>,
+    ranges: Option<Box<[Bounds; BUCKETS]>>,
 }
 
 impl Near {
-    /// For the index key of rank `key` (with [`ORPHAN`] to look for orphans), and about so many lookups.
+    /// For the index key of rank `key` (marked to look for orphans), and about so many lookups.
     pub fn new(key: u32, lookups: u64) -> Self {
         Self { key, ranges: (lookups > 8 * BUCKETS as u64).then(|| Box::new([None; BUCKETS])) }
     }
@@ -185,7 +188,7 @@ impl Near {
             (from, from + entries[from..].partition_point(|m| m.entry().key == self.key))
         });
         let fraction = u64::from(hash << BUCKET_BITS);
-        from + ((to - from) as u64 * fraction >> 32) as usize
+        from + (((to - from) as u64 * fraction) >> 32) as usize
     }
 }
 

@@ -58,7 +58,7 @@ impl<'a> Context<'a> {
             }
         }
         Self {
-            names: Names { spec, families: spec.indexes.iter().map(|index| index.key.family()).collect() },
+            names: Names::new(spec),
             dump,
             clock,
             hasher: Hasher::default(),
@@ -85,7 +85,36 @@ pub struct Names<'a> {
     pub families: Vec<Glob>,
 }
 
+/// The family that a key is counted in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Family {
+    /// Of a record class.
+    Record(usize),
+    /// Of an index.
+    Index(usize),
+    /// One that is found from the names.
+    Other,
+}
+
+impl<'a> Names<'a> {
+    pub fn new(spec: &'a Spec) -> Self {
+        Self { spec, families: spec.indexes.iter().map(|index| index.key.family()).collect() }
+    }
+}
+
 impl Names<'_> {
+    /// The one family that a key with a value of this kind is counted in.
+    pub fn family_of(&self, db: u64, key: &[u8], kind: Kind) -> Family {
+        let class = self.classes_of(db, key).next();
+        let can_be_record = matches!(kind, Kind::String | Kind::Hash | Kind::Module);
+        match (class, self.indexes_of(db, key).next()) {
+            (Some(class), None) => Family::Record(class),
+            (Some(class), Some(_)) if can_be_record => Family::Record(class),
+            (_, Some(_)) => Family::Index(self.most_specific(db, key)),
+            (None, None) => Family::Other,
+        }
+    }
+
     /// The indexes whose family a key belongs to.
     pub fn indexes_of<'n>(&'n self, db: u64, key: &'n [u8]) -> impl Iterator<Item = usize> + 'n {
         let indexes = self.spec.indexes.iter().zip(&self.families).enumerate();
@@ -109,12 +138,12 @@ impl Names<'_> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct IndexKey {
     pub index: u32,
+    /// Where its record starts.
+    pub start: u64,
     /// Several families claim it.
     pub shared: bool,
     /// It has the type of its index.
     pub right_type: bool,
-    /// Where its record starts.
-    pub start: u64,
 }
 
 /// What is known of the records of a class.
@@ -435,9 +464,11 @@ fn decode<'x, 'a: 'x>(
             Ok(Ok(fields.0.finish()))
         }
         Kind::Module => match value.json()? {
-            Some(Json::Text(raw)) => json(raw, value.offset, extractor, text),
             Some(Json::Unsupported { encver }) => Ok(Err(format!("RedisJSON encoding version {encver}"))),
-            Some(_) => Ok(Err("a RedisJSON encoding this version does not read".to_owned())),
+            Some(json) => {
+                let slots = extractor.redis_json(json, value.offset as u64, text)?;
+                Ok(slots.map_err(|error| error.to_string()))
+            }
             None => Ok(Err(format!("a value of the module type {}", value.type_name()))),
         },
         _ => Ok(Err(format!("a {}, which cannot be a record", TypeName::Kind(value.ty.kind())))),

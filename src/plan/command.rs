@@ -110,14 +110,15 @@ impl CommandFile {
     }
 
     /// Adds arguments that must stay together; a command that they would take over a cap is written first. `counts` is
-    /// what they add to the reply.
-    pub fn push(&mut self, pending: &mut Pending, args: &[&[u8]], counts: i64) -> io::Result<()> {
+    /// what they add to the reply. Tells the command that was written to make room, if one was.
+    pub fn push(&mut self, pending: &mut Pending, args: &[&[u8]], counts: i64) -> io::Result<Written> {
         let more: u64 = args.iter().map(|argument| argument_len(argument.len()) as u64).sum();
         let count = pending.head_args + pending.body_args + args.len() as u64;
         let header = header_len(count as usize) as u64;
         let bytes = header + pending.head.len() as u64 + pending.body.len() as u64 + more;
+        let mut written = Written::default();
         if pending.body_args > 0 && (count > self.caps.max_args || bytes > self.caps.max_command_bytes) {
-            self.flush(pending)?;
+            written = self.flush(pending)?;
         }
         for argument in args {
             push_argument(argument, &mut pending.body);
@@ -127,12 +128,12 @@ impl CommandFile {
         pending.all_bytes += more;
         pending.together = args.len() as u64;
         pending.reply += counts;
-        Ok(())
+        Ok(written)
     }
 
-    fn flush(&mut self, pending: &mut Pending) -> io::Result<()> {
+    fn flush(&mut self, pending: &mut Pending) -> io::Result<Written> {
         if pending.body_args == 0 {
-            return Ok(());
+            return Ok(Written::default());
         }
         let mut head = Vec::with_capacity(pending.head.len() + 8);
         push_header((pending.head_args + pending.body_args) as usize, &mut head);
@@ -144,7 +145,7 @@ impl CommandFile {
         if !pending.total {
             pending.reply = 0;
         }
-        Ok(())
+        Ok(Written { lower_bound: 0, ..written })
     }
 
     /// Writes what is left, and tells what the commands since [`CommandFile::begin`] came to.
@@ -218,7 +219,7 @@ mod tests {
         file.begin(&mut pending, "UNLINK", None);
         file.push(&mut pending, &[b"a\r\n"], 1).unwrap();
         file.push(&mut pending, &[b""], 1).unwrap();
-        assert_eq!(file.end(&mut pending).unwrap(), Written { commands: 1, bytes: 39, lower_bound: 1 });
+        assert_eq!(file.end(&mut pending).unwrap(), Written { commands: 1, bytes: 31, lower_bound: 1 });
         let (_, replies, lengths) = file.finish().unwrap();
         assert_eq!(replies, [Reply::Status("OK".into()), Reply::Integer(2)]);
         let text = b"*2\r\n$6\r\nSELECT\r\n$1\r\n3\r\n*3\r\n$6\r\nUNLINK\r\n$3\r\na\r\n\r\n$0\r\n\r\n";

@@ -138,9 +138,9 @@ struct Writer<'f> {
     field_expiries: bool,
 }
 
-fn flow(error: &mut Option<io::Error>, result: io::Result<()>) -> Flow {
+fn flow<T>(error: &mut Option<io::Error>, result: io::Result<T>) -> Flow {
     match result {
-        Ok(()) => ControlFlow::Continue(()),
+        Ok(_) => ControlFlow::Continue(()),
         Err(found) => {
             *error = Some(found);
             ControlFlow::Break(())
@@ -194,7 +194,7 @@ impl Visitor for FieldExpiries<'_> {
         let Expires::At(ms) = self.clock.expires(expire_ms) else { return ControlFlow::Continue(()) };
         let at = ms.to_string();
         let args: [&[u8]; 6] = [b"HPEXPIREAT", self.key, at.as_bytes(), b"FIELDS", b"1", field.bytes];
-        let result = self.file.single(&args, Reply::Integer(1)).map(|_| ());
+        let result = self.file.single(&args, Reply::Integer(1));
         flow(&mut self.error, result)
     }
 }

@@ -23,7 +23,7 @@ pub fn key_at(file: &[u8], header: Header, start: u64) -> Result<RawStr<'_>, Err
         cursor.array::<8>()?;
         byte = cursor.byte()?;
     }
-    if byte < 34 { cursor.string() } else { record_at(file, header, start).map(|record| record.key) }
+    if byte < 34 { cursor.string() } else { Walker::resume(header, cursor_at(file, start)).key() }
 }
 
 /// The record that starts at `start`, as [`Record::start`] gave it. Its database is not known, and hashes that refer to

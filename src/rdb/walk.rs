@@ -204,6 +204,20 @@ impl<'a> Walker<'a> {
         }
     }
 
+    /// The name of the record that starts here. Its value is not looked at, and may be damaged.
+    pub(super) fn key(&mut self) -> Result<RawStr<'a>, Error> {
+        loop {
+            let start = self.cursor.position();
+            let byte = self.cursor.byte()?;
+            if byte < 34 {
+                return self.cursor.string();
+            }
+            if !self.prefix(start, byte)? {
+                return Err(Error::at(start, ErrorKind::UnknownType { byte, flavor: self.header.flavor }));
+            }
+        }
+    }
+
     fn record(&mut self, start: usize, byte: u8) -> Result<Item<'a>, Error> {
         let flavor = self.header.flavor;
         let ty = ValueType::from_byte(flavor, byte).map_err(|kind| Error::at(start, kind))?;

@@ -43,7 +43,7 @@ pub struct Spec {
     pub name: String,
     /// The TOML text, unchanged.
     pub text: String,
-    /// In the order of the file. A key belongs to the first class whose database and glob match it.
+    /// In the order of the file. A key belongs to every class whose database and glob match it.
     pub records: Vec<RecordClass>,
     /// In the order of the file.
     pub indexes: Vec<Index>,

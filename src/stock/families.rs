@@ -36,14 +36,7 @@ impl Families {
         let mut rest = key;
         for depth in 0..WIDTHS.len() {
             let (part, separator, after) = cut(rest);
-            self.label.clear();
-            if !node.collapsed {
-                write_label(part, &mut self.label);
-            }
-            if node.collapsed || self.label.is_empty() && !part.is_empty() {
-                self.label.push(b'*');
-            }
-            self.label.extend(separator);
+            node_label(node, part, separator, &mut self.label);
             node = node.child(&self.label, depth);
             rest = after;
             if separator.is_none() {
@@ -52,6 +45,25 @@ impl Families {
             }
         }
         node.child(b"*", WIDTHS.len()).tally.add(tally);
+    }
+
+    /// Writes the glob of the family that a key which was counted belongs to.
+    pub fn find(&mut self, key: &[u8], glob: &mut Vec<u8>) {
+        glob.clear();
+        let mut node = &self.root;
+        let mut rest = key;
+        for _ in 0..WIDTHS.len() {
+            let (part, separator, after) = cut(rest);
+            node_label(node, part, separator, &mut self.label);
+            glob.extend_from_slice(&self.label);
+            let Some((_, child)) = node.children.iter().find(|(known, _)| *known == self.label) else { return };
+            if separator.is_none() {
+                return;
+            }
+            node = child;
+            rest = after;
+        }
+        glob.push(b'*');
     }
 
     /// Adds what another thread found.
@@ -77,14 +89,13 @@ impl Node {
             Some(at) => at,
             None => {
                 let is_literal = !is_star(label);
-                let at = if is_literal && self.literal >= width {
+                if is_literal && self.literal >= width {
                     self.collapse(depth);
                     let star = star_of(label);
                     self.children.iter().position(|(known, _)| *known == star).unwrap_or_else(|| self.push(star))
                 } else {
                     self.push(label.to_vec())
-                };
-                at
+                }
             }
         };
         &mut self.children[at].1
@@ -131,6 +142,18 @@ impl Node {
             prefix.truncate(len);
         }
     }
+}
+
+/// What a part of a name, and the separator behind it, are called below `node`.
+fn node_label(node: &Node, part: &[u8], separator: Option<u8>, label: &mut Vec<u8>) {
+    label.clear();
+    if !node.collapsed {
+        write_label(part, label);
+    }
+    if node.collapsed || label.is_empty() && !part.is_empty() {
+        label.push(b'*');
+    }
+    label.extend(separator);
 }
 
 fn is_separator(byte: u8) -> bool {
@@ -257,6 +280,24 @@ mod tests {
         assert_eq!(forward.list(), backward.list());
         assert_eq!(forward.list(), merged.list());
         assert_eq!(forward.list().iter().map(|(_, tally)| tally.keys).sum::<u64>(), 20_000);
+    }
+
+    #[test]
+    fn every_key_is_found_where_it_was_counted() {
+        let keys: Vec<String> = (0..20_000u32)
+            .map(|n| format!("w{}:{}/x{}:y", n % 61, n / 61, char::from_u32(97 + n % 23).unwrap()))
+            .chain(["a:b:c:d:e:f:g:h", "", ":", "user:1"].map(str::to_owned))
+            .collect();
+        let mut families = Families::default();
+        keys.iter().for_each(|key| families.add(key.as_bytes(), Tally { keys: 1, ..Tally::default() }));
+        let mut counted = std::collections::BTreeMap::new();
+        let mut glob = Vec::new();
+        for key in &keys {
+            families.find(key.as_bytes(), &mut glob);
+            *counted.entry(glob.clone()).or_insert(0) += 1;
+        }
+        let listed: Vec<_> = families.list().into_iter().map(|(glob, tally)| (glob, tally.keys)).collect();
+        assert_eq!(counted.into_iter().collect::<Vec<_>>(), listed);
     }
 
     #[test]

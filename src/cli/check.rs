@@ -1,0 +1,109 @@
+//! `rdb-reindex check`.
+
+use std::fmt::Write;
+
+use super::args;
+use super::exit::{Exit, Failure, Outcome};
+use super::terminal::Terminal;
+use super::{dump, progress};
+use crate::check::{self, Error, Finding, Oddity, Report};
+use crate::index::display;
+use crate::snapshot::{Options, Snapshot};
+
+pub fn run(args: &args::Check, terminal: &Terminal) -> Outcome {
+    let observer = dump::observer();
+    let snapshot = Snapshot::open(&args.dump, Options { mmap: !args.no_mmap }).map_err(Failure::error)?;
+    let file = args.dump.display().to_string();
+    let work = || check::run(&snapshot, &observer);
+    let report = match progress::bytes(terminal, "checking", snapshot.len() as u64, &observer, work) {
+        Ok(report) => report,
+        Err(Error::Interrupted) => return Err(Failure::new(Exit::Stopped, "interrupted")),
+        Err(error) => return Err(Failure::error(format!("{file}: {error}"))),
+    };
+    terminal.data(render(&file, &report).as_bytes())?;
+    if let Some(footer) = report.footer.filter(|footer| footer.trailing > 0) {
+        terminal.warn(if footer.trailing_is_aof {
+            format!(
+                "{} bytes of commands (AOF) follow the dump: they change what is in it, and have not been checked",
+                footer.trailing
+            )
+        } else {
+            format!("{} bytes follow the end of the dump; servers ignore them", footer.trailing)
+        });
+    }
+    Ok(if report.is_whole() { Exit::Done } else { Exit::Error })
+}
+
+/// What a person reads. Writing to a string cannot fail.
+fn render(file: &str, report: &Report) -> String {
+    let mut text = String::new();
+    let verdict = if report.is_whole() { "whole" } else { "damaged" };
+    let _ = writeln!(text, "{verdict}: {file}");
+    let _ = writeln!(text, "  format: {} {}", report.header.flavor, report.header.version);
+    let _ = match report.footer {
+        Some(_) => writeln!(text, "  keys: {}", report.keys),
+        None => writeln!(text, "  keys: {} were read before the damage", report.whole_keys),
+    };
+    if report.functions > 0 {
+        let _ = writeln!(text, "  function libraries: {}", report.functions);
+    }
+    if !report.module_aux.is_empty() {
+        let _ = writeln!(text, "  data of modules beside the keys: {}", report.module_aux.join(", "));
+    }
+    let _ = writeln!(text, "  checksum: {}", checksum(report));
+    for (oddity, (count, first)) in &report.oddities {
+        let _ = writeln!(text, "  note: {count} {}, the first at offset {first}", words(*oddity));
+    }
+    for finding in &report.findings {
+        let _ = writeln!(text, "  damage: {}", finding.problem);
+        let _ = writeln!(text, "    in {}", place(finding));
+    }
+    let more = report.damaged.saturating_sub(report.findings.len() as u64);
+    if more > 0 {
+        let _ = writeln!(text, "  and {more} more");
+    }
+    if !report.findings.is_empty() {
+        let _ = writeln!(text, "  whole keys before the first damage: {}", report.whole_keys);
+    } else if report.checksum_is_wrong() {
+        text.push_str("  every value is well formed: what was changed cannot be told from the bytes\n");
+    }
+    text
+}
+
+fn checksum(report: &Report) -> String {
+    match (report.footer, report.crc64) {
+        (Some(footer), Some(computed)) => match footer.crc {
+            None => format!("absent (version {} has none)", report.header.version),
+            Some(0) => "absent (the server did not compute it)".to_owned(),
+            Some(stored) if stored == computed => "verified".to_owned(),
+            Some(stored) => format!("wrong: the file says {stored:016x}, its bytes give {computed:016x}"),
+        },
+        _ => "not reached".to_owned(),
+    }
+}
+
+fn place(finding: &Finding) -> String {
+    let start = finding.start;
+    let Some(db) = finding.place.db else {
+        return format!("what stands at offset {start} ({start:#x}), which is no key");
+    };
+    let key = match &finding.place.key {
+        Some(key) => format!("the key {}", display(key)),
+        None => "a key whose name cannot be read".to_owned(),
+    };
+    let value = match &finding.place.value {
+        Some((name, encoding)) => format!(" ({name}, {encoding})"),
+        None => String::new(),
+    };
+    format!("{key}{value} of database {db}, whose record starts at offset {start} ({start:#x})")
+}
+
+fn words(oddity: Oddity) -> &'static str {
+    match oddity {
+        Oddity::Empty => "collections without elements, which a server leaves out",
+        Oddity::StreamLength => "streams that tell another length than they have, as early servers wrote them",
+        Oddity::StreamFirstId => "streams that tell another first id than they have",
+        Oddity::JsonVersion => "RedisJSON documents of an unknown version, which were not read",
+        Oddity::Module => "values of other modules, whose meaning was not looked at",
+    }
+}

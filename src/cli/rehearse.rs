@@ -1,0 +1,120 @@
+//! `rdb-reindex rehearse`.
+
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use super::args;
+use super::exit::{Exit, Failure, Outcome};
+use super::progress;
+use super::terminal::Terminal;
+use crate::plan::bundle::Bundle;
+use crate::plan::manifest::{APPLY, ROLLBACK};
+use crate::rehearse::{self, Error, Files, Findings, Leash, Meaning, Model, Program, ServerError};
+use crate::snapshot::{self, Snapshot};
+use crate::spec::Spec;
+
+/// Names the module RedisJSON, for tests and for those who have it in one place.
+const REJSON: &str = "RDB_REINDEX_REJSON";
+
+pub fn run(args: &args::Rehearse, terminal: &Terminal) -> Outcome {
+    let bundle = Bundle::open(&args.dir).map_err(Failure::error)?;
+    let manifest = &bundle.manifest;
+    let spec = Spec::parse(&manifest.spec.text, "the plan's spec")
+        .map_err(|errors| Failure::error(errors.render(terminal.colour)))?;
+    let apply = bundle.commands(APPLY).map_err(Failure::error)?;
+    let rollback = bundle.commands(ROLLBACK).map_err(Failure::error)?;
+    let files = Files::new(manifest, &apply, &rollback);
+    let snapshot = Snapshot::open(&args.dump, snapshot::Options { mmap: !args.no_mmap }).map_err(Failure::error)?;
+    let meaning = match args::ExpiryMode::or_as_planned(args.expiry, manifest) {
+        None => Meaning::Careful,
+        Some(args::ExpiryMode::Absolute) => Meaning::Absolute,
+        Some(args::ExpiryMode::Relative) => Meaning::Relative,
+    };
+
+    let began = Instant::now();
+    let model = Model::read(&snapshot, &spec, meaning).map_err(|error| failure(error, args))?;
+    rehearse::check_dump(&snapshot, &model, manifest).map_err(|error| failure(error, args))?;
+    let mut proof = rehearse::prove(&model, files);
+    rehearse::check_manifest(&model, manifest, &mut proof);
+    let mut text = format!("Plan {} on {}\n", manifest.plan_id, args.dump.display());
+    let line = |findings: &Findings, place: String, keys: u64, time: Duration| {
+        let commands = format!("{} commands forth, {} back", proof.apply.commands, proof.rollback.commands);
+        let verdict = if findings.is_empty() { "proven" } else { "WRONG" };
+        let seconds = time.as_secs_f64();
+        let mut text = format!("  {verdict}  {place}: {commands}, {keys} keys compared at each step, {seconds:.1} s\n");
+        for finding in &findings.first {
+            text.push_str(&format!("    {finding}\n"));
+        }
+        let shown = u64::try_from(findings.first.len()).unwrap_or(u64::MAX);
+        if findings.count > shown {
+            text.push_str(&format!("    and {} more\n", findings.count.saturating_sub(shown)));
+        }
+        text
+    };
+    text.push_str(&line(&proof.findings, "in memory".into(), proof.keys, began.elapsed()));
+    terminal.data(text.as_bytes())?;
+    let mut wrong = proof.findings.count;
+    // What is wrong in memory is wrong in a server, and said better there.
+    if let Some(server) = args.server.as_ref().filter(|_| wrong == 0) {
+        let began = Instant::now();
+        let program = Program { server: server.clone(), modules: modules(args, &model) };
+        let leash = Leash::default();
+        let held = leash.clone();
+        progress::on_interrupt(move || held.stop());
+        let live = rehearse::run_live(&model, files, &snapshot, &program, super::now_ms(), &leash);
+        let live = live.map_err(|error| server_failure(error, &model))?;
+        let text = line(&live.findings, format!("in {}", live.version), live.keys, began.elapsed());
+        terminal.data(text.as_bytes())?;
+        wrong = live.findings.count;
+    }
+    if wrong == 0 {
+        return Ok(Exit::Done);
+    }
+    let problems = if wrong == 1 { "1 problem".to_owned() } else { format!("{wrong} problems") };
+    Err(Failure::new(Exit::Failed, format!("the plan failed its rehearsal: {problems}"))
+        .with_hint("do not apply it; make the plan again, and if that fails too, report a bug"))
+}
+
+/// The modules that were named, and RedisJSON if the dump needs it and it is known where it is.
+fn modules(args: &args::Rehearse, model: &Model<'_>) -> Vec<PathBuf> {
+    let mut modules = args.module.clone();
+    if modules.is_empty()
+        && model.modules.contains("ReJSON-RL")
+        && let Some(path) = std::env::var_os(REJSON)
+    {
+        modules.push(PathBuf::from(path));
+    }
+    modules
+}
+
+fn failure(error: Error, args: &args::Rehearse) -> Failure {
+    let hint = match error {
+        Error::OtherDump(_) => Some("give the dump that `plan` was given"),
+        _ => None,
+    };
+    let failure = Failure::error(format!("{}: {error}", args.dump.display()));
+    match hint {
+        Some(hint) => failure.with_hint(hint),
+        None => failure,
+    }
+}
+
+fn server_failure(error: ServerError, model: &Model<'_>) -> Failure {
+    let hint = match &error {
+        ServerError::Interrupted => return Failure::new(Exit::Stopped, "interrupted; the server was ended"),
+        ServerError::NotFound(_) => {
+            Some("install one (Debian: apt install redis-server), or give its path with --server PATH".to_owned())
+        }
+        ServerError::Exited(_) if !model.modules.is_empty() => {
+            let modules = model.modules.iter().map(String::as_str).collect::<Vec<_>>().join(", ");
+            Some(format!("the dump has values of {modules}: give the module with --module PATH"))
+        }
+        ServerError::Exited(_) => Some("a server loads dumps of its own version and of earlier ones".to_owned()),
+        _ => None,
+    };
+    let failure = Failure::error(error);
+    match hint {
+        Some(hint) => failure.with_hint(hint),
+        None => failure,
+    }
+}

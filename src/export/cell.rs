@@ -1,0 +1,131 @@
+//! One cell of a row, in either format.
+
+use std::io::{self, Write};
+
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+
+use super::Format;
+use crate::document;
+
+/// What a cell holds.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Cell<'a> {
+    None,
+    Unsigned(u64),
+    Signed(i64),
+    /// Text that needs no escaping.
+    Plain(&'a str),
+    /// Bytes of the dump.
+    Bytes(&'a [u8]),
+    /// JSON that stands in a row as it is.
+    Json(&'a [u8]),
+}
+
+/// Bytes are turned into base64 in pieces of this size, which is a multiple of three.
+const PIECE: usize = 3 << 12;
+
+impl Cell<'_> {
+    pub fn write(&self, format: Format, out: &mut impl Write) -> io::Result<()> {
+        match (self, format) {
+            (Cell::None, Format::Ndjson) => out.write_all(b"null"),
+            (Cell::None, Format::Csv) => Ok(()),
+            (Cell::Unsigned(n), _) => write!(out, "{n}"),
+            (Cell::Signed(n), _) => write!(out, "{n}"),
+            (Cell::Plain(text), Format::Ndjson) => write!(out, "\"{text}\""),
+            (Cell::Plain(text), Format::Csv) => quoted(text.as_bytes(), out),
+            (Cell::Bytes(bytes), Format::Ndjson) => json_bytes(bytes, out),
+            (Cell::Bytes(bytes), Format::Csv) => {
+                if simdutf8::basic::from_utf8(bytes).is_ok() {
+                    return quoted(bytes, out);
+                }
+                // The quotes of the JSON are doubled.
+                out.write_all(b"\"{\"\"base64\"\":\"\"")?;
+                base64(bytes, out)?;
+                out.write_all(b"\"\"}\"")
+            }
+            (Cell::Json(json), Format::Ndjson) => out.write_all(json),
+            (Cell::Json(json), Format::Csv) => quoted(json, out),
+        }
+    }
+}
+
+/// Writes bytes as JSON: a string, or `{"base64":"…"}` where they are no UTF-8.
+pub(super) fn json_bytes(bytes: &[u8], out: &mut impl Write) -> io::Result<()> {
+    if simdutf8::basic::from_utf8(bytes).is_ok() {
+        out.write_all(b"\"")?;
+        document::escape(bytes, out)?;
+        return out.write_all(b"\"");
+    }
+    out.write_all(b"{\"base64\":\"")?;
+    base64(bytes, out)?;
+    out.write_all(b"\"}")
+}
+
+fn base64(bytes: &[u8], out: &mut impl Write) -> io::Result<()> {
+    let mut text = String::new();
+    for piece in bytes.chunks(PIECE) {
+        text.clear();
+        BASE64_STANDARD.encode_string(piece, &mut text);
+        out.write_all(text.as_bytes())?;
+    }
+    Ok(())
+}
+
+/// Writes a CSV cell, in quotes where it needs them.
+fn quoted(text: &[u8], out: &mut impl Write) -> io::Result<()> {
+    let needs = |byte: &u8| matches!(byte, b'"' | b',' | b'\n' | b'\r');
+    // An empty text is told from no value by its quotes.
+    if !text.is_empty() && !text.iter().any(needs) {
+        return out.write_all(text);
+    }
+    out.write_all(b"\"")?;
+    let mut parts = text.split(|byte| *byte == b'"');
+    out.write_all(parts.next().unwrap_or_default())?;
+    for part in parts {
+        out.write_all(b"\"\"")?;
+        out.write_all(part)?;
+    }
+    out.write_all(b"\"")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn both(cell: Cell<'_>) -> (String, String) {
+        let text = |format| {
+            let mut out = Vec::new();
+            cell.write(format, &mut out).unwrap();
+            String::from_utf8(out).unwrap()
+        };
+        (text(Format::Ndjson), text(Format::Csv))
+    }
+
+    #[test]
+    fn cells() {
+        for (cell, ndjson, csv) in [
+            (Cell::None, "null", ""),
+            (Cell::Unsigned(u64::MAX), "18446744073709551615", "18446744073709551615"),
+            (Cell::Signed(-1), "-1", "-1"),
+            (Cell::Plain("set"), "\"set\"", "set"),
+            (Cell::Bytes(b""), "\"\"", "\"\""),
+            (Cell::Bytes(b"a b"), "\"a b\"", "a b"),
+            (Cell::Bytes(b"a,b"), "\"a,b\"", "\"a,b\""),
+            (Cell::Bytes(b"\"a\"\n\x01"), r#""\"a\"\n\u0001""#, "\"\"\"a\"\"\n\x01\""),
+            (Cell::Bytes("\u{fc}".as_bytes()), "\"\u{fc}\"", "\u{fc}"),
+            // 0xff 0x00 is /wA= in base64 (RFC 4648).
+            (Cell::Bytes(b"\xff\x00"), r#"{"base64":"/wA="}"#, r#""{""base64"":""/wA=""}""#),
+            (Cell::Json(b"[1,2]"), "[1,2]", "\"[1,2]\""),
+        ] {
+            assert_eq!(both(cell), (ndjson.to_owned(), csv.to_owned()));
+        }
+    }
+
+    #[test]
+    fn base64_in_pieces_is_base64() {
+        let bytes: Vec<u8> = (0..PIECE * 2 + 1).map(|n| (n * 7) as u8).collect();
+        let whole = format!("{{\"base64\":\"{}\"}}", BASE64_STANDARD.encode(&bytes));
+        assert_eq!(both(Cell::Bytes(&bytes)).0, whole);
+    }
+}

@@ -1,0 +1,233 @@
+//! The table of elements.
+
+use std::io::{self, Write as _};
+use std::ops::ControlFlow;
+
+use super::cell::{Cell, json_bytes};
+use super::rows::Rows;
+use super::{Error, Seen};
+use crate::derive::write_score;
+use crate::document;
+use crate::index::Clock;
+use crate::rdb::{
+    self, Element, Flow, Json, Record, Scratch, StreamConsumer, StreamFields, StreamGroup, StreamId, Visitor,
+};
+
+const COLUMNS: &[&str] = &["db", "key", "type", "position", "field", "value", "score", "expire_at_ms"];
+
+pub(super) struct Elements<'o> {
+    clock: Clock,
+    rows: Rows<'o>,
+    scratch: Scratch,
+    /// JSON of a cell that is put together.
+    json: Vec<u8>,
+    /// Its field.
+    text: Vec<u8>,
+    room: Vec<u8>,
+    undecodable: Seen,
+}
+
+impl<'o> Elements<'o> {
+    pub fn new(clock: Clock, mut rows: Rows<'o>) -> Result<Self, Error> {
+        rows.columns(COLUMNS)?;
+        let (json, text, room) = (Vec::new(), Vec::new(), Vec::new());
+        Ok(Self { clock, rows, scratch: Scratch::default(), json, text, room, undecodable: Seen::default() })
+    }
+
+    pub fn record(&mut self, record: &Record<'_>, key: &[u8]) -> Result<(), Error> {
+        let type_name = record.value.type_name();
+        self.rows.prefix(&[Cell::Unsigned(record.db), Cell::Bytes(key), Cell::Plain(type_name.as_str())])?;
+        let mut scratch = std::mem::take(&mut self.scratch);
+        let mut writer = Writer {
+            table: self,
+            key,
+            offset: record.value.offset as u64,
+            group: false,
+            consumers: 0,
+            output: None,
+            dump: None,
+        };
+        let visited = record.value.visit(&mut scratch, &mut writer);
+        let ended = writer.end_group();
+        let (output, dump) = (writer.output.take(), writer.dump.take());
+        self.scratch = scratch;
+        if let Some(error) = output {
+            return Err(error.into());
+        }
+        visited.and(dump.map_or(Ok(()), Err)).map_err(|error| error.in_record(record.start))?;
+        Ok(ended?)
+    }
+
+    pub fn finish(self) -> Result<(u64, Seen), Error> {
+        Ok((self.rows.finish()?, self.undecodable))
+    }
+}
+
+/// A row's cells behind db, key and type.
+#[derive(Clone, Copy)]
+struct Row<'a> {
+    position: Cell<'a>,
+    field: Cell<'a>,
+    value: Cell<'a>,
+    score: Cell<'a>,
+    expire_at_ms: Cell<'a>,
+}
+
+const EMPTY: Row<'static> =
+    Row { position: Cell::None, field: Cell::None, value: Cell::None, score: Cell::None, expire_at_ms: Cell::None };
+
+/// Writes the elements of one value.
+struct Writer<'w, 'o, 'k> {
+    table: &'w mut Elements<'o>,
+    key: &'k [u8],
+    offset: u64,
+    /// The row of a stream's group has been begun.
+    group: bool,
+    /// Consumers in it.
+    consumers: u64,
+    output: Option<io::Error>,
+    dump: Option<rdb::Error>,
+}
+
+impl Writer<'_, '_, '_> {
+    fn row(&mut self, row: Row<'_>) -> Flow {
+        let Row { position, field, value, score, expire_at_ms } = row;
+        let written = self.table.rows.row(&[position, field, value, score, expire_at_ms]);
+        self.go(written)
+    }
+
+    fn go(&mut self, written: io::Result<()>) -> Flow {
+        match written {
+            Ok(()) => ControlFlow::Continue(()),
+            Err(error) => {
+                self.output = Some(error);
+                ControlFlow::Break(())
+            }
+        }
+    }
+
+    /// The row of a group is written when its consumers are known.
+    fn end_group(&mut self) -> io::Result<()> {
+        if !std::mem::take(&mut self.group) {
+            return Ok(());
+        }
+        let table = &mut *self.table;
+        table.json.extend_from_slice(b"]}");
+        let Row { position, score, expire_at_ms, .. } = EMPTY;
+        table.rows.row(&[position, Cell::Bytes(&table.text), Cell::Json(&table.json), score, expire_at_ms])
+    }
+}
+
+impl Visitor for Writer<'_, '_, '_> {
+    fn string(&mut self, value: Element<'_>) -> Flow {
+        self.row(Row { value: Cell::Bytes(value.bytes), ..EMPTY })
+    }
+
+    fn list_element(&mut self, index: u64, value: Element<'_>) -> Flow {
+        self.row(Row { position: Cell::Unsigned(index), value: Cell::Bytes(value.bytes), ..EMPTY })
+    }
+
+    fn set_member(&mut self, member: Element<'_>) -> Flow {
+        self.row(Row { value: Cell::Bytes(member.bytes), ..EMPTY })
+    }
+
+    fn zset_member(&mut self, member: Element<'_>, score: f64) -> Flow {
+        let mut text = std::mem::take(&mut self.table.text);
+        text.clear();
+        write_score(score, &mut text);
+        // A text, since JSON has no number for the infinities.
+        let flow = self.row(Row { value: Cell::Bytes(member.bytes), score: Cell::Bytes(&text), ..EMPTY });
+        self.table.text = text;
+        flow
+    }
+
+    fn hash_field(&mut self, field: Element<'_>, value: Element<'_>, expire_ms: Option<i64>) -> Flow {
+        self.row(Row {
+            field: Cell::Bytes(field.bytes),
+            value: Cell::Bytes(value.bytes),
+            expire_at_ms: self.table.clock.unix_ms(expire_ms).map_or(Cell::None, Cell::Signed),
+            ..EMPTY
+        })
+    }
+
+    fn stream_entry(&mut self, id: StreamId, fields: &mut StreamFields<'_>) -> Flow {
+        let table = &mut *self.table;
+        table.text.clear();
+        table.json.clear();
+        // Writing to a vector cannot fail.
+        let _ = write!(table.text, "{id}");
+        table.json.push(b'[');
+        while let Some((field, value)) = fields.next() {
+            if table.json.len() > 1 {
+                table.json.push(b',');
+            }
+            let _ = json_bytes(field.bytes, &mut table.json);
+            table.json.push(b',');
+            let _ = json_bytes(value.bytes, &mut table.json);
+        }
+        table.json.push(b']');
+        let Row { position, score, expire_at_ms, .. } = EMPTY;
+        let written =
+            table.rows.row(&[position, Cell::Bytes(&table.text), Cell::Json(&table.json), score, expire_at_ms]);
+        self.go(written)
+    }
+
+    fn stream_group(&mut self, group: &StreamGroup<'_>) -> Flow {
+        let ended = self.end_group();
+        self.go(ended)?;
+        let table = &mut *self.table;
+        table.text.clear();
+        table.text.extend_from_slice(b"group:");
+        table.text.extend_from_slice(group.name.bytes);
+        table.json.clear();
+        let _ = write!(table.json, "{{\"last_delivered_id\":\"{}\",\"entries_read\":", group.last_id);
+        let _ = match group.entries_read {
+            Some(n) => write!(table.json, "{n}"),
+            None => write!(table.json, "null"),
+        };
+        let _ = write!(table.json, ",\"pending\":{},\"consumers\":[", group.pending);
+        self.group = true;
+        self.consumers = 0;
+        ControlFlow::Continue(())
+    }
+
+    fn stream_consumer(&mut self, consumer: &StreamConsumer<'_>) -> Flow {
+        let json = &mut self.table.json;
+        json.extend_from_slice(if self.consumers == 0 { b"{\"name\":" } else { b",{\"name\":" });
+        self.consumers = self.consumers.saturating_add(1);
+        // Writing to a vector cannot fail.
+        let _ = json_bytes(consumer.name.bytes, json);
+        let _ = write!(json, ",\"pending\":{}}}", consumer.pending);
+        ControlFlow::Continue(())
+    }
+
+    fn array_element(&mut self, index: u64, value: Element<'_>) -> Flow {
+        self.row(Row { position: Cell::Unsigned(index), value: Cell::Bytes(value.bytes), ..EMPTY })
+    }
+
+    fn json(&mut self, json: Json<'_>) -> Flow {
+        let mut room = std::mem::take(&mut self.table.room);
+        let mut text = std::mem::take(&mut self.table.json);
+        let flow = match document::text(json, self.offset, &mut room, &mut text) {
+            Ok(Ok(text)) => self.row(Row { value: Cell::Bytes(text), ..EMPTY }),
+            Ok(Err(_)) => {
+                self.table.undecodable.add(self.key);
+                match json {
+                    // What it is can still be shown; that it is text of some kind was promised by its type.
+                    Json::Text(raw) => match raw.decode(&mut room) {
+                        Ok(text) => self.row(Row { value: Cell::Bytes(text), ..EMPTY }),
+                        Err(_) => self.row(EMPTY),
+                    },
+                    _ => self.row(EMPTY),
+                }
+            }
+            Err(error) => {
+                self.dump = Some(error);
+                ControlFlow::Break(())
+            }
+        };
+        self.table.room = room;
+        self.table.json = text;
+        flow
+    }
+}

@@ -1,0 +1,203 @@
+//! The commands a plan may hold, with their arguments understood.
+
+use super::finding::Stage;
+
+/// A command, understood.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Command<'a> {
+    Select(u64),
+    Unlink(&'a [&'a [u8]]),
+    SAdd {
+        key: &'a [u8],
+        members: &'a [&'a [u8]],
+    },
+    SRem {
+        key: &'a [u8],
+        members: &'a [&'a [u8]],
+    },
+    ZAdd {
+        key: &'a [u8],
+        flags: ZFlags,
+        members: &'a [&'a [u8]],
+    },
+    ZRem {
+        key: &'a [u8],
+        members: &'a [&'a [u8]],
+    },
+    Set {
+        key: &'a [u8],
+        value: &'a [u8],
+        expire_ms: Option<i64>,
+    },
+    Append {
+        key: &'a [u8],
+        value: &'a [u8],
+    },
+    RPush {
+        key: &'a [u8],
+        elements: &'a [&'a [u8]],
+    },
+    HSet {
+        key: &'a [u8],
+        fields: &'a [&'a [u8]],
+    },
+    HPExpireAt {
+        key: &'a [u8],
+        ms: i64,
+        fields: &'a [&'a [u8]],
+    },
+    PExpireAt {
+        key: &'a [u8],
+        ms: i64,
+    },
+    JsonSet {
+        key: &'a [u8],
+        text: &'a [u8],
+    },
+    /// `expire_ms` is absolute, or none.
+    Restore {
+        key: &'a [u8],
+        expire_ms: Option<i64>,
+        payload: &'a [u8],
+    },
+}
+
+/// What may stand before the scores of `ZADD`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ZFlags {
+    /// Only members that are there.
+    pub xx: bool,
+    /// Only members that are not.
+    pub nx: bool,
+    /// Count also those whose score changes.
+    pub ch: bool,
+}
+
+/// The order in which `apply` does things.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Phase {
+    Delete,
+    Add,
+    Remove,
+}
+
+impl<'a> Command<'a> {
+    /// Understands a command; the error says why it has no place in a plan.
+    pub fn parse(args: &'a [&'a [u8]], stage: Stage) -> Result<Self, &'static str> {
+        let Some((name, rest)) = args.split_first() else { return Err("a command") };
+        let command = match (*name, rest) {
+            (b"SELECT", [db]) => Self::Select(number(db).and_then(|db| u64::try_from(db).ok()).ok_or(NUMBER)?),
+            (b"UNLINK", keys @ [_, ..]) => Self::Unlink(keys),
+            (b"SADD", [key, members @ ..]) if !members.is_empty() => Self::SAdd { key, members },
+            (b"SREM", [key, members @ ..]) if !members.is_empty() => Self::SRem { key, members },
+            (b"ZREM", [key, members @ ..]) if !members.is_empty() => Self::ZRem { key, members },
+            (b"ZADD", [key, members @ ..]) => {
+                let (flags, members) = flags(members);
+                if members.is_empty() || members.len() % 2 == 1 {
+                    return Err("pairs of score and member");
+                }
+                Self::ZAdd { key, flags, members }
+            }
+            (_, rest) if stage == Stage::Rollback => Self::parse_rollback(name, rest)?,
+            _ => return Err("a command that apply.resp may hold, with its arguments"),
+        };
+        Ok(command)
+    }
+
+    fn parse_rollback(name: &[u8], rest: &'a [&'a [u8]]) -> Result<Self, &'static str> {
+        Ok(match (name, rest) {
+            (b"SET", [key, value]) => Self::Set { key, value, expire_ms: None },
+            (b"SET", [key, value, b"PXAT", ms]) => Self::Set { key, value, expire_ms: Some(number(ms).ok_or(NUMBER)?) },
+            (b"APPEND", [key, value]) => Self::Append { key, value },
+            (b"RPUSH", [key, elements @ ..]) if !elements.is_empty() => Self::RPush { key, elements },
+            (b"HSET", [key, fields @ ..]) if !fields.is_empty() && fields.len() % 2 == 0 => Self::HSet { key, fields },
+            (b"HPEXPIREAT", [key, ms, b"FIELDS", n, fields @ ..]) if !fields.is_empty() => {
+                if number(n).and_then(|n| usize::try_from(n).ok()) != Some(fields.len()) {
+                    return Err("as many fields as it says");
+                }
+                Self::HPExpireAt { key, ms: number(ms).ok_or(NUMBER)?, fields }
+            }
+            (b"PEXPIREAT", [key, ms]) => Self::PExpireAt { key, ms: number(ms).ok_or(NUMBER)? },
+            (b"JSON.SET", [key, b"$" | b".", text]) => Self::JsonSet { key, text },
+            (b"RESTORE", [key, ttl, payload, options @ ..]) => {
+                let ms = number(ttl).ok_or(NUMBER)?;
+                let absolute = match options {
+                    [] => false,
+                    [b"ABSTTL"] => true,
+                    _ => return Err("RESTORE without options, or with ABSTTL"),
+                };
+                if ms != 0 && !absolute {
+                    return Err("an absolute expiry: a relative one depends on when the command is sent");
+                }
+                Self::Restore { key, expire_ms: (ms != 0).then_some(ms), payload }
+            }
+            _ => return Err("a command that rollback.resp may hold, with its arguments"),
+        })
+    }
+
+    /// Its key, unless it has none or several.
+    pub fn key(&self) -> Option<&'a [u8]> {
+        match *self {
+            Self::Select(_) | Self::Unlink(_) => None,
+            Self::SAdd { key, .. }
+            | Self::SRem { key, .. }
+            | Self::ZAdd { key, .. }
+            | Self::ZRem { key, .. }
+            | Self::Set { key, .. }
+            | Self::Append { key, .. }
+            | Self::RPush { key, .. }
+            | Self::HSet { key, .. }
+            | Self::HPExpireAt { key, .. }
+            | Self::PExpireAt { key, .. }
+            | Self::JsonSet { key, .. }
+            | Self::Restore { key, .. } => Some(key),
+        }
+    }
+
+    /// Its keys.
+    pub fn keys(&self) -> Vec<&'a [u8]> {
+        match *self {
+            Self::Unlink(keys) => keys.to_vec(),
+            _ => self.key().into_iter().collect(),
+        }
+    }
+
+    /// When `apply` may do it.
+    pub fn phase(&self) -> Option<Phase> {
+        match self {
+            Self::Unlink(_) => Some(Phase::Delete),
+            Self::SAdd { .. } | Self::ZAdd { .. } => Some(Phase::Add),
+            Self::SRem { .. } | Self::ZRem { .. } => Some(Phase::Remove),
+            _ => None,
+        }
+    }
+}
+
+const NUMBER: &str = "a number";
+
+fn flags<'a>(mut args: &'a [&'a [u8]]) -> (ZFlags, &'a [&'a [u8]]) {
+    let mut flags = ZFlags::default();
+    loop {
+        args = match args {
+            [b"XX", rest @ ..] => {
+                flags.xx = true;
+                rest
+            }
+            [b"NX", rest @ ..] => {
+                flags.nx = true;
+                rest
+            }
+            [b"CH", rest @ ..] => {
+                flags.ch = true;
+                rest
+            }
+            _ => return (flags, args),
+        };
+    }
+}
+
+/// An integer in its only decimal form.
+fn number(text: &[u8]) -> Option<i64> {
+    let number: i64 = std::str::from_utf8(text).ok()?.parse().ok()?;
+    (number.to_string().as_bytes() == text).then_some(number)
+}

@@ -1,0 +1,130 @@
+//! What a rehearsal finds wrong.
+
+use std::fmt;
+
+use super::state::Name;
+
+/// Findings that are kept word for word; all are counted.
+const KEPT: usize = 20;
+
+/// Which part of the plan a finding is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage {
+    /// The dump itself, before any command.
+    Start,
+    Apply,
+    Rollback,
+    /// The manifest's numbers.
+    Manifest,
+}
+
+impl fmt::Display for Stage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Start => "start",
+            Self::Apply => "apply",
+            Self::Rollback => "rollback",
+            Self::Manifest => "plan.json",
+        })
+    }
+}
+
+/// The kinds of things that can be wrong with a plan.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Problem {
+    /// The file is no list of commands.
+    NotCommands,
+    /// A command that this file may not contain, or with arguments it cannot take.
+    Forbidden,
+    /// Deletions, additions, removals: in this order.
+    Order,
+    /// It names a key that is no index key.
+    Foreign,
+    /// The key holds another type.
+    WrongType,
+    /// It changes nothing.
+    NoOp,
+    /// It names a member for the second time.
+    Twice,
+    /// It removes the last member of a key, which had to be deleted.
+    Emptied,
+    /// The reply is not the expected one.
+    Reply,
+    /// A command is larger than the caps allow.
+    OverCap,
+    /// There are more commands than it takes.
+    NotMinimal,
+    /// The bytes of a `RESTORE` are damaged.
+    Payload,
+    /// A key is not as it had to be in the end.
+    State,
+    /// A number in the manifest is wrong.
+    Manifest,
+}
+
+/// One thing that is wrong.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finding {
+    pub stage: Stage,
+    pub problem: Problem,
+    /// The command, counted from 1, and its offset in the file.
+    pub command: Option<(u64, usize)>,
+    pub key: Option<Name>,
+    pub expected: String,
+    pub found: String,
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.stage)?;
+        if let Some((number, offset)) = self.command {
+            write!(f, ", command {number} at offset {offset}")?;
+        }
+        if let Some((db, key)) = &self.key {
+            write!(f, ", key {}", display(key))?;
+            if *db != 0 {
+                write!(f, " of database {db}")?;
+            }
+        }
+        write!(f, ": expected {}, found {}", self.expected, self.found)
+    }
+}
+
+/// All that is wrong: counted, the first few in full.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Findings {
+    pub count: u64,
+    pub first: Vec<Finding>,
+}
+
+impl Findings {
+    /// Counts a finding; `finding` is only called for one that is kept.
+    pub fn add(&mut self, finding: impl FnOnce() -> Finding) {
+        self.count = self.count.saturating_add(1);
+        if self.first.len() < KEPT {
+            self.first.push(finding());
+        }
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.count == 0
+    }
+}
+
+/// Bytes for a message: what cannot be printed is escaped, what is long is cut.
+pub fn display(bytes: &[u8]) -> String {
+    const MOST: usize = 100;
+    let shown = bytes.get(..MOST).unwrap_or(bytes);
+    let mut text = String::from("\"");
+    for chunk in shown.utf8_chunks() {
+        for c in chunk.valid().chars() {
+            if c.is_control() || c == '"' { text.extend(c.escape_default()) } else { text.push(c) }
+        }
+        text.extend(chunk.invalid().iter().map(|byte| format!("\\x{byte:02x}")));
+    }
+    text.push('"');
+    if shown.len() < bytes.len() {
+        text.push_str(&format!("… ({} bytes)", bytes.len()));
+    }
+    text
+}

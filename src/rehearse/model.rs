@@ -1,0 +1,426 @@
+//! The contract, written as simply as possible: from a dump and a spec to the state there is and the state there must be.
+//!
+//! It is slow on purpose and owes nothing to `scan`, `index` and `plan`: what two programs that share only the parser
+//! agree on is hardly wrong. Where the words of the contract leave a choice, the comment says which one was taken.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::Error;
+use super::clock::{Clock, Due, Meaning};
+use super::holds::Holds;
+use super::state::{Entry, Name, State, Value};
+use crate::derive::Deriver;
+use crate::document::Extractor;
+use crate::rdb::{self, Footer, Header, Item, Kind, Record, Walker};
+use crate::spec::{Glob, IndexType, Policy, Spec};
+
+/// What there is, and what there must be.
+#[derive(Debug)]
+pub struct Model<'a> {
+    pub spec: &'a Spec,
+    pub header: Header,
+    pub footer: Footer,
+    pub clock: Clock,
+    /// Keys of the dump that had not expired.
+    pub keys: u64,
+    /// The largest number of a database that has keys.
+    pub last_db: u64,
+    /// Type names of the modules whose values the dump has.
+    pub modules: BTreeSet<String>,
+    /// Every index key of the dump.
+    pub start: State,
+    /// Every index key there must be.
+    pub target: State,
+    names: Names<'a>,
+    /// Records whose names are also those of index keys.
+    records_in_families: BTreeSet<Name>,
+}
+
+/// A score that records imply.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Score {
+    One(f64),
+    /// Records disagree.
+    Several,
+}
+
+type Members = BTreeMap<Vec<u8>, Score>;
+
+/// What all records say of one index.
+#[derive(Debug, Default)]
+struct Desired {
+    keys: BTreeMap<Vec<u8>, Members>,
+    /// Records of which nothing can be said.
+    undecidable: BTreeSet<Vec<u8>>,
+}
+
+impl<'a> Model<'a> {
+    /// Reads the dump twice: once for what exists, once for what the records imply.
+    pub fn read(dump: &'a [u8], spec: &'a Spec, meaning: Meaning) -> Result<Self, Error> {
+        let names = Names { spec, families: spec.indexes.iter().map(|index| index.key.family()).collect() };
+        let mut first = First::read(dump, &names, meaning)?;
+        let (desired, decodable) = imply(dump, &names, &first)?;
+        let mut model = Self {
+            spec,
+            header: first.header,
+            footer: first.footer,
+            clock: first.clock,
+            keys: first.keys,
+            last_db: first.last_db,
+            modules: std::mem::take(&mut first.modules),
+            target: first.start.clone(),
+            start: std::mem::take(&mut first.start),
+            names,
+            records_in_families: first.records_in_families,
+        };
+        model.aim(&first.index_keys, &desired, &decodable)?;
+        Ok(model)
+    }
+
+    /// Whether a plan may write to a key: it is in the family of an index, and no record.
+    pub fn is_index_key(&self, name: &Name) -> bool {
+        let in_family = !self.names.indexes_of(name.0, &name.1).is_empty();
+        in_family && !self.records_in_families.contains(name)
+    }
+
+    /// Makes `target` of a copy of `start`.
+    fn aim(
+        &mut self,
+        index_keys: &BTreeMap<Name, Record<'_>>,
+        desired: &[Desired],
+        decodable: &[u64],
+    ) -> Result<(), Error> {
+        let spec = self.spec;
+        let of = |index: usize| desired.get(index);
+        // An index is frozen if nothing may be removed from it.
+        let without_records = |index: usize| {
+            let from = spec.indexes.get(index).and_then(|index| index.from);
+            from.is_some_and(|class| decodable.get(class) == Some(&0))
+        };
+        let frozen = |index: usize| {
+            let Some(rule) = spec.indexes.get(index) else { return true };
+            let in_doubt = of(index).is_some_and(|desired| !desired.undecidable.is_empty());
+            without_records(index) || (in_doubt && !rule.member.is_record_key() && rule.policy != Policy::Retire)
+        };
+        for (name, record) in index_keys {
+            let families = self.names.indexes_of(name.0, &name.1);
+            let claims: Vec<usize> = families
+                .iter()
+                .copied()
+                .filter(|&index| of(index).is_some_and(|desired| desired.keys.contains_key(&name.1)))
+                .collect();
+            // Claimed by several: untouched. Claimed by none: it belongs to the family that says most about its name.
+            let owner = match claims.as_slice() {
+                [] => self.names.most_specific(&families),
+                [owner] => Some(*owner),
+                _ => None,
+            };
+            let Some((owner, rule)) = owner.and_then(|owner| Some((owner, spec.indexes.get(owner)?))) else { continue };
+            if rule.policy == Policy::Report {
+                continue;
+            }
+            // A key whose name fits several families is judged by all of them but the retired ones: what a record that is
+            // undecidable for another index names, and what is in the family of another frozen index, stays too.
+            let is_retired = |at: usize| spec.indexes.get(at).is_none_or(|index| index.policy == Policy::Retire);
+            let claimants = families.iter().copied().filter(|&at| !is_retired(at));
+            let held: Vec<&BTreeSet<Vec<u8>>> =
+                claimants.clone().filter_map(of).map(|desired| &desired.undecidable).collect();
+            let frozen = frozen(owner) || claimants.clone().any(&frozen);
+            let holds = Holds::find(record, &held)?;
+            if rule.policy == Policy::Retire {
+                if !frozen && !holds {
+                    self.target.remove(name);
+                }
+                continue;
+            }
+            let wanted = of(owner).and_then(|desired| desired.keys.get(&name.1));
+            let right_type = matches!(
+                (record.value.ty.kind(), rule.kind),
+                (Kind::Set, IndexType::Set) | (Kind::Zset, IndexType::Zset)
+            );
+            if right_type && (wanted.is_some() || holds) {
+                if let Some(entry) = self.target.get_mut(name) {
+                    let is_held = |member: &[u8]| held.iter().any(|held| held.contains(member));
+                    mend(&mut entry.value, wanted.unwrap_or(&Members::new()), frozen, is_held);
+                    if entry.value.elements() == 0 {
+                        self.target.remove(name);
+                    }
+                }
+            } else if !holds && !frozen {
+                self.target.remove(name);
+                if let Some(wanted) = wanted {
+                    self.make(name, wanted, rule.kind);
+                }
+            }
+        }
+        for (index, (rule, implied)) in spec.indexes.iter().zip(desired).enumerate() {
+            if rule.policy != Policy::Maintain {
+                continue;
+            }
+            for (key, wanted) in &implied.keys {
+                let name = (rule.db, key.clone());
+                let others = spec.indexes.iter().zip(desired).enumerate();
+                let contested = others
+                    .filter(|(at, (other, _))| *at != index && other.db == rule.db)
+                    .any(|(_, (_, other))| other.keys.contains_key(key));
+                if !contested && !index_keys.contains_key(&name) {
+                    self.make(&name, wanted, rule.kind);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes an index key that is not there; not one that is named like a record.
+    fn make(&mut self, name: &Name, wanted: &Members, kind: IndexType) {
+        if !self.names.classes_of(name.0, &name.1).is_empty() {
+            return;
+        }
+        let mut value = match kind {
+            IndexType::Set => Value::Set(BTreeSet::new()),
+            IndexType::Zset => Value::Zset(BTreeMap::new()),
+        };
+        mend(&mut value, wanted, false, |_| false);
+        if value.elements() > 0 {
+            self.target.insert(name.clone(), Entry { value, expire_ms: None });
+        }
+    }
+}
+
+/// Adds what is wanted, and removes what is not, from a value of the right type.
+fn mend(value: &mut Value, wanted: &Members, frozen: bool, is_held: impl Fn(&[u8]) -> bool) {
+    let stays = |member: &Vec<u8>| frozen || wanted.contains_key(member) || is_held(member);
+    match value {
+        Value::Set(members) => {
+            members.retain(|member| stays(member));
+            members.extend(wanted.keys().cloned());
+        }
+        Value::Zset(members) => {
+            members.retain(|member, _| stays(member));
+            for (member, score) in wanted {
+                // In a frozen index the score that is there may be that of the record that cannot be read.
+                if let Score::One(score) = score
+                    && !(frozen && members.contains_key(member))
+                {
+                    members.insert(member.clone(), *score);
+                }
+            }
+        }
+        _ => {}
+    }
+}
+
+/// What names say.
+#[derive(Debug)]
+struct Names<'a> {
+    spec: &'a Spec,
+    families: Vec<Glob>,
+}
+
+impl Names<'_> {
+    fn indexes_of(&self, db: u64, key: &[u8]) -> Vec<usize> {
+        let indexes = self.spec.indexes.iter().zip(&self.families).enumerate();
+        indexes.filter(|(_, (index, family))| index.db == db && family.matches(key)).map(|(at, _)| at).collect()
+    }
+
+    fn classes_of(&self, db: u64, key: &[u8]) -> Vec<usize> {
+        let classes = self.spec.records.iter().enumerate();
+        classes.filter(|(_, class)| class.db == db && class.key.matches(key)).map(|(at, _)| at).collect()
+    }
+
+    /// The one whose key template has most literal bytes, the first of equals.
+    fn most_specific(&self, indexes: &[usize]) -> Option<usize> {
+        let literal = |at: usize| self.spec.indexes.get(at).map_or(0, |index| index.key.literal_len());
+        let most = indexes.iter().map(|&at| literal(at)).max()?;
+        indexes.iter().copied().find(|&at| literal(at) == most)
+    }
+}
+
+/// What a key of the dump is.
+enum Role {
+    /// A record of these classes.
+    Record(Vec<usize>),
+    Index,
+    Other,
+}
+
+impl Names<'_> {
+    fn role(&self, db: u64, key: &[u8], kind: Kind) -> Role {
+        let classes = self.classes_of(db, key);
+        let in_family = !self.indexes_of(db, key).is_empty();
+        let like_a_record = matches!(kind, Kind::String | Kind::Hash | Kind::Module);
+        match (classes.is_empty(), in_family) {
+            (false, false) => Role::Record(classes),
+            (false, true) if like_a_record => Role::Record(classes),
+            (_, true) => Role::Index,
+            (true, false) => Role::Other,
+        }
+    }
+}
+
+/// What the first reading finds.
+struct First<'a> {
+    header: Header,
+    footer: Footer,
+    clock: Clock,
+    keys: u64,
+    last_db: u64,
+    modules: BTreeSet<String>,
+    start: State,
+    index_keys: BTreeMap<Name, Record<'a>>,
+    records_in_families: BTreeSet<Name>,
+    /// By class: the records there are, if some index requires them.
+    existing: Vec<BTreeSet<Vec<u8>>>,
+}
+
+impl<'a> First<'a> {
+    fn read(dump: &'a [u8], names: &Names<'_>, meaning: Meaning) -> Result<Self, Error> {
+        let spec = names.spec;
+        let mut clock = Clock { created_ms: None, meaning };
+        let (mut keys, mut last_db, mut modules) = (0_u64, 0_u64, BTreeSet::new());
+        let (mut start, mut index_keys, mut records_in_families) = (State::new(), BTreeMap::new(), BTreeSet::new());
+        let mut existing: Vec<BTreeSet<Vec<u8>>> = vec![BTreeSet::new(); spec.records.len()];
+        let is_required = |class: usize| spec.indexes.iter().flat_map(|i| &i.require).any(|r| r.record == class);
+        let mut walker = Walker::new(dump)?;
+        let header = walker.header();
+        let mut footer = None;
+        while let Some(item) = walker.next()? {
+            match item {
+                Item::Aux { name, value } if text(name)? == b"ctime" => {
+                    let value = text(value)?;
+                    let seconds: Option<i64> = std::str::from_utf8(&value).ok().and_then(|text| text.parse().ok());
+                    clock.created_ms = seconds.and_then(|seconds| seconds.checked_mul(1000));
+                }
+                Item::Record(record) => {
+                    let expire_ms = match clock.due(record.expire_ms) {
+                        Due::Gone => continue,
+                        Due::Never => None,
+                        Due::At(ms) => Some(ms),
+                    };
+                    if !Value::is_there(&record.value, &clock)? {
+                        continue;
+                    }
+                    keys = keys.saturating_add(1);
+                    last_db = last_db.max(record.db);
+                    if record.value.ty.kind() == Kind::Module {
+                        modules.insert(record.value.type_name().as_str().to_owned());
+                    }
+                    let name = (record.db, text(record.key)?);
+                    match names.role(name.0, &name.1, record.value.ty.kind()) {
+                        Role::Record(classes) => {
+                            for class in classes.into_iter().filter(|&class| is_required(class)) {
+                                if let Some(existing) = existing.get_mut(class) {
+                                    existing.insert(name.1.clone());
+                                }
+                            }
+                            if !names.indexes_of(name.0, &name.1).is_empty() {
+                                records_in_families.insert(name);
+                            }
+                        }
+                        Role::Index => {
+                            let Some(value) = Value::read(&record.value, &clock)? else { continue };
+                            if start.insert(name.clone(), Entry { value, expire_ms }).is_some() {
+                                return Err(Error::Repeated { db: name.0, key: name.1 });
+                            }
+                            index_keys.insert(name, record);
+                        }
+                        Role::Other => {}
+                    }
+                }
+                Item::End(end) => footer = Some(end),
+                _ => {}
+            }
+        }
+        let footer = footer.ok_or(Error::NoEnd)?;
+        Ok(Self { header, footer, clock, keys, last_db, modules, start, index_keys, records_in_families, existing })
+    }
+}
+
+/// Reads the records: what they imply by index, and how many of each class can be decoded.
+fn imply(dump: &[u8], names: &Names<'_>, first: &First<'_>) -> Result<(Vec<Desired>, Vec<u64>), Error> {
+    let spec = names.spec;
+    let mut desired: Vec<Desired> = spec.indexes.iter().map(|_| Desired::default()).collect();
+    let mut decodable = vec![0_u64; spec.records.len()];
+    let mut extractors: Vec<Extractor> = spec.records.iter().map(|class| Extractor::new(&class.paths)).collect();
+    let mut derivers: Vec<Option<Deriver>> = spec
+        .indexes
+        .iter()
+        .map(|index| {
+            let class = spec.records.get(index.from?)?;
+            (index.policy != Policy::Retire).then(|| Deriver::new(class, index))
+        })
+        .collect();
+    let mut walker = Walker::new(dump)?;
+    while let Some(item) = walker.next()? {
+        let Item::Record(record) = item else { continue };
+        if first.clock.due(record.expire_ms) == Due::Gone || !Value::is_there(&record.value, &first.clock)? {
+            continue;
+        }
+        let key = text(record.key)?;
+        let Role::Record(classes) = names.role(record.db, &key, record.value.ty.kind()) else { continue };
+        for class in classes {
+            let Some(extractor) = extractors.get_mut(class) else { continue };
+            let mut json = Vec::new();
+            let slots = match content(&record, &first.clock, &mut json)? {
+                Content::Json => extractor.json(&json).ok(),
+                Content::Hash(fields) => {
+                    Some(extractor.hash(fields.iter().map(|(field, value)| (field.as_slice(), value.as_slice()))))
+                }
+                Content::Nothing => None,
+            };
+            if let (Some(_), Some(count)) = (&slots, decodable.get_mut(class)) {
+                *count = count.saturating_add(1);
+            }
+            let of_class = spec.indexes.iter().zip(&mut derivers).zip(&mut desired);
+            for ((index, deriver), desired) in of_class.filter(|((index, _), _)| index.from == Some(class)) {
+                let Some(deriver) = deriver else { continue };
+                let derived = slots.as_ref().map(|slots| {
+                    deriver.derive(&key, slots, |_, implied| {
+                        let mut required = index.require.iter().zip(implied.require());
+                        let lacks = |class: usize, key: &[u8]| {
+                            !first.existing.get(class).is_some_and(|existing| existing.contains(key))
+                        };
+                        if required.any(|(require, key)| lacks(require.record, key)) {
+                            return;
+                        }
+                        let members = desired.keys.entry(implied.key.to_vec()).or_default();
+                        let score = members.entry(implied.member.to_vec()).or_insert(Score::One(implied.score));
+                        if *score != Score::One(implied.score) {
+                            *score = Score::Several;
+                        }
+                    })
+                });
+                if !matches!(derived, Some(Ok(_))) {
+                    desired.undecidable.insert(key.clone());
+                }
+            }
+        }
+    }
+    Ok((desired, decodable))
+}
+
+/// What a record can be read from.
+enum Content {
+    Json,
+    Hash(Vec<(Vec<u8>, Vec<u8>)>),
+    Nothing,
+}
+
+fn content(record: &Record<'_>, clock: &Clock, json: &mut Vec<u8>) -> Result<Content, Error> {
+    Ok(match Value::read(&record.value, clock)? {
+        Some(Value::String(text) | Value::Json(text)) => {
+            *json = text;
+            Content::Json
+        }
+        Some(Value::Hash(fields)) => {
+            Content::Hash(fields.into_iter().map(|(name, field)| (name, field.value)).collect())
+        }
+        _ => Content::Nothing,
+    })
+}
+
+fn text(raw: rdb::RawStr<'_>) -> Result<Vec<u8>, Error> {
+    let mut scratch = Vec::new();
+    let bytes = raw.decode(&mut scratch).map_err(|kind| rdb::Error::in_string(0, kind))?;
+    Ok(bytes.to_vec())
+}

@@ -1,0 +1,46 @@
+//! Findings in words.
+
+use super::inventory::{AOF_TAIL, CHECKSUM_MISMATCH, Diagnostic, TRAILING_BYTES};
+use super::text::counted;
+
+/// What was found, and what to make of it.
+pub fn words(diagnostic: &Diagnostic) -> String {
+    let some = |thing: &str| counted(diagnostic.count, thing);
+    match diagnostic.code {
+        "record.undecodable" => format!(
+            "{} that cannot be decoded: nothing is added for one, and nothing that names it is removed",
+            some("record")
+        ),
+        "record.undecidable" => format!(
+            "{} with a field that names no index key: nothing is added for one, and nothing that names it is removed",
+            some("record")
+        ),
+        "key.empty" => format!("{} without any element, which no server keeps: taken as absent", some("key")),
+        "index.wrong_type" => format!("{} of another type than the index", some("index key")),
+        "index.held_key" => {
+            format!("{} kept although wrong, because such a record is in it", some("index key"))
+        }
+        "index.contested_key" => format!("{} claimed by several indexes: left alone", some("index key")),
+        "index.key_is_record" => format!("{} named like a record: not made", some("index key")),
+        "index.repeated_member" => {
+            format!("{} in an index key twice, which no server would write or load", some("member"))
+        }
+        "key.expired" => {
+            format!("{} expired when the dump was made: taken as absent", some("key"))
+        }
+        "key.expiry_in_doubt" => format!(
+            "{} with an expiry before 2009, which cannot be meant: none is taken as expired; say --expiry relative if \
+             it is the time that was left (Upstash exports), --expiry absolute if not",
+            some("key")
+        ),
+        "key.record_in_family" => format!("{} named like a record and like an index key: left alone", some("key")),
+        AOF_TAIL => "this is an append-only file: commands follow the dump in it, which change what is in the dump, \
+                     and they are not read; `redis-cli BGREWRITEAOF`, or a new dump, brings them in"
+            .to_owned(),
+        TRAILING_BYTES => "there are bytes after the end of the dump; they are ignored".to_owned(),
+        CHECKSUM_MISMATCH => {
+            "the checksum is wrong: the dump is damaged, and any of these numbers may be too".to_owned()
+        }
+        code => format!("{} of {code}", some("case")),
+    }
+}

@@ -1,0 +1,327 @@
+//! The inventory of a dump as plain data: what `inventory --format json` prints.
+
+use std::path::Path;
+
+use serde::Serialize;
+
+use crate::index::{Difference, Facts, Frozen};
+use crate::plan::manifest::Bytes;
+use crate::rdb::Flavor;
+use crate::spec::Policy;
+use crate::stock::Tally;
+use crate::time::rfc3339;
+
+/// The version of this form. Fields may be added to it; none changes its meaning.
+pub const FORMAT_VERSION: u32 = 1;
+
+/// Codes of findings about the dump as a whole.
+pub const AOF_TAIL: &str = "dump.aof_tail";
+pub const TRAILING_BYTES: &str = "dump.trailing_bytes";
+pub const CHECKSUM_MISMATCH: &str = "dump.checksum_mismatch";
+
+/// What is in a dump, and what is wrong with its indexes.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Inventory {
+    pub format_version: u32,
+    pub snapshot: Snapshot,
+    /// All keys of the dump, expired ones included.
+    pub keys: u64,
+    /// In the order of their numbers.
+    pub databases: Vec<Database>,
+    /// In the order of the types' names, modules last.
+    pub types: Vec<Type>,
+    /// Indexes and then records in the order of the spec, then the others in the order of their patterns. Every key is
+    /// in exactly one of them.
+    pub families: Vec<Family>,
+    /// In the order of the spec.
+    pub indexes: Vec<Index>,
+    /// In the order of the codes.
+    pub diagnostics: Vec<Diagnostic>,
+    /// Libraries of functions.
+    pub functions: u64,
+    /// Modules that left data of their own, which belongs to no key.
+    pub modules: Vec<String>,
+}
+
+/// The dump itself.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Snapshot {
+    /// As it was named.
+    pub file: Bytes,
+    pub bytes: u64,
+    pub flavor: &'static str,
+    pub rdb_version: u32,
+    pub checksum: Checksum,
+    /// RFC 3339, if the dump says when it was made.
+    pub created_at: Option<String>,
+    /// Of the server that made it, if it says so.
+    pub server_version: Option<Bytes>,
+    #[serde(skip)]
+    pub created_ms: Option<i64>,
+    /// By the server's own name in the dump: Valkey up to 8 writes the flavor `redis`.
+    #[serde(skip)]
+    pub server: &'static str,
+}
+
+/// What the footer says of the bytes before it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Checksum {
+    Verified,
+    /// The server was told not to compute one, or the format is older than checksums.
+    Absent,
+    Mismatch,
+}
+
+impl Checksum {
+    /// Compares the footer with what was read.
+    pub fn of(facts: &Facts) -> Self {
+        match facts.footer.crc {
+            None | Some(0) => Self::Absent,
+            Some(crc) if crc == facts.crc64 => Self::Verified,
+            Some(_) => Self::Mismatch,
+        }
+    }
+
+    /// The word for it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Verified => "verified",
+            Self::Absent => "absent",
+            Self::Mismatch => "mismatch",
+        }
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Database {
+    pub db: u64,
+    pub keys: u64,
+    pub with_expiry: u64,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Type {
+    /// What the command `TYPE` answers.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// The form in the dump.
+    pub encoding: &'static str,
+    pub keys: u64,
+    pub elements: u64,
+    pub bytes: u64,
+}
+
+/// Keys that are named alike.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Family {
+    /// A glob.
+    pub pattern: Bytes,
+    pub kind: FamilyKind,
+    /// The index or the record class.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// The database of the index or record class; other families span all of them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub db: Option<u64>,
+    pub keys: u64,
+    pub elements: u64,
+    pub bytes: u64,
+    pub with_expiry: u64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum FamilyKind {
+    Index,
+    Record,
+    /// Found from the names.
+    Other,
+}
+
+impl FamilyKind {
+    /// The word for it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Index => "index",
+            Self::Record => "record",
+            Self::Other => "other",
+        }
+    }
+}
+
+/// The numbers of one index, as [`crate::index::Summary`] explains them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Index {
+    pub name: String,
+    pub policy: &'static str,
+    pub keys: u64,
+    pub correct_keys: u64,
+    pub wrong_keys: u64,
+    pub absent_keys: u64,
+    pub members: u64,
+    pub missing_members: u64,
+    pub stale_members: u64,
+    pub undecidable_records: u64,
+    pub orphan_records: u64,
+    pub held_keys: u64,
+    pub held_members: u64,
+    pub contested_keys: u64,
+    /// Why nothing is deleted or removed.
+    pub frozen: Option<&'static str>,
+}
+
+impl Index {
+    /// Whether there is nothing to do about it.
+    pub fn is_right(&self) -> bool {
+        let wrong = [self.wrong_keys, self.absent_keys, self.missing_members, self.stale_members];
+        if self.policy == Policy::Retire.as_str() { self.keys == 0 } else { wrong == [0; 4] }
+    }
+}
+
+/// Problems of one kind.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Diagnostic {
+    pub code: &'static str,
+    pub count: u64,
+    /// The first few in the dump, in words, with what cannot be printed escaped.
+    pub examples: Vec<String>,
+}
+
+impl Inventory {
+    /// Takes the numbers of a dump of so many bytes, which the user named `file`.
+    pub fn new(difference: &Difference<'_>, file: &Path, bytes: u64) -> Self {
+        let stock = &difference.stock;
+        let databases = stock.databases.iter();
+        let types = stock.types.iter();
+        Self {
+            format_version: FORMAT_VERSION,
+            snapshot: Snapshot::new(difference, file, bytes),
+            keys: stock.total.keys,
+            databases: databases
+                .map(|(&db, tally)| Database { db, keys: tally.keys, with_expiry: tally.with_expiry })
+                .collect(),
+            types: types
+                .map(|((name, encoding), tally)| Type {
+                    kind: name.as_str().to_owned(),
+                    encoding,
+                    keys: tally.keys,
+                    elements: tally.elements,
+                    bytes: tally.bytes,
+                })
+                .collect(),
+            families: families(difference),
+            indexes: indexes(difference),
+            diagnostics: diagnostics(difference),
+            functions: difference.facts.functions,
+            modules: difference.facts.module_aux.clone(),
+        }
+    }
+
+    /// Whether the dump has none of the keys that the spec is about.
+    pub fn is_foreign(&self) -> bool {
+        self.families.iter().all(|family| family.keys == 0 || family.kind == FamilyKind::Other)
+    }
+
+    /// Whether no plan is made of the dump, because what is in it is not what it was meant to be.
+    pub fn is_unfit(&self) -> bool {
+        let aof = self.diagnostics.iter().any(|diagnostic| diagnostic.code == AOF_TAIL);
+        aof || self.snapshot.checksum == Checksum::Mismatch
+    }
+
+    /// Whether no index needs anything done.
+    pub fn is_right(&self) -> bool {
+        self.indexes.iter().all(Index::is_right)
+    }
+}
+
+impl Snapshot {
+    fn new(difference: &Difference<'_>, file: &Path, bytes: u64) -> Self {
+        let facts = &difference.facts;
+        let aux = |wanted: &[u8]| facts.aux.iter().find(|(name, _)| name == wanted).map(|(_, value)| value.clone());
+        let valkey = aux(b"valkey-ver");
+        let server = if valkey.is_some() || facts.header.flavor == Flavor::Valkey { "Valkey" } else { "Redis" };
+        let created_ms = difference.clock.created_ms;
+        Self {
+            file: Bytes(file.as_os_str().as_encoded_bytes().to_vec()),
+            bytes,
+            flavor: facts.header.flavor.name(),
+            rdb_version: facts.header.version,
+            checksum: Checksum::of(facts),
+            created_at: created_ms.and_then(rfc3339),
+            server_version: valkey.or_else(|| aux(b"redis-ver")).map(Bytes),
+            created_ms,
+            server,
+        }
+    }
+}
+
+fn families(difference: &Difference<'_>) -> Vec<Family> {
+    let (spec, stock) = (difference.spec, &difference.stock);
+    let family = |pattern: Vec<u8>, kind, name: Option<&String>, db, tally: &Tally| Family {
+        pattern: Bytes(pattern),
+        kind,
+        name: name.cloned(),
+        db,
+        keys: tally.keys,
+        elements: tally.elements,
+        bytes: tally.bytes,
+        with_expiry: tally.with_expiry,
+    };
+    let indexes = spec.indexes.iter().zip(&stock.indexes).map(|(index, tally)| {
+        let pattern = index.key.family().as_bytes().to_vec();
+        family(pattern, FamilyKind::Index, Some(&index.name), Some(index.db), tally)
+    });
+    let records = spec.records.iter().zip(&stock.records).map(|(class, tally)| {
+        family(class.key.as_bytes().to_vec(), FamilyKind::Record, Some(&class.name), Some(class.db), tally)
+    });
+    let others = stock.others.list().into_iter();
+    let others = others.map(|(pattern, tally)| family(pattern, FamilyKind::Other, None, None, &tally));
+    indexes.chain(records).chain(others).collect()
+}
+
+fn indexes(difference: &Difference<'_>) -> Vec<Index> {
+    let indexes = difference.spec.indexes.iter().zip(&difference.summaries);
+    indexes
+        .map(|(index, summary)| Index {
+            name: index.name.clone(),
+            policy: index.policy.as_str(),
+            keys: summary.keys,
+            correct_keys: summary.correct_keys,
+            wrong_keys: summary.wrong_keys(),
+            absent_keys: summary.absent_keys,
+            members: summary.members,
+            missing_members: summary.missing_members,
+            stale_members: summary.stale_members,
+            undecidable_records: summary.undecidable_records,
+            orphan_records: summary.orphan_records,
+            held_keys: summary.held_keys,
+            held_members: summary.held_members,
+            contested_keys: summary.contested_keys,
+            frozen: summary.frozen.map(|frozen| match frozen {
+                Frozen::NoRecords => "no decodable records",
+                Frozen::Undecidable => "undecidable records",
+            }),
+        })
+        .collect()
+}
+
+fn diagnostics(difference: &Difference<'_>) -> Vec<Diagnostic> {
+    let facts = &difference.facts;
+    let mut all: Vec<Diagnostic> = difference
+        .diagnostics
+        .iter()
+        .map(|(code, count, examples)| Diagnostic { code, count, examples: examples.map(str::to_owned).collect() })
+        .collect();
+    let mut of_dump = |code, example| all.push(Diagnostic { code, count: 1, examples: vec![example] });
+    if Checksum::of(facts) == Checksum::Mismatch {
+        let stored = facts.footer.crc.unwrap_or_default();
+        of_dump(CHECKSUM_MISMATCH, format!("the footer says {stored:016x}, the content has {:016x}", facts.crc64));
+    }
+    if facts.footer.trailing > 0 {
+        let code = if facts.footer.trailing_is_aof { AOF_TAIL } else { TRAILING_BYTES };
+        of_dump(code, format!("{} bytes after the footer", facts.footer.trailing));
+    }
+    all.sort_by_key(|diagnostic| diagnostic.code);
+    all
+}

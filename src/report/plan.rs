@@ -1,0 +1,380 @@
+//! A plan for the person who has to approve it, from the manifest alone.
+
+use super::Style;
+use super::grid::{Column, Grid};
+use super::text::{ago, counted, fit, name, number, safe, shell, size, span, time, width, wrap};
+use crate::plan::manifest::{CHANGES, Counts, Example, Manifest};
+
+/// A round trip to a database on another continent, or to a busy one near by.
+const ROUND_TRIP_MS: u64 = 50;
+/// Warnings in the short form.
+const WARNINGS: usize = 3;
+/// Prose is no easier to read on a wider terminal.
+const PROSE: usize = 110;
+
+/// What is known of a bundle beside its manifest.
+#[derive(Clone, Copy, Debug)]
+pub struct Context<'c> {
+    /// The folder, as the user named it.
+    pub folder: &'c str,
+    /// Somebody has begun to apply it.
+    pub applied: bool,
+    /// When the dump was made, in Unix milliseconds, as far as the manifest says it.
+    pub created_ms: Option<i64>,
+    pub now_ms: i64,
+}
+
+/// The whole plan: what `show` prints.
+pub fn plan(manifest: &Manifest, context: Context<'_>, style: Style) -> String {
+    let mut out = String::new();
+    head(manifest, context, style, &mut out);
+    if is_empty(manifest) {
+        nothing(manifest, style, &mut out);
+        return out;
+    }
+    out.push('\n');
+    counts(manifest, style, &mut out);
+    examples(manifest, style, &mut out);
+    cost(manifest, style, &mut out);
+    warnings(manifest, usize::MAX, style, &mut out);
+    next(context, "DUMP", style, &mut out);
+    out
+}
+
+/// What was written, for the command that wrote it; `dump` is what the user called the dump.
+pub fn summary(manifest: &Manifest, folder: &str, dump: &str, style: Style) -> String {
+    let mut out = String::new();
+    let title = format!("Plan {}", safe(&manifest.plan_id));
+    out.push_str(&format!("{} in {}\n", style.bold(&title), shell(folder)));
+    if is_empty(manifest) {
+        nothing(manifest, style, &mut out);
+        return out;
+    }
+    counts(manifest, style, &mut out);
+    out.push_str(&format!("  {}\n", style.dim(&in_short(manifest))));
+    warnings(manifest, WARNINGS, style, &mut out);
+    next(Context { folder, applied: false, created_ms: None, now_ms: 0 }, dump, style, &mut out);
+    out
+}
+
+fn is_empty(manifest: &Manifest) -> bool {
+    manifest.total.commands == 0
+}
+
+fn nothing(manifest: &Manifest, style: Style, out: &mut String) {
+    out.push_str(&format!("\n{}: the indexes in the dump are as they should be.\n", style.right("Nothing to do")));
+    warnings(manifest, usize::MAX, style, out);
+}
+
+fn heading(text: &str, style: Style, out: &mut String) {
+    out.push_str(&format!("\n{}\n", style.bold(text)));
+}
+
+fn head(manifest: &Manifest, context: Context<'_>, style: Style, out: &mut String) {
+    let snapshot = &manifest.snapshot;
+    out.push_str(&format!("{}\n", style.bold(&format!("Plan {}", safe(&manifest.plan_id)))));
+    let server = if snapshot.flavor == "valkey" { "Valkey" } else { "Redis" };
+    let version = snapshot.server_version.as_deref().map(|version| format!(" {}", safe(version)));
+    let mut line = |text: String| {
+        out.push_str("  ");
+        wrap(&text, 2, 2, style.width.min(PROSE), out);
+    };
+    line(format!(
+        "for a dump of {} with {}, {server}{}, CRC-64 {}",
+        size(snapshot.bytes),
+        counted(snapshot.keys, "key"),
+        version.unwrap_or_default(),
+        safe(&snapshot.crc64),
+    ));
+    let made = match &snapshot.created_at {
+        Some(text) => {
+            let age = context.created_ms.map(|ms| ago(ms, context.now_ms));
+            format!("made {}{}", time(text), age.map(|age| format!(", {age}")).unwrap_or_default())
+        }
+        None => "which does not say when it was made".to_owned(),
+    };
+    line(format!("{made}; what changed since is not in the plan"));
+    let (spec, tool) = (&manifest.spec, safe(&manifest.tool_version));
+    let digest: String = spec.sha256.chars().take(12).collect();
+    line(format!("spec {} ({}) · rdb-reindex {tool}", safe(&spec.name), safe(&digest)));
+    if context.applied {
+        out.push_str(&format!("  {}\n", style.wrong("This plan was applied, or somebody began to.")));
+    }
+}
+
+fn counts(manifest: &Manifest, style: Style, out: &mut String) {
+    let mut grid = Grid::new([
+        ("index", Column::Flexible),
+        ("policy", Column::Left),
+        ("keys deleted", Column::Right),
+        ("members added", Column::Right),
+        ("removed", Column::Right),
+        ("commands", Column::Right),
+        ("bytes", Column::Right),
+    ]);
+    let cells = |title: String, policy: String, counts: &Counts| {
+        // A deletion takes keys of several indexes, and is counted where its first key belongs.
+        let shared = counts.commands == 0 && counts.deleted_keys > 0;
+        [
+            title,
+            policy,
+            number(counts.deleted_keys),
+            number(counts.added_members),
+            number(counts.removed_members),
+            if shared { "shared".to_owned() } else { number(counts.commands) },
+            if shared { String::new() } else { size(counts.bytes) },
+        ]
+    };
+    for index in &manifest.indexes {
+        grid.row(cells(name(index.name.as_bytes()), safe(&index.policy).into_owned(), &index.counts));
+    }
+    grid.total(cells("total".to_owned(), String::new(), &manifest.total));
+    grid.render(2, style, out);
+}
+
+fn examples(manifest: &Manifest, style: Style, out: &mut String) {
+    heading("Examples", style, out);
+    for index in manifest.indexes.iter().filter(|index| !index.examples.is_empty()) {
+        let title = name(index.name.as_bytes());
+        out.push_str(&format!("  {title}  {}\n", style.dim(&safe(&index.pattern))));
+        let mut before: Option<&Example> = None;
+        for example in &index.examples {
+            let alike = before.filter(|before| before.edit == example.edit && before.reason == example.reason);
+            if alike.is_none() {
+                out.push_str("    ");
+                wrap(&format!("{}: {}", safe(&example.edit), safe(&example.reason)), 4, 8, style.width, out);
+            }
+            let mut line = |indent: usize, text: &str| {
+                let text = fit(text, style.width.saturating_sub(indent));
+                out.push_str(&format!("{}{text}\n", " ".repeat(indent)));
+            };
+            match &example.member {
+                None => line(6, &name(&example.key.0)),
+                Some(member) => {
+                    if alike.is_none_or(|before| before.key != example.key) {
+                        line(6, &format!("in {}", name(&example.key.0)));
+                    }
+                    line(8, &name(&member.0));
+                }
+            }
+            before = Some(example);
+        }
+    }
+    out.push_str(&format!("{}\n", style.dim(&format!("  every edit with its reason is in {CHANGES}"))));
+}
+
+fn price(usd: f64) -> String {
+    if !(0.0..0.01).contains(&usd) || usd == 0.0 {
+        return format!("${usd:.2}");
+    }
+    // A few commands cost a few millionths: two digits that say something, and no zeros behind them.
+    let text = format!("${usd:.6}");
+    text.trim_end_matches('0').to_owned()
+}
+
+fn waiting(manifest: &Manifest) -> String {
+    let ms = manifest.batches.saturating_mul(ROUND_TRIP_MS);
+    if ms < 10_000 { format!("{}.{:02} s", ms / 1000, ms % 1000 / 10) } else { span(ms) }
+}
+
+fn in_short(manifest: &Manifest) -> String {
+    format!(
+        "{}, {} at {ROUND_TRIP_MS} ms each; estimated price {}",
+        counted(manifest.batches, "round trip"),
+        waiting(manifest),
+        price(manifest.estimated_cost_usd),
+    )
+}
+
+fn cost(manifest: &Manifest, style: Style, out: &mut String) {
+    heading("Cost", style, out);
+    let (total, caps) = (&manifest.total, &manifest.caps);
+    let mut line = |label: &str, text: String| {
+        out.push_str(&format!("  {}", style.dim(&format!("{label:<14}"))));
+        wrap(&text, 16, 16, style.width.min(PROSE), out);
+    };
+    let least = if manifest.lower_bound >= total.commands {
+        "the fewest possible".to_owned()
+    } else {
+        format!("the fewest possible are {}", number(manifest.lower_bound))
+    };
+    let limit = if caps.max_command_bytes.is_multiple_of(1024) {
+        format!("{} KiB", number(caps.max_command_bytes / 1024))
+    } else {
+        counted(caps.max_command_bytes, "byte")
+    };
+    line(
+        "commands",
+        format!(
+            "{} in {}; {least} with at most {} and {limit} a command",
+            number(total.commands),
+            size(total.bytes),
+            counted(caps.max_args, "argument"),
+        ),
+    );
+    line("round trips", format!("{}: {} at {ROUND_TRIP_MS} ms each", number(manifest.batches), waiting(manifest)));
+    let billed = counted(manifest.billed_commands, "command");
+    line("billed", format!("{billed}, estimated {}", price(manifest.estimated_cost_usd)));
+    line("keys touched", number(manifest.touched.len() as u64));
+}
+
+fn warnings(manifest: &Manifest, most: usize, style: Style, out: &mut String) {
+    if manifest.warnings.is_empty() {
+        return;
+    }
+    heading("Warnings", style, out);
+    for warning in manifest.warnings.iter().take(most) {
+        out.push_str(&format!("  {} ", style.wrong("!")));
+        wrap(&safe(warning), 4, 4, style.width.min(PROSE), out);
+    }
+    let hidden = manifest.warnings.len().saturating_sub(most);
+    if hidden > 0 {
+        out.push_str(&format!("    and {} more: `rdb-reindex show` has them all\n", number(hidden as u64)));
+    }
+}
+
+fn next(context: Context<'_>, dump: &str, style: Style, out: &mut String) {
+    heading("Next", style, out);
+    let folder = shell(context.folder);
+    let mut lines: Vec<(String, &str)> = Vec::new();
+    let commands = if context.applied {
+        vec![("verify", "--to URL", "is it done?"), ("rollback", "--to URL", "undo it")]
+    } else {
+        lines.push((format!("rdb-reindex rehearse {folder} {}", shell(dump)), "prove it, offline"));
+        vec![("apply", "--to URL --dry-run", "compare, write nothing"), ("apply", "--to URL", "do it")]
+    };
+    let commands = commands.into_iter();
+    lines.extend(commands.map(|(command, rest, why)| (format!("rdb-reindex {command} {folder} {rest}"), why)));
+    let widest = lines.iter().map(|(line, _)| width(line)).max().unwrap_or(0);
+    let room = lines.iter().map(|(_, why)| width(why)).max().unwrap_or(0).saturating_add(widest).saturating_add(4);
+    for (line, why) in lines {
+        // A command is never broken, so that it can be copied; what it is for gives way.
+        let pad = " ".repeat(widest.saturating_sub(width(&line)));
+        let why = if room > style.width { String::new() } else { format!("{pad}  {}", style.dim(why)) };
+        out.push_str(&format!("  {line}{why}\n"));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::manifest::{Bytes, Caps, IndexPlan, SnapshotId, SpecId};
+
+    fn manifest(total: Counts) -> Manifest {
+        Manifest {
+            format_version: 1,
+            plan_id: "0123456789ab".into(),
+            tool_version: "1.2.3".into(),
+            snapshot: SnapshotId {
+                bytes: 1_300_000_000,
+                crc64: "00000000000000ff".into(),
+                created_at: Some("2025-01-06T17:45:00Z".into()),
+                flavor: "valkey".into(),
+                rdb_version: 80,
+                server_version: Some("9.1.2\u{1b}[31m".into()),
+                keys: 1_500_000,
+            },
+            spec: SpecId { name: "custom".into(), sha256: "ab".repeat(32), text: String::new() },
+            caps: Caps { max_args: 1000, max_command_bytes: 1000 },
+            expiry: "careful".into(),
+            total,
+            indexes: vec![IndexPlan {
+                name: "by tag".into(),
+                policy: "maintain".into(),
+                pattern: "tag:*".into(),
+                counts: total,
+                examples: vec![Example {
+                    edit: "add member".into(),
+                    key: Bytes(b"tag:\x1b]0;\xff".to_vec()),
+                    member: Some(Bytes("x\u{202e}y\r\nz".as_bytes().to_vec())),
+                    reason: "record not indexed".into(),
+                }],
+            }],
+            lower_bound: 2,
+            batches: 4000,
+            billed_commands: 123_456,
+            estimated_cost_usd: 0.246_912,
+            expected_replies: Vec::new(),
+            rollback_expected_replies: Vec::new(),
+            touched: Vec::new(),
+            warnings: vec!["\u{9b}1m one".into(), "two".into(), "three".into(), "four".into()],
+            files: std::collections::BTreeMap::new(),
+        }
+    }
+
+    const SOME: Counts = Counts { added_members: 1, removed_members: 0, deleted_keys: 0, commands: 5, bytes: 999 };
+    // A day and an hour after the dump was made.
+    const CONTEXT: Context<'_> =
+        Context { folder: "my plan", applied: false, created_ms: Some(1_736_185_500_000), now_ms: 1_736_275_500_000 };
+
+    #[test]
+    fn what_a_person_decides_by_is_there() {
+        let text = plan(&manifest(SOME), CONTEXT, Style::PLAIN);
+        for part in [
+            "Plan 0123456789ab\n",
+            "for a dump of 1.3 GB with 1,500,000 keys, Valkey 9.1.2\\u{1b}[31m, CRC-64\n",
+            "made 2025-01-06 17:45:00 UTC, 25 hours ago;",
+            "spec custom (abababababab) · rdb-reindex 1.2.3\n",
+            "    add member: record not indexed\n      in tag:\\u{1b}]0;\\xff\n        x\\u{202e}y\\u{d}\\u{a}z\n",
+            "5 in 999 B; the fewest possible are 2 with at most 1,000\n",
+            // 4,000 × 50 ms.
+            "4,000: 3 minutes at 50 ms each\n",
+            "123,456 commands, estimated $0.25\n",
+            "  ! \\u{9b}1m one\n  ! two\n  ! three\n  ! four\n",
+            "  rdb-reindex rehearse 'my plan' DUMP             prove it, offline\n",
+            "  rdb-reindex apply 'my plan' --to URL            do it\n",
+        ] {
+            assert!(text.contains(part), "{part:?} is not in\n{text}");
+        }
+        assert!(text.lines().all(|line| width(line) <= 80), "{text}");
+    }
+
+    #[test]
+    fn a_plan_that_was_applied_leads_on_to_verify_and_rollback() {
+        let text = plan(&manifest(SOME), Context { applied: true, ..CONTEXT }, Style::PLAIN);
+        assert!(text.contains("This plan was applied, or somebody began to."), "{text}");
+        assert!(text.contains("rdb-reindex rollback 'my plan' --to URL  undo it"), "{text}");
+        assert!(!text.contains("rdb-reindex apply"), "{text}");
+    }
+
+    #[test]
+    fn a_plan_without_commands_says_so() {
+        for text in [
+            plan(&manifest(Counts::default()), CONTEXT, Style::PLAIN),
+            summary(&manifest(Counts::default()), "my plan", "DUMP", Style::PLAIN),
+        ] {
+            assert!(text.contains("Nothing to do: the indexes in the dump are as they should be.\n"), "{text}");
+            assert!(text.contains("  ! four\n"), "{text}");
+            assert!(!text.contains("rdb-reindex apply"), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_summary_is_short() {
+        let text = summary(&manifest(SOME), "my plan", "a dump.rdb", Style::PLAIN);
+        assert!(text.starts_with("Plan 0123456789ab in 'my plan'\n"), "{text}");
+        assert!(text.contains("  rdb-reindex rehearse 'my plan' 'a dump.rdb'"), "{text}");
+        assert!(text.contains("    and 1 more: `rdb-reindex show` has them all\n"), "{text}");
+        assert!(text.lines().count() < 20, "{text}");
+    }
+
+    #[test]
+    fn colour_comes_from_the_style_alone() {
+        let mut text = plan(&manifest(SOME), CONTEXT, Style { width: 100, colour: true });
+        assert!(text.contains("\u{1b}[1mPlan 0123456789ab\u{1b}[0m"), "{text:?}");
+        for ours in ["\u{1b}[0m", "\u{1b}[1m", "\u{1b}[2m", "\u{1b}[32m", "\u{1b}[33m"] {
+            text = text.replace(ours, "");
+        }
+        assert!(!text.contains('\u{1b}') && !text.contains('\u{9b}') && !text.contains('\u{202e}'), "{text:?}");
+    }
+
+    #[test]
+    fn prices() {
+        // 15 commands at $0.20 for 100,000; 10,000 and 123,456 commands.
+        let facts =
+            [(0.0, "$0.00"), (0.000_03, "$0.00003"), (0.02, "$0.02"), (0.246_912, "$0.25"), (1234.5, "$1234.50")];
+        for (usd, text) in facts {
+            assert_eq!(price(usd), text);
+        }
+    }
+}

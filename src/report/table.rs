@@ -1,0 +1,223 @@
+//! The inventory for a person at a terminal.
+
+use super::Style;
+use super::findings::words;
+use super::grid::{Column, Grid};
+use super::inventory::{Checksum, Diagnostic, Family, FamilyKind, Index, Inventory, Snapshot};
+use super::text::{ago, counted, name, number, safe, size, time, width, wrap};
+use super::verdict::{limits, records, verdict};
+
+/// Families shown; all of them are in the JSON.
+const FAMILIES: usize = 20;
+/// Databases shown, of up to 16,384.
+const DATABASES: usize = 16;
+/// Examples shown of each finding.
+const EXAMPLES: usize = 3;
+/// Prose is no easier to read on a wider terminal.
+const PROSE: usize = 110;
+
+/// The whole inventory. `next` is the command that makes a plan of this dump.
+pub fn table(inventory: &Inventory, now_ms: i64, next: &str, style: Style) -> String {
+    let mut out = String::new();
+    headline(inventory, now_ms, style, &mut out);
+    indexes(inventory, true, style, &mut out);
+    families(&inventory.families, style, &mut out);
+    types(inventory, style, &mut out);
+    databases(inventory, style, &mut out);
+    findings(&inventory.diagnostics, style, &mut out);
+    heading("Next", style, &mut out);
+    let words = if inventory.is_unfit() {
+        "No plan is made of such a dump: take a new one."
+    } else if inventory.is_foreign() {
+        "The dump has none of the keys that the spec is about. `rdb-reindex spec` prints one to start from; --spec FILE \
+         takes it."
+    } else if inventory.is_right() {
+        "Nothing is wrong with these indexes: there is nothing to do."
+    } else {
+        // Not wrapped, so that it can be copied.
+        out.push_str(&format!("  {}\n", safe(next)));
+        return out;
+    };
+    out.push_str("  ");
+    wrap(words, 2, 2, style.width.min(PROSE), &mut out);
+    out
+}
+
+/// The head of the inventory and what is wrong, for a command that goes on to other things.
+pub fn brief(inventory: &Inventory, now_ms: i64, style: Style) -> String {
+    let mut out = String::new();
+    headline(inventory, now_ms, style, &mut out);
+    indexes(inventory, false, style, &mut out);
+    out
+}
+
+fn headline(inventory: &Inventory, now_ms: i64, style: Style, out: &mut String) {
+    let snapshot = &inventory.snapshot;
+    let file = name(&snapshot.file.0);
+    let checksum = match snapshot.checksum {
+        Checksum::Mismatch => style.wrong("checksum WRONG"),
+        Checksum::Absent => "no checksum".to_owned(),
+        Checksum::Verified => "checksum verified".to_owned(),
+    };
+    out.push_str(&format!("{}\n", style.bold(&file)));
+    out.push_str(&format!("  {} · {} · {checksum}\n", size(snapshot.bytes), made_by(snapshot)));
+    let databases = counted(inventory.databases.len() as u64, "database");
+    let when = match (&snapshot.created_at, snapshot.created_ms) {
+        (Some(text), Some(ms)) => format!("made {}, {}", time(text), ago(ms, now_ms)),
+        _ => "it does not say when it was made".to_owned(),
+    };
+    out.push_str(&format!("  {} in {databases} · {when}\n", counted(inventory.keys, "key")));
+    let mut more = Vec::new();
+    if inventory.functions > 0 {
+        let libraries = if inventory.functions == 1 { "library" } else { "libraries" };
+        more.push(format!("{} {libraries} of functions", number(inventory.functions)));
+    }
+    if !inventory.modules.is_empty() {
+        more.push(format!("data of modules: {}", safe(&inventory.modules.join(", "))));
+    }
+    if !more.is_empty() {
+        out.push_str(&format!("  {}\n", more.join(" · ")));
+    }
+}
+
+fn made_by(snapshot: &Snapshot) -> String {
+    let version = snapshot.server_version.as_ref().map(|version| format!(" {}", name(&version.0)));
+    let format = match snapshot.flavor {
+        "valkey" => "VALKEY",
+        _ => "RDB",
+    };
+    format!("{}{}, {format} {}", snapshot.server, version.unwrap_or_default(), snapshot.rdb_version)
+}
+
+fn heading(text: &str, style: Style, out: &mut String) {
+    out.push_str(&format!("\n{}\n", style.bold(text)));
+}
+
+fn indexes(inventory: &Inventory, whole: bool, style: Style, out: &mut String) {
+    heading("Indexes", style, out);
+    if inventory.indexes.is_empty() {
+        out.push_str("  the spec has none\n");
+    }
+    let names: Vec<String> = inventory.indexes.iter().map(|index| name(index.name.as_bytes())).collect();
+    let widest = names.iter().map(|name| width(name)).max().unwrap_or(0).min(24);
+    let columns = style.width.min(PROSE);
+    for (index, name) in inventory.indexes.iter().zip(&names) {
+        let pad = |text: &str, to: usize| " ".repeat(to.saturating_sub(width(text)));
+        let painted = if index.is_right() { style.right(name) } else { style.wrong(name) };
+        let policy = index.policy;
+        out.push_str(&format!("  {painted}{}  {}{}  ", pad(name, widest), style.dim(policy), pad(policy, 8)));
+        // Two spaces, the name, two, eight for the policy, and two.
+        let indent = widest.saturating_add(14);
+        wrap(&verdict(index), width(name).max(widest).saturating_add(14), indent, columns, out);
+        let mut notes = limits(index);
+        if whole {
+            notes.extend(records(index));
+        }
+        for note in notes {
+            out.push_str(&" ".repeat(indent));
+            wrap(&note, indent, indent, columns, out);
+        }
+    }
+    if whole && inventory.indexes.iter().any(|index: &Index| index.wrong_keys > 0 && index.policy != "retire") {
+        let mut legend = String::from("  ");
+        wrap(
+            "right in name: it should exist, whatever is in it · wrong: it should not exist",
+            2,
+            2,
+            columns,
+            &mut legend,
+        );
+        out.push_str(&format!("{}\n", style.dim(legend.trim_end())));
+    }
+}
+
+fn families(families: &[Family], style: Style, out: &mut String) {
+    heading("Families of keys", style, out);
+    let mut order: Vec<&Family> = families.iter().collect();
+    // Stable, so that equals stay in the order of the inventory.
+    order.sort_by_key(|family| std::cmp::Reverse(family.bytes));
+    let mut grid = Grid::new([
+        ("pattern", Column::Flexible),
+        ("is", Column::Left),
+        ("keys", Column::Right),
+        ("elements", Column::Right),
+        ("bytes", Column::Right),
+        ("expiring", Column::Right),
+    ]);
+    for family in order.iter().take(FAMILIES) {
+        let is = if family.kind == FamilyKind::Other { "" } else { family.kind.as_str() };
+        let pattern = name(&family.pattern.0);
+        grid.row([
+            if pattern.is_empty() { "(the empty name)".to_owned() } else { pattern },
+            is.to_owned(),
+            number(family.keys),
+            number(family.elements),
+            size(family.bytes),
+            number(family.with_expiry),
+        ]);
+    }
+    grid.render(2, style, out);
+    let hidden = order.get(FAMILIES..).unwrap_or_default();
+    if !hidden.is_empty() {
+        let keys = hidden.iter().fold(0_u64, |sum, family| sum.saturating_add(family.keys));
+        let more = format!("  and {} more with {}: --format json", number(hidden.len() as u64), counted(keys, "key"));
+        out.push_str(&format!("{}\n", style.dim(&more)));
+    }
+}
+
+fn types(inventory: &Inventory, style: Style, out: &mut String) {
+    if inventory.types.is_empty() {
+        return;
+    }
+    heading("Types", style, out);
+    let mut grid = Grid::new([
+        ("type", Column::Flexible),
+        ("form in the dump", Column::Left),
+        ("keys", Column::Right),
+        ("elements", Column::Right),
+        ("bytes", Column::Right),
+    ]);
+    for of_type in &inventory.types {
+        grid.row([
+            name(of_type.kind.as_bytes()),
+            of_type.encoding.to_owned(),
+            number(of_type.keys),
+            number(of_type.elements),
+            size(of_type.bytes),
+        ]);
+    }
+    grid.render(2, style, out);
+}
+
+fn databases(inventory: &Inventory, style: Style, out: &mut String) {
+    if inventory.databases.len() < 2 {
+        return;
+    }
+    heading("Databases", style, out);
+    let mut grid = Grid::new([("db", Column::Right), ("keys", Column::Right), ("expiring", Column::Right)]);
+    for database in inventory.databases.iter().take(DATABASES) {
+        grid.row([database.db.to_string(), number(database.keys), number(database.with_expiry)]);
+    }
+    grid.render(2, style, out);
+    let hidden = inventory.databases.len().saturating_sub(DATABASES);
+    if hidden > 0 {
+        let more = format!("  and {} more: --format json", number(hidden as u64));
+        out.push_str(&format!("{}\n", style.dim(&more)));
+    }
+}
+
+fn findings(diagnostics: &[Diagnostic], style: Style, out: &mut String) {
+    if diagnostics.is_empty() {
+        return;
+    }
+    heading("Findings", style, out);
+    for diagnostic in diagnostics {
+        out.push_str("  ");
+        wrap(&words(diagnostic), 2, 4, style.width.min(PROSE), out);
+        for example in diagnostic.examples.iter().take(EXAMPLES) {
+            let mut lines = String::from("      ");
+            wrap(&safe(example), 6, 6, style.width, &mut lines);
+            out.push_str(&format!("{}\n", style.dim(lines.trim_end())));
+        }
+    }
+}

@@ -1,0 +1,214 @@
+//! A dump as a byte slice: mapped into memory, or read; unpacked first where it is compressed.
+//!
+//! This module holds the only `unsafe` of the crate, the `mmap` call.
+
+mod unpack;
+
+use std::fs::File;
+use std::io::{self, Read, Seek, SeekFrom};
+use std::ops::Deref;
+use std::path::{Path, PathBuf};
+
+use memmap2::Mmap;
+
+use unpack::{Failure, Form, HEAD};
+
+/// How to open a dump.
+#[derive(Clone, Copy, Debug)]
+pub struct Options {
+    /// Map the file (the default) or read it into memory.
+    pub mmap: bool,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { mmap: true }
+    }
+}
+
+/// Why a dump could not be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error("cannot open {}: {source}", path.display())]
+    Open { path: PathBuf, source: io::Error },
+    #[error("cannot read {}: {source}", path.display())]
+    Read { path: PathBuf, source: io::Error },
+    #[error("cannot unpack {} ({name}): {source}; it is damaged or cut off", path.display())]
+    Unpack { path: PathBuf, name: &'static str, source: io::Error },
+    #[error("{} is a folder, not a dump", path.display())]
+    Folder { path: PathBuf },
+    #[error("{} is empty", path.display())]
+    Empty { path: PathBuf },
+    #[error("{} is {name}; {help}", path.display())]
+    NoDump { path: PathBuf, name: &'static str, help: &'static str },
+    #[error("{} is compressed, and what is in it is {name}", path.display())]
+    Content { path: PathBuf, name: &'static str },
+    #[error(
+        "no room to unpack {}: the disk of the temporary folder is full after {written} bytes; set TMPDIR to a folder with \
+         more room, or unpack it yourself",
+        path.display()
+    )]
+    Full { path: PathBuf, written: u64 },
+    #[error("cannot write to the temporary folder while unpacking {}: {source}", path.display())]
+    Spool { path: PathBuf, source: io::Error },
+}
+
+/// A dump, held for as long as anything borrows from it.
+#[derive(Debug)]
+pub struct Snapshot {
+    path: PathBuf,
+    backing: Backing,
+}
+
+#[derive(Debug)]
+enum Backing {
+    Mapped(Mmap),
+    Read(Vec<u8>),
+}
+
+impl Snapshot {
+    /// Opens the dump at `path`; `-` is standard input. gzip, zstd, LZ4 and Valkey's envelope are known by their content.
+    ///
+    /// What cannot be mapped as it is (compressed, or from a pipe) goes into an unnamed temporary file first, so that
+    /// memory stays bounded however large the dump is.
+    pub fn open(path: &Path, options: Options) -> Result<Self, Error> {
+        let read_error = |source| Error::Read { path: path.to_owned(), source };
+        let mut file = if path == Path::new("-") {
+            stdin().map_err(read_error)?
+        } else {
+            File::open(path).map_err(|source| Error::Open { path: path.to_owned(), source })?
+        };
+        let kind = file.metadata().map_err(read_error)?;
+        if kind.is_dir() {
+            return Err(Error::Folder { path: path.to_owned() });
+        }
+        let start = if kind.is_file() { file.stream_position().map_err(read_error)? } else { 0 };
+        let mut head = [0; HEAD];
+        let filled = unpack::read_full(&mut file, &mut head).map_err(read_error)?;
+        let head = head.get(..filled).unwrap_or_default();
+        let form = Form::of(head);
+        match form {
+            _ if head.is_empty() => return Err(Error::Empty { path: path.to_owned() }),
+            Form::Other(name, help) => return Err(Error::NoDump { path: path.to_owned(), name, help }),
+            // A file that somebody else has read a part of is not the whole file.
+            Form::Plain if kind.is_file() && start == 0 => {
+                file.seek(SeekFrom::Start(0)).map(drop).map_err(read_error)?
+            }
+            _ => file = spool(form, head.chain(file), path)?,
+        }
+        let backing = if options.mmap {
+            Backing::Mapped(map(&file).map_err(read_error)?)
+        } else {
+            let mut bytes = Vec::new();
+            file.read_to_end(&mut bytes).map_err(read_error)?;
+            Backing::Read(bytes)
+        };
+        Ok(Self { path: path.to_owned(), backing })
+    }
+
+    /// A dump in an unnamed temporary file, which is mapped.
+    pub fn from_file(name: PathBuf, file: &File) -> io::Result<Self> {
+        Ok(Self { path: name, backing: Backing::Mapped(map(file)?) })
+    }
+
+    /// A dump that is in memory already.
+    pub fn from_bytes(bytes: Vec<u8>) -> Self {
+        Self { path: PathBuf::from("(memory)"), backing: Backing::Read(bytes) }
+    }
+
+    /// What the user named it.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+impl Deref for Snapshot {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        match &self.backing {
+            Backing::Mapped(map) => map,
+            Backing::Read(bytes) => bytes,
+        }
+    }
+}
+
+/// Standard input as a file, which it may be: `rdb-reindex check - < dump.rdb`.
+#[cfg(unix)]
+fn stdin() -> io::Result<File> {
+    use std::os::fd::AsFd;
+    Ok(File::from(io::stdin().as_fd().try_clone_to_owned()?))
+}
+
+#[cfg(not(unix))]
+fn stdin() -> io::Result<File> {
+    let mut file = tempfile::tempfile()?;
+    io::copy(&mut io::stdin().lock(), &mut file)?;
+    file.seek(SeekFrom::Start(0))?;
+    Ok(file)
+}
+
+/// Puts the dump in `source` into an unnamed temporary file.
+fn spool(form: Form, source: impl Read, path: &Path) -> Result<File, Error> {
+    let path = || path.to_owned();
+    let spool_error = |source| Error::Spool { path: path(), source };
+    let mut file = tempfile::tempfile().map_err(spool_error)?;
+    unpack::unpack(form, source, &mut file).map_err(|failure| match failure {
+        Failure::Read(source) => match form.name() {
+            Some(name) => Error::Unpack { path: path(), name, source },
+            None => Error::Read { path: path(), source },
+        },
+        Failure::Write(source) => Error::Spool { path: path(), source },
+        Failure::Full(written) => Error::Full { path: path(), written },
+        Failure::Content(Form::Other(name, _)) => Error::Content { path: path(), name },
+        Failure::Content(Form::Plain) => Error::Content { path: path(), name: "no dump" },
+        Failure::Content(_) => Error::Content { path: path(), name: "compressed once more" },
+    })?;
+    file.seek(SeekFrom::Start(0)).map_err(spool_error)?;
+    Ok(file)
+}
+
+/// Maps a whole file for reading, and says that it will be read from front to back.
+fn map(file: &File) -> io::Result<Mmap> {
+    // SAFETY: the map is private and read-only, and lives as long as the slices borrowed from it. What Rust cannot
+    // check is that nobody else shortens or rewrites the file meanwhile: a shortened file ends the process with
+    // SIGBUS, a rewritten one can change bytes under the parser, which re-checks every length it uses against the
+    // slice and so gives an error or a wrong answer but no memory unsafety of its own. A dump is written once and
+    // renamed into place by the server; who cannot rely on that has `--no-mmap`.
+    #[allow(unsafe_code)]
+    let map = unsafe { Mmap::map(file)? };
+    #[cfg(unix)]
+    // A hint only: where the kernel does not take it, reading is slower and nothing else.
+    let _ = map.advise(memmap2::Advice::Sequential);
+    Ok(map)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use super::*;
+
+    #[test]
+    fn both_ways_of_opening_give_the_same_bytes() {
+        let mut file = tempfile::NamedTempFile::new().expect("a temporary file");
+        file.write_all(b"REDIS0011").expect("written");
+        let mapped = Snapshot::open(file.path(), Options { mmap: true }).expect("opens");
+        let read = Snapshot::open(file.path(), Options { mmap: false }).expect("opens");
+        assert_eq!(&*mapped, b"REDIS0011");
+        assert_eq!(&*mapped, &*read);
+    }
+
+    #[test]
+    fn what_is_no_dump_is_named() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("x");
+        let open = |path: &Path| Snapshot::open(path, Options::default()).expect_err("refused");
+        assert!(matches!(open(&path), Error::Open { .. }));
+        assert!(matches!(open(folder.path()), Error::Folder { .. }));
+        std::fs::write(&path, b"").expect("written");
+        assert!(matches!(open(&path), Error::Empty { .. }));
+        std::fs::write(&path, b"\xfd7zXZ\x00").expect("written");
+        assert!(open(&path).to_string().ends_with("is compressed with xz; unpack it first"));
+    }
+}
