@@ -119,8 +119,7 @@ impl<'g> Guard<'g> {
                 continue;
             };
             let rule = self.judge.rule(item.db, item.key()).cloned().unwrap_or_default();
-            let decisions: Vec<Option<Vec<(Vec<u8>, bool)>>> =
-                edits.iter().map(|edit| edit.decide(item, &required)).collect();
+            let decisions: Vec<Option<Conditions>> = edits.iter().map(|edit| edit.decide(item, &required)).collect();
             let refused = item.parts().zip(&decisions).filter(|(_, decision)| decision.is_none());
             let refused: Vec<Vec<u8>> = refused.map(|((_, member), _)| member.to_vec()).collect();
             if !refused.is_empty() {
@@ -268,7 +267,7 @@ struct Edit {
 
 impl Edit {
     /// Whether the edit is right now, and on which required records (there, or not there) that rests.
-    fn decide(&self, item: &Item<'_>, exist: &HashMap<(u32, Vec<u8>), bool>) -> Option<Vec<(Vec<u8>, bool)>> {
+    fn decide(&self, item: &Item<'_>, exist: &HashMap<(u32, Vec<u8>), bool>) -> Option<Conditions> {
         let (db, implied) = self.implied.as_ref()?;
         let there = |key: &Vec<u8>| exist.get(&(*db, key.clone())).copied().unwrap_or_default();
         let fulfilled = implied.iter().find(|membership| membership.require.iter().all(there));
@@ -285,6 +284,9 @@ impl Edit {
         }
     }
 }
+
+/// Required records, and whether each must be there when the edit is made.
+type Conditions = Vec<(Vec<u8>, bool)>;
 
 /// Which of the required records exist.
 fn exist(
@@ -364,13 +366,7 @@ fn start(script: &str, declared: bool, keys: usize) -> Vec<Vec<u8>> {
     vec![b"EVAL".to_vec(), script.into_bytes(), keys.to_string().into_bytes()]
 }
 
-fn script(
-    item: &Item<'_>,
-    rule: &Rule,
-    records: &Records<'_>,
-    conditions: &[Vec<(Vec<u8>, bool)>],
-    declared: bool,
-) -> Vec<u8> {
+fn script(item: &Item<'_>, rule: &Rule, records: &Records<'_>, conditions: &[Conditions], declared: bool) -> Vec<u8> {
     let mut keys: Vec<Vec<u8>> = vec![item.key().to_vec()];
     let mut places: HashMap<Vec<u8>, usize> = HashMap::new();
     let mut place = |key: &[u8]| {
