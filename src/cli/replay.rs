@@ -12,7 +12,7 @@ use super::events::{self, Teller};
 use super::exit::{Exit, Failure, Outcome};
 use super::judge::SpecJudge;
 use super::terminal::Terminal;
-use super::{args, bundle, progress, replay_bar};
+use super::{args, bundle, progress, replay_bar, show};
 use crate::plan::bundle::Bundle;
 use crate::plan::manifest::{APPLY, JOURNAL, MANIFEST, ROLLBACK};
 use crate::plan::output::sha256;
@@ -392,8 +392,8 @@ impl Job<'_> {
 
     fn ask(&self, target: &str) -> Result<(), Failure> {
         let mut err = std::io::stderr().lock();
-        let summary = bundle::summary(&self.bundle.manifest);
-        let _ = write!(err, "{summary}{} on {target}: type the plan's id to go on: ", self.name());
+        let summary = show::text(self.bundle, false, None, self.terminal);
+        let _ = write!(err, "{summary}\n{} on {target}: type the plan's id to go on: ", self.name());
         let _ = err.flush();
         drop(err);
         let mut line = String::new();

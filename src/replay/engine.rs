@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use super::class::Class;
-use super::event::{Event, Watcher};
+use super::event::{Event, Progress, Watcher};
 use super::guard::{self, Guard, Shape};
 use super::hint;
 use super::inspect::{Found, Subject, inspect};
@@ -20,7 +20,6 @@ use super::link::{LinkError, Printable, Reply};
 use super::pace::Pace;
 use super::preflight::LookOptions;
 use super::query::{QueryError, is_alive};
-use super::run::Progress;
 use super::script::Verb;
 use super::session::Session;
 use crate::plan::manifest::Bytes;

@@ -234,6 +234,29 @@ mod tests {
     }
 
     #[test]
+    fn a_file_that_does_not_add_up_is_refused() {
+        let mut bytes = Vec::new();
+        resp::encode(&["SADD", "k", "m"], &mut bytes);
+        let error = read(&bytes, Script::Apply, &[]).unwrap_err();
+        assert_eq!(error, ReplayError::ReplyCount { commands: 1, replies: 0 });
+        resp::encode(&["FLUSHALL"], &mut bytes);
+        let error = read(&bytes, Script::Apply, &[Expected::Integer(1), Expected::Status("OK".into())]).unwrap_err();
+        assert!(error.to_string().contains("FLUSHALL"), "{error}");
+    }
+
+    #[test]
+    fn a_status_and_a_number_are_not_the_same() {
+        let mut bytes = Vec::new();
+        let commands = [("SADD k m", Expected::Integer(2)), ("SET k v", Expected::Status("OK".into()))];
+        let items = items(&mut bytes, &commands);
+        assert!(items[0].accepts(&Reply::Integer(2)) && items[1].accepts(&Reply::Status("OK".into())));
+        assert!(!items[0].accepts(&Reply::Status("2".into())));
+        assert!(!items[0].accepts(&Reply::Nil));
+        assert!(!items[0].accepts(&Reply::Array(vec![Reply::Integer(2)])));
+        assert!(!items[1].accepts(&Reply::Bulk(b"OK".to_vec())));
+    }
+
+    #[test]
     fn what_is_left_whole_is_not_copied() {
         let mut bytes = Vec::new();
         let mut items = items(&mut bytes, &[("SADD k x y", Expected::Integer(1))]);
