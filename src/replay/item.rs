@@ -169,6 +169,18 @@ impl<'a> Item<'a> {
         Item { number, verb, db: self.db, args, bytes: Cow::Owned(bytes), wanted }
     }
 
+    /// It may have been sent before, and its bytes may even still be on their way: any number will do, as long as doing
+    /// it twice does no harm.
+    pub(super) fn loosen(&mut self) {
+        if !matches!(
+            self.verb,
+            Verb::RPush | Verb::Append | Verb::Set | Verb::Restore | Verb::JsonSet | Verb::HPExpireAt
+        ) {
+            let parts = i64::try_from(self.parts().count()).unwrap_or(i64::MAX);
+            self.wanted = Wanted::UpTo(parts.max(1));
+        }
+    }
+
     /// Whether a reply is the one that was promised.
     ///
     /// `HPEXPIREAT` alone answers with a list, a number a field; there the plan's one number stands for each of them.
