@@ -261,9 +261,13 @@ impl Engine<'_, '_, '_> {
         self.report.otherwise = self.report.otherwise.saturating_add(count(tally.otherwise.len()));
         let left = tally.open.len().saturating_add(tally.unknown.len());
         self.report.left = self.report.left.saturating_add(count(left));
-        let Tally { open, mut unknown, failed, otherwise, stop } = tally;
+        let Tally { mut open, mut unknown, failed, otherwise, stop } = tally;
         if goes_on {
             unknown.push(last);
+        }
+        if self.guard.is_some() {
+            // Several commands may stand for one of the file; that one of them was refused says nothing of the others.
+            unknown.append(&mut open);
         }
         if stop.is_none() && self.terms.on_drift == OnDrift::Stop && !otherwise.is_empty() {
             let reason = "the database has changed since it was looked at (`--on-drift` says what to do about that)";
