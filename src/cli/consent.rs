@@ -3,6 +3,8 @@
 use std::io::Write as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::RecvTimeoutError;
+use std::time::Duration;
 
 use super::exit::{Exit, Failure};
 use super::terminal::Terminal;
@@ -25,19 +27,45 @@ pub fn given(args: &args::Replay, plan_id: &str) -> Result<(), Failure> {
 }
 
 /// Shows the plan, and asks for its id.
-pub fn ask(bundle: &Bundle, name: &str, target: &str, terminal: &Terminal) -> Result<(), Failure> {
+pub fn ask(
+    bundle: &Bundle,
+    name: &str,
+    target: &str,
+    interrupt: &AtomicBool,
+    terminal: &Terminal,
+) -> Result<(), Failure> {
     let mut err = std::io::stderr().lock();
     let summary = show::text(bundle, false, None, terminal);
     // Nobody can be told that standard error does not work; the answer will be wrong then.
     let _ = write!(err, "{summary}\n{name} on {target}: type the plan's id to go on: ");
     let _ = err.flush();
     drop(err);
-    let mut line = String::new();
-    let read = std::io::stdin().read_line(&mut line);
-    if read.is_ok() && line.trim() == bundle.manifest.plan_id {
-        return Ok(());
+    let answer = interruptible(interrupt, || {
+        let mut line = String::new();
+        std::io::stdin().read_line(&mut line).map(|_| line)
+    });
+    match answer {
+        None => {
+            terminal.say("");
+            return Err(Failure::new(Exit::Stopped, "interrupted; nothing was written"));
+        }
+        Some(Ok(line)) if line.trim() == bundle.manifest.plan_id => return Ok(()),
+        Some(_) => {}
     }
     Err(Failure::new(Exit::Refused, "that is not the plan's id; nothing was written"))
+}
+
+/// Waits for a person in a thread of its own, which is left behind when Ctrl-C is pressed: `None`.
+pub fn interruptible<T: Send + 'static>(interrupt: &AtomicBool, ask: impl FnOnce() -> T + Send + 'static) -> Option<T> {
+    let (answer, answers) = std::sync::mpsc::channel();
+    std::thread::spawn(move || answer.send(ask()));
+    loop {
+        match answers.recv_timeout(Duration::from_millis(50)) {
+            Ok(answer) => return Some(answer),
+            Err(RecvTimeoutError::Timeout) if !interrupt.load(Ordering::SeqCst) => {}
+            Err(_) => return None,
+        }
+    }
 }
 
 /// One Ctrl-C asks for an orderly end; the second leaves at once. Either way the journal knows how far it went. Gives

@@ -1,11 +1,13 @@
 //! Connecting to the database that the arguments or the environment name.
 
 use std::io::IsTerminal;
+use std::process::{Command, Stdio};
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use super::args;
 use super::exit::{Exit, Failure};
 use super::terminal::Terminal;
+use super::{args, consent};
 use crate::plan::manifest::Manifest;
 use crate::replay::{
     Connection, Difference, Link, LinkError, LookOptions, Printable, RestLink, Secret, Source, Tally, Target,
@@ -33,13 +35,20 @@ pub fn target(args: &args::Database) -> Result<Target, Failure> {
 /// Makes connections to one database, as often as one is needed.
 pub struct Connector<'t> {
     target: Target,
+    /// Set by Ctrl-C, where something else than the end of the process follows from it.
+    interrupt: Option<&'t AtomicBool>,
     terminal: &'t Terminal,
     asked: bool,
 }
 
 impl<'t> Connector<'t> {
     /// For the database that the arguments or the environment name, which must be one that the plan is for.
-    pub fn new(args: &args::Database, manifest: &Manifest, terminal: &'t Terminal) -> Result<Self, Failure> {
+    pub fn new(
+        args: &args::Database,
+        manifest: &Manifest,
+        interrupt: Option<&'t AtomicBool>,
+        terminal: &'t Terminal,
+    ) -> Result<Self, Failure> {
         let mut target = target(args)?;
         if let Some(other) = manifest.touched.iter().find(|touched| touched.db != u64::from(target.db))
             && target.db != 0
@@ -49,7 +58,7 @@ impl<'t> Connector<'t> {
                 .with_hint("leave the number out of the URL: a plan selects its databases itself"));
         }
         target.db = 0;
-        Ok(Self { target, terminal, asked: false })
+        Ok(Self { target, interrupt, terminal, asked: false })
     }
 
     /// A new connection. A person at a terminal is asked for a password that is missing, once.
@@ -58,13 +67,25 @@ impl<'t> Connector<'t> {
             Err(LinkError::PasswordNeeded { .. }) if !self.asked && is_attended() => {
                 self.asked = true;
                 self.terminal.say(format!("{} needs a password", self.target));
-                let refused = |_| LinkError::PasswordNeeded { target: self.target.to_string() };
-                let password = rpassword::prompt_password("password: ").map_err(refused)?;
+                let needed = || LinkError::PasswordNeeded { target: self.target.to_string() };
+                let password = self.prompt().ok_or_else(needed)?;
                 self.target.password = Some(Secret::new(password));
                 open(&self.target)
             }
             opened => opened,
         }
+    }
+
+    fn prompt(&self) -> Option<String> {
+        let ask = || rpassword::prompt_password("password: ");
+        let Some(interrupt) = self.interrupt else { return ask().ok() };
+        let answer = consent::interruptible(interrupt, ask);
+        if answer.is_none() {
+            // Who asked was left behind with the echo off.
+            let tty = std::fs::File::open("/dev/tty").map(Stdio::from);
+            let _ = tty.and_then(|tty| Command::new("stty").arg("echo").stdin(tty).status());
+        }
+        answer?.ok()
     }
 
     /// Whether only text can be sent.

@@ -33,9 +33,8 @@ fn replay(args: &args::Replay, way: Way, terminal: &Terminal, teller: Teller<'_>
     let bundle = bundle::open(&args.dir)?;
     let (apply, rollback) = (bundle::commands(&bundle, APPLY)?, bundle::commands(&bundle, ROLLBACK)?);
     let files = Files { manifest: &bundle.manifest, apply: &apply, rollback: &rollback };
-    // A journal that was begun was confirmed; resuming it is no new decision.
-    let begun = args.resume && bundle.is_applied();
-    if !begun {
+    // What was confirmed before a crash needs no new decision; the journal knows.
+    if !(args.resume && bundle.is_applied()) {
         consent::given(args, &bundle.manifest.plan_id)?;
     }
     if Work::new(way, &files, &History::default(), false).map_err(Failure::error)?.of == 0 {
@@ -55,7 +54,10 @@ fn replay(args: &args::Replay, way: Way, terminal: &Terminal, teller: Teller<'_>
         teller.tell("finished", json!({ "plan_id": job.plan_id(), "at": at }), &text)?;
         return Ok(Exit::Done);
     }
-    job.replay(journal, &history, begun)
+    if !history.confirmed {
+        consent::given(args, job.plan_id())?;
+    }
+    job.replay(journal, &history)
 }
 
 struct Job<'j> {
@@ -129,7 +131,8 @@ impl Job<'_> {
         };
         let (history, _) = History::read(&bytes, &self.plan_sha256()?, self.commands())
             .map_err(|error| Failure::error(format!("{}: {error}", self.journal_path().display())))?;
-        let mut connector = Connector::new(&self.args.database, self.files.manifest, self.terminal)?;
+        let mut connector =
+            Connector::new(&self.args.database, self.files.manifest, Some(self.interrupt), self.terminal)?;
         self.refuse_what_is_not_text(&connector, &history)?;
         let mut dial = || connector.dial();
         let mut session = Session::new(&mut dial);
@@ -144,10 +147,13 @@ impl Job<'_> {
     /// Opens the journal, and refuses what it says should not be done.
     fn open_journal(&self) -> Result<(Journal, History), Failure> {
         let plan = (self.plan_id(), &*self.plan_sha256()?);
-        let (journal, history) = Journal::open(&self.journal_path(), plan, self.commands()).map_err(|error| {
-            let exit = if matches!(error, JournalError::Io { .. }) { Exit::Error } else { Exit::Refused };
-            Failure::new(exit, error)
-        })?;
+        let (journal, history) =
+            Journal::open(&self.journal_path(), plan, self.commands(), self.args.confirm.is_some()).map_err(
+                |error| {
+                    let exit = if matches!(error, JournalError::Io { .. }) { Exit::Error } else { Exit::Refused };
+                    Failure::new(exit, error)
+                },
+            )?;
         let refuse = |message: String| Err(Failure::new(Exit::Refused, format!("{message}; nothing was sent")));
         let dir = self.args.dir.display();
         let (there, back) = (&history.apply, &history.rollback);
@@ -219,6 +225,9 @@ impl Job<'_> {
             }
             // What cannot be reached at the very beginning is more likely a wrong address than a passing trouble.
             let begun = history.course(self.way).started.is_some();
+            if !begun {
+                self.stopped()?;
+            }
             if !error.is_transient(session.was_connected() || begun) || Instant::now() >= end {
                 let exit = if begun { Exit::Interrupted } else { Exit::Error };
                 return Err(Failure::new(exit, error));
@@ -250,7 +259,7 @@ impl Job<'_> {
         ))
     }
 
-    fn replay(&self, mut journal: Journal, history: &History, begun: bool) -> Outcome {
+    fn replay(&self, mut journal: Journal, history: &History) -> Outcome {
         let spec;
         let mut judge = None;
         if self.is_guarded() {
@@ -261,7 +270,8 @@ impl Job<'_> {
                 Failure::new(Exit::Refused, format!("{message}; nothing was sent")).with_hint("use --guard replies")
             })?);
         }
-        let mut connector = Connector::new(&self.args.database, self.files.manifest, self.terminal)?;
+        let mut connector =
+            Connector::new(&self.args.database, self.files.manifest, Some(self.interrupt), self.terminal)?;
         let target = connector.to_string();
         self.refuse_what_is_not_text(&connector, history)?;
         let mut dial = || connector.dial();
@@ -278,8 +288,8 @@ impl Job<'_> {
         if outlook.found_done > 0 {
             self.terminal.say(format!("{} commands without an answer had been carried out", outlook.found_done));
         }
-        if !begun && self.args.confirm.is_none() {
-            consent::ask(self.bundle, self.name(), &target, self.terminal)?;
+        if self.args.confirm.is_none() && !(self.args.resume && history.confirmed) {
+            consent::ask(self.bundle, self.name(), &target, self.interrupt, self.terminal)?;
             self.stopped()?;
             // A service closes what is idle for long, and a person may have taken long.
             if session.link().and_then(replay::is_alive).is_err() {

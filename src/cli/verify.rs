@@ -31,7 +31,7 @@ pub fn run(args: &args::Verify, terminal: &Terminal) -> Outcome {
 fn against_database(bundle: &Bundle, args: &args::Verify, terminal: &Terminal, teller: Teller<'_>) -> Outcome {
     let apply = bundle::commands(bundle, APPLY)?;
     let manifest = &bundle.manifest;
-    let mut connector = database::Connector::new(&args.database, manifest, terminal)?;
+    let mut connector = database::Connector::new(&args.database, manifest, None, terminal)?;
     let mut link = connector.dial().map_err(Failure::error)?;
     // Every difference is looked at again.
     let look = LookOptions { examples: usize::MAX, ..database::look(&args.database) };

@@ -25,7 +25,7 @@ pub struct Files<'a> {
 /// The commands that are still to be sent, and the state in which they should find their keys.
 pub struct Work<'a> {
     pub items: Vec<Item<'a>>,
-    /// Commands of the whole file.
+    /// Commands of the whole file; those that only change the database do not count.
     pub of: u64,
     /// Of those, the ones an earlier run sent and has no answer to.
     sent: HashSet<u64>,
@@ -68,7 +68,7 @@ impl<'a> Work<'a> {
         match way {
             Way::Apply => {
                 let (items, sent) = take_done(apply, Way::Apply, history, &mut forecast);
-                Ok(Self { items, of: totals.commands, sent, forecast, way })
+                Ok(Self { items, of: totals.commands.saturating_sub(totals.selects), sent, forecast, way })
             }
             Way::Rollback => {
                 let (mut items, totals) = read(files.rollback, Script::Rollback, &manifest.rollback_expected_replies)?;
@@ -80,7 +80,7 @@ impl<'a> Work<'a> {
                     forecast = forecast.after(&apply);
                 }
                 let (items, sent) = take_done(items, Way::Rollback, history, &mut forecast);
-                Ok(Self { items, of: totals.commands, sent, forecast, way })
+                Ok(Self { items, of: totals.commands.saturating_sub(totals.selects), sent, forecast, way })
             }
         }
     }

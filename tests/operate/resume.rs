@@ -324,4 +324,12 @@ fn with_nothing_journalled_a_resume_begins() {
     let other = Stage::new(&small()).expect("the first started");
     let unconfirmed = other.run("apply", &["--resume"]);
     assert_eq!(unconfirmed.status, Some(2), "{unconfirmed:?}");
+    // A journal of somebody who was killed before he confirmed anything is no confirmation either.
+    let path = other.dir().join("journal.ndjson");
+    let first = std::fs::read_to_string(stage.dir().join("journal.ndjson")).expect("it is there");
+    let first = first.lines().next().expect("it has lines").replace("\"confirmed\":true", "\"confirmed\":false");
+    std::fs::write(&path, first + "\n").expect("writable");
+    let unconfirmed = other.run("apply", &["--resume"]);
+    assert_eq!(unconfirmed.status, Some(2), "{unconfirmed:?}");
+    assert_eq!(other.server.digest(), other.before);
 }

@@ -79,7 +79,8 @@ impl Engine<'_, '_, '_> {
             }
         }
         let mut done = item.clone();
-        if done.to_mut().retain(|at, _| answers.get(at).is_some_and(|answer| *answer > 0)) {
+        let least = i64::from(item.verb != Verb::ZAdd);
+        if done.to_mut().retain(|at, _| answers.get(at).is_some_and(|answer| *answer >= least)) {
             self.count(&done);
         }
         item.to_mut().retain(|at, _| answers.get(at).is_some_and(|answer| *answer < 0))

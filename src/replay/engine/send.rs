@@ -62,7 +62,12 @@ impl Engine<'_, '_, '_> {
                     Ok(()) => again.append(&mut unanswered),
                     Err(reason) => {
                         tally.unknown.extend(unanswered.iter().map(|item| item.number));
-                        tally.stop.get_or_insert(reason);
+                        let (first, last) = (tally.unknown.first(), tally.unknown.last());
+                        let which = first.zip(last).map(|(first, last)| match first == last {
+                            true => format!("; what became of command {first} is not known"),
+                            false => format!("; what became of commands {first} to {last} is not known"),
+                        });
+                        tally.stop.get_or_insert(reason + &which.unwrap_or_default());
                     }
                 }
             } else if let Some(reason) = reason.filter(|_| !again.is_empty() && tally.stop.is_none()) {
@@ -180,7 +185,7 @@ impl Engine<'_, '_, '_> {
             match &reply {
                 Reply::Error(text) => match Class::of(text) {
                     Class::Wait => {
-                        reason.get_or_insert_with(|| format!("the server says {}", Printable(text.as_bytes())));
+                        reason.get_or_insert_with(|| complaint(&item, &reply));
                         waiting.extend(item.keys().iter().map(|key| (item.db, *key)));
                         again.push(item);
                     }

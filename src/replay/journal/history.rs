@@ -72,6 +72,8 @@ pub struct History {
     pub plan_sha256: Option<String>,
     /// Who opened the journal last.
     pub last: Option<Operator>,
+    /// Somebody gave the plan's id.
+    pub confirmed: bool,
     pub apply: Course,
     pub rollback: Course,
 }
@@ -123,7 +125,8 @@ impl History {
     fn take(&mut self, record: Record, line: usize, sha256: &str, commands: (u64, u64)) -> Result<(), HistoryError> {
         let most = |way| if way == Way::Apply { commands.0 } else { commands.1 };
         match record {
-            Record::Open { version, plan_sha256, who, .. } => {
+            Record::Open { version, plan_sha256, confirmed, who, .. } => {
+                self.confirmed |= confirmed;
                 if version != JOURNAL_VERSION {
                     return Err(HistoryError::Version { line, version });
                 }
@@ -134,6 +137,7 @@ impl History {
                 self.last = Some(who);
             }
             Record::Start { way, to, at } => {
+                self.confirmed = true;
                 self.course_mut(way).started.get_or_insert((at, to));
             }
             Record::Leave { way, db, key, member } => {

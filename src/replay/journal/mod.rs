@@ -40,11 +40,13 @@ pub struct Journal {
 impl Journal {
     /// Opens and locks the journal of a plan, and says what is in it.
     ///
-    /// `plan` is the plan's id and the SHA-256 of its `plan.json`; `commands` the number of commands there and back.
+    /// `plan` is the plan's id and the SHA-256 of its `plan.json`; `commands` the number of commands there and back;
+    /// `confirmed` whether somebody gave the id.
     pub fn open(
         path: &Path,
         (plan_id, plan_sha256): (&str, &str),
         commands: (u64, u64),
+        confirmed: bool,
     ) -> Result<(Self, History), JournalError> {
         let failed = |cause| JournalError::Io { path: path.to_owned(), cause };
         let file = lock(path)?;
@@ -60,7 +62,8 @@ impl Journal {
         let is_new = !history.apply.is_begun() && history.apply.started.is_none() && history.rollback.started.is_none();
         let mut journal = Self { file, path: path.to_owned(), is_new, lines: Vec::new() };
         let (plan_id, plan_sha256) = (plan_id.to_owned(), plan_sha256.to_owned());
-        journal.add(&Record::Open { version: JOURNAL_VERSION, plan_id, plan_sha256, who: Operator::current() });
+        let who = Operator::current();
+        journal.add(&Record::Open { version: JOURNAL_VERSION, plan_id, plan_sha256, confirmed, who });
         // Who comes second reads this to say who was first.
         journal.write()?;
         Ok((journal, history))
@@ -152,7 +155,7 @@ mod tests {
     const WAY: Way = Way::Apply;
 
     fn open(path: &Path) -> Result<(Journal, History), JournalError> {
-        Journal::open(path, PLAN, (100, 100))
+        Journal::open(path, PLAN, (100, 100), false)
     }
 
     fn ack(first: u64, last: u64) -> Record {

@@ -17,6 +17,9 @@ pub enum Record {
         plan_id: String,
         /// SHA-256 of `plan.json`, which holds that of every other file.
         plan_sha256: String,
+        /// The plan's id was given: going on after a crash needs no new decision.
+        #[serde(default)]
+        confirmed: bool,
         #[serde(flatten)]
         who: Operator,
     },
@@ -100,8 +103,21 @@ impl Operator {
             let text: String = text.unwrap_or_default().trim().chars().filter(|c| !c.is_control()).take(100).collect();
             if text.is_empty() { "unknown".to_owned() } else { text }
         };
+        let user = user.or_else(user_id);
         Self { user: clean(user), host: clean(host), pid: std::process::id(), at: now() }
     }
+}
+
+/// The number of the user, where no variable has a name: a job that nobody logged in for.
+#[cfg(unix)]
+fn user_id() -> Option<String> {
+    use std::os::unix::fs::MetadataExt as _;
+    std::fs::metadata("/proc/self").ok().map(|process| format!("uid {}", process.uid()))
+}
+
+#[cfg(not(unix))]
+fn user_id() -> Option<String> {
+    None
 }
 
 impl std::fmt::Display for Operator {
