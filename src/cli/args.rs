@@ -39,6 +39,9 @@ pub enum Command {
     Check(Check),
     Export(Export),
     Spec(Spec),
+    Completions(Completions),
+    /// Print the manual as roff: `rdb-reindex man | man -l -`.
+    Man,
 }
 
 /// What is in a dump, and what is wrong with its indexes.
@@ -255,6 +258,13 @@ pub struct Rehearse {
     /// Read the file instead of mapping it into memory.
     #[arg(long)]
     pub no_mmap: bool,
+}
+
+/// Print what a shell needs to complete the arguments of this program.
+#[derive(Debug, clap::Args)]
+pub struct Completions {
+    #[arg(value_enum)]
+    pub shell: clap_complete::Shell,
 }
 
 /// Print the spec in use, ready to edit.

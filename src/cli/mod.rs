@@ -8,6 +8,7 @@ mod dump;
 mod events;
 mod exit;
 mod export;
+mod generate;
 mod inventory;
 mod plan;
 mod progress;
@@ -61,6 +62,8 @@ fn run(args: &Args, terminal: &Terminal) -> Outcome {
         Command::Check(args) => check::run(args, terminal),
         Command::Export(args) => export::run(args, terminal),
         Command::Spec(args) => spec::run(args, terminal),
+        Command::Completions(args) => generate::completions(args, terminal),
+        Command::Man => generate::man(terminal),
     })
 }
 
