@@ -9,6 +9,13 @@ use super::store::{Mark, Store};
 use super::{DeleteReason, Deletion, Present, Summary};
 use crate::spec::{Policy, Spec};
 
+/// What was decided without knowing of disputes.
+pub struct Decided<'d> {
+    pub present: &'d mut [Present],
+    pub stale: &'d mut Vec<Stale>,
+    pub deletions: &'d mut Vec<Deletion>,
+}
+
 /// Sees to it that such a key is not made, and that it is deleted where nothing that it holds can stay: to take out its
 /// members one by one would delete it as well, and its expiry would be forgotten.
 pub fn settle(
@@ -16,11 +23,10 @@ pub fn settle(
     zsets: &Store<Scored>,
     keys: &mut Keys,
     summaries: &mut [Summary],
-    present: &mut [Present],
     counts: &[(u32, Counts)],
-    stale: &mut Vec<Stale>,
-    deletions: &mut Vec<Deletion>,
+    decided: Decided<'_>,
 ) {
+    let Decided { present, stale, deletions } = decided;
     let mut ranks = disputed_only(zsets);
     if ranks.is_empty() {
         return;

@@ -29,6 +29,7 @@ pub use survey::{Family, Names, is_index_type};
 
 use std::collections::HashMap;
 
+use disputed::Decided;
 use entry::{Hasher, ORPHAN};
 use keyset::{AnyOf, KeyList, KeySet};
 use rayon::slice::ParallelSliceMut;
@@ -391,7 +392,8 @@ fn compare<'a>(
         let key = present[stale.key as usize];
         spec.indexes[key.index as usize].policy == Policy::Maintain && !key.frozen
     });
-    disputed::settle(spec, &zsets, &mut keys, &mut summaries, &mut present, &probed.counts, &mut stale, &mut deletions);
+    let decided = Decided { present: &mut present, stale: &mut stale, deletions: &mut deletions };
+    disputed::settle(spec, &zsets, &mut keys, &mut summaries, &probed.counts, decided);
     stale.par_sort_unstable_by_key(|stale| (stale.key, stale.place));
     reason::explain(&lookup, &mut stale, &present, &sets, &zsets, &keys, &unindexed)?;
     if observer.stopped() {
