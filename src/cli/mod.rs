@@ -5,6 +5,7 @@ mod bundle;
 mod check;
 mod database;
 mod dump;
+mod events;
 mod exit;
 mod export;
 mod inventory;
@@ -56,9 +57,9 @@ fn run(args: &Args, terminal: &Terminal) -> Outcome {
         Command::Show(args) => show::run(args, terminal),
         Command::Apply(args) => replay::run(args, Way::Apply, terminal),
         Command::Verify(args) => verify::run(args, terminal),
+        Command::Rollback(args) => replay::run(args, Way::Rollback, terminal),
         Command::Check(args) => check::run(args, terminal),
         Command::Export(args) => export::run(args, terminal),
-        Command::Rollback(args) => replay::run(args, Way::Rollback, terminal),
         Command::Spec(args) => spec::run(args, terminal),
     })
 }

@@ -4,17 +4,11 @@ use std::collections::{HashMap, HashSet};
 
 use super::entry::{ORPHAN, Scored};
 use super::keys::Keys;
-use super::probe::{Counts, Stale};
+use super::probe::Probed;
+use super::resolve::Resolved;
 use super::store::{Mark, Store};
-use super::{DeleteReason, Deletion, Present, Summary};
+use super::{DeleteReason, Deletion, Summary};
 use crate::spec::{Policy, Spec};
-
-/// What was decided without knowing of disputes.
-pub struct Decided<'d> {
-    pub present: &'d mut [Present],
-    pub stale: &'d mut Vec<Stale>,
-    pub deletions: &'d mut Vec<Deletion>,
-}
 
 /// Sees to it that such a key is not made, and that it is deleted where nothing that it holds can stay: to take out its
 /// members one by one would delete it as well, and its expiry would be forgotten.
@@ -23,10 +17,10 @@ pub fn settle(
     zsets: &Store<Scored>,
     keys: &mut Keys,
     summaries: &mut [Summary],
-    counts: &[(u32, Counts)],
-    decided: Decided<'_>,
+    resolved: &mut Resolved,
+    probed: &mut Probed,
 ) {
-    let Decided { present, stale, deletions } = decided;
+    let Resolved { present, deletions } = resolved;
     let mut ranks = disputed_only(zsets);
     if ranks.is_empty() {
         return;
@@ -35,7 +29,7 @@ pub fn settle(
         keys.block(rank);
     }
     let mut held: HashMap<u32, u64> = HashMap::new();
-    for (key, counts) in counts {
+    for (key, counts) in &probed.counts {
         *held.entry(*key).or_default() += counts.held;
     }
     let mut deleted = HashSet::new();
@@ -59,7 +53,7 @@ pub fn settle(
         *absent = absent.saturating_sub(1);
     }
     if !deleted.is_empty() {
-        stale.retain(|stale| !deleted.contains(&stale.key));
+        probed.stale.retain(|stale| !deleted.contains(&stale.key));
         deletions.sort_unstable_by_key(|key| (key.index, key.start));
     }
 }

@@ -29,7 +29,6 @@ pub use survey::{Family, Names, is_index_type};
 
 use std::collections::HashMap;
 
-use disputed::Decided;
 use entry::{Hasher, ORPHAN};
 use keyset::{AnyOf, KeyList, KeySet};
 use rayon::slice::ParallelSliceMut;
@@ -359,15 +358,14 @@ fn compare<'a>(
         })
         .collect();
     let lookup = Lookup { names: &names, members, hasher: &hasher, kept: &kept, undecidable: &undecidable };
-    let Resolved { mut present, mut deletions } =
-        resolve::resolve(&lookup, joined.index_keys, &mut keys, &mut summaries, &mut diagnostics)?;
+    let mut resolved = resolve::resolve(&lookup, joined.index_keys, &mut keys, &mut summaries, &mut diagnostics)?;
     if observer.stopped() {
         return Err(Error::Interrupted);
     }
 
-    let probed = probe::run(&lookup, &sets, &zsets, &present, &mut diagnostics)?;
+    let mut probed = probe::run(&lookup, &sets, &zsets, &resolved.present, &mut diagnostics)?;
     for (key, counts) in &probed.counts {
-        let key = &mut present[*key as usize];
+        let key = &mut resolved.present[*key as usize];
         key.stale += counts.stale;
         let summary = &mut summaries[key.index as usize];
         summary.stale_members += counts.stale;
@@ -387,13 +385,13 @@ fn compare<'a>(
         }
     }
 
-    let mut stale = probed.stale;
-    stale.retain(|stale| {
-        let key = present[stale.key as usize];
+    probed.stale.retain(|stale| {
+        let key = resolved.present[stale.key as usize];
         spec.indexes[key.index as usize].policy == Policy::Maintain && !key.frozen
     });
-    let decided = Decided { present: &mut present, stale: &mut stale, deletions: &mut deletions };
-    disputed::settle(spec, &zsets, &mut keys, &mut summaries, &probed.counts, decided);
+    disputed::settle(spec, &zsets, &mut keys, &mut summaries, &mut resolved, &mut probed);
+    let Resolved { present, deletions } = resolved;
+    let mut stale = probed.stale;
     stale.par_sort_unstable_by_key(|stale| (stale.key, stale.place));
     reason::explain(&lookup, &mut stale, &present, &sets, &zsets, &keys, &unindexed)?;
     if observer.stopped() {

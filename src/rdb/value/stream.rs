@@ -140,7 +140,10 @@ impl<'b> Node<'b> {
             node.entry("a field")?;
         }
         // The end of the master entry, which is there to be read backwards.
-        node.integer("the end of the master entry")?;
+        match node.integer("the end of the master entry")? {
+            0 => {}
+            n => return Err(node.range("the end of the master entry", n)),
+        }
         Ok(node)
     }
 

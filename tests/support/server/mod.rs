@@ -18,4 +18,4 @@ mod tls;
 pub use launch::{Server, query};
 pub use monitor::Monitor;
 pub use pipe::PipeSummary;
-pub use programs::Program;
+pub use programs::{Program, on_path};

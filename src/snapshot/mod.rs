@@ -1,13 +1,17 @@
-//! A dump as a byte slice: mapped into memory, or read.
+//! A dump as a byte slice: mapped into memory, or read; unpacked first where it is compressed.
 //!
 //! This module holds the only `unsafe` of the crate, the `mmap` call.
 
+mod unpack;
+
 use std::fs::File;
-use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::io::{self, Read, Seek, SeekFrom};
 use std::ops::Deref;
 use std::path::{Path, PathBuf};
 
 use memmap2::Mmap;
+
+use unpack::{Failure, Form, HEAD};
 
 /// How to open a dump.
 #[derive(Clone, Copy, Debug)]
@@ -33,8 +37,18 @@ pub enum Error {
     Folder { path: PathBuf },
     #[error("{} is empty", path.display())]
     Empty { path: PathBuf },
-    #[error("{} is {name}; unpack it first", path.display())]
-    Compressed { path: PathBuf, name: &'static str },
+    #[error("{} is {name}; {help}", path.display())]
+    NoDump { path: PathBuf, name: &'static str, help: &'static str },
+    #[error("{} is compressed, and what is in it is {name}", path.display())]
+    Content { path: PathBuf, name: &'static str },
+    #[error(
+        "no room to unpack {}: the disk of the temporary folder is full after {written} bytes; set TMPDIR to a folder with \
+         more room, or unpack it yourself",
+        path.display()
+    )]
+    Full { path: PathBuf, written: u64 },
+    #[error("cannot write to the temporary folder while unpacking {}: {source}", path.display())]
+    Spool { path: PathBuf, source: io::Error },
 }
 
 /// A dump, held for as long as anything borrows from it.
@@ -50,33 +64,36 @@ enum Backing {
     Read(Vec<u8>),
 }
 
-/// The first bytes by which other files are told from a dump.
-const OTHER_FILES: [(&[u8], &str); 6] = [
-    (b"\x1f\x8b", "compressed with gzip"),
-    (b"\x28\xb5\x2f\xfd", "compressed with zstd"),
-    (b"\x04\x22\x4d\x18", "compressed with lz4"),
-    (b"\xfd7zXZ", "compressed with xz"),
-    (b"BZh", "compressed with bzip2"),
-    (b"PK\x03\x04", "a zip archive"),
-];
-
 impl Snapshot {
-    /// Opens the dump at `path`; `-` is standard input.
+    /// Opens the dump at `path`; `-` is standard input. gzip, zstd, LZ4 and Valkey's envelope are known by their content.
     ///
-    /// What cannot be mapped (a pipe, or standard input) goes into an unnamed temporary file first, so that memory
-    /// stays bounded however large the dump is.
+    /// What cannot be mapped as it is (compressed, or from a pipe) goes into an unnamed temporary file first, so that
+    /// memory stays bounded however large the dump is.
     pub fn open(path: &Path, options: Options) -> Result<Self, Error> {
         let read_error = |source| Error::Read { path: path.to_owned(), source };
         let mut file = if path == Path::new("-") {
-            spool(&mut io::stdin().lock()).map_err(read_error)?
+            stdin().map_err(read_error)?
         } else {
-            let mut file = File::open(path).map_err(|source| Error::Open { path: path.to_owned(), source })?;
-            let kind = file.metadata().map_err(read_error)?;
-            if kind.is_dir() {
-                return Err(Error::Folder { path: path.to_owned() });
-            }
-            if kind.is_file() { file } else { spool(&mut file).map_err(read_error)? }
+            File::open(path).map_err(|source| Error::Open { path: path.to_owned(), source })?
         };
+        let kind = file.metadata().map_err(read_error)?;
+        if kind.is_dir() {
+            return Err(Error::Folder { path: path.to_owned() });
+        }
+        let start = if kind.is_file() { file.stream_position().map_err(read_error)? } else { 0 };
+        let mut head = [0; HEAD];
+        let filled = unpack::read_full(&mut file, &mut head).map_err(read_error)?;
+        let head = head.get(..filled).unwrap_or_default();
+        let form = Form::of(head);
+        match form {
+            _ if head.is_empty() => return Err(Error::Empty { path: path.to_owned() }),
+            Form::Other(name, help) => return Err(Error::NoDump { path: path.to_owned(), name, help }),
+            // A file that somebody else has read a part of is not the whole file.
+            Form::Plain if kind.is_file() && start == 0 => {
+                file.seek(SeekFrom::Start(0)).map(drop).map_err(read_error)?
+            }
+            _ => file = spool(form, head.chain(file), path)?,
+        }
         let backing = if options.mmap {
             Backing::Mapped(map(&file).map_err(read_error)?)
         } else {
@@ -84,16 +101,12 @@ impl Snapshot {
             file.read_to_end(&mut bytes).map_err(read_error)?;
             Backing::Read(bytes)
         };
-        let snapshot = Self { path: path.to_owned(), backing };
-        if snapshot.is_empty() {
-            return Err(Error::Empty { path: path.to_owned() });
-        }
-        for (magic, name) in OTHER_FILES {
-            if snapshot.starts_with(magic) {
-                return Err(Error::Compressed { path: path.to_owned(), name });
-            }
-        }
-        Ok(snapshot)
+        Ok(Self { path: path.to_owned(), backing })
+    }
+
+    /// A dump in an unnamed temporary file, which is mapped.
+    pub fn from_file(name: PathBuf, file: &File) -> io::Result<Self> {
+        Ok(Self { path: name, backing: Backing::Mapped(map(file)?) })
     }
 
     /// A dump that is in memory already.
@@ -118,12 +131,35 @@ impl Deref for Snapshot {
     }
 }
 
-/// Copies a stream into an unnamed temporary file, so that it can be mapped.
-fn spool(source: &mut dyn Read) -> io::Result<File> {
+/// Standard input as a file, which it may be: `rdb-reindex check - < dump.rdb`.
+#[cfg(unix)]
+fn stdin() -> io::Result<File> {
+    use std::os::fd::AsFd;
+    Ok(File::from(io::stdin().as_fd().try_clone_to_owned()?))
+}
+
+#[cfg(not(unix))]
+fn stdin() -> io::Result<File> {
     let mut file = tempfile::tempfile()?;
-    io::copy(source, &mut file)?;
-    file.flush()?;
+    io::copy(&mut io::stdin().lock(), &mut file)?;
     file.seek(SeekFrom::Start(0))?;
+    Ok(file)
+}
+
+/// Puts the dump in `source` into an unnamed temporary file.
+fn spool(form: Form, source: impl Read, path: &Path) -> Result<File, Error> {
+    let path = || path.to_owned();
+    let spool_error = |source| Error::Spool { path: path(), source };
+    let mut file = tempfile::tempfile().map_err(spool_error)?;
+    unpack::unpack(form, source, &mut file).map_err(|failure| match failure {
+        Failure::Read(source) => Error::Read { path: path(), source },
+        Failure::Write(source) => Error::Spool { path: path(), source },
+        Failure::Full(written) => Error::Full { path: path(), written },
+        Failure::Content(Form::Other(name, _)) => Error::Content { path: path(), name },
+        Failure::Content(Form::Plain) => Error::Content { path: path(), name: "no dump" },
+        Failure::Content(_) => Error::Content { path: path(), name: "compressed once more" },
+    })?;
+    file.seek(SeekFrom::Start(0)).map_err(spool_error)?;
     Ok(file)
 }
 
@@ -144,6 +180,8 @@ fn map(file: &File) -> io::Result<Mmap> {
 
 #[cfg(test)]
 mod tests {
+    use std::io::Write;
+
     use super::*;
 
     #[test]
@@ -165,7 +203,7 @@ mod tests {
         assert!(matches!(open(folder.path()), Error::Folder { .. }));
         std::fs::write(&path, b"").expect("written");
         assert!(matches!(open(&path), Error::Empty { .. }));
-        std::fs::write(&path, b"\x1f\x8b\x08\x00").expect("written");
-        assert!(open(&path).to_string().ends_with("is compressed with gzip; unpack it first"));
+        std::fs::write(&path, b"\xfd7zXZ\x00").expect("written");
+        assert!(open(&path).to_string().ends_with("is compressed with xz; unpack it first"));
     }
 }
