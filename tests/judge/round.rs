@@ -94,6 +94,12 @@ pub fn judge(server: &Server, wire: &mut Wire, spec: &Spec, preset: bool, more: 
 
     checks::bundle(&plan, spec, &before, &edits);
 
+    let mut inventory = vec!["inventory", dump.to_str().expect("a name"), "--format", "json"];
+    if !preset {
+        inventory.extend(["--spec", spec_file.to_str().expect("a name")]);
+    }
+    checks::inventory(&run(&inventory).stdout, spec, &before);
+
     let rehearsed = run(&["rehearse", plan.folder.to_str().expect("a name"), dump.to_str().expect("a name")]);
     assert_eq!(rehearsed.status.code(), Some(0), "rehearse: {}", String::from_utf8_lossy(&rehearsed.stderr));
 

@@ -131,7 +131,7 @@ fn what_is_no_dump_is_named() {
     let work = Work::new();
     let files: [(&[u8], &str); 5] = [
         (b"", "empty"),
-        (b"\x1f\x8b\x08\x00", "gzip"),
+        (b"\x1f\x8b\x08\x00", "dump.rdb"),
         (b"{\"json\":true}", "dump.rdb"),
         (b"REDIS9999", "9999"),
         (b"REDIS0010", "dump.rdb"),
