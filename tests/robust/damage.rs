@@ -179,3 +179,18 @@ fn counts_that_the_file_cannot_hold_are_errors() {
     }
     assert!(work.names().is_empty());
 }
+
+/// A server refuses to load such a file; what is true of a key that stands in it twice, nobody can say.
+#[test]
+fn a_key_that_stands_twice_in_the_dump_gives_no_plan() {
+    let work = Work::new();
+    for (first, second) in
+        [("discord:messages:project:x", "discord:messages:project:x"), ("discord:messages:user:7", "neighbour2")]
+    {
+        let mut dump = small();
+        dump.set(first, &["a"]).set(second, &["b"]);
+        let error = plan_in_process(&dump.finish(), &work).expect_err(first);
+        assert!(error.contains(first), "{error}");
+        assert!(work.names().is_empty());
+    }
+}
