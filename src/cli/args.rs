@@ -6,6 +6,7 @@ use clap::{Parser, Subcommand, ValueEnum};
 
 use crate::derive::unix_millis;
 use crate::index::Expiry;
+use crate::plan::manifest::Manifest;
 
 /// Take stock of the secondary indexes in a Redis dump, derive the right ones, and replay the smallest difference.
 #[derive(Debug, Parser)]
@@ -302,6 +303,17 @@ pub enum ExpiryMode {
     Absolute,
     /// Milliseconds that were left when the dump was made.
     Relative,
+}
+
+impl ExpiryMode {
+    /// What a plan was made with, unless the user says something else now.
+    pub fn or_as_planned(said: Option<Self>, manifest: &Manifest) -> Option<Self> {
+        said.or(match manifest.expiry.as_str() {
+            "absolute" => Some(Self::Absolute),
+            "relative" => Some(Self::Relative),
+            _ => None,
+        })
+    }
 }
 
 impl Dump {

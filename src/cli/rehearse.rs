@@ -25,7 +25,7 @@ pub fn run(args: &args::Rehearse, terminal: &Terminal) -> Outcome {
     let rollback = bundle.commands(ROLLBACK).map_err(Failure::error)?;
     let files = Files::new(manifest, &apply, &rollback);
     let snapshot = Snapshot::open(&args.dump, snapshot::Options { mmap: !args.no_mmap }).map_err(Failure::error)?;
-    let meaning = match args.expiry {
+    let meaning = match args::ExpiryMode::or_as_planned(args.expiry, manifest) {
         None => Meaning::Careful,
         Some(args::ExpiryMode::Absolute) => Meaning::Absolute,
         Some(args::ExpiryMode::Relative) => Meaning::Relative,

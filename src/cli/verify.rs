@@ -69,8 +69,8 @@ fn against_database(bundle: &Bundle, args: &args::Verify, terminal: &Terminal, t
 fn against_dump(bundle: &Bundle, path: &Path, args: &args::Verify, terminal: &Terminal, teller: Teller<'_>) -> Outcome {
     let spec = Spec::parse(&bundle.manifest.spec.text, "the spec in plan.json")
         .map_err(|errors| Failure::error(errors.render(terminal.colour)))?;
-    let dump_args =
-        args::Dump { dump: path.to_owned(), spec: None, no_mmap: false, ignore_checksum: false, expiry: args.expiry };
+    let expiry = args::ExpiryMode::or_as_planned(args.expiry, &bundle.manifest);
+    let dump_args = args::Dump { dump: path.to_owned(), spec: None, no_mmap: false, ignore_checksum: false, expiry };
     let snapshot = dump::open(&dump_args)?;
     let left = dump::compare(&dump_args, &snapshot, &spec, &dump::observer(), terminal)?;
     if left.facts.footer.crc.is_some_and(|crc| crc != 0 && crc != left.facts.crc64) {

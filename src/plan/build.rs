@@ -141,6 +141,7 @@ fn finish(d: &Difference<'_>, mut forth: Apply<'_, '_>, back: CommandFile, caps:
         snapshot: snapshot_id(d),
         spec: spec_id(d),
         caps,
+        expiry: d.clock.expiry.as_str().to_owned(),
         total: forth.total,
         indexes: indexes.collect(),
         lower_bound: forth.lower_bound,
