@@ -78,3 +78,26 @@ fn another_database() {
     custom(31, 3, Form::Mixed, false, &[]);
     custom(32, 2, Form::Mixed, true, &["--max-args", "6"]);
 }
+
+/// Names so long that bytes, not arguments, fill a command, and some that fill one alone.
+#[test]
+fn long_names() {
+    let Some((server, mut wire)) = round::server() else { return };
+    let mut commands = Vec::new();
+    let long = |text: &str, n: usize| format!("{text}{}", "x".repeat(n));
+    let project = long("project:discord:", 3000);
+    commands.push(discord::command(&["SET", &project, "{}"]));
+    for n in 0..60 {
+        let document = format!("{{\"projectId\":\"{project}\"}}");
+        commands.push(discord::command(&["SET", &long(&format!("message:discord:{n}:"), 1000 * n), &document]));
+        let gone = long(&format!("message:discord:gone {n}:"), 1000 * (60 - n));
+        commands.push(discord::command(&["SADD", &format!("discord:messages:project:{project}"), &gone]));
+        commands.push(discord::command(&["SADD", &long(&format!("discord:messages:user:{n}:"), 700 * n), "x"]));
+    }
+    wire.run(&commands);
+    for caps in [&[][..], &["--max-command-bytes", "5000"], &["--max-command-bytes", "256", "--max-args", "4"]] {
+        round::judge(&server, &mut wire, &discord::preset(), true, caps);
+        wire.run(&[discord::command(&["FLUSHALL"])]);
+        wire.run(&commands);
+    }
+}

@@ -318,12 +318,24 @@ fn names_of(spec: &Spec, class: &str, state: &State) -> BTreeSet<Vec<u8>> {
     names.map(|(_, name)| name.clone()).collect()
 }
 
-fn apply(spec: &Spec, rule: &Rule, state: &State, target: &mut State) -> Edits {
-    let mut edits = Edits::default();
+/// What the records of an index's class say of it.
+struct Implied {
+    desired: BTreeMap<Vec<u8>, BTreeMap<Vec<u8>, f64>>,
+    undecidable: BTreeSet<Vec<u8>>,
+    /// Records that lack what they require.
+    orphans: u64,
+    /// Some record can be decoded, or none is needed.
+    decodable: bool,
+    /// Nothing may be removed.
+    frozen: bool,
+}
+
+fn implied(spec: &Spec, rule: &Rule, state: &State) -> Implied {
     let db = spec.db(rule);
     let mut desired: BTreeMap<Vec<u8>, BTreeMap<Vec<u8>, f64>> = BTreeMap::new();
     let mut undecidable: BTreeSet<Vec<u8>> = BTreeSet::new();
     let mut decodable = rule.from.is_empty();
+    let mut orphans = 0;
     if !rule.from.is_empty() {
         let required: Vec<BTreeSet<Vec<u8>>> =
             rule.require.iter().map(|(class, _)| names_of(spec, class, state)).collect();
@@ -337,14 +349,65 @@ fn apply(spec: &Spec, rule: &Rule, state: &State, target: &mut State) -> Edits {
                 undecidable.insert(name);
                 continue;
             };
+            let mut orphan = false;
             for entry in entries {
                 if required.iter().zip(&entry.require).all(|(class, key)| class.contains(key)) {
                     desired.entry(entry.key).or_default().insert(entry.member, entry.score);
+                } else {
+                    orphan = true;
                 }
+            }
+            orphans += u64::from(orphan);
+        }
+    }
+    let frozen = !decodable || (!undecidable.is_empty() && rule.member != "{@key}" && rule.policy != Policy::Retire);
+    Implied { desired, undecidable, orphans, decodable, frozen }
+}
+
+/// The numbers of one index in the inventory.
+pub fn inventory(spec: &Spec, rule: &Rule, state: &State) -> BTreeMap<&'static str, u64> {
+    let db = spec.db(rule);
+    let Implied { desired, undecidable, orphans, frozen, .. } = implied(spec, rule, state);
+    let desired = if rule.policy == Policy::Retire { BTreeMap::new() } else { desired };
+    let undecidable = if rule.policy == Policy::Retire { 0 } else { undecidable.len() as u64 };
+    let parts = template(rule.key);
+    let keys = state.keys().filter(|(own, name)| *own == db && in_family(&parts, name)).count() as u64;
+    let (mut correct, mut absent, mut missing) = (0, 0, 0);
+    for (name, members) in &desired {
+        let there = state.get(&(db, name.clone())).map(|key| &key.value);
+        let has = |member: &Vec<u8>, score: f64| match there {
+            Some(Value::Set(own)) => own.contains(member),
+            Some(Value::Zset(own)) => {
+                own.get(member).is_some_and(|is| frozen || is.parse::<f64>().expect("a score") == score)
+            }
+            _ => false,
+        };
+        match (there, rule.zset) {
+            (Some(Value::Set(_)), false) | (Some(Value::Zset(_)), true) => {
+                correct += 1;
+                missing += members.iter().filter(|(member, score)| !has(member, **score)).count() as u64;
+            }
+            _ => {
+                absent += 1;
+                missing += members.len() as u64;
             }
         }
     }
-    let frozen = !decodable || (!undecidable.is_empty() && rule.member != "{@key}" && rule.policy == Policy::Maintain);
+    BTreeMap::from([
+        ("keys", keys),
+        ("correct_keys", correct),
+        ("wrong_keys", keys - correct),
+        ("absent_keys", absent),
+        ("missing_members", missing),
+        ("undecidable_records", undecidable),
+        ("orphan_records", if rule.policy == Policy::Retire { 0 } else { orphans }),
+    ])
+}
+
+fn apply(spec: &Spec, rule: &Rule, state: &State, target: &mut State) -> Edits {
+    let mut edits = Edits::default();
+    let db = spec.db(rule);
+    let Implied { mut desired, undecidable, decodable, frozen, .. } = implied(spec, rule, state);
     let parts = template(rule.key);
     let family: Vec<Vec<u8>> = state
         .keys()
