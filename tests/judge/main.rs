@@ -9,6 +9,7 @@ mod checks;
 mod custom;
 mod discord;
 mod hostile;
+mod implied;
 mod json;
 mod oracle;
 mod random;
