@@ -9,6 +9,7 @@ mod checks;
 mod custom;
 mod discord;
 mod hostile;
+mod implied;
 mod json;
 mod oracle;
 mod random;
@@ -19,9 +20,15 @@ mod wire;
 use discord::Form;
 use random::Random;
 
+/// Other data at every value of `RDB_REINDEX_JUDGE_SEED`.
+fn random(seed: u64) -> Random {
+    let more = std::env::var("RDB_REINDEX_JUDGE_SEED").ok().and_then(|text| text.parse::<u64>().ok());
+    Random::new(seed + 1000 * more.unwrap_or(0))
+}
+
 fn preset(seed: u64, form: Form, sizes: &[usize], more: &[&str]) {
     let Some((server, mut wire)) = round::server() else { return };
-    wire.run(&discord::fill(&mut Random::new(seed), form, sizes));
+    wire.run(&discord::fill(&mut random(seed), form, sizes));
     round::judge(&server, &mut wire, &discord::preset(), true, more);
 }
 
@@ -54,7 +61,7 @@ fn small_caps() {
 
 fn custom(seed: u64, db: u64, form: Form, undecidable: bool, more: &[&str]) {
     let Some((server, mut wire)) = round::server() else { return };
-    wire.run(&custom::fill(&mut Random::new(seed), db, form, undecidable));
+    wire.run(&custom::fill(&mut random(seed), db, form, undecidable));
     round::judge(&server, &mut wire, &custom::spec(db), false, more);
 }
 
