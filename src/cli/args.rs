@@ -6,6 +6,7 @@ use clap::{Parser, Subcommand, ValueEnum};
 
 use crate::derive::unix_millis;
 use crate::index::Expiry;
+use crate::plan::manifest::Manifest;
 
 /// Take stock of the secondary indexes in a Redis dump, derive the right ones, and replay the smallest difference.
 #[derive(Debug, Parser)]
@@ -155,9 +156,22 @@ pub struct Replay {
     /// Send nothing while this file exists; `pause` in the plan's folder if not given.
     #[arg(long, value_name = "FILE")]
     pub pause_file: Option<PathBuf>,
+    /// How to say what happens: for a person, or as one JSON object a line.
+    #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
+    pub format: Telling,
     /// How long to try again when the server is busy or the connection is lost, in seconds.
     #[arg(long, value_name = "SECONDS", default_value_t = 300, value_parser = clap::value_parser!(u64).range(0..=86_400))]
     pub retry_for: u64,
+}
+
+/// How `apply`, `rollback` and `verify` say what happens.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Telling {
+    /// For a person.
+    #[default]
+    Text,
+    /// One JSON object a line.
+    Json,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -182,6 +196,12 @@ pub struct Verify {
     /// A dump made after the plan was applied, instead of a connection.
     #[arg(long, value_name = "AFTER.rdb", conflicts_with_all = ["to", "password_file", "tls_ca"])]
     pub dump: Option<PathBuf>,
+    /// How long to wait before the differences are looked at again: what was in flight is there then. In seconds.
+    #[arg(long, value_name = "SECONDS", default_value_t = 2, value_parser = clap::value_parser!(u64).range(0..=3600))]
+    pub settle: u64,
+    /// How to say what was found: for a person, or as one JSON object a line.
+    #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
+    pub format: Telling,
     /// What expiries before 2009 mean in that dump.
     #[arg(long, value_enum, value_name = "MEANING", requires = "dump")]
     pub expiry: Option<ExpiryMode>,
@@ -190,7 +210,8 @@ pub struct Verify {
 /// Where the database is, and how to get in.
 #[derive(Debug, clap::Args)]
 pub struct Database {
-    /// redis://HOST:PORT or rediss://HOST:PORT (TLS); without it REDIS_URL, then UPSTASH_REDIS_REST_URL.
+    /// redis://HOST:PORT, rediss://HOST:PORT (TLS) or https://HOST (Upstash REST, its token in UPSTASH_REDIS_REST_TOKEN);
+    /// without it REDIS_URL, then UPSTASH_REDIS_REST_URL.
     ///
     /// Better than in the URL, where others on this machine can see it, a password is in RDB_REINDEX_PASSWORD or a file.
     #[arg(long, value_name = "URL")]
@@ -282,6 +303,17 @@ pub enum ExpiryMode {
     Absolute,
     /// Milliseconds that were left when the dump was made.
     Relative,
+}
+
+impl ExpiryMode {
+    /// What a plan was made with, unless the user says something else now.
+    pub fn or_as_planned(said: Option<Self>, manifest: &Manifest) -> Option<Self> {
+        said.or(match manifest.expiry.as_str() {
+            "absolute" => Some(Self::Absolute),
+            "relative" => Some(Self::Relative),
+            _ => None,
+        })
+    }
 }
 
 impl Dump {

@@ -7,12 +7,14 @@ use super::args;
 use super::exit::{Exit, Failure};
 use super::terminal::Terminal;
 use crate::plan::manifest::Manifest;
-use crate::replay::{Connection, Difference, Link, LinkError, LookOptions, Printable, Secret, Source, Tally, Target};
+use crate::replay::{
+    Connection, Difference, Link, LinkError, LookOptions, Printable, RestLink, Secret, Source, Tally, Target,
+};
 use crate::resp::BatchLimits;
 use crate::spec::Glob;
 
 /// How many differences of a kind are shown.
-const EXAMPLES: usize = 5;
+pub const EXAMPLES: usize = 5;
 
 /// Decides where to connect to.
 pub fn target(args: &args::Database) -> Result<Target, Failure> {
@@ -52,18 +54,30 @@ impl<'t> Connector<'t> {
 
     /// A new connection. A person at a terminal is asked for a password that is missing, once.
     pub fn dial(&mut self) -> Result<Box<dyn Link>, LinkError> {
-        match Connection::open(&self.target) {
+        match open(&self.target) {
             Err(LinkError::PasswordNeeded { .. }) if !self.asked && is_attended() => {
                 self.asked = true;
                 self.terminal.say(format!("{} needs a password", self.target));
                 let refused = |_| LinkError::PasswordNeeded { target: self.target.to_string() };
                 let password = rpassword::prompt_password("password: ").map_err(refused)?;
                 self.target.password = Some(Secret::new(password));
-                Ok(Box::new(Connection::open(&self.target)?))
+                open(&self.target)
             }
-            opened => Ok(Box::new(opened?)),
+            opened => opened,
         }
     }
+
+    /// Whether only text can be sent.
+    pub fn is_rest(&self) -> bool {
+        self.target.rest.is_some()
+    }
+}
+
+fn open(target: &Target) -> Result<Box<dyn Link>, LinkError> {
+    Ok(match target.rest {
+        Some(_) => Box::new(RestLink::open(target)?),
+        None => Box::new(Connection::open(target)?),
+    })
 }
 
 /// Host, port and database; no password.

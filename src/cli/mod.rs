@@ -5,6 +5,7 @@ mod bundle;
 mod check;
 mod database;
 mod dump;
+mod events;
 mod exit;
 mod export;
 mod inventory;

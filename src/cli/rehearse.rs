@@ -25,7 +25,7 @@ pub fn run(args: &args::Rehearse, terminal: &Terminal) -> Outcome {
     let rollback = bundle.commands(ROLLBACK).map_err(Failure::error)?;
     let files = Files::new(manifest, &apply, &rollback);
     let snapshot = Snapshot::open(&args.dump, snapshot::Options { mmap: !args.no_mmap }).map_err(Failure::error)?;
-    let meaning = match args.expiry {
+    let meaning = match args::ExpiryMode::or_as_planned(args.expiry, manifest) {
         None => Meaning::Careful,
         Some(args::ExpiryMode::Absolute) => Meaning::Absolute,
         Some(args::ExpiryMode::Relative) => Meaning::Relative,
@@ -52,6 +52,7 @@ pub fn run(args: &args::Rehearse, terminal: &Terminal) -> Outcome {
         text
     };
     text.push_str(&line(&proof.findings, "in memory".into(), proof.keys, began.elapsed()));
+    terminal.data(text.as_bytes())?;
     let mut wrong = proof.findings.count;
     // What is wrong in memory is wrong in a server, and said better there.
     if let Some(server) = args.server.as_ref().filter(|_| wrong == 0) {
@@ -62,10 +63,10 @@ pub fn run(args: &args::Rehearse, terminal: &Terminal) -> Outcome {
         progress::on_interrupt(move || held.stop());
         let live = rehearse::run_live(&model, files, &snapshot, &program, super::now_ms(), &leash);
         let live = live.map_err(|error| server_failure(error, &model))?;
-        text.push_str(&line(&live.findings, format!("in {}", live.version), live.keys, began.elapsed()));
+        let text = line(&live.findings, format!("in {}", live.version), live.keys, began.elapsed());
+        terminal.data(text.as_bytes())?;
         wrong = live.findings.count;
     }
-    terminal.data(text.as_bytes())?;
     if wrong == 0 {
         return Ok(Exit::Done);
     }

@@ -2,10 +2,13 @@
 
 use std::io::Write as _;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use serde_json::{Value, json};
+
 use super::database::{self, Connector};
+use super::events::{self, Teller};
 use super::exit::{Exit, Failure, Outcome};
 use super::terminal::Terminal;
 use super::{args, bundle, progress, replay_bar};
@@ -20,6 +23,13 @@ use crate::resp::BatchLimits;
 const PAUSE: &str = "pause";
 
 pub fn run(args: &args::Replay, way: Way, terminal: &Terminal) -> Outcome {
+    let teller = Teller::new(terminal, args.format);
+    let outcome = replay(args, way, terminal, teller);
+    teller.end(&outcome)?;
+    outcome
+}
+
+fn replay(args: &args::Replay, way: Way, terminal: &Terminal, teller: Teller<'_>) -> Outcome {
     let bundle = bundle::open(&args.dir)?;
     let (apply, rollback) = (bundle::commands(&bundle, APPLY)?, bundle::commands(&bundle, ROLLBACK)?);
     let files = Files { manifest: &bundle.manifest, apply: &apply, rollback: &rollback };
@@ -29,11 +39,12 @@ pub fn run(args: &args::Replay, way: Way, terminal: &Terminal) -> Outcome {
         confirmed(args, &bundle.manifest.plan_id)?;
     }
     if Work::new(way, &files, &History::default()).map_err(Failure::error)?.of == 0 {
-        terminal.data(format!("plan {} is empty: there is nothing to do\n", bundle.manifest.plan_id).as_bytes())?;
+        let text = format!("plan {} is empty: there is nothing to do\n", bundle.manifest.plan_id);
+        teller.tell("empty", json!({ "plan_id": bundle.manifest.plan_id }), &text)?;
         return Ok(Exit::Done);
     }
-    let interrupt = interrupts();
-    let job = Job { args, way, bundle: &bundle, files, interrupt: &interrupt, terminal };
+    let (interrupt, sent) = interrupts();
+    let job = Job { args, way, bundle: &bundle, files, interrupt: &interrupt, sent: &sent, terminal, teller };
     if args.dry_run {
         return job.dry_run();
     }
@@ -41,15 +52,19 @@ pub fn run(args: &args::Replay, way: Way, terminal: &Terminal) -> Outcome {
     job.replay(journal, &history, begun)
 }
 
-/// One Ctrl-C asks for an orderly end; the second leaves at once. Either way the journal knows how far it went.
-fn interrupts() -> Arc<AtomicBool> {
-    let flag = Arc::new(AtomicBool::new(false));
-    let (set, presses) = (Arc::clone(&flag), AtomicU32::new(0));
+/// One Ctrl-C asks for an orderly end; the second leaves at once. Either way the journal knows how far it went. Gives
+/// what the first one sets, and what tells the second whether anything was sent.
+fn interrupts() -> (Arc<AtomicBool>, Arc<AtomicBool>) {
+    let (flag, sent) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
+    let (set, was_sent) = (Arc::clone(&flag), Arc::clone(&sent));
     progress::on_interrupt(move || {
-        set.store(true, Ordering::SeqCst);
-        presses.fetch_add(1, Ordering::SeqCst) > 0
+        if set.swap(true, Ordering::SeqCst) {
+            let exit = if was_sent.load(Ordering::SeqCst) { Exit::Interrupted } else { Exit::Stopped };
+            std::process::exit(exit as i32);
+        }
+        false
     });
-    flag
+    (flag, sent)
 }
 
 struct Job<'j> {
@@ -58,7 +73,9 @@ struct Job<'j> {
     bundle: &'j Bundle,
     files: Files<'j>,
     interrupt: &'j AtomicBool,
+    sent: &'j AtomicBool,
     terminal: &'j Terminal,
+    teller: Teller<'j>,
 }
 
 impl Job<'_> {
@@ -117,12 +134,14 @@ impl Job<'_> {
         let (history, _) = History::read(&bytes, &self.plan_sha256()?, self.commands())
             .map_err(|error| Failure::error(format!("{}: {error}", self.journal_path().display())))?;
         let mut connector = Connector::new(&self.args.database, self.files.manifest, self.terminal)?;
+        self.refuse_what_is_not_text(&connector, &history)?;
         let mut dial = || connector.dial();
         let mut session = Session::new(&mut dial);
         let (outlook, work) = self.look(&history, &mut session)?;
         self.judge(&outlook)?;
         let text = format!("{} would send {} commands; nothing was written\n", self.name(), work.items.len());
-        self.terminal.data(text.as_bytes())?;
+        let fields = json!({ "way": self.name(), "commands": work.items.len() });
+        self.teller.tell("would_send", fields, &text)?;
         Ok(Exit::Done)
     }
 
@@ -168,6 +187,18 @@ impl Job<'_> {
         Ok((journal, history))
     }
 
+    /// Before anything is sent: half a plan would be worse than none.
+    fn refuse_what_is_not_text(&self, connector: &Connector<'_>, history: &History) -> Result<(), Failure> {
+        if !connector.is_rest() {
+            return Ok(());
+        }
+        let work = Work::new(self.way, &self.files, history).map_err(Failure::error)?;
+        let Some(item) = work.first_not_text() else { return Ok(()) };
+        let (number, key) = (item.number, replay::Printable(item.key()));
+        let message = format!("command {number} ({key}) is not UTF-8, and REST carries text only; nothing was sent");
+        Err(Failure::new(Exit::Refused, message).with_hint("use the TCP endpoint of the database, rediss://"))
+    }
+
     /// Looks, and tries again for as long as the connection or the server may come back.
     fn look(&self, history: &History, session: &mut Session<'_>) -> Result<(Outlook, Work<'_>), Failure> {
         let options = database::look(&self.args.database);
@@ -209,11 +240,11 @@ impl Job<'_> {
     fn judge(&self, outlook: &Outlook) -> Result<(), Failure> {
         if outlook.is_calm() {
             let keys = outlook.preflight.looked_at;
-            self.terminal.data(format!("{keys} touched keys are as the plan expects them\n").as_bytes())?;
-            return Ok(());
+            let text = format!("{keys} touched keys are as the plan expects them\n");
+            return self.teller.tell("no_drift", json!({ "keys": keys }), &text);
         }
         let kinds = outlook.preflight.drift.kinds().into_iter().chain([("edits in place already", &outlook.in_place)]);
-        self.terminal.data(database::differences(kinds, &self.bundle.manifest).as_bytes())?;
+        self.teller.differences(kinds, &self.bundle.manifest)?;
         if self.on_drift() != OnDrift::Stop {
             return Ok(());
         }
@@ -226,6 +257,7 @@ impl Job<'_> {
     fn replay(&self, mut journal: Journal, history: &History, begun: bool) -> Outcome {
         let mut connector = Connector::new(&self.args.database, self.files.manifest, self.terminal)?;
         let target = connector.to_string();
+        self.refuse_what_is_not_text(&connector, history)?;
         let mut dial = || connector.dial();
         let mut session = Session::new(&mut dial);
         self.stopped()?;
@@ -263,11 +295,25 @@ impl Job<'_> {
             on_drift: self.on_drift(),
             interrupt: self.interrupt,
         };
-        let report = replay_bar::show(self.terminal, self.name(), &work, |watcher| {
+        let report = replay_bar::show(self.terminal, self.teller, self.name(), &work, self.sent, |watcher| {
             replay::run(&work.items, &mut session, &mut journal, &terms, watcher)
         })
         .map_err(|error| Failure::new(Exit::Interrupted, error))?;
+        if report.ending == Ending::Done && outlook.preflight.replicas > 0 {
+            self.wait_for_replicas(&mut session, outlook.preflight.replicas)?;
+        }
         self.conclude(&report, &outlook, &target, work.of)
+    }
+
+    /// Who verifies on another connection may be answered by a replica.
+    fn wait_for_replicas(&self, session: &mut Session<'_>, replicas: u64) -> Result<(), Failure> {
+        let waited =
+            session.link().map_err(QueryError::Link).and_then(|link| replay::wait_for_replicas(link, replicas));
+        // It is done in any case.
+        let have = waited.ok().flatten();
+        let shown = have.map_or("an unknown number".to_owned(), |have| have.to_string());
+        let text = format!("{shown} of {replicas} replicas have everything\n");
+        self.teller.tell("replicas", json!({ "replicas": replicas, "have": have }), &text)
     }
 
     fn say_what_was_found(&self, history: &History) {
@@ -304,7 +350,14 @@ impl Job<'_> {
                 text.push_str(&format!("  {count} {what}\n"));
             }
         }
-        self.terminal.data(text.as_bytes())?;
+        let mut fields = json!({
+            "way": self.name(), "plan_id": self.plan_id(), "to": target, "of": of, "left_out": left_out,
+            "failed": report.failed, "otherwise": report.otherwise, "left": report.left,
+        });
+        if let (Value::Object(fields), Value::Object(done)) = (&mut fields, events::progress_fields(done)) {
+            fields.extend(done);
+        }
+        self.teller.tell("summary", fields, &text)?;
         let resume = format!("`rdb-reindex {} {} --resume` goes on", self.name(), self.args.dir.display());
         match &report.ending {
             Ending::Interrupted if !report.sent => Err(Failure::new(Exit::Stopped, "interrupted; nothing was written")),

@@ -1,9 +1,11 @@
 //! How far a replay is: commands, members, rate and time left.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
 
+use super::events::Teller;
 use super::terminal::Terminal;
 use crate::replay::{Event, Printable, Progress, Watcher, Work};
 
@@ -11,11 +13,20 @@ use crate::replay::{Event, Printable, Progress, Watcher, Work};
 const LINE: Duration = Duration::from_secs(5);
 
 /// Runs `work`, which tells the watcher it is given how far it is.
-pub fn show<T>(terminal: &Terminal, name: &str, work: &Work<'_>, run: impl FnOnce(&mut dyn Watcher) -> T) -> T {
+///
+/// `sent` is set once something is sent.
+pub fn show<T>(
+    terminal: &Terminal,
+    teller: Teller<'_>,
+    name: &str,
+    work: &Work<'_>,
+    sent: &AtomicBool,
+    run: impl FnOnce(&mut dyn Watcher) -> T,
+) -> T {
     let commands = u64::try_from(work.items.len()).unwrap_or(u64::MAX);
-    let bar = (terminal.interactive && !terminal.quiet).then(|| drawn(name, commands));
+    let bar = (terminal.interactive && !terminal.quiet && !teller.json).then(|| drawn(name, commands));
     let started = Instant::now();
-    let mut shower = Shower { terminal, name, bar, commands, started, said: started };
+    let mut shower = Shower { terminal, teller, sent, name, bar, commands, started, said: started };
     let result = run(&mut shower);
     if let Some(bar) = shower.bar {
         bar.finish_and_clear();
@@ -37,6 +48,8 @@ fn drawn(name: &str, commands: u64) -> ProgressBar {
 
 struct Shower<'a> {
     terminal: &'a Terminal,
+    teller: Teller<'a>,
+    sent: &'a AtomicBool,
     name: &'a str,
     bar: Option<ProgressBar>,
     commands: u64,
@@ -73,8 +86,10 @@ impl Shower<'_> {
 
 impl Watcher for Shower<'_> {
     fn event(&mut self, event: &Event) {
+        // A reader of the events that went away does not stop a replay.
+        let _ = self.teller.event(event);
         match event {
-            Event::Started { .. } | Event::Sending { .. } => {}
+            Event::Sending { .. } => self.sent.store(true, Ordering::SeqCst),
             Event::Answered(progress) => self.answered(progress),
             Event::Waiting { reason, wait } if wait.is_zero() => self.say(reason.clone()),
             Event::Waiting { reason, wait } => {

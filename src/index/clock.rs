@@ -14,6 +14,17 @@ pub enum Expiry {
     Relative,
 }
 
+impl Expiry {
+    /// The word for it in a plan and on the command line.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Careful => "careful",
+            Self::Absolute => "absolute",
+            Self::Relative => "relative",
+        }
+    }
+}
+
 /// An expiry before 2009, when there was no Redis, cannot have been meant as a time.
 pub const FIRST_POSSIBLE_MS: i64 = 1_230_768_000_000;
 

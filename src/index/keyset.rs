@@ -57,3 +57,27 @@ impl KeySet {
         Ok(false)
     }
 }
+
+/// Several sets asked as one.
+#[derive(Debug, Default)]
+pub struct AnyOf<'s>(Vec<&'s KeySet>);
+
+impl<'s> AnyOf<'s> {
+    pub fn new(sets: impl Iterator<Item = &'s KeySet>) -> Self {
+        Self(sets.filter(|set| !set.is_empty()).collect())
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Whether a record of this key is in one of them.
+    pub fn contains(&self, dump: &Dump<'_>, key: &[u8], hash: u64, scratch: &mut Vec<u8>) -> Result<bool, rdb::Error> {
+        for set in &self.0 {
+            if set.contains(dump, key, hash, scratch)? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+}

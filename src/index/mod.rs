@@ -4,6 +4,7 @@
 
 mod clock;
 mod diagnostics;
+mod disputed;
 mod dump;
 mod entry;
 mod interner;
@@ -29,7 +30,7 @@ pub use survey::{Family, Names, is_index_type};
 use std::collections::HashMap;
 
 use entry::{Hasher, ORPHAN};
-use keyset::{KeyList, KeySet};
+use keyset::{AnyOf, KeyList, KeySet};
 use rayon::slice::ParallelSliceMut;
 use resolve::Resolved;
 use store::{Mark, Store};
@@ -126,6 +127,10 @@ pub struct Present {
     pub index: u32,
     /// Its rank among the keys that records imply; none for a wrong key that holds what must stay.
     pub rank: Option<u32>,
+    /// Nothing is removed from it, because too little is known of its index, or of another whose family it belongs to.
+    pub frozen: bool,
+    /// Several families claim it.
+    pub shared: bool,
     pub stale: u64,
 }
 
@@ -147,6 +152,8 @@ pub enum DeleteReason {
     NotImplied,
     /// Records belong to it, but they all lack a record they require.
     Orphaned,
+    /// Records belong to it, but they disagree on every score, and nothing it holds is right.
+    Disputed,
 }
 
 /// What is in a dump, and what would have to change.
@@ -351,15 +358,14 @@ fn compare<'a>(
         })
         .collect();
     let lookup = Lookup { names: &names, members, hasher: &hasher, kept: &kept, undecidable: &undecidable };
-    let Resolved { mut present, deletions } =
-        resolve::resolve(&lookup, joined.index_keys, &mut keys, &mut summaries, &mut diagnostics)?;
+    let mut resolved = resolve::resolve(&lookup, joined.index_keys, &mut keys, &mut summaries, &mut diagnostics)?;
     if observer.stopped() {
         return Err(Error::Interrupted);
     }
 
-    let probed = probe::run(&lookup, &sets, &zsets, &summaries, &present, &mut diagnostics)?;
+    let mut probed = probe::run(&lookup, &sets, &zsets, &resolved.present, &mut diagnostics)?;
     for (key, counts) in &probed.counts {
-        let key = &mut present[*key as usize];
+        let key = &mut resolved.present[*key as usize];
         key.stale += counts.stale;
         let summary = &mut summaries[key.index as usize];
         summary.stale_members += counts.stale;
@@ -379,12 +385,13 @@ fn compare<'a>(
         }
     }
 
-    let removes = |index: u32| {
-        let at = index as usize;
-        spec.indexes[at].policy == Policy::Maintain && summaries[at].frozen.is_none()
-    };
+    probed.stale.retain(|stale| {
+        let key = resolved.present[stale.key as usize];
+        spec.indexes[key.index as usize].policy == Policy::Maintain && !key.frozen
+    });
+    disputed::settle(spec, &zsets, &mut keys, &mut summaries, &mut resolved, &mut probed);
+    let Resolved { present, deletions } = resolved;
     let mut stale = probed.stale;
-    stale.retain(|stale| removes(present[stale.key as usize].index));
     stale.par_sort_unstable_by_key(|stale| (stale.key, stale.place));
     reason::explain(&lookup, &mut stale, &present, &sets, &zsets, &keys, &unindexed)?;
     if observer.stopped() {
@@ -437,7 +444,21 @@ struct Lookup<'l, 'a> {
     undecidable: &'l [KeySet],
 }
 
-impl<'a> Lookup<'_, 'a> {
+impl<'l, 'a> Lookup<'l, 'a> {
+    /// The indexes that a key may belong to and that are not retired: `index`, and where several families claim the key
+    /// (`shared`) those of the others.
+    fn claimants(&self, index: usize, shared: bool, key: &[u8]) -> Vec<usize> {
+        let indexes = &self.names.spec.indexes;
+        let others = shared.then(|| self.names.indexes_of(indexes[index].db, key)).into_iter().flatten();
+        let others = others.filter(|&other| other != index);
+        std::iter::once(index).chain(others).filter(|&at| indexes[at].policy != Policy::Retire).collect()
+    }
+
+    /// Records of which nothing can be said in these indexes.
+    fn held(&self, claimants: &[usize]) -> AnyOf<'l> {
+        AnyOf::new(claimants.iter().map(|&index| &self.undecidable[index]))
+    }
+
     fn record(&self, start: u64) -> Result<Record<'a>, rdb::Error> {
         match self.kept.get(&start) {
             Some(record) => Ok(record.clone()),

@@ -7,10 +7,10 @@ use rayon::slice::ParallelSlice;
 
 use super::diagnostics::{Diagnostics, display};
 use super::entry::{Entry, Hasher, Membership, Scored, Source};
-use super::keyset::KeySet;
+use super::keyset::AnyOf;
 use super::store::{Batch, Item, Mark, Members, Near, Store};
 use super::strings::strings;
-use super::{Lookup, Present, Summary};
+use super::{Lookup, Present};
 use crate::document;
 use crate::rdb::{self, Element, Flow, Json, Place, Record, Scratch, StreamFields, StreamId, Visitor};
 use crate::spec::IndexType;
@@ -66,7 +66,7 @@ pub struct Probe<'p, 'a, M> {
     pub members: Members<'a, 'p>,
     pub hasher: &'p Hasher,
     /// Records whose memberships are held; empty where members are not keys of records.
-    pub held: &'p KeySet,
+    pub held: &'p AnyOf<'p>,
     /// Scores may be changed.
     pub may_rescore: bool,
     pub out: Probed,
@@ -84,7 +84,7 @@ impl<'p, 'a: 'p, M: Membership> Probe<'p, 'a, M> {
         store: &'p Store<M>,
         members: Members<'a, 'p>,
         hasher: &'p Hasher,
-        held: &'p KeySet,
+        held: &'p AnyOf<'p>,
         may_rescore: bool,
     ) -> Self {
         Self {
@@ -193,7 +193,7 @@ impl<'p, 'a: 'p, M: Membership> Visitor for Probe<'p, 'a, M> {
 pub struct Holds<'p, 'a> {
     pub members: Members<'a, 'p>,
     pub hasher: &'p Hasher,
-    pub held: &'p KeySet,
+    pub held: &'p AnyOf<'p>,
     pub found: bool,
     pub error: Option<rdb::Error>,
     pub scratch: Vec<u8>,
@@ -267,15 +267,14 @@ pub fn run(
     lookup: &Lookup<'_, '_>,
     sets: &Store<Entry>,
     zsets: &Store<Scored>,
-    summaries: &[Summary],
     present: &[Present],
     diagnostics: &mut Diagnostics,
 ) -> Result<Probed, rdb::Error> {
     let chunks = present.par_chunks(KEYS_A_TASK).enumerate().map(|(chunk, keys)| {
         let first = chunk * KEYS_A_TASK;
-        keys.iter().zip(first..).try_fold(Probed::default(), |out, (key, at)| {
-            Ok(out.join(one(lookup, sets, zsets, summaries, at as u32, key)?))
-        })
+        keys.iter()
+            .zip(first..)
+            .try_fold(Probed::default(), |out, (key, at)| Ok(out.join(one(lookup, sets, zsets, at as u32, key)?)))
     });
     let mut all = chunks.try_reduce(Probed::default, |a, b| Ok(a.join(b)))?;
     diagnostics.merge(std::mem::take(&mut all.diagnostics));
@@ -286,14 +285,15 @@ fn one(
     lookup: &Lookup<'_, '_>,
     sets: &Store<Entry>,
     zsets: &Store<Scored>,
-    summaries: &[Summary],
     at: u32,
     key: &Present,
 ) -> Result<Probed, rdb::Error> {
     let record = lookup.record(key.start)?;
     let index = key.index as usize;
-    let held = &lookup.undecidable[index];
-    let may_rescore = summaries[index].frozen.is_none();
+    let mut scratch = Vec::new();
+    let name = if key.shared { lookup.members.dump.key(key.start, &mut scratch)? } else { &[] };
+    let held = &lookup.held(&lookup.claimants(index, key.shared, name));
+    let may_rescore = !key.frozen;
     let kind = lookup.names.spec.indexes[index].kind;
     (0..record.value.pieces())
         .into_par_iter()

@@ -1,6 +1,6 @@
 //! What becomes of each index key of the dump, as far as its name and type tell.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use rayon::iter::{IntoParallelIterator, IntoParallelRefIterator, ParallelIterator};
 
@@ -27,6 +27,8 @@ struct Owner {
     contested: bool,
     /// It holds the key of an undecidable record, though records do not imply it or not with that type.
     holds: bool,
+    /// Another index that its name fits, and that is not retired, is only added to.
+    frozen: bool,
 }
 
 pub fn resolve(
@@ -39,7 +41,7 @@ pub fn resolve(
     let spec = lookup.names.spec;
     block_contested(lookup, keys, summaries, diagnostics);
     let owners: Vec<Owner> =
-        index_keys.par_iter().map(|key| owner(lookup, key, keys)).collect::<Result<_, rdb::Error>>()?;
+        index_keys.par_iter().map(|key| owner(lookup, key, keys, summaries)).collect::<Result<_, rdb::Error>>()?;
 
     let mut out = Resolved::default();
     let mut there = vec![false; keys.len()];
@@ -59,19 +61,17 @@ pub fn resolve(
         if let Some(rank) = owner.rank {
             there[rank as usize] |= key.right_type;
         }
-        let keep = Present { start: key.start, index: owner.index, rank: owner.rank, stale: 0 };
+        let frozen = summary.frozen.is_some() || owner.frozen;
+        let keep =
+            Present { start: key.start, index: owner.index, rank: owner.rank, frozen, shared: key.shared, stale: 0 };
         let delete = |reason| Deletion { start: key.start, index: owner.index, reason };
         if owner.contested {
-            summary.contested_keys += 1;
-            let name = lookup.members.dump.key(key.start, &mut scratch)?;
-            diagnostics.add("index.contested_key", key.start, || {
-                format!("{} is claimed by several indexes; it is left as it is", display(name))
-            });
+            // Counted already, for each of its indexes.
             continue;
         }
         match index.policy {
-            Policy::Retire if summary.frozen.is_none() => out.deletions.push(delete(DeleteReason::Retired)),
-            Policy::Retire => {}
+            Policy::Retire if !frozen && !owner.holds => out.deletions.push(delete(DeleteReason::Retired)),
+            Policy::Retire if !owner.holds => {}
             _ if key.right_type && desired => out.present.push(keep),
             _ if owner.holds => {
                 summary.held_keys += 1;
@@ -85,7 +85,7 @@ pub fn resolve(
                     keys.block(rank);
                 }
             }
-            Policy::Maintain if summary.frozen.is_none() => out.deletions.push(delete(match owner.rank {
+            Policy::Maintain if !frozen => out.deletions.push(delete(match owner.rank {
                 _ if !key.right_type => DeleteReason::WrongType,
                 Some(_) => DeleteReason::Orphaned,
                 None => DeleteReason::NotImplied,
@@ -105,7 +105,7 @@ pub fn resolve(
         let at = keys.index(rank);
         summaries[at].absent_keys += 1;
         let (db, name) = (spec.indexes[at].db, keys.name(rank));
-        if lookup.names.classes_of(db, name).next().is_some() {
+        if !keys.is_blocked(rank) && lookup.names.classes_of(db, name).next().is_some() {
             summaries[at].contested_keys += 1;
             diagnostics.add("index.key_is_record", u64::from(rank), || {
                 format!("{} would be an index key and is named like a record; it is not made", display(name))
@@ -113,11 +113,13 @@ pub fn resolve(
             keys.block(rank);
         }
     }
+    out.present.sort_unstable_by_key(|key| (key.index, key.start));
+    out.deletions.sort_unstable_by_key(|key| (key.index, key.start));
     Ok(out)
 }
 
 /// Finds whose a key is, and whether it must stay although it is wrong.
-fn owner(lookup: &Lookup<'_, '_>, key: &IndexKey, keys: &Keys) -> Result<Owner, rdb::Error> {
+fn owner(lookup: &Lookup<'_, '_>, key: &IndexKey, keys: &Keys, summaries: &[Summary]) -> Result<Owner, rdb::Error> {
     let spec = lookup.names.spec;
     let primary = key.index as usize;
     let mut owner = Owner { index: key.index, ..Owner::default() };
@@ -140,9 +142,11 @@ fn owner(lookup: &Lookup<'_, '_>, key: &IndexKey, keys: &Keys) -> Result<Owner, 
         }
     }
     let index = owner.index as usize;
-    let held = &lookup.undecidable[index];
+    let claimants = lookup.claimants(index, key.shared, name);
+    owner.frozen = claimants.iter().any(|&other| other != index && summaries[other].frozen.is_some());
+    let held = &lookup.held(&claimants);
     let desired = owner.rank.is_some_and(|rank| keys.is_live(rank));
-    let is_wrong = !(desired && key.right_type) && spec.indexes[index].policy != Policy::Retire;
+    let is_wrong = !(desired && key.right_type);
     if is_wrong && !held.is_empty() {
         let mut holds = Holds {
             members: lookup.members,
@@ -182,8 +186,14 @@ fn block_contested(lookup: &Lookup<'_, '_>, keys: &mut Keys, summaries: &mut [Su
     }
     let mut blocked: Vec<u32> = claims.into_values().filter(|ranks| ranks.len() > 1).flatten().collect();
     blocked.sort_unstable();
+    let mut known = HashSet::new();
     for rank in blocked {
-        summaries[keys.index(rank)].contested_keys += 1;
+        let index = keys.index(rank);
+        summaries[index].contested_keys += 1;
+        if !known.insert((spec.indexes[index].db, keys.name(rank).to_vec())) {
+            keys.block(rank);
+            continue;
+        }
         diagnostics.add("index.contested_key", u64::from(rank), || {
             format!("{} is implied by several indexes; nothing is done about it", display(keys.name(rank)))
         });

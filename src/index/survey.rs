@@ -138,12 +138,12 @@ impl Names<'_> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct IndexKey {
     pub index: u32,
+    /// Where its record starts.
+    pub start: u64,
     /// Several families claim it.
     pub shared: bool,
     /// It has the type of its index.
     pub right_type: bool,
-    /// Where its record starts.
-    pub start: u64,
 }
 
 /// What is known of the records of a class.

@@ -82,6 +82,9 @@ impl Draft {
                 let _ = fs::rename(&old, &self.destination);
                 return Err(error);
             }
+        } else if self.destination.exists() {
+            // Somebody may stand in the folder, or have it open: it stays, and the files go into it.
+            return self.fill();
         } else {
             rename(self.folder.path(), &self.destination)?;
         }
@@ -91,6 +94,28 @@ impl Draft {
             sync_folder(parent)?;
         }
         Ok(())
+    }
+}
+
+impl Draft {
+    /// Moves the files into the destination, the manifest last: without it a folder is no bundle.
+    fn fill(self) -> Result<(), Error> {
+        let mut moved = Vec::new();
+        for name in [APPLY, ROLLBACK, CHANGES, REVIEW, MANIFEST] {
+            let (from, to) = (self.folder.path().join(name), self.destination.join(name));
+            if !from.exists() {
+                continue;
+            }
+            if let Err(error) = fs::rename(&from, &to) {
+                for file in moved {
+                    // Best effort: the error that matters is the first one.
+                    let _ = fs::remove_file(file);
+                }
+                return Err(Error::io(&to)(error));
+            }
+            moved.push(to);
+        }
+        sync_folder(&self.destination)
     }
 }
 
@@ -208,6 +233,11 @@ fn read_manifest(folder: &Path) -> Result<Manifest, Error> {
     #[derive(serde::Deserialize)]
     struct Version {
         format_version: u64,
+        // Every version has these; other programs have a plan.json, too.
+        #[serde(rename = "plan_id")]
+        _plan_id: String,
+        #[serde(rename = "tool_version")]
+        _tool_version: String,
     }
     let bad = |error: serde_json::Error| Error::Manifest { path: path.clone(), message: error.to_string() };
     let version: Version = serde_json::from_slice(&text).map_err(bad)?;

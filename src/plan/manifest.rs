@@ -36,6 +36,8 @@ pub struct Manifest {
     pub snapshot: SnapshotId,
     pub spec: SpecId,
     pub caps: Caps,
+    /// What expiries before 2009 were taken for: `careful`, `absolute` or `relative`.
+    pub expiry: String,
     pub total: Counts,
     pub indexes: Vec<IndexPlan>,
     /// The fewest commands that could do this under the caps.

@@ -2,6 +2,7 @@
 
 use super::manifest::Touched;
 use crate::index::{Difference, Frozen};
+use crate::spec::Policy;
 
 /// The warnings of a plan, the gravest first.
 pub fn warnings(d: &Difference<'_>, apply_oversize: u64, rollback_oversize: u64, touched: &[Touched]) -> Vec<String> {
@@ -20,6 +21,16 @@ pub fn warnings(d: &Difference<'_>, apply_oversize: u64, rollback_oversize: u64,
                 index.name, summary.undecidable_records
             )),
             None => {}
+        }
+        for require in &index.require {
+            let absent = d.stock.records.get(require.record).is_some_and(|tally| tally.keys == 0);
+            if absent && index.policy == Policy::Maintain && summary.orphan_records > 0 {
+                out.push(format!(
+                    "index {}: the dump has no record of class {}, which the index requires, so all its keys go; look at \
+                     the key pattern of that class, and whether the dump is whole",
+                    index.name, d.spec.records[require.record].name
+                ));
+            }
         }
         if summary.held_keys > 0 || summary.held_members > 0 {
             out.push(format!(

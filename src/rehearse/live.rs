@@ -6,9 +6,9 @@ use std::collections::BTreeMap;
 use redis::{Connection, ConnectionLike as _, Value as Reply};
 use sha2::{Digest as _, Sha256};
 
+use super::answer::Answer;
 use super::copy::{self, Shift};
 use super::finding::{Finding, Findings, Problem, Stage};
-use super::memory::Answer;
 use super::model::Model;
 use super::payload;
 use super::server::{Leash, Program, Server, ServerError};

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::answer::Answer;
 use super::command::{Command, Phase, ZFlags};
 use super::finding::{Finding, Findings, Problem, Stage, display};
 use super::model::Model;
@@ -10,39 +11,6 @@ use super::payload;
 use super::state::{Entry, Field, Name, State, Value};
 use crate::plan::manifest::{Caps, Reply};
 use crate::resp::CommandReader;
-
-/// What a command answers.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Answer {
-    Integer(i64),
-    Status(String),
-    Array(Vec<i64>),
-    Error(String),
-    /// Nothing that a plan's command could answer.
-    Odd(String),
-}
-
-impl Answer {
-    /// Whether it is the expected one.
-    pub fn is(&self, reply: &Reply) -> bool {
-        match (self, reply) {
-            (Self::Integer(found), Reply::Integer(due)) => found == due,
-            (Self::Array(found), Reply::Integer(due)) => !found.is_empty() && found.iter().all(|found| found == due),
-            (Self::Status(found), Reply::Status(due)) => found == due,
-            _ => false,
-        }
-    }
-}
-
-impl std::fmt::Display for Answer {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Integer(n) => write!(f, "{n}"),
-            Self::Status(text) | Self::Error(text) | Self::Odd(text) => f.write_str(text),
-            Self::Array(all) => write!(f, "{all:?}"),
-        }
-    }
-}
 
 /// What a file of commands came to.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -16,10 +16,12 @@
     )
 )]
 
+mod answer;
 mod clock;
 mod command;
 mod copy;
 mod finding;
+mod holds;
 mod live;
 mod memory;
 mod model;
@@ -28,11 +30,12 @@ mod payload;
 mod server;
 mod state;
 
+pub use answer::Answer;
 pub use clock::{Clock, Meaning};
 pub use copy::CopyError;
 pub use finding::{Finding, Findings, Problem, Stage, display};
 pub use live::{Live, run as run_live};
-pub use memory::{Answer, Tally};
+pub use memory::Tally;
 pub use model::Model;
 pub use server::{Leash, Program, ServerError};
 pub use state::{Entry, Field, Name, Other, State, Value};

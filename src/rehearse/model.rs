@@ -4,16 +4,14 @@
 //! agree on is hardly wrong. Where the words of the contract leave a choice, the comment says which one was taken.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::ops::ControlFlow;
 
 use super::Error;
 use super::clock::{Clock, Due, Meaning};
+use super::holds::Holds;
 use super::state::{Entry, Name, State, Value};
 use crate::derive::Deriver;
 use crate::document::Extractor;
-use crate::rdb::{
-    self, Element, Flow, Footer, Header, Item, Json, Kind, Record, Scratch, StreamFields, StreamId, Visitor, Walker,
-};
+use crate::rdb::{self, Footer, Header, Item, Kind, Record, Walker};
 use crate::spec::{Glob, IndexType, Policy, Spec};
 
 /// What there is, and what there must be.
@@ -118,34 +116,37 @@ impl<'a> Model<'a> {
                 _ => None,
             };
             let Some((owner, rule)) = owner.and_then(|owner| Some((owner, spec.indexes.get(owner)?))) else { continue };
-            match rule.policy {
-                Policy::Report => continue,
-                Policy::Retire => {
-                    if !without_records(owner) {
-                        self.target.remove(name);
-                    }
-                    continue;
+            if rule.policy == Policy::Report {
+                continue;
+            }
+            // A key whose name fits several families is judged by all of them but the retired ones: what a record that is
+            // undecidable for another index names, and what is in the family of another frozen index, stays too.
+            let is_retired = |at: usize| spec.indexes.get(at).is_none_or(|index| index.policy == Policy::Retire);
+            let claimants = families.iter().copied().filter(|&at| !is_retired(at));
+            let held: Vec<&BTreeSet<Vec<u8>>> =
+                claimants.clone().filter_map(of).map(|desired| &desired.undecidable).collect();
+            let frozen = frozen(owner) || claimants.clone().any(&frozen);
+            let holds = Holds::find(record, &held)?;
+            if rule.policy == Policy::Retire {
+                if !frozen && !holds {
+                    self.target.remove(name);
                 }
-                Policy::Maintain => {}
+                continue;
             }
             let wanted = of(owner).and_then(|desired| desired.keys.get(&name.1));
-            // Of several families that share a name, only the records of the owner's class are asked for.
-            let nobody = BTreeSet::new();
-            let held = of(owner).map_or(&nobody, |desired| &desired.undecidable);
             let right_type = matches!(
                 (record.value.ty.kind(), rule.kind),
                 (Kind::Set, IndexType::Set) | (Kind::Zset, IndexType::Zset)
             );
-            let holds = Holds::find(record, held)?;
             if right_type && (wanted.is_some() || holds) {
                 if let Some(entry) = self.target.get_mut(name) {
-                    let is_held = |member: &[u8]| held.contains(member);
-                    mend(&mut entry.value, wanted.unwrap_or(&Members::new()), frozen(owner), is_held);
+                    let is_held = |member: &[u8]| held.iter().any(|held| held.contains(member));
+                    mend(&mut entry.value, wanted.unwrap_or(&Members::new()), frozen, is_held);
                     if entry.value.elements() == 0 {
                         self.target.remove(name);
                     }
                 }
-            } else if !holds && !frozen(owner) {
+            } else if !holds && !frozen {
                 self.target.remove(name);
                 if let Some(wanted) = wanted {
                     self.make(name, wanted, rule.kind);
@@ -422,120 +423,4 @@ fn text(raw: rdb::RawStr<'_>) -> Result<Vec<u8>, Error> {
     let mut scratch = Vec::new();
     let bytes = raw.decode(&mut scratch).map_err(|kind| rdb::Error::in_string(0, kind))?;
     Ok(bytes.to_vec())
-}
-
-/// Looks for the keys of undecidable records anywhere in a value.
-struct Holds<'h> {
-    held: &'h BTreeSet<Vec<u8>>,
-    found: bool,
-}
-
-impl<'h> Holds<'h> {
-    fn find(record: &Record<'_>, held: &'h BTreeSet<Vec<u8>>) -> Result<bool, Error> {
-        if held.is_empty() {
-            return Ok(false);
-        }
-        let mut holds = Self { held, found: false };
-        record.value.visit(&mut Scratch::default(), &mut holds)?;
-        Ok(holds.found)
-    }
-
-    fn look(&mut self, bytes: &[u8]) -> Flow {
-        self.found |= self.held.contains(bytes);
-        if self.found { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-    }
-}
-
-impl Visitor for Holds<'_> {
-    fn string(&mut self, value: Element<'_>) -> Flow {
-        self.look(value.bytes)
-    }
-    fn list_element(&mut self, _: u64, value: Element<'_>) -> Flow {
-        self.look(value.bytes)
-    }
-    fn set_member(&mut self, member: Element<'_>) -> Flow {
-        self.look(member.bytes)
-    }
-    fn zset_member(&mut self, member: Element<'_>, _: f64) -> Flow {
-        self.look(member.bytes)
-    }
-    fn hash_field(&mut self, field: Element<'_>, value: Element<'_>, _: Option<i64>) -> Flow {
-        self.look(field.bytes)?;
-        self.look(value.bytes)
-    }
-    fn stream_entry(&mut self, _: StreamId, fields: &mut StreamFields<'_>) -> Flow {
-        while let Some((field, value)) = fields.next() {
-            self.look(field.bytes)?;
-            self.look(value.bytes)?;
-        }
-        ControlFlow::Continue(())
-    }
-    fn array_element(&mut self, _: u64, value: Element<'_>) -> Flow {
-        self.look(value.bytes)
-    }
-    fn module_string(&mut self, value: Element<'_>) -> Flow {
-        self.look(value.bytes)
-    }
-    fn json(&mut self, json: Json<'_>) -> Flow {
-        let mut scratch = Vec::new();
-        let text = if let Json::Text(raw) = json { raw.decode(&mut scratch).ok() } else { None };
-        match text.and_then(|text| serde_json::from_slice::<Strings>(text).ok()) {
-            Some(Strings(strings)) => strings.iter().try_for_each(|string| self.look(string.as_bytes())),
-            // What cannot be read might hold anything.
-            None => {
-                self.found = true;
-                ControlFlow::Break(())
-            }
-        }
-    }
-}
-
-/// Every string in a JSON text, names of fields included.
-struct Strings(Vec<String>);
-
-impl<'de> serde::Deserialize<'de> for Strings {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Collect;
-        impl<'de> serde::de::Visitor<'de> for Collect {
-            type Value = Strings;
-
-            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.write_str("JSON")
-            }
-            fn visit_unit<E>(self) -> Result<Strings, E> {
-                Ok(Strings(Vec::new()))
-            }
-            fn visit_bool<E>(self, _: bool) -> Result<Strings, E> {
-                Ok(Strings(Vec::new()))
-            }
-            fn visit_i64<E>(self, _: i64) -> Result<Strings, E> {
-                Ok(Strings(Vec::new()))
-            }
-            fn visit_u64<E>(self, _: u64) -> Result<Strings, E> {
-                Ok(Strings(Vec::new()))
-            }
-            fn visit_f64<E>(self, _: f64) -> Result<Strings, E> {
-                Ok(Strings(Vec::new()))
-            }
-            fn visit_str<E>(self, text: &str) -> Result<Strings, E> {
-                Ok(Strings(vec![text.to_owned()]))
-            }
-            fn visit_seq<A: serde::de::SeqAccess<'de>>(self, mut seq: A) -> Result<Strings, A::Error> {
-                let mut all = Vec::new();
-                while let Some(Strings(strings)) = seq.next_element()? {
-                    all.extend(strings);
-                }
-                Ok(Strings(all))
-            }
-            fn visit_map<A: serde::de::MapAccess<'de>>(self, mut map: A) -> Result<Strings, A::Error> {
-                let mut all = Vec::new();
-                while let Some((name, Strings(strings))) = map.next_entry::<String, Strings>()? {
-                    all.push(name);
-                    all.extend(strings);
-                }
-                Ok(Strings(all))
-            }
-        }
-        deserializer.deserialize_any(Collect)
-    }
 }

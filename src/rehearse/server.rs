@@ -250,7 +250,7 @@ fn password() -> String {
 
 /// The last lines of a log, without the report of the dump's check that a server appends when it cannot load one.
 fn end_of(log: &Path) -> String {
-    const LINES: usize = 5;
+    const LINES: usize = 3;
     let text = fs::read(log).unwrap_or_default();
     let text = String::from_utf8_lossy(&text);
     let lines: Vec<&str> =

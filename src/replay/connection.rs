@@ -219,7 +219,7 @@ fn client(target: &Target) -> Result<redis::Client, LinkError> {
 
 /// The file's bytes, once it is known that there is a certificate in them: without one, every server would be refused
 /// for a reason that names the server.
-fn read_ca(path: &Path) -> Result<Vec<u8>, LinkError> {
+pub(super) fn read_ca(path: &Path) -> Result<Vec<u8>, LinkError> {
     use std::io::Read as _;
     let failed = |cause: String| LinkError::Ca { path: path.display().to_string(), cause };
     let mut pem = Vec::new();

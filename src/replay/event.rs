@@ -7,8 +7,6 @@ use super::run::Progress;
 /// Something that happened.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Event {
-    /// So much is to be done, of a file of so many commands.
-    Started { commands: u64, of: u64 },
     /// A batch is about to be sent.
     Sending { first: u64, last: u64, bytes: u64 },
     /// A batch was answered.

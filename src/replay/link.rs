@@ -113,6 +113,11 @@ pub enum LinkError {
     Io { target: String, cause: String },
     #[error("the connection to {target} had failed before")]
     Unusable { target: String },
+    #[error("{target} answered with HTTP status {status}{cause}; what was under way may or may not have been done")]
+    Http { target: String, status: u16, cause: String },
+    /// Nothing was sent.
+    #[error("an argument is not UTF-8, and REST carries text only; use the TCP endpoint (rediss://) for this plan")]
+    NotText,
     #[error("the server does not let us select the database of the plan: {cause}")]
     Database { cause: String },
 }

@@ -26,6 +26,8 @@ impl Default for LookOptions {
 pub struct Preflight {
     /// `master`, `slave` or `sentinel`; `None` where the server does not say.
     pub role: Option<String>,
+    /// Replicas that are connected to it.
+    pub replicas: u64,
     /// Keys in the selected database.
     pub keys: Option<u64>,
     /// How many keys were looked at.
@@ -96,7 +98,8 @@ pub fn preflight(
     if let reply @ Reply::Error(_) = ask(link, &["PING"])? {
         return Err(QueryError::Refused { command: "PING", reply });
     }
-    let mut found = Preflight { role: role(link)?, ..Preflight::default() };
+    let (role, replicas) = role(link)?;
+    let mut found = Preflight { role, replicas, ..Preflight::default() };
     // Not every user may run DBSIZE, and nothing depends on it.
     found.keys = match ask(link, &["DBSIZE"])? {
         Reply::Integer(keys) => u64::try_from(keys).ok(),
@@ -154,15 +157,29 @@ pub fn preflight(
     Ok(found)
 }
 
-/// `ROLE`, or what `INFO` says where `ROLE` is not known or not allowed, or nothing.
-fn role(link: &mut dyn Link) -> Result<Option<String>, QueryError> {
+/// The role and the number of replicas: by `ROLE`, or by what `INFO` says where `ROLE` is not known or not allowed.
+fn role(link: &mut dyn Link) -> Result<(Option<String>, u64), QueryError> {
     if let Reply::Array(items) = ask(link, &["ROLE"])? {
-        return Ok(items.first().and_then(Reply::as_bytes).map(|role| Printable(role).to_string()));
+        let role = items.first().and_then(Reply::as_bytes).map(|role| Printable(role).to_string());
+        let replicas = match items.get(2) {
+            Some(Reply::Array(replicas)) => u64::try_from(replicas.len()).unwrap_or(u64::MAX),
+            _ => 0,
+        };
+        return Ok((role, replicas));
     }
     let reply = ask(link, &["INFO", "replication"])?;
     let text = reply.as_bytes().map(String::from_utf8_lossy).unwrap_or_default();
-    let role = text.lines().find_map(|line| line.strip_prefix("role:"));
-    Ok(role.map(|role| Printable(role.trim().as_bytes()).to_string()))
+    let field = |name| text.lines().find_map(|line| line.strip_prefix(name)).map(str::trim);
+    let role = field("role:").map(|role| Printable(role.as_bytes()).to_string());
+    Ok((role, field("connected_slaves:").and_then(|count| count.parse().ok()).unwrap_or_default()))
+}
+
+/// Waits until so many replicas have what this connection wrote, or five seconds. How many do.
+pub fn wait_for_replicas(link: &mut dyn Link, replicas: u64) -> Result<Option<u64>, QueryError> {
+    Ok(match ask(link, &["WAIT", &replicas.to_string(), "5000"])? {
+        Reply::Integer(count) => u64::try_from(count).ok(),
+        _ => None,
+    })
 }
 
 fn difference(expectation: &Expectation<'_>, expected: &str, found: &str) -> Difference {
@@ -176,7 +193,10 @@ fn compare_type(
     reply: Reply,
     keep: usize,
 ) -> Result<bool, QueryError> {
-    let Reply::Status(name) = &reply else { return Err(QueryError::Refused { command: "TYPE", reply }) };
+    // REST does not tell a status from a string.
+    let Some(name) = reply.as_bytes().and_then(|name| std::str::from_utf8(name).ok()) else {
+        return Err(QueryError::Refused { command: "TYPE", reply });
+    };
     let shown = Printable(name.as_bytes()).to_string();
     let there = name != "none";
     match expectation.state {

@@ -35,6 +35,8 @@ pub struct Target {
     /// Certificates (PEM) to trust *instead of* the public roots.
     pub tls_ca: Option<PathBuf>,
     pub timeouts: Timeouts,
+    /// The path of Upstash's REST interface, where the database is spoken to in that way. The password is its token.
+    pub rest: Option<String>,
 }
 
 /// How long to wait before giving up.
@@ -69,7 +71,7 @@ pub enum TargetError {
     PasswordFileEmpty { path: PathBuf },
     #[error("the password file {} is larger than {MAX_PASSWORD_FILE} bytes; is it the right one?", path.display())]
     PasswordFileTooLong { path: PathBuf },
-    #[error("--tls-ca needs a rediss:// URL: a redis:// connection is not encrypted")]
+    #[error("--tls-ca needs a rediss:// or https:// URL: this connection is not encrypted")]
     CaWithoutTls,
 }
 
@@ -77,7 +79,7 @@ impl Target {
     /// Decides from arguments and environment.
     ///
     /// The URL: `--to`, then `REDIS_URL`, then `UPSTASH_REDIS_REST_URL`. The password: `--password-file`, then the URL,
-    /// then `RDB_REINDEX_PASSWORD`, then `REDISCLI_AUTH`; an empty variable counts as not set. Where none is found,
+    /// then (for REST) `UPSTASH_REDIS_REST_TOKEN`, then `RDB_REINDEX_PASSWORD`, then `REDISCLI_AUTH`; an empty variable counts as not set. Where none is found,
     /// [`Target::password`] stays `None`, and the caller may ask a person.
     pub fn resolve(source: &Source<'_>) -> Result<Self, TargetError> {
         let (place, text) = match source.to {
@@ -98,8 +100,9 @@ impl Target {
         let password = match source.password_file {
             Some(path) => Some(read_password(path)?),
             None => parts.password.or_else(|| {
-                ["RDB_REINDEX_PASSWORD", "REDISCLI_AUTH"]
+                ["UPSTASH_REDIS_REST_TOKEN", "RDB_REINDEX_PASSWORD", "REDISCLI_AUTH"]
                     .into_iter()
+                    .skip(usize::from(parts.rest.is_none()))
                     .find_map(|name| variable(source, name))
                     .map(|value| Secret::new(value.into_encoded_bytes()))
             }),
@@ -113,6 +116,7 @@ impl Target {
             password,
             tls_ca: source.tls_ca.clone(),
             timeouts: Timeouts::default(),
+            rest: parts.rest,
         })
     }
 
@@ -124,6 +128,9 @@ impl Target {
 
 impl fmt::Display for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.rest.is_some() {
+            f.write_str(if self.tls { "https://" } else { "http://" })?;
+        }
         if self.host.contains(':') {
             write!(f, "[{}]", self.host)?;
         } else {
@@ -180,8 +187,11 @@ mod tests {
         let vars = [("REDIS_URL", "redis://from-env:1"), ("UPSTASH_REDIS_REST_URL", "https://rest")];
         assert_eq!(resolve(Some("redis://from-arg"), None, None, &vars).unwrap().to_string(), "from-arg:6379 db 0");
         assert_eq!(resolve(None, None, None, &vars).unwrap().to_string(), "from-env:1 db 0");
-        let error = resolve(None, None, None, &[("REDIS_URL", ""), vars[1]]).unwrap_err().to_string();
-        assert!(error.contains("UPSTASH_REDIS_REST_URL") && error.contains("not built yet"), "{error}");
+        let rest = resolve(None, None, None, &[("REDIS_URL", ""), vars[1], ("UPSTASH_REDIS_REST_TOKEN", "t")]).unwrap();
+        assert_eq!((rest.to_string().as_str(), password(&rest)), ("https://rest:443 db 0", Some(&b"t"[..])));
+        // The token is no password of another kind of connection.
+        let tcp = resolve(Some("redis://h"), None, None, &[("UPSTASH_REDIS_REST_TOKEN", "t")]).unwrap();
+        assert_eq!(password(&tcp), None);
         assert!(matches!(resolve(None, None, None, &[]), Err(TargetError::Missing)));
     }
 

@@ -1,4 +1,4 @@
-//! `redis://` and `rediss://` URLs, taken apart without ever quoting them.
+//! `redis://`, `rediss://` and `https://` URLs, taken apart without ever quoting them.
 //!
 //! A URL that does not parse often does so because of its password (a `/` or `#` that was not percent-encoded makes a
 //! piece of the password look like a port or a database). No error here repeats any part of what was given.
@@ -14,6 +14,8 @@ pub struct Parts {
     pub host: String,
     pub port: u16,
     pub db: u32,
+    /// The path below which Upstash's REST commands are, for a URL of that kind: empty, or `/…` without a slash at its end.
+    pub rest: Option<String>,
 }
 
 /// Why a URL was refused. No variant carries text from the URL.
@@ -22,10 +24,10 @@ pub struct Parts {
 pub enum UrlError {
     #[error("it has no scheme: write redis://HOST:PORT or rediss://HOST:PORT")]
     NoScheme,
-    #[error("its scheme is neither redis:// nor rediss://")]
+    #[error("its scheme is none of redis://, rediss:// and https://")]
     UnknownScheme,
-    #[error("REST (https://) is not built yet: give the TCP endpoint, rediss://default@HOST:6379")]
-    Rest,
+    #[error("http:// would show the token to everybody on the way; it is for this machine (localhost) only")]
+    ClearText,
     #[error("it has no host name")]
     NoHost,
     #[error("its port is not a number from 1 to 65535; in a password, / ? # @ : must be percent-encoded")]
@@ -50,10 +52,11 @@ pub fn parse(url: &str) -> Result<Parts, UrlError> {
         return Err(UrlError::Unprintable);
     }
     let (scheme, rest) = url.split_once("://").ok_or(UrlError::NoScheme)?;
-    let tls = match scheme.to_ascii_lowercase().as_str() {
-        "redis" | "valkey" => false,
-        "rediss" | "valkeys" => true,
-        "https" => return Err(UrlError::Rest),
+    let (tls, is_rest) = match scheme.to_ascii_lowercase().as_str() {
+        "redis" | "valkey" => (false, false),
+        "rediss" | "valkeys" => (true, false),
+        "https" => (true, true),
+        "http" => (false, true),
         _ => return Err(UrlError::UnknownScheme),
     };
     if rest.contains(['?', '#']) {
@@ -65,8 +68,24 @@ pub fn parse(url: &str) -> Result<Parts, UrlError> {
         Some((credentials, place)) => (Some(credentials), place),
         None => (None, authority),
     };
-    let (host, port) = host_and_port(place)?;
-    let db = match path.trim_end_matches('/') {
+    let (host, port) = host_and_port(
+        place,
+        if is_rest && tls {
+            443
+        } else if is_rest {
+            80
+        } else {
+            DEFAULT_PORT
+        },
+    )?;
+    if is_rest && !tls && !is_loopback(&host) {
+        return Err(UrlError::ClearText);
+    }
+    let rest = is_rest.then(|| match path.trim_end_matches('/') {
+        "" => String::new(),
+        path => format!("/{path}"),
+    });
+    let db = match if is_rest { "" } else { path }.trim_end_matches('/') {
         "" => 0,
         number => decimal(number).ok_or(UrlError::BadDatabase)?,
     };
@@ -82,11 +101,15 @@ pub fn parse(url: &str) -> Result<Parts, UrlError> {
             (Some(user).filter(|user| !user.is_empty()), password.filter(|password| !password.is_empty()))
         }
     };
-    Ok(Parts { tls, user, password, host, port, db })
+    Ok(Parts { tls, user, password, host, port, db, rest })
+}
+
+fn is_loopback(host: &str) -> bool {
+    host.eq_ignore_ascii_case("localhost") || host.parse().is_ok_and(|address: std::net::IpAddr| address.is_loopback())
 }
 
 /// `host`, `host:port`, `[v6]` or `[v6]:port`.
-fn host_and_port(place: &str) -> Result<(String, u16), UrlError> {
+fn host_and_port(place: &str, default: u16) -> Result<(String, u16), UrlError> {
     let (host, port) = match place.strip_prefix('[') {
         Some(inner) => {
             let (host, after) = inner.split_once(']').ok_or(UrlError::NoHost)?;
@@ -104,7 +127,7 @@ fn host_and_port(place: &str) -> Result<(String, u16), UrlError> {
         return Err(UrlError::NoHost);
     }
     let port = match port {
-        None | Some("") => DEFAULT_PORT,
+        None | Some("") => default,
         Some(port) => decimal(port).filter(|port| *port != 0).ok_or(UrlError::BadPort)?,
     };
     Ok((host.to_owned(), port))
@@ -136,7 +159,15 @@ mod tests {
     use super::*;
 
     fn parts(tls: bool, user: Option<&str>, password: Option<&str>, host: &str, port: u16, db: u32) -> Parts {
-        Parts { tls, user: user.map(Into::into), password: password.map(Secret::new), host: host.into(), port, db }
+        Parts {
+            tls,
+            user: user.map(Into::into),
+            password: password.map(Secret::new),
+            host: host.into(),
+            port,
+            db,
+            rest: None,
+        }
     }
 
     macro_rules! urls {
@@ -160,9 +191,12 @@ mod tests {
         at_in_password: "redis://u:a@b@h" => Ok(parts(false, Some("u"), Some("a@b"), "h", 6379, 0));
         ipv6: "redis://[::1]:7000/1" => Ok(parts(false, None, None, "::1", 7000, 1));
         ipv6_default_port: "REDIS://[::1]" => Ok(parts(false, None, None, "::1", 6379, 0));
-        rest: "https://eu.example.com" => Err(UrlError::Rest);
+        rest: "https://eu.example.com" => Ok(Parts { rest: Some(String::new()), ..parts(true, None, None, "eu.example.com", 443, 0) });
+        rest_with_path: "https://h:8/a/b/" => Ok(Parts { rest: Some("/a/b".into()), ..parts(true, None, None, "h", 8, 0) });
+        rest_on_this_machine: "http://127.0.0.1:8" => Ok(Parts { rest: Some(String::new()), ..parts(false, None, None, "127.0.0.1", 8, 0) });
+        rest_in_clear_text: "http://h" => Err(UrlError::ClearText);
         no_scheme: "localhost:6379" => Err(UrlError::NoScheme);
-        other_scheme: "http://h" => Err(UrlError::UnknownScheme);
+        other_scheme: "ftp://h" => Err(UrlError::UnknownScheme);
         no_host: "redis://:6379" => Err(UrlError::NoHost);
         no_host_after_credentials: "redis://u:p@" => Err(UrlError::NoHost);
         port_zero: "redis://h:0" => Err(UrlError::BadPort);

@@ -1,5 +1,7 @@
 //! Is the target state there? A look at a database after a plan was applied, from `apply.resp` alone. Only reads.
 
+use std::collections::HashSet;
+
 use super::link::{Link, Printable, Reply};
 use super::preflight::LookOptions;
 use super::query::{Difference, Pipeline, QueryError, Tally, ask};
@@ -29,6 +31,17 @@ impl Verification {
     /// Everything that the plan did is there.
     pub fn holds(&self) -> bool {
         self.kinds().into_iter().all(|(_, tally)| tally.is_empty())
+    }
+
+    /// Differences of all kinds.
+    pub fn differences(&self) -> u64 {
+        self.kinds().into_iter().fold(0, |sum, (_, tally)| sum.saturating_add(tally.count))
+    }
+
+    /// The keys that differ, as far as examples were kept.
+    pub fn keys_that_differ(&self) -> HashSet<(u32, Vec<u8>)> {
+        let differences = self.kinds().into_iter().flat_map(|(_, tally)| &tally.examples);
+        differences.map(|difference| (difference.db, difference.key.clone())).collect()
     }
 
     /// Every kind of difference and what it is called.
@@ -81,6 +94,18 @@ pub fn verify(
     options: &LookOptions,
     progress: &mut dyn FnMut(u64),
 ) -> Result<Verification, QueryError> {
+    verify_some(link, apply, caps, options, &|_, _| true, progress)
+}
+
+/// The same for those keys (by database and name) that are `wanted`.
+pub fn verify_some(
+    link: &mut dyn Link,
+    apply: &[u8],
+    caps: &Caps,
+    options: &LookOptions,
+    wanted_key: &dyn Fn(u32, &[u8]) -> bool,
+    progress: &mut dyn FnMut(u64),
+) -> Result<Verification, QueryError> {
     let touched = Touched::read(apply, Script::Apply, options.db)?;
     let mut found = Verification::default();
     let mut sets_at_once = None;
@@ -127,6 +152,9 @@ pub fn verify(
     });
     let mut db = options.db;
     for (place, key) in touched.keys().iter().enumerate() {
+        if !wanted_key(key.db, key.key) {
+            continue;
+        }
         if key.db != db {
             db = key.db;
             pipeline.push(&["SELECT", &db.to_string()], Query::Select)?;
@@ -142,7 +170,7 @@ pub fn verify(
         };
         // What was written before a deletion is no part of the target.
         let deleted_at = touched.get(step.db, step.key()).and_then(|key| key.deleted_at);
-        if deleted_at.is_some_and(|deleted_at| deleted_at > step.number) {
+        if deleted_at.is_some_and(|deleted_at| deleted_at > step.number) || !wanted_key(step.db, step.key()) {
             continue;
         }
         if step.db != db {
@@ -231,10 +259,12 @@ fn difference(db: u32, key: &[u8], member: Option<&[u8]>, expected: &str, found:
 }
 
 fn compare_key(found: &mut Verification, key: &TouchedKey<'_>, reply: Reply, keep: usize) -> Result<(), QueryError> {
-    let Reply::Status(name) = &reply else { return Err(QueryError::Refused { command: "TYPE", reply }) };
+    let Some(name) = reply.as_bytes().and_then(|name| std::str::from_utf8(name).ok()) else {
+        return Err(QueryError::Refused { command: "TYPE", reply });
+    };
     let shown = Printable(name.as_bytes()).to_string();
     let expected = key.kind.map_or("a key", Kind::type_name);
-    match (key.is_gone(), name.as_str()) {
+    match (key.is_gone(), name) {
         (true, "none") => {}
         (true, _) => found.undeleted_keys.add(keep, || difference(key.db, key.key, None, "no key", &shown)),
         (false, "none") => found.missing_keys.add(keep, || difference(key.db, key.key, None, expected, "no key")),

@@ -79,6 +79,11 @@ impl<'a> Work<'a> {
         }
     }
 
+    /// The first command with an argument that is not text, which REST could not carry.
+    pub fn first_not_text(&self) -> Option<&Item<'a>> {
+        self.items.iter().find(|item| item.args.iter().any(|arg| std::str::from_utf8(arg).is_err()))
+    }
+
     /// Keys that the remaining commands write to.
     fn keys(&self) -> HashSet<(u32, &'a [u8])> {
         self.items.iter().flat_map(|item| item.keys().iter().map(|key| (item.db, *key))).collect()

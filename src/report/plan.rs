@@ -276,6 +276,7 @@ mod tests {
             },
             spec: SpecId { name: "custom".into(), sha256: "ab".repeat(32), text: String::new() },
             caps: Caps { max_args: 1000, max_command_bytes: 1000 },
+            expiry: "careful".into(),
             total,
             indexes: vec![IndexPlan {
                 name: "by tag".into(),

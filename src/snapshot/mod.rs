@@ -33,6 +33,8 @@ pub enum Error {
     Open { path: PathBuf, source: io::Error },
     #[error("cannot read {}: {source}", path.display())]
     Read { path: PathBuf, source: io::Error },
+    #[error("cannot unpack {} ({name}): {source}; it is damaged or cut off", path.display())]
+    Unpack { path: PathBuf, name: &'static str, source: io::Error },
     #[error("{} is a folder, not a dump", path.display())]
     Folder { path: PathBuf },
     #[error("{} is empty", path.display())]
@@ -152,7 +154,10 @@ fn spool(form: Form, source: impl Read, path: &Path) -> Result<File, Error> {
     let spool_error = |source| Error::Spool { path: path(), source };
     let mut file = tempfile::tempfile().map_err(spool_error)?;
     unpack::unpack(form, source, &mut file).map_err(|failure| match failure {
-        Failure::Read(source) => Error::Read { path: path(), source },
+        Failure::Read(source) => match form.name() {
+            Some(name) => Error::Unpack { path: path(), name, source },
+            None => Error::Read { path: path(), source },
+        },
         Failure::Write(source) => Error::Spool { path: path(), source },
         Failure::Full(written) => Error::Full { path: path(), written },
         Failure::Content(Form::Other(name, _)) => Error::Content { path: path(), name },

@@ -53,6 +53,17 @@ impl Form {
         }
     }
 
+    /// What it is compressed with.
+    pub fn name(self) -> Option<&'static str> {
+        match self {
+            Self::Gzip => Some("gzip"),
+            Self::Zstd => Some("zstd"),
+            Self::Lz4 => Some("lz4"),
+            Self::Envelope => Some("Valkey's envelope"),
+            Self::Plain | Self::Other(..) => None,
+        }
+    }
+
     /// The dump in `source`, whose first bytes are included.
     fn reader<'r>(self, mut source: impl Read + 'r) -> io::Result<Box<dyn Read + 'r>> {
         Ok(match self {

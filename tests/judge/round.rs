@@ -23,7 +23,7 @@ pub fn server() -> Option<(Server, Wire)> {
 /// Runs the program.
 pub fn run(args: &[&str]) -> Output {
     let output = Command::new(env!("CARGO_BIN_EXE_rdb-reindex")).args(args).output().expect("the program runs");
-    assert!(output.stdout.is_empty(), "plan has no data for standard output");
+    assert!(output.stdout.is_empty(), "what plan says goes to standard error");
     output
 }
 

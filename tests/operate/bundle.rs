@@ -84,6 +84,7 @@ impl Scene {
             },
             spec: SpecId { name: "custom".into(), sha256: sha256(self.spec.as_bytes()), text: self.spec.clone() },
             caps: Caps { max_args: 1000, max_command_bytes: 512 * 1024 },
+            expiry: "careful".into(),
             total: counts,
             indexes: vec![IndexPlan {
                 name: "index".into(),

@@ -5,7 +5,10 @@ mod support;
 
 mod basic;
 mod bundle;
+mod drift;
+mod pace;
 mod proxy;
+mod rest;
 mod resume;
 
 use std::path::{Path, PathBuf};

@@ -1,0 +1,105 @@
+//! What happens, told to a person or to a program.
+
+use serde_json::{Value, json};
+
+use super::args::Telling;
+use super::exit::{Failure, Outcome};
+use super::terminal::Terminal;
+use crate::plan::manifest::{Bytes, Manifest};
+use crate::replay::{Difference, Event, Tally};
+
+/// The version of the events; fields and events may be added, none changes its meaning without a new one.
+const VERSION: u32 = 1;
+
+/// Tells on standard output, in one of two forms.
+#[derive(Clone, Copy)]
+pub struct Teller<'t> {
+    terminal: &'t Terminal,
+    pub json: bool,
+}
+
+impl<'t> Teller<'t> {
+    pub fn new(terminal: &'t Terminal, form: Telling) -> Self {
+        Self { terminal, json: form == Telling::Json }
+    }
+
+    /// One event, or its text.
+    pub fn tell(&self, name: &str, fields: Value, text: &str) -> Result<(), Failure> {
+        if !self.json {
+            return self.terminal.data(text.as_bytes());
+        }
+        let mut object = json!({ "v": VERSION, "event": name });
+        if let (Value::Object(object), Value::Object(fields)) = (&mut object, fields) {
+            object.extend(fields);
+        }
+        self.terminal.data(format!("{object}\n").as_bytes())
+    }
+
+    /// Differences of several kinds.
+    pub fn differences<'a>(
+        &self,
+        kinds: impl IntoIterator<Item = (&'static str, &'a Tally)> + Clone,
+        manifest: &Manifest,
+    ) -> Result<(), Failure> {
+        if !self.json {
+            let text = super::database::differences(kinds, manifest);
+            return self.terminal.data(text.as_bytes());
+        }
+        for (kind, tally) in kinds.into_iter().filter(|(_, tally)| !tally.is_empty()) {
+            let examples: Vec<Value> = tally.examples.iter().take(super::database::EXAMPLES).map(difference).collect();
+            self.tell("difference", json!({ "kind": kind, "count": tally.count, "examples": examples }), "")?;
+        }
+        Ok(())
+    }
+
+    /// How it ended; always the last event.
+    pub fn end(&self, outcome: &Outcome) -> Result<(), Failure> {
+        let fields = match outcome {
+            Ok(exit) => json!({ "exit": *exit as u8 }),
+            Err(failure) => json!({ "exit": failure.exit as u8, "message": failure.message, "hint": failure.hint }),
+        };
+        if self.json { self.tell("end", fields, "") } else { Ok(()) }
+    }
+
+    /// Something that happened during a replay.
+    pub fn event(&self, event: &Event) -> Result<(), Failure> {
+        let (name, fields) = match event {
+            Event::Sending { first, last, bytes } => {
+                ("sending", json!({ "first": first, "last": last, "bytes": bytes }))
+            }
+            Event::Answered(progress) => ("answered", progress_fields(progress)),
+            Event::Waiting { reason, wait } => ("waiting", json!({ "reason": reason, "seconds": wait.as_secs_f64() })),
+            Event::Reconnected { found_done } => ("reconnected", json!({ "found_done": found_done })),
+            Event::Paced { commands, took } => {
+                ("paced", json!({ "batch_commands": commands, "last_batch_seconds": took.as_secs_f64() }))
+            }
+            Event::Trouble { number, command, key, wanted, got, advice } => (
+                "trouble",
+                json!({ "number": number, "command": command, "key": Bytes(key.clone()), "expected": wanted,
+                    "got": got, "advice": advice }),
+            ),
+        };
+        if self.json { self.tell(name, fields, "") } else { Ok(()) }
+    }
+}
+
+/// The numbers of a replay.
+pub fn progress_fields(progress: &crate::replay::Progress) -> Value {
+    json!({
+        "commands": progress.commands,
+        "members": progress.members,
+        "deleted_keys": progress.deleted_keys,
+        "bytes": progress.bytes,
+        "batches": progress.batches,
+    })
+}
+
+fn difference(difference: &Difference) -> Value {
+    json!({
+        "db": difference.db,
+        "key": Bytes(difference.key.clone()),
+        "member": difference.member.clone().map(Bytes),
+        "expected": difference.expected,
+        "found": difference.found,
+    })
+}

@@ -1,0 +1,265 @@
+//! `apply.resp` and `changes.csv`: the repair, each edit with its reason.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use super::build::{Error, by_key, writing};
+use super::changes::{ADD, Changes, DELETE, REMOVE, RESCORE};
+use super::command::{CommandFile, Pending, Written};
+use super::manifest::{APPLY, Bytes, CHANGES, Counts, Touched};
+use crate::derive::write_score;
+use crate::index::{DeleteReason, Difference, Edits, Expires, Membership, Present, Reason, escape};
+use crate::rdb::{self, Resolver};
+use crate::spec::IndexType;
+
+/// Writes the repair, and counts it.
+pub struct Apply<'d, 'a> {
+    d: &'d Difference<'a>,
+    stop: &'d AtomicBool,
+    rebuilt: &'d HashSet<u32>,
+    pub file: CommandFile,
+    pub changes: Changes,
+    /// By index.
+    pub counts: Vec<Counts>,
+    /// All indexes, and the `SELECT`s, which belong to none.
+    pub total: Counts,
+    pub lower_bound: u64,
+    pub touched: Vec<Touched>,
+}
+
+impl<'d, 'a> Apply<'d, 'a> {
+    /// Nothing is written yet. `rebuilt` is what [`super::build::rebuilt`] gives.
+    pub fn new(
+        d: &'d Difference<'a>,
+        stop: &'d AtomicBool,
+        rebuilt: &'d HashSet<u32>,
+        file: CommandFile,
+        changes: Changes,
+    ) -> Self {
+        Self {
+            d,
+            stop,
+            rebuilt,
+            file,
+            changes,
+            counts: vec![Counts::default(); d.spec.indexes.len()],
+            total: Counts::default(),
+            lower_bound: 0,
+            touched: Vec::new(),
+        }
+    }
+
+    /// Deletions, then additions, then removals. Databases are gone through forth, back and forth again, so that few
+    /// `SELECT`s are needed.
+    pub fn write(&mut self) -> Result<(), Error> {
+        let mut dbs: Vec<u64> = self.d.spec.indexes.iter().map(|index| index.db).collect();
+        dbs.sort_unstable();
+        dbs.dedup();
+        for &db in &dbs {
+            self.deletions(db)?;
+        }
+        for &db in dbs.iter().rev() {
+            self.additions(db, &self.d.sets)?;
+            self.additions(db, &self.d.zsets)?;
+        }
+        for &db in &dbs {
+            self.removals(db)?;
+        }
+        Ok(())
+    }
+
+    fn db(&self, index: usize) -> u64 {
+        self.d.spec.indexes[index].db
+    }
+
+    fn name(&self, index: usize) -> &'d str {
+        &self.d.spec.indexes[index].name
+    }
+
+    fn select(&mut self, db: u64) -> Result<(), Error> {
+        let written = self.file.select(db).map_err(writing(APPLY))?;
+        self.total.commands += written.commands;
+        self.total.bytes += written.bytes;
+        self.lower_bound += written.lower_bound;
+        Ok(())
+    }
+
+    fn count(&mut self, index: usize, written: Written) {
+        for counts in [&mut self.counts[index], &mut self.total] {
+            counts.commands += written.commands;
+            counts.bytes += written.bytes;
+        }
+        self.lower_bound += written.lower_bound;
+    }
+
+    fn interrupted(&self) -> Result<(), Error> {
+        if self.stop.load(Ordering::Relaxed) { Err(Error::Interrupted) } else { Ok(()) }
+    }
+
+    fn deletions(&mut self, db: u64) -> Result<(), Error> {
+        let d = self.d;
+        let mut pending = Pending::default();
+        let mut scratch = Vec::new();
+        // A command may delete keys of several indexes; it is counted with the index of its first key.
+        let mut first = None;
+        let mut counted = Written::default();
+        for deletion in &d.deletions {
+            let index = deletion.index as usize;
+            if self.db(index) != db {
+                continue;
+            }
+            let record = d.record(deletion.start)?;
+            let key = d.dump.key(deletion.start, &mut scratch)?;
+            if first.is_none() {
+                self.interrupted()?;
+                self.select(db)?;
+                self.file.begin(&mut pending, "UNLINK", None);
+                first = Some(index);
+            }
+            let written = self.file.push(&mut pending, &[key], 1).map_err(writing(APPLY))?;
+            if written.commands > 0 {
+                self.count(first.unwrap_or(index), written);
+                counted.add(written);
+                first = Some(index);
+            }
+            for counts in [&mut self.counts[index], &mut self.total] {
+                counts.deleted_keys += 1;
+            }
+            let reason = match deletion.reason {
+                DeleteReason::Retired => "family retired".to_owned(),
+                DeleteReason::WrongType => format!("wrong type {}", record.value.type_name()),
+                DeleteReason::NotImplied => "no record belongs here".to_owned(),
+                DeleteReason::Disputed => "records disagree on the scores".to_owned(),
+                DeleteReason::Orphaned => self.missing_requirement(index),
+            };
+            self.changes.add((index, self.name(index)), key, DELETE, None, &reason).map_err(writing(CHANGES))?;
+            let key = key.to_vec();
+            self.touch(db, key, Some(&record))?;
+        }
+        if let Some(index) = first {
+            let mut written = self.file.end(&mut pending).map_err(writing(APPLY))?;
+            written.commands -= counted.commands;
+            written.bytes -= counted.bytes;
+            self.count(index, written);
+        }
+        Ok(())
+    }
+
+    /// Why records of an index are orphans.
+    fn missing_requirement(&self, index: usize) -> String {
+        let index = &self.d.spec.indexes[index];
+        let names: Vec<&str> =
+            index.require.iter().map(|require| self.d.spec.records[require.record].name.as_str()).collect();
+        format!("no such {}", names.join(" or "))
+    }
+
+    fn touch(&mut self, db: u64, key: Vec<u8>, record: Option<&rdb::Record<'_>>) -> Result<(), Error> {
+        let mut touched = Touched { db, key: Bytes(key), kind: "none".into(), elements: 0, expire_at_ms: None };
+        if let Some(record) = record {
+            touched.kind = record.value.type_name().to_string();
+            touched.elements = record.value.elements()?;
+            if let Expires::At(ms) = self.d.clock.expires(record.expire_ms) {
+                touched.expire_at_ms = Some(ms);
+            }
+        }
+        self.touched.push(touched);
+        Ok(())
+    }
+
+    fn additions<M: Membership>(&mut self, db: u64, edits: &'d Edits<M>) -> Result<(), Error> {
+        let d = self.d;
+        let there: HashMap<u32, &Present> = d.present.iter().filter_map(|key| Some((key.rank?, key))).collect();
+        let mut scratch = Vec::new();
+        let mut score = Vec::new();
+        let mut pending = Pending::default();
+        by_key(edits, d, |rank, members| {
+            let index = d.keys.index(rank);
+            if self.db(index) != db {
+                return Ok(());
+            }
+            self.interrupted()?;
+            self.select(db)?;
+            let key = d.keys.name(rank);
+            let is_zset = d.spec.indexes[index].kind == IndexType::Zset;
+            self.file.begin(&mut pending, if is_zset { "ZADD" } else { "SADD" }, Some(key));
+            for member in members {
+                let entry = member.entry();
+                let bytes = d.members().get(entry.source, &mut scratch)?;
+                let rescored = is_zset && d.rescored.contains_key(&(entry.key, entry.source));
+                score.clear();
+                write_score(member.score(), &mut score);
+                let pair: [&[u8]; 2] = [&score, bytes];
+                let args = if is_zset { &pair[..] } else { &pair[1..] };
+                self.file.push(&mut pending, args, i64::from(!rescored)).map_err(writing(APPLY))?;
+                let (edit, reason) = if rescored { (RESCORE, "score differs") } else { (ADD, "record not indexed") };
+                self.changes
+                    .add((index, self.name(index)), key, edit, Some(bytes), reason)
+                    .map_err(writing(CHANGES))?;
+                self.counts[index].added_members += 1;
+                self.total.added_members += 1;
+            }
+            let written = self.file.end(&mut pending).map_err(writing(APPLY))?;
+            self.count(index, written);
+            if self.rebuilt.contains(&rank) {
+                return Ok(());
+            }
+            // A key that also loses members is noted once, with those.
+            match there.get(&rank) {
+                Some(present) if present.stale > 0 && !present.frozen => Ok(()),
+                Some(present) => {
+                    let record = d.record(present.start)?;
+                    self.touch(db, key.to_vec(), Some(&record))
+                }
+                None => self.touch(db, key.to_vec(), None),
+            }
+        })
+    }
+
+    fn removals(&mut self, db: u64) -> Result<(), Error> {
+        let d = self.d;
+        let mut resolver = Resolver::new(d.dump.file, d.dump.header.flavor);
+        let (mut out, mut scratch, mut pending) = (Vec::new(), Vec::new(), Pending::default());
+        for stale in d.stale.chunk_by(|a, b| a.key == b.key) {
+            let Some(present) = stale.first().map(|first| d.present[first.key as usize]) else { continue };
+            let index = present.index as usize;
+            if self.db(index) != db {
+                continue;
+            }
+            self.interrupted()?;
+            self.select(db)?;
+            let record = d.record(present.start)?;
+            let key = d.dump.key(present.start, &mut scratch)?;
+            let is_zset = d.spec.indexes[index].kind == IndexType::Zset;
+            self.file.begin(&mut pending, if is_zset { "ZREM" } else { "SREM" }, Some(key));
+            for member in stale {
+                let bytes = resolver.resolve(member.place, record.value.ty, &mut out)?;
+                self.file.push(&mut pending, &[bytes], 1).map_err(writing(APPLY))?;
+                let moved;
+                let reason = match member.reason {
+                    Reason::NotImplied => "no record implies it",
+                    Reason::RecordMissing => "record missing",
+                    Reason::ImpliesNothing => "record implies no entry",
+                    Reason::Orphan => {
+                        moved = self.missing_requirement(index);
+                        &moved
+                    }
+                    Reason::MovedTo(rank) => {
+                        moved = format!("record now belongs to {}", escape(d.keys.name(rank)));
+                        &moved
+                    }
+                };
+                self.changes
+                    .add((index, self.name(index)), key, REMOVE, Some(bytes), reason)
+                    .map_err(writing(CHANGES))?;
+            }
+            let written = self.file.end(&mut pending).map_err(writing(APPLY))?;
+            self.count(index, written);
+            for counts in [&mut self.counts[index], &mut self.total] {
+                counts.removed_members += stale.len() as u64;
+            }
+            let key = key.to_vec();
+            self.touch(db, key, Some(&record))?;
+        }
+        Ok(())
+    }
+}

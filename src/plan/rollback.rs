@@ -1,0 +1,132 @@
+//! `rollback.resp`: from the target state back to the dump.
+
+use std::collections::HashSet;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use super::build::{Error, by_key, writing};
+use super::command::{CommandFile, Pending};
+use super::manifest::ROLLBACK;
+use super::recreate::recreate;
+use crate::derive::write_score;
+use crate::index::{Difference, Edits, Membership};
+use crate::rdb::{Resolver, Scratch};
+use crate::spec::IndexType;
+
+/// Writes the way back.
+pub struct Rollback<'d, 'a> {
+    pub d: &'d Difference<'a>,
+    pub stop: &'d AtomicBool,
+    /// What [`super::build::rebuilt`] gives.
+    pub rebuilt: &'d HashSet<u32>,
+    pub file: CommandFile,
+}
+
+impl<'d, 'a> Rollback<'d, 'a> {
+    /// The way back: keys of another type out of the way, deleted keys made again, removed members and old scores put
+    /// back, and only then what was added taken out, so that no reader finds a key empty in passing.
+    pub fn write(&mut self) -> Result<(), Error> {
+        let d = self.d;
+        let io = writing(ROLLBACK);
+        let (mut pending, mut scratch, mut buffers) = (Pending::default(), Vec::new(), Scratch::default());
+        let file = &mut self.file;
+
+        let mut rebuilt: Vec<u32> = self.rebuilt.iter().copied().collect();
+        rebuilt.sort_unstable();
+        for ranks in rebuilt.chunk_by(|&a, &b| index_db(d, a) == index_db(d, b)) {
+            file.select(index_db(d, ranks[0])).map_err(&io)?;
+            file.begin(&mut pending, "UNLINK", None);
+            for &rank in ranks {
+                file.push(&mut pending, &[d.keys.name(rank)], 1).map_err(&io)?;
+            }
+            file.end(&mut pending).map_err(&io)?;
+        }
+        for deletion in &d.deletions {
+            if self.stop.load(Ordering::Relaxed) {
+                return Err(Error::Interrupted);
+            }
+            file.select(d.spec.indexes[deletion.index as usize].db).map_err(&io)?;
+            let record = d.record(deletion.start)?;
+            let key = d.dump.key(deletion.start, &mut scratch)?;
+            recreate(file, d.dump.header, d.clock, key, &record, &mut buffers)?;
+        }
+        let mut resolver = Resolver::new(d.dump.file, d.dump.header.flavor);
+        let (mut out, mut score) = (Vec::new(), Vec::new());
+        for stale in d.stale.chunk_by(|a, b| a.key == b.key) {
+            let Some(present) = stale.first().map(|first| d.present[first.key as usize]) else { continue };
+            let index = &d.spec.indexes[present.index as usize];
+            file.select(index.db).map_err(&io)?;
+            let ty = d.record(present.start)?.value.ty;
+            let key = d.dump.key(present.start, &mut scratch)?;
+            let is_zset = index.kind == IndexType::Zset;
+            file.begin(&mut pending, if is_zset { "ZADD" } else { "SADD" }, Some(key));
+            for member in stale {
+                let bytes = resolver.resolve(member.place, ty, &mut out)?;
+                score.clear();
+                write_score(member.score, &mut score);
+                let pair: [&[u8]; 2] = [&score, bytes];
+                file.push(&mut pending, if is_zset { &pair } else { &pair[1..] }, 1).map_err(&io)?;
+            }
+            file.end(&mut pending).map_err(&io)?;
+        }
+        by_key(&d.zsets, d, |rank, members| {
+            let mut begun = false;
+            for member in members {
+                let entry = member.entry();
+                let Some(old) = d.rescored.get(&(entry.key, entry.source)) else { continue };
+                if !begun {
+                    begun = true;
+                    file.select(index_db(d, rank)).map_err(&io)?;
+                    file.begin(&mut pending, "ZADD", Some(d.keys.name(rank)));
+                }
+                let bytes = d.members().get(entry.source, &mut scratch)?;
+                score.clear();
+                write_score(*old, &mut score);
+                file.push(&mut pending, &[&score, bytes], 0).map_err(&io)?;
+            }
+            if begun {
+                file.end(&mut pending).map_err(&io)?;
+            }
+            Ok(())
+        })?;
+        self.take_out(&d.sets)?;
+        self.take_out(&d.zsets)
+    }
+
+    fn take_out<M: Membership>(&mut self, edits: &'d Edits<M>) -> Result<(), Error> {
+        let d = self.d;
+        let io = writing(ROLLBACK);
+        let (mut pending, mut scratch) = (Pending::default(), Vec::new());
+        by_key(edits, d, |rank, members| {
+            if self.rebuilt.contains(&rank) {
+                return Ok(());
+            }
+            if self.stop.load(Ordering::Relaxed) {
+                return Err(Error::Interrupted);
+            }
+            let is_zset = d.spec.indexes[d.keys.index(rank)].kind == IndexType::Zset;
+            let mut begun = false;
+            for member in members {
+                let entry = member.entry();
+                if is_zset && d.rescored.contains_key(&(entry.key, entry.source)) {
+                    continue;
+                }
+                if !begun {
+                    begun = true;
+                    self.file.select(index_db(d, rank)).map_err(&io)?;
+                    let verb = if is_zset { "ZREM" } else { "SREM" };
+                    self.file.begin(&mut pending, verb, Some(d.keys.name(rank)));
+                }
+                let bytes = d.members().get(entry.source, &mut scratch)?;
+                self.file.push(&mut pending, &[bytes], 1).map_err(&io)?;
+            }
+            if begun {
+                self.file.end(&mut pending).map_err(&io)?;
+            }
+            Ok(())
+        })
+    }
+}
+
+fn index_db(d: &Difference<'_>, rank: u32) -> u64 {
+    d.spec.indexes[d.keys.index(rank)].db
+}
