@@ -228,9 +228,10 @@ fn no_key_twice(
 ) -> Result<(), Error> {
     let hasher = RandomState::default();
     let new = || Names { hasher: &hasher, names: Vec::new(), key: Vec::new() };
-    let part_of = |start: u64| parts.get(ends.partition_point(|end| *end <= start)).map(Part::path).unwrap_or_default();
+    let part_of = |start: u64| ends.partition_point(|end| *end <= start);
+    let path_of = |start: u64| parts.get(part_of(start)).map(Part::path).unwrap_or_default();
     let pass = scan::run(file, observer, new).map_err(|error| match error {
-        scan::Error::Dump(error) => Error::Dump { path: part_of(error.record.unwrap_or(error.offset)), error },
+        scan::Error::Dump(error) => Error::Dump { path: path_of(error.record.unwrap_or(error.offset)), error },
         scan::Error::Interrupted => Error::Interrupted,
     })?;
     let mut names: Vec<Name> = pass.workers.into_iter().flat_map(|worker| worker.names).collect();
@@ -250,7 +251,7 @@ fn no_key_twice(
         }
     }
     match twice {
-        Some((key, one, other, db)) => Err(Error::KeyTwice { key, db, path: part_of(one), other: part_of(other) }),
+        Some((key, one, other, db)) => Err(Error::KeyTwice { key, db, path: path_of(one), other: path_of(other) }),
         None => Ok(()),
     }
 }

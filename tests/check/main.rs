@@ -3,6 +3,7 @@
 mod input;
 mod judges;
 mod librdb;
+mod shards;
 #[path = "../support/mod.rs"]
 mod support;
 
