@@ -6,6 +6,7 @@ mod librdb;
 mod shards;
 #[path = "../support/mod.rs"]
 mod support;
+mod table;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
