@@ -1,6 +1,7 @@
 //! `rdb-reindex check`.
 
 use std::fmt::Write;
+use std::path::Path;
 
 use super::args;
 use super::exit::{Exit, Failure, Outcome};
@@ -8,14 +9,30 @@ use super::terminal::Terminal;
 use super::{dump, progress};
 use crate::check::{self, Error, Finding, Oddity, Report};
 use crate::index::display;
+use crate::scan::Observer;
 use crate::snapshot::{Options, Snapshot};
 
 pub fn run(args: &args::Check, terminal: &Terminal) -> Outcome {
     let observer = dump::observer();
-    let snapshot = Snapshot::open(&args.dump, Options { mmap: !args.no_mmap }).map_err(Failure::error)?;
-    let file = args.dump.display().to_string();
-    let work = || check::run(&snapshot, &observer);
-    let report = match progress::bytes(terminal, "checking", snapshot.len() as u64, &observer, work) {
+    let mut exit = Exit::Done;
+    for path in std::iter::once(&args.dump).chain(&args.more) {
+        if one(path, !args.no_mmap, &observer, terminal)? != Exit::Done {
+            exit = Exit::Error;
+        }
+    }
+    if exit == Exit::Done && !args.more.is_empty() {
+        // Each is whole; together they are only if they share no key.
+        dump::open_all(&args.dump, &args.more, !args.no_mmap, false, &observer)?;
+    }
+    Ok(exit)
+}
+
+/// Checks one dump.
+fn one(path: &Path, mmap: bool, observer: &Observer, terminal: &Terminal) -> Outcome {
+    let snapshot = Snapshot::open(path, Options { mmap }).map_err(Failure::error)?;
+    let file = path.display().to_string();
+    let work = || check::run(&snapshot, observer);
+    let report = match progress::bytes(terminal, "checking", snapshot.len() as u64, observer, work) {
         Ok(report) => report,
         Err(Error::Interrupted) => return Err(Failure::new(Exit::Stopped, "interrupted")),
         Err(error) => return Err(Failure::error(format!("{file}: {error}"))),

@@ -3,8 +3,10 @@
 mod input;
 mod judges;
 mod librdb;
+mod shards;
 #[path = "../support/mod.rs"]
 mod support;
+mod table;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
