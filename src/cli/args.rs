@@ -154,6 +154,9 @@ pub struct Replay {
     /// What to do if the database is not as the plan expects it.
     #[arg(long, value_enum, default_value_t, value_name = "WHAT")]
     pub on_drift: DriftMode,
+    /// What makes sure that an edit is still right when it is made.
+    #[arg(long, value_enum, default_value_t, value_name = "LEVEL")]
+    pub guard: GuardLevel,
     /// The most commands a second.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub max_rate: Option<u32>,
@@ -179,6 +182,15 @@ pub enum Telling {
     Text,
     /// One JSON object a line.
     Json,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum GuardLevel {
+    /// Each reply is compared with the expected one; costs nothing.
+    #[default]
+    Replies,
+    /// Each record is read, and a script makes the edit only if the record is still so; two to three reads an edit.
+    Records,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]

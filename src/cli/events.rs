@@ -73,6 +73,10 @@ impl<'t> Teller<'t> {
             Event::Paced { commands, took } => {
                 ("paced", json!({ "batch_commands": commands, "last_batch_seconds": took.as_secs_f64() }))
             }
+            Event::Kept { number, command, key, parts } => {
+                let parts: Vec<Bytes> = parts.iter().cloned().map(Bytes).collect();
+                ("kept", json!({ "number": number, "command": command, "key": Bytes(key.clone()), "edits": parts }))
+            }
             Event::Trouble { number, command, key, wanted, got, advice } => (
                 "trouble",
                 json!({ "number": number, "command": command, "key": Bytes(key.clone()), "expected": wanted,

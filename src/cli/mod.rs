@@ -10,6 +10,7 @@ mod exit;
 mod export;
 mod generate;
 mod inventory;
+mod judge;
 mod plan;
 mod progress;
 mod rehearse;

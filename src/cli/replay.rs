@@ -10,14 +10,16 @@ use serde_json::{Value, json};
 use super::database::{self, Connector};
 use super::events::{self, Teller};
 use super::exit::{Exit, Failure, Outcome};
+use super::judge::SpecJudge;
 use super::terminal::Terminal;
 use super::{args, bundle, progress, replay_bar};
 use crate::plan::bundle::Bundle;
 use crate::plan::manifest::{APPLY, JOURNAL, MANIFEST, ROLLBACK};
 use crate::plan::output::sha256;
 use crate::replay::journal::{History, Journal, JournalError, Record, Way, now};
-use crate::replay::{self, Ending, Files, OnDrift, Outlook, QueryError, Report, Session, Terms, Work};
+use crate::replay::{self, Ending, Files, Guard, OnDrift, Outlook, QueryError, Report, Session, Terms, Work};
 use crate::resp::BatchLimits;
+use crate::spec::Spec;
 
 /// A file of this name in the plan's folder holds a replay up.
 const PAUSE: &str = "pause";
@@ -38,7 +40,7 @@ fn replay(args: &args::Replay, way: Way, terminal: &Terminal, teller: Teller<'_>
     if !begun {
         confirmed(args, &bundle.manifest.plan_id)?;
     }
-    if Work::new(way, &files, &History::default()).map_err(Failure::error)?.of == 0 {
+    if Work::new(way, &files, &History::default(), false).map_err(Failure::error)?.of == 0 {
         let text = format!("plan {} is empty: there is nothing to do\n", bundle.manifest.plan_id);
         teller.tell("empty", json!({ "plan_id": bundle.manifest.plan_id }), &text)?;
         return Ok(Exit::Done);
@@ -92,6 +94,11 @@ impl Job<'_> {
             true => Err(Failure::new(Exit::Stopped, "interrupted; nothing was written")),
             false => Ok(()),
         }
+    }
+
+    /// The way back undoes what was done, whatever the records say by now.
+    fn is_guarded(&self) -> bool {
+        self.args.guard == args::GuardLevel::Records && self.way == Way::Apply
     }
 
     fn on_drift(&self) -> OnDrift {
@@ -192,7 +199,7 @@ impl Job<'_> {
         if !connector.is_rest() {
             return Ok(());
         }
-        let work = Work::new(self.way, &self.files, history).map_err(Failure::error)?;
+        let work = Work::new(self.way, &self.files, history, self.is_guarded()).map_err(Failure::error)?;
         let Some(item) = work.first_not_text() else { return Ok(()) };
         let (number, key) = (item.number, replay::Printable(item.key()));
         let message = format!("command {number} ({key}) is not UTF-8, and REST carries text only; nothing was sent");
@@ -205,7 +212,7 @@ impl Job<'_> {
         let end = Instant::now() + Duration::from_secs(self.args.retry_for);
         let mut wait = Duration::from_millis(50);
         loop {
-            let mut work = Work::new(self.way, &self.files, history).map_err(Failure::error)?;
+            let mut work = Work::new(self.way, &self.files, history, self.is_guarded()).map_err(Failure::error)?;
             let looked = session
                 .link()
                 .map_err(QueryError::Link)
@@ -255,6 +262,16 @@ impl Job<'_> {
     }
 
     fn replay(&self, mut journal: Journal, history: &History, begun: bool) -> Outcome {
+        let spec;
+        let mut judge = None;
+        if self.is_guarded() {
+            let text = &self.bundle.manifest.spec.text;
+            spec = Spec::parse(text, "the spec in plan.json")
+                .map_err(|errors| Failure::error(errors.render(self.terminal.colour)))?;
+            judge = Some(SpecJudge::new(&spec).map_err(|message| {
+                Failure::new(Exit::Refused, format!("{message}; nothing was sent")).with_hint("use --guard replies")
+            })?);
+        }
         let mut connector = Connector::new(&self.args.database, self.files.manifest, self.terminal)?;
         let target = connector.to_string();
         self.refuse_what_is_not_text(&connector, history)?;
@@ -295,8 +312,9 @@ impl Job<'_> {
             on_drift: self.on_drift(),
             interrupt: self.interrupt,
         };
+        let mut guard = judge.as_mut().map(|judge| Guard::new(judge, &self.bundle.manifest.touched));
         let report = replay_bar::show(self.terminal, self.teller, self.name(), &work, self.sent, |watcher| {
-            replay::run(&work.items, &mut session, &mut journal, &terms, watcher)
+            replay::run(&work.items, &mut session, &mut journal, &terms, guard.as_mut(), watcher)
         })
         .map_err(|error| Failure::new(Exit::Interrupted, error))?;
         if report.ending == Ending::Done && outlook.preflight.replicas > 0 {
@@ -344,6 +362,7 @@ impl Job<'_> {
             (left_out, "keys or edits were left alone, because of drift"),
             (report.failed, "commands were refused because of their key"),
             (report.otherwise, "commands were answered otherwise than planned"),
+            (report.kept, "edits were not made, because their record has moved"),
             (report.left, "commands are left to do"),
         ] {
             if count > 0 {
@@ -352,7 +371,7 @@ impl Job<'_> {
         }
         let mut fields = json!({
             "way": self.name(), "plan_id": self.plan_id(), "to": target, "of": of, "left_out": left_out,
-            "failed": report.failed, "otherwise": report.otherwise, "left": report.left,
+            "failed": report.failed, "otherwise": report.otherwise, "kept": report.kept, "left": report.left,
         });
         if let (Value::Object(fields), Value::Object(done)) = (&mut fields, events::progress_fields(done)) {
             fields.extend(done);
@@ -363,7 +382,7 @@ impl Job<'_> {
             Ending::Interrupted if !report.sent => Err(Failure::new(Exit::Stopped, "interrupted; nothing was written")),
             Ending::Interrupted => Err(Failure::new(Exit::Interrupted, "interrupted").with_hint(resume)),
             Ending::Stopped(reason) => Err(Failure::new(Exit::Interrupted, reason).with_hint(resume)),
-            Ending::Done if report.failed > 0 => Ok(Exit::Skipped),
+            Ending::Done if report.failed > 0 || report.kept > 0 => Ok(Exit::Skipped),
             Ending::Done if self.on_drift() == OnDrift::Skip && left_out.saturating_add(report.otherwise) > 0 => {
                 Ok(Exit::Skipped)
             }

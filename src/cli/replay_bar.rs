@@ -101,6 +101,16 @@ impl Watcher for Shower<'_> {
             Event::Paced { commands, took } => {
                 self.say(format!("the last batch took {:.1} s: now {commands} commands a batch", took.as_secs_f64()))
             }
+            Event::Kept { number, command, key, parts } => {
+                let shown: Vec<String> = parts.iter().take(3).map(|part| Printable(part).to_string()).collect();
+                let more = if parts.len() > shown.len() { ", …" } else { "" };
+                self.say(format!(
+                    "command {number}, {command} {}: {} edits are not right any more and were not made ({}{more})",
+                    Printable(key),
+                    parts.len(),
+                    shown.join(", ")
+                ));
+            }
             Event::Trouble { number, command, key, wanted, got, advice } => self.say(format!(
                 "command {number}, {command} {}, was answered with {got} where {wanted} was expected: {advice}",
                 Printable(key)

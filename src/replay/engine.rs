@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use super::class::Class;
 use super::event::{Event, Watcher};
+use super::guard::{self, Guard, Shape};
 use super::hint;
 use super::inspect::{Found, Subject, inspect};
 use super::item::{Item, Wanted};
@@ -22,11 +23,14 @@ use super::query::{QueryError, is_alive};
 use super::run::Progress;
 use super::script::Verb;
 use super::session::Session;
+use crate::plan::manifest::Bytes;
 use crate::resp::{self, BatchLimits};
 
 /// The first wait before something is tried again; each further one is twice as long.
 const FIRST_WAIT: Duration = Duration::from_millis(50);
 const LONGEST_WAIT: Duration = Duration::from_secs(5);
+/// How often a record is judged anew because it changed in between.
+const MOST_ROUNDS: u32 = 5;
 /// How often Ctrl-C and the pause file are looked at while waiting.
 const SLICE: Duration = Duration::from_millis(50);
 /// A service closes a connection that says nothing for long.
@@ -77,24 +81,34 @@ pub struct Report {
     pub failed: u64,
     /// Commands that were carried out and answered otherwise than the plan says.
     pub otherwise: u64,
+    /// Edits that a guard left alone, because their record has moved.
+    pub kept: u64,
     /// Commands that still are to be done.
     pub left: u64,
     /// Whether anything was sent at all.
     pub sent: bool,
 }
 
-/// Sends the items, in order, from the first.
+/// Sends the items, in order, from the first; with a guard, each edit only if it is still right.
 pub fn run(
     items: &[Item<'_>],
     session: &mut Session<'_>,
     journal: &mut Journal,
     terms: &Terms<'_>,
+    guard: Option<&mut Guard<'_>>,
     watcher: &mut dyn Watcher,
 ) -> Result<Report, JournalError> {
-    let report =
-        Report { ending: Ending::Done, done: Progress::default(), failed: 0, otherwise: 0, left: 0, sent: false };
+    let report = Report {
+        ending: Ending::Done,
+        done: Progress::default(),
+        failed: 0,
+        otherwise: 0,
+        kept: 0,
+        left: 0,
+        sent: false,
+    };
     let pace = Pace::new(terms.limits.commands, terms.max_rate);
-    let mut engine = Engine { session, journal, terms, watcher, report, pace, full: None };
+    let mut engine = Engine { session, journal, terms, guard, watcher, report, pace, full: None };
     let mut rest = items;
     while !rest.is_empty() {
         if let Err(ending) = engine.wait_for_leave() {
@@ -102,7 +116,8 @@ pub fn run(
             break;
         }
         let (batch, after) = rest.split_at(engine.next_batch(rest));
-        if let Err(ending) = engine.batch(batch)? {
+        let goes_on = batch.last().zip(after.first()).is_some_and(|(last, next)| last.number == next.number);
+        if let Err(ending) = engine.batch(batch, goes_on)? {
             rest = after;
             engine.report.ending = ending;
             break;
@@ -138,10 +153,11 @@ pub fn rest(time: Duration, interrupt: &AtomicBool) -> bool {
     false
 }
 
-struct Engine<'e, 'd> {
+struct Engine<'e, 'd, 'g> {
     session: &'e mut Session<'d>,
     journal: &'e mut Journal,
     terms: &'e Terms<'e>,
+    guard: Option<&'e mut Guard<'g>>,
     watcher: &'e mut dyn Watcher,
     report: Report,
     pace: Pace,
@@ -160,7 +176,7 @@ struct Tally {
     stop: Option<String>,
 }
 
-impl Engine<'_, '_> {
+impl Engine<'_, '_, '_> {
     fn interrupted(&self) -> bool {
         self.terms.interrupt.load(Ordering::Relaxed)
     }
@@ -205,7 +221,9 @@ impl Engine<'_, '_> {
         let mut grown: HashSet<(u32, &[u8])> = HashSet::new();
         let deletes = items.first().is_some_and(|first| first.verb.deletes_keys());
         for (at, item) in items.iter().enumerate() {
-            bytes = bytes.saturating_add(item.bytes.len());
+            // What a script needs besides: each member again as a key, and the state of its record.
+            let factor: usize = if self.guard.is_some() { 4 } else { 1 };
+            bytes = bytes.saturating_add(item.bytes.len().saturating_mul(factor));
             let grows = matches!(item.verb, Verb::Set | Verb::Append | Verb::RPush);
             if at > 0
                 && (at >= self.pace.commands()
@@ -222,7 +240,8 @@ impl Engine<'_, '_> {
         items.len()
     }
 
-    fn batch(&mut self, batch: &[Item<'_>]) -> Result<Result<(), Ending>, JournalError> {
+    /// `goes_on` where the next batch has more of the last command of this one.
+    fn batch(&mut self, batch: &[Item<'_>], goes_on: bool) -> Result<Result<(), Ending>, JournalError> {
         let way = self.terms.way;
         let (Some(first), Some(last)) = (batch.first(), batch.last()) else { return Ok(Ok(())) };
         let (first, last) = (first.number, last.number);
@@ -251,13 +270,16 @@ impl Engine<'_, '_> {
         self.report.otherwise = self.report.otherwise.saturating_add(count(tally.otherwise.len()));
         let left = tally.open.len().saturating_add(tally.unknown.len());
         self.report.left = self.report.left.saturating_add(count(left));
-        let Tally { open, unknown, failed, otherwise, stop } = tally;
+        let Tally { open, mut unknown, failed, otherwise, stop } = tally;
+        if goes_on {
+            unknown.push(last);
+        }
         if stop.is_none() && self.terms.on_drift == OnDrift::Stop && !otherwise.is_empty() {
             let reason = "the database has changed since it was looked at (`--on-drift` says what to do about that)";
-            self.journal.add(&Record::Ack { way, first, last, open, unknown, failed, otherwise, kept: Vec::new() });
+            self.journal.add(&Record::Ack { way, first, last, open, unknown, failed, otherwise });
             return Ok(Err(Ending::Stopped(reason.into())));
         }
-        self.journal.add(&Record::Ack { way, first, last, open, unknown, failed, otherwise, kept: Vec::new() });
+        self.journal.add(&Record::Ack { way, first, last, open, unknown, failed, otherwise });
         Ok(match stop {
             Some(_) if self.interrupted() => Err(Ending::Interrupted),
             Some(reason) => Err(Ending::Stopped(reason)),
@@ -269,10 +291,31 @@ impl Engine<'_, '_> {
     fn send(&mut self, mut pending: Vec<Cow<'_, Item<'_>>>, tally: &mut Tally) {
         let give_up = Instant::now().checked_add(self.terms.retry_for);
         let mut wait = FIRST_WAIT;
+        let mut rounds = 0;
         while !pending.is_empty() {
             let sent = Instant::now();
             let commands = pending.len();
-            let (replies, lost) = self.exchange(&pending);
+            let (shapes, refused) = match self.prepare(&mut pending, rounds) {
+                Ok(shapes) => (shapes, None),
+                Err(error) => (Vec::new(), Some(error)),
+            };
+            rounds = rounds.saturating_add(1);
+            if pending.is_empty() {
+                return;
+            }
+            let (replies, lost) = match refused {
+                None => self.exchange(&pending, &shapes),
+                Some(QueryError::Link(error)) => (Vec::new(), Some(error)),
+                Some(error) => {
+                    let late = give_up.is_none_or(|give_up| Instant::now() >= give_up);
+                    if late || !error.is_transient(true) || !self.pause(&error.to_string(), &mut wait) {
+                        tally.stop = Some(error.to_string());
+                        tally.open.extend(pending.iter().map(|item| item.number));
+                        return;
+                    }
+                    continue;
+                }
+            };
             if let Some(size) = self.pace.note(commands, sent, sent.elapsed()) {
                 let commands = u64::try_from(size).unwrap_or(u64::MAX);
                 self.watcher.event(&Event::Paced { commands, took: sent.elapsed() });
@@ -302,6 +345,71 @@ impl Engine<'_, '_> {
         }
     }
 
+    /// Lets the guard decide about a batch; what it keeps is left out for good. Whatever is judged anew too often is kept
+    /// as well: a record that changes all the time is somebody else's.
+    fn prepare(&mut self, pending: &mut Vec<Cow<'_, Item<'_>>>, rounds: u32) -> Result<Vec<Shape>, QueryError> {
+        let Some(guard) = &mut self.guard else { return Ok(vec![Shape::Plain; pending.len()]) };
+        let look = LookOptions { db: self.session.db(), limits: self.terms.limits, ..LookOptions::default() };
+        let (mut shapes, mut kept) = guard.prepare(self.session.link()?, pending, &look)?;
+        if rounds > MOST_ROUNDS {
+            let scripted = shapes.iter_mut().zip(pending.iter()).enumerate();
+            for (at, (shape, item)) in scripted.filter(|(_, (shape, _))| matches!(shape, Shape::Script(_))) {
+                *shape = Shape::Nothing;
+                kept.push((at, item.parts().map(|(_, part)| part.to_vec()).collect()));
+            }
+        }
+        for (at, parts) in kept {
+            if let Some(item) = pending.get(at) {
+                self.keep(item, parts);
+            }
+        }
+        let mut left = shapes.iter();
+        pending.retain(|_| !matches!(left.next(), Some(Shape::Nothing)));
+        shapes.retain(|shape| *shape != Shape::Nothing);
+        Ok(shapes)
+    }
+
+    /// Edits that are not made: noted, so that nothing undoes them.
+    fn keep(&mut self, item: &Item<'_>, parts: Vec<Vec<u8>>) {
+        let count = u64::try_from(parts.len()).unwrap_or(u64::MAX);
+        self.report.kept = self.report.kept.saturating_add(count);
+        for part in &parts {
+            self.leave(item, part);
+        }
+        self.watcher.event(&Event::Kept {
+            number: item.number,
+            command: item.verb.name(),
+            key: item.key().to_vec(),
+            parts,
+        });
+    }
+
+    fn leave(&mut self, item: &Item<'_>, part: &[u8]) {
+        let (key, member) = match item.verb.deletes_keys() {
+            true => (part, None),
+            false => (item.key(), Some(Bytes(part.to_vec()))),
+        };
+        self.journal.add(&Record::Leave { way: self.terms.way, db: item.db, key: Bytes(key.to_vec()), member });
+    }
+
+    /// What a script answered: edits that were made, edits that were in place, edits whose record has changed since it
+    /// was judged. The last are left in the item; whether there are any.
+    fn scripted<'a>(&mut self, item: &mut Cow<'_, Item<'a>>, answers: &[i64]) -> bool {
+        let parts: Vec<&'a [u8]> = item.parts().map(|(_, part)| part).collect();
+        let was_sent_before = matches!(item.wanted, Wanted::UpTo(_));
+        for (part, _) in parts.iter().zip(answers).filter(|(_, answer)| **answer == 0) {
+            // Somebody else made that edit. A score that changes is answered with 0 as well, and is ours.
+            if !was_sent_before && item.verb != Verb::ZAdd {
+                self.leave(item, part);
+            }
+        }
+        let mut done = item.clone();
+        if done.to_mut().retain(|at, _| answers.get(at).is_some_and(|answer| *answer > 0)) {
+            self.count(&done);
+        }
+        item.to_mut().retain(|at, _| answers.get(at).is_some_and(|answer| *answer < 0))
+    }
+
     /// Says why, and waits; longer each time.
     fn pause(&mut self, reason: &str, wait: &mut Duration) -> bool {
         self.watcher.event(&Event::Waiting { reason: reason.to_owned(), wait: *wait });
@@ -311,7 +419,7 @@ impl Engine<'_, '_> {
     }
 
     /// One round: all commands out, all replies in. Changes of the database are put between, and their replies taken out.
-    fn exchange(&mut self, pending: &[Cow<'_, Item<'_>>]) -> (Vec<Reply>, Option<LinkError>) {
+    fn exchange(&mut self, pending: &[Cow<'_, Item<'_>>], shapes: &[Shape]) -> (Vec<Reply>, Option<LinkError>) {
         let mut replies = Vec::with_capacity(pending.len());
         let mut db = match self.session.link() {
             Ok(_) => self.session.db(),
@@ -319,14 +427,14 @@ impl Engine<'_, '_> {
         };
         let mut bytes = Vec::new();
         let mut selects = Vec::with_capacity(pending.len());
-        for item in pending {
+        for (item, shape) in pending.iter().zip(shapes) {
             let select = item.db != db;
             if select {
                 db = item.db;
                 resp::encode(&["SELECT", &db.to_string()], &mut bytes);
             }
             selects.push(select);
-            bytes.extend_from_slice(&item.bytes);
+            bytes.extend_from_slice(if let Shape::Script(script) = shape { script } else { &item.bytes });
         }
         self.session.selected(db);
         let link = match self.session.link() {
@@ -372,7 +480,29 @@ impl Engine<'_, '_> {
         let mut reason = None;
         // Keys of which a command of this batch was refused: what follows on them may be answered otherwise for it.
         let mut waiting: HashSet<(u32, &'a [u8])> = HashSet::new();
-        for (item, reply) in sent.into_iter().zip(replies) {
+        for (mut item, reply) in sent.into_iter().zip(replies) {
+            if self.guard.is_some()
+                && let Some(answers) = guard::answers(&reply, item.parts().count())
+            {
+                if item.verb.deletes_keys() {
+                    let changed = item.parts().zip(&answers).filter(|(_, answer)| **answer < 0);
+                    let changed: Vec<Vec<u8>> = changed.map(|((_, key), _)| key.to_vec()).collect();
+                    for ((_, key), _) in item.parts().zip(&answers).filter(|(_, answer)| **answer == 0) {
+                        // Somebody else deleted it, unless we did before the connection was lost.
+                        if !matches!(item.wanted, Wanted::UpTo(_)) {
+                            self.leave(&item, key);
+                        }
+                    }
+                    if !changed.is_empty() {
+                        self.keep(&item, changed);
+                        item.to_mut().retain(|at, _| answers.get(at).is_some_and(|answer| *answer >= 0));
+                    }
+                    self.count(&item);
+                } else if self.scripted(&mut item, &answers) {
+                    again.push(item);
+                }
+                continue;
+            }
             if item.accepts(&reply) {
                 self.count(&item);
                 continue;

@@ -17,6 +17,8 @@ pub enum Event {
     Reconnected { found_done: u64 },
     /// The size of a batch changed, because of how long replies took.
     Paced { commands: u64, took: Duration },
+    /// Edits of a command (its members, or the keys it deletes) that were not made, because they are not right any more.
+    Kept { number: u64, command: &'static str, key: Vec<u8>, parts: Vec<Vec<u8>> },
     /// A command was refused, or answered otherwise than the plan says.
     Trouble { number: u64, command: &'static str, key: Vec<u8>, wanted: String, got: String, advice: String },
 }

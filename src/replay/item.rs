@@ -157,6 +157,18 @@ impl<'a> Item<'a> {
         left > 0
     }
 
+    /// The command that takes out what this one adds, as a piece of the command of another number.
+    pub fn removal(&self, number: u64) -> Item<'a> {
+        let (verb, name) = if self.verb == Verb::ZAdd { (Verb::ZRem, "ZREM") } else { (Verb::SRem, "SREM") };
+        let args: Vec<&'a [u8]> =
+            [name.as_bytes(), self.key()].into_iter().chain(self.parts().map(|(_, member)| member)).collect();
+        let mut bytes = Vec::new();
+        resp::encode(&args, &mut bytes);
+        let count = i64::try_from(self.parts().count()).unwrap_or(i64::MAX);
+        let wanted = Wanted::Reply(Expected::Integer(count));
+        Item { number, verb, db: self.db, args, bytes: Cow::Owned(bytes), wanted }
+    }
+
     /// Whether a reply is the one that was promised.
     ///
     /// `HPEXPIREAT` alone answers with a list, a number a field; there the plan's one number stands for each of them.

@@ -55,9 +55,15 @@ impl Outlook {
 impl<'a> Work<'a> {
     /// Reads the files, and takes away what the journal says was done. What a rollback undoes is what the journal says
     /// was applied, or, if it knows of nothing, everything.
-    pub fn new(way: Way, files: &Files<'a>, history: &History) -> Result<Self, ReplayError> {
+    ///
+    /// `guarded` takes the members that a key had one by one, instead of deleting it: what came since then stays.
+    pub fn new(way: Way, files: &Files<'a>, history: &History, guarded: bool) -> Result<Self, ReplayError> {
         let manifest = files.manifest;
-        let (apply, totals) = read(files.apply, Script::Apply, &manifest.expected_replies)?;
+        let (mut apply, totals) = read(files.apply, Script::Apply, &manifest.expected_replies)?;
+        if guarded && way == Way::Apply {
+            let (rollback, _) = read(files.rollback, Script::Rollback, &manifest.rollback_expected_replies)?;
+            apply = one_by_one(apply, &rollback);
+        }
         let mut forecast = Forecast::new(&manifest.touched);
         match way {
             Way::Apply => {
@@ -206,6 +212,39 @@ fn difference(item: &Item<'_>, member: &[u8]) -> Difference {
     }
 }
 
+/// Puts removals of the members that a set or sorted set had in the dump in the place of its deletion. What they are,
+/// the way back says, which makes the key again.
+fn one_by_one<'a>(apply: Vec<Item<'a>>, rollback: &[Item<'a>]) -> Vec<Item<'a>> {
+    let deleted: HashSet<(u32, &[u8])> = apply
+        .iter()
+        .filter(|item| item.verb.deletes_keys())
+        .flat_map(|item| item.keys().iter().map(|key| (item.db, *key)))
+        .collect();
+    let mut contents: HashMap<(u32, &[u8]), Vec<&Item<'a>>> = HashMap::new();
+    for item in rollback.iter().filter(|item| matches!(item.verb, Verb::SAdd | Verb::ZAdd)) {
+        if deleted.contains(&(item.db, item.key())) {
+            contents.entry((item.db, item.key())).or_default().push(item);
+        }
+    }
+    let mut items = Vec::with_capacity(apply.len());
+    for mut item in apply {
+        if !item.verb.deletes_keys() {
+            items.push(item);
+            continue;
+        }
+        let db = item.db;
+        let taken: Vec<&[u8]> = item.keys().iter().copied().filter(|key| contents.contains_key(&(db, key))).collect();
+        for key in &taken {
+            let pieces = contents.get(&(db, key)).into_iter().flatten();
+            items.extend(pieces.map(|piece| piece.removal(item.number)));
+        }
+        if item.retain(|_, key| !contents.contains_key(&(db, key))) {
+            items.push(item);
+        }
+    }
+    items
+}
+
 /// Takes away what was done, notes it in the forecast, and says which commands may have been.
 fn take_done<'a>(
     items: Vec<Item<'a>>,
@@ -254,27 +293,33 @@ struct Undone<'a> {
     members: HashSet<(u32, &'a [u8], &'a [u8])>,
     /// Keys that it may have written to.
     written: HashSet<(u32, &'a [u8])>,
+    /// Members that stayed of keys that it took the members out of.
+    kept: HashMap<(u32, &'a [u8]), HashSet<Vec<u8>>>,
 }
 
 impl<'a> Undone<'a> {
     fn new(apply: &[Item<'a>], history: &History) -> Self {
         let course = &history.apply;
-        let mut undone = Self { deletions: HashMap::new(), members: HashSet::new(), written: HashSet::new() };
+        let mut undone =
+            Self { deletions: HashMap::new(), members: HashSet::new(), written: HashSet::new(), kept: HashMap::new() };
         for item in apply {
             let may_have_happened = matches!(course.fate(item.number), Fate::Done | Fate::Unknown);
             if may_have_happened && !item.verb.deletes_keys() {
                 undone.written.insert((item.db, item.key()));
             }
             for (_, part) in item.parts() {
-                let kept = !course.kept.is_empty() && course.kept.contains(&(item.number, part.to_vec()));
                 let left =
                     |key: &[u8]| !course.left_keys.is_empty() && course.left_keys.contains(&(item.db, key.to_vec()));
                 if item.verb.deletes_keys() {
-                    undone.deletions.insert((item.db, part), may_have_happened && !kept && !left(part));
+                    undone.deletions.insert((item.db, part), may_have_happened && !left(part));
+                    // A guard may have kept some of its members.
+                    let of_it = course.left_members.iter().filter(|(db, key, _)| *db == item.db && *key == part);
+                    let of_it = of_it.map(|(_, _, member)| member.clone());
+                    undone.kept.entry((item.db, part)).or_default().extend(of_it);
                 } else {
                     let in_place = !course.left_members.is_empty()
                         && course.left_members.contains(&(item.db, item.key().to_vec(), part.to_vec()));
-                    if !may_have_happened || kept || in_place || left(item.key()) {
+                    if !may_have_happened || in_place || left(item.key()) {
                         undone.members.insert((item.db, item.key(), part));
                     }
                 }
@@ -293,6 +338,10 @@ impl<'a> Undone<'a> {
             });
         }
         match self.deletions.get(&(db, key)) {
+            Some(true) if item.edits_members() => {
+                let kept = self.kept.get(&(db, key));
+                item.retain(|_, member| !kept.is_some_and(|kept| kept.contains(member)))
+            }
             Some(was_deleted) => *was_deleted,
             None if item.edits_members() => item.retain(|_, member| !self.members.contains(&(db, key, member))),
             // Nothing but a deletion takes a key's expiry or its other types away.

@@ -143,6 +143,12 @@ impl Ground {
         fired || fired_back
     }
 
+    /// The same fault there and back.
+    fn both_ways(&self, batch: u32, fault: &Fault) -> bool {
+        let faults = std::slice::from_ref(fault);
+        self.there_and_back(batch, faults, faults)
+    }
+
     /// What an undisturbed run sends: writes, bytes there, bytes back.
     fn traffic(&self, name: &str, dir: &Path, plan_id: &str, batch: u32) -> (u64, u64, u64) {
         let proxy = Proxy::start(self.server.port(), Fault::None);
@@ -165,7 +171,7 @@ fn each_class_of_error_at_each_command() {
             ("NOPERM this user has no permissions", 1),
         ] {
             let fault = Fault::Refuse { write, text: text.into(), times };
-            assert!(ground.there_and_back(3, &[fault.clone()], &[fault]), "{text} at {write}");
+            assert!(ground.both_ways(3, &fault), "{text} at {write}");
         }
     }
 }
@@ -177,7 +183,7 @@ fn a_connection_cut_around_each_command() {
         // ":1\r\n" has four bytes.
         let cuts = (0..4).map(|bytes| Fault::CutAfter { write, bytes });
         for fault in cuts.chain([Fault::CutBefore { write }]) {
-            assert!(ground.there_and_back(100, &[fault.clone()], &[fault.clone()]), "{fault:?}");
+            assert!(ground.both_ways(100, &fault), "{fault:?}");
         }
     }
 }
@@ -191,11 +197,11 @@ fn killed_after_every_nth_byte() {
     let mut kills = 0;
     for bytes in (1..=sent).step_by(step) {
         let fault = Fault::KillSent { bytes };
-        kills += u32::from(ground.there_and_back(2, &[fault.clone()], &[fault]));
+        kills += u32::from(ground.both_ways(2, &fault));
     }
     for bytes in (1..=received).step_by(step) {
         let fault = Fault::KillReceived { bytes };
-        kills += u32::from(ground.there_and_back(2, &[fault.clone()], &[fault]));
+        kills += u32::from(ground.both_ways(2, &fault));
     }
     assert!(kills > 3, "{kills}");
 }
@@ -203,7 +209,7 @@ fn killed_after_every_nth_byte() {
 #[test]
 fn stalls_and_drips() {
     let Some(ground) = Ground::new(small()) else { return };
-    assert!(ground.there_and_back(2, &[Fault::Drip], &[Fault::Drip]));
+    assert!(ground.both_ways(2, &Fault::Drip));
     assert!(ground.there_and_back(2, &[Fault::Stall { write: 2 }], &[Fault::Stall { write: 5 }]));
 }
 

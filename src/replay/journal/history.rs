@@ -29,8 +29,6 @@ pub struct Course {
     fates: Vec<Fate>,
     pub left_keys: HashSet<(u32, Vec<u8>)>,
     pub left_members: HashSet<(u32, Vec<u8>, Vec<u8>)>,
-    /// What a guard left alone, by command.
-    pub kept: HashSet<(u64, Vec<u8>)>,
     /// Replies of commands that answered otherwise than planned.
     pub otherwise: Vec<(u64, i64)>,
 }
@@ -149,7 +147,7 @@ impl History {
                 let sent = |_, fate: Fate| if fate == Fate::Open { Fate::Unknown } else { fate };
                 self.course_mut(way).set(first, last, most(way), sent).ok_or(HistoryError::Number { line })?;
             }
-            Record::Ack { way, first, last, open, unknown, failed, otherwise, kept } => {
+            Record::Ack { way, first, last, open, unknown, failed, otherwise } => {
                 let open: HashSet<u64> = open.into_iter().collect();
                 let unknown: HashSet<u64> = unknown.into_iter().collect();
                 let failed: HashSet<u64> = failed.into_iter().map(|(number, _)| number).collect();
@@ -163,9 +161,6 @@ impl History {
                 let course = self.course_mut(way);
                 course.set(first, last, most(way), answered).ok_or(HistoryError::Number { line })?;
                 course.otherwise.extend(otherwise);
-                for (number, parts) in kept {
-                    course.kept.extend(parts.into_iter().map(|part| (number, part.0)));
-                }
             }
             Record::Stop { .. } => {}
             Record::End { way, at } => self.course_mut(way).ended = Some(at),

@@ -156,16 +156,7 @@ mod tests {
     }
 
     fn ack(first: u64, last: u64) -> Record {
-        Record::Ack {
-            way: WAY,
-            first,
-            last,
-            open: vec![],
-            unknown: vec![],
-            failed: vec![],
-            otherwise: vec![],
-            kept: vec![],
-        }
+        Record::Ack { way: WAY, first, last, open: vec![], unknown: vec![], failed: vec![], otherwise: vec![] }
     }
 
     fn start() -> Record {
@@ -197,7 +188,6 @@ mod tests {
             unknown: vec![7],
             failed: vec![(4, "WRONGTYPE".into())],
             otherwise: vec![(5, 0)],
-            kept: vec![(6, vec![Bytes(b"m".to_vec())])],
         });
         journal.add(&Record::Intent { way: WAY, first: 3, last: 20 });
         journal.sync().unwrap();
@@ -211,7 +201,6 @@ mod tests {
         assert_eq!(course.counts(), (7, 12));
         assert!(course.left_keys.contains(&(2, vec![0xff])));
         assert!(course.left_members.contains(&(2, vec![0xff], b"m\r\n".to_vec())));
-        assert!(course.kept.contains(&(6, b"m".to_vec())));
         assert_eq!((course.otherwise.as_slice(), course.ended.as_ref()), (&[(5, 0)][..], None));
         assert_eq!(course.started.as_ref().unwrap().1, "h:1 db 0");
         assert!(!history.rollback.is_begun());

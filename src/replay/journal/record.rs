@@ -27,8 +27,8 @@ pub enum Record {
         to: String,
         at: String,
     },
-    /// An edit that is left out, in this and every later run: it was in place before, or its key had drifted. No member:
-    /// the whole key.
+    /// An edit that is left out, in this and every later run: it was in place before, its key had drifted, or its
+    /// record has moved. No member: the whole key.
     Leave {
         way: Way,
         db: u32,
@@ -55,9 +55,6 @@ pub enum Record {
         /// Commands that were carried out and answered otherwise than the plan says: number and reply.
         #[serde(skip_serializing_if = "Vec::is_empty", default)]
         otherwise: Vec<(u64, i64)>,
-        /// Members (of edits) and keys (of deletions) that a guard left alone, by command.
-        #[serde(skip_serializing_if = "Vec::is_empty", default)]
-        kept: Vec<(u64, Vec<Bytes>)>,
     },
     /// It stopped before its end.
     Stop { way: Way, at: String, reason: String },

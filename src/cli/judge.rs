@@ -1,0 +1,206 @@
+//! Judging records that a server has now, by the spec of a plan.
+
+use std::collections::BTreeMap;
+
+use serde_json::value::RawValue;
+
+use crate::derive::Deriver;
+use crate::document::Extractor;
+use crate::replay::{Judge, Membership, Rule, Value};
+use crate::spec::{Glob, Policy, RecordClass, Spec, Step};
+
+/// The spec, ready to judge by.
+pub struct SpecJudge {
+    indexes: Vec<Index>,
+}
+
+struct Index {
+    db: u64,
+    family: Glob,
+    /// `None` for a retired index: no record decides about it.
+    records: Option<Records>,
+}
+
+struct Records {
+    rule: Rule,
+    class: RecordClass,
+    extractor: Extractor,
+    deriver: Deriver,
+    /// The first names of all paths: what is asked of a document.
+    names: Vec<Vec<u8>>,
+}
+
+impl SpecJudge {
+    /// An index whose members are not the keys of its records cannot be judged: nothing says which record a member
+    /// is about.
+    pub fn new(spec: &Spec) -> Result<Self, String> {
+        let mut indexes = Vec::with_capacity(spec.indexes.len());
+        for (at, index) in spec.indexes.iter().enumerate() {
+            let class = index.from.and_then(|class| spec.records.get(class));
+            let records = match (index.policy, class) {
+                (Policy::Maintain, Some(class)) => {
+                    if !index.member.is_record_key() {
+                        return Err(format!(
+                            "the members of the index {} are not the keys of its records ({{@key}}), so no record can be looked at",
+                            index.name
+                        ));
+                    }
+                    Some(Records::new(at, class, Deriver::new(class, index)))
+                }
+                _ => None,
+            };
+            indexes.push(Index { db: index.db, family: index.key.family(), records });
+        }
+        Ok(Self { indexes })
+    }
+}
+
+impl Records {
+    fn new(index: usize, class: &RecordClass, deriver: Deriver) -> Self {
+        let mut names: Vec<Vec<u8>> = Vec::new();
+        let mut fields: Vec<Vec<u8>> = Vec::new();
+        for path in &class.paths {
+            let upper = path.steps.iter().map_while(|step| match step {
+                Step::Name(name) => Some(name.clone()),
+                Step::Each => None,
+            });
+            let upper: Vec<Vec<u8>> = upper.collect();
+            names.extend(upper.first().cloned());
+            // In a hash a path is the field of that whole name.
+            fields.push(upper.join(&b'.'));
+        }
+        for list in [&mut names, &mut fields] {
+            list.sort_unstable();
+            list.dedup();
+        }
+        // Whole top-level fields: less would hide that there is an array where none should be.
+        let paths = names.iter().map(|name| {
+            let name = serde_json::Value::from(String::from_utf8_lossy(name).into_owned());
+            format!("$[{name}]")
+        });
+        let rule = Rule { index, paths: paths.collect(), fields };
+        Self { rule, class: class.clone(), extractor: Extractor::new(&class.paths), deriver, names }
+    }
+}
+
+impl Judge for SpecJudge {
+    fn rule(&self, db: u32, key: &[u8]) -> Option<&Rule> {
+        let index = self.indexes.iter().find(|index| index.db == u64::from(db) && index.family.matches(key))?;
+        index.records.as_ref().map(|records| &records.rule)
+    }
+
+    fn implied(&mut self, rule: &Rule, record: &[u8], value: &Value) -> Option<Vec<Membership>> {
+        let records = self.indexes.get_mut(rule.index)?.records.as_mut()?;
+        if !records.class.key.matches(record) {
+            // No record of this class: nothing implies the member.
+            return Some(Vec::new());
+        }
+        let text;
+        let slots = match value {
+            Value::Absent => return Some(Vec::new()),
+            Value::Other => return None,
+            Value::Document(answer) => {
+                text = match answer {
+                    Some(answer) => document(answer, &records.names)?,
+                    None => b"{}".to_vec(),
+                };
+                records.extractor.json(&text).ok()?
+            }
+            Value::Text(text) => records.extractor.json(text).ok()?,
+            Value::Hash(values) => {
+                let fields = records.rule.fields.iter().zip(values);
+                let there = fields.filter_map(|(field, value)| Some((&field[..], value.as_deref()?)));
+                records.extractor.hash(there)
+            }
+        };
+        let mut implied = Vec::new();
+        let derived = records.deriver.derive(record, &slots, |_, membership| {
+            implied.push(Membership {
+                key: membership.key.to_vec(),
+                score: membership.score,
+                require: membership.require().map(<[u8]>::to_vec).collect(),
+            });
+        });
+        derived.ok().map(|_| implied)
+    }
+}
+
+/// A document of the fields that `JSON.GET` found: a list of matches for one path, an object of such lists for several.
+/// Each value stays as the server wrote it.
+fn document(answer: &[u8], names: &[Vec<u8>]) -> Option<Vec<u8>> {
+    let matches: Vec<Vec<&RawValue>> = match names {
+        [_] => vec![serde_json::from_slice(answer).ok()?],
+        names => {
+            let found: BTreeMap<String, Vec<&RawValue>> = serde_json::from_slice(answer).ok()?;
+            let path =
+                |name: &Vec<u8>| format!("$[{}]", serde_json::Value::from(String::from_utf8_lossy(name).into_owned()));
+            names.iter().map(|name| found.get(&path(name)).cloned()).collect::<Option<_>>()?
+        }
+    };
+    let mut text = vec![b'{'];
+    for (name, matches) in names.iter().zip(matches) {
+        let Some(value) = matches.first() else { continue };
+        if text.len() > 1 {
+            text.push(b',');
+        }
+        serde_json::to_writer(&mut text, &String::from_utf8_lossy(name)).ok()?;
+        text.push(b':');
+        text.extend_from_slice(value.get().as_bytes());
+    }
+    text.push(b'}');
+    Some(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SPEC: &str = r#"version = 1
+[[record]]
+name = "message"
+key = "m:*"
+[[record]]
+name = "project"
+key = "p:*"
+[[index]]
+name = "project"
+policy = "maintain"
+from = "message"
+key = "i:{a.b}:{c}"
+member = "{@key}"
+require = [{ record = "project", key = "p:{c}" }]
+[[index]]
+name = "old"
+policy = "retire"
+from = "message"
+key = "old:{c}"
+member = "{@key}"
+"#;
+
+    #[test]
+    fn a_record_is_judged_in_each_of_its_forms() {
+        let spec = Spec::parse(SPEC, "test").unwrap_or_else(|errors| panic!("{}", errors.render(false)));
+        let mut judge = SpecJudge::new(&spec).expect("its members are keys");
+        let rule = judge.rule(0, b"i:1:2").expect("a record decides").clone();
+        assert_eq!(rule.paths, [r#"$["a"]"#, r#"$["c"]"#]);
+        assert_eq!(rule.fields, [b"a.b".to_vec(), b"c".to_vec()]);
+        assert!(judge.rule(0, b"old:x").is_none() && judge.rule(1, b"i:1:2").is_none());
+        let expected = [Membership { key: b"i:4.50:x".to_vec(), score: 0.0, require: vec![b"p:x".to_vec()] }];
+        let answer = br#"{"$[\"a\"]":[{"b":4.50}],"$[\"c\"]":["x"]}"#;
+        for value in [
+            Value::Document(Some(answer.to_vec())),
+            Value::Text(br#"{"c":"x","a":{"b":4.50}}"#.to_vec()),
+            Value::Hash(vec![Some(b"4.50".to_vec()), Some(b"x".to_vec())]),
+        ] {
+            assert_eq!(judge.implied(&rule, b"m:1", &value).as_deref(), Some(&expected[..]), "{value:?}");
+        }
+        let nothing = br#"{"$[\"a\"]":[],"$[\"c\"]":["x"]}"#;
+        for value in [Value::Absent, Value::Document(Some(nothing.to_vec())), Value::Hash(vec![None, None])] {
+            assert_eq!(judge.implied(&rule, b"m:1", &value), Some(Vec::new()), "{value:?}");
+        }
+        for value in [Value::Other, Value::Text(b"{".to_vec()), Value::Text(br#"{"c":[1],"a":{"b":1}}"#.to_vec())] {
+            assert_eq!(judge.implied(&rule, b"m:1", &value), None, "{value:?}");
+        }
+        assert_eq!(judge.implied(&rule, b"other", &Value::Other), Some(Vec::new()), "no message");
+    }
+}
