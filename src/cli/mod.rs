@@ -3,6 +3,7 @@
 mod args;
 mod bundle;
 mod check;
+mod consent;
 mod database;
 mod dump;
 mod events;

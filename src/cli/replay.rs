@@ -1,7 +1,5 @@
 //! `rdb-reindex apply` and `rdb-reindex rollback`: one way there, the other way back.
 
-use std::io::Write as _;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
@@ -12,7 +10,7 @@ use super::events::{self, Teller};
 use super::exit::{Exit, Failure, Outcome};
 use super::judge::SpecJudge;
 use super::terminal::Terminal;
-use super::{args, bundle, progress, replay_bar};
+use super::{args, bundle, consent, replay_bar};
 use crate::plan::bundle::Bundle;
 use crate::plan::manifest::{APPLY, JOURNAL, MANIFEST, ROLLBACK};
 use crate::plan::output::sha256;
@@ -38,35 +36,26 @@ fn replay(args: &args::Replay, way: Way, terminal: &Terminal, teller: Teller<'_>
     // A journal that was begun was confirmed; resuming it is no new decision.
     let begun = args.resume && bundle.is_applied();
     if !begun {
-        confirmed(args, &bundle.manifest.plan_id)?;
+        consent::given(args, &bundle.manifest.plan_id)?;
     }
     if Work::new(way, &files, &History::default(), false).map_err(Failure::error)?.of == 0 {
         let text = format!("plan {} is empty: there is nothing to do\n", bundle.manifest.plan_id);
         teller.tell("empty", json!({ "plan_id": bundle.manifest.plan_id }), &text)?;
         return Ok(Exit::Done);
     }
-    let (interrupt, sent) = interrupts();
+    let (interrupt, sent) = consent::interrupts();
     let job = Job { args, way, bundle: &bundle, files, interrupt: &interrupt, sent: &sent, terminal, teller };
     if args.dry_run {
         return job.dry_run();
     }
     let (journal, history) = job.open_journal()?;
+    if let Some(at) = history.course(way).ended.as_ref().filter(|_| args.resume) {
+        let text =
+            format!("{} of plan {} was finished at {at}: there is nothing left to do\n", way.name(), job.plan_id());
+        teller.tell("finished", json!({ "plan_id": job.plan_id(), "at": at }), &text)?;
+        return Ok(Exit::Done);
+    }
     job.replay(journal, &history, begun)
-}
-
-/// One Ctrl-C asks for an orderly end; the second leaves at once. Either way the journal knows how far it went. Gives
-/// what the first one sets, and what tells the second whether anything was sent.
-fn interrupts() -> (Arc<AtomicBool>, Arc<AtomicBool>) {
-    let (flag, sent) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
-    let (set, was_sent) = (Arc::clone(&flag), Arc::clone(&sent));
-    progress::on_interrupt(move || {
-        if set.swap(true, Ordering::SeqCst) {
-            let exit = if was_sent.load(Ordering::SeqCst) { Exit::Interrupted } else { Exit::Stopped };
-            std::process::exit(exit as i32);
-        }
-        false
-    });
-    (flag, sent)
 }
 
 struct Job<'j> {
@@ -164,7 +153,7 @@ impl Job<'_> {
         let (there, back) = (&history.apply, &history.rollback);
         match self.way {
             Way::Apply => {
-                if let Some(at) = &there.ended {
+                if let Some(at) = there.ended.as_ref().filter(|_| !self.args.resume) {
                     return refuse(format!("plan {} was applied already, until {at}", self.plan_id())).map_err(
                         |failure| failure.with_hint(format!("`rdb-reindex verify {dir}` says what is there")),
                     );
@@ -175,7 +164,7 @@ impl Job<'_> {
                 }
             }
             Way::Rollback => {
-                if let Some(at) = &back.ended {
+                if let Some(at) = back.ended.as_ref().filter(|_| !self.args.resume) {
                     return refuse(format!("plan {} was rolled back already, until {at}", self.plan_id()));
                 }
             }
@@ -290,7 +279,7 @@ impl Job<'_> {
             self.terminal.say(format!("{} commands without an answer had been carried out", outlook.found_done));
         }
         if !begun && self.args.confirm.is_none() {
-            self.ask(&target)?;
+            consent::ask(self.bundle, self.name(), &target, self.terminal)?;
             self.stopped()?;
             // A service closes what is idle for long, and a person may have taken long.
             if session.link().and_then(replay::is_alive).is_err() {
@@ -388,34 +377,5 @@ impl Job<'_> {
             }
             Ending::Done => Ok(Exit::Done),
         }
-    }
-
-    fn ask(&self, target: &str) -> Result<(), Failure> {
-        let mut err = std::io::stderr().lock();
-        let summary = bundle::summary(&self.bundle.manifest);
-        let _ = write!(err, "{summary}{} on {target}: type the plan's id to go on: ", self.name());
-        let _ = err.flush();
-        drop(err);
-        let mut line = String::new();
-        let read = std::io::stdin().read_line(&mut line);
-        if read.is_ok() && line.trim() == self.plan_id() {
-            return Ok(());
-        }
-        Err(Failure::new(Exit::Refused, "that is not the plan's id; nothing was written"))
-    }
-}
-
-/// A plan is never sent by accident: its id is given, or somebody can be asked for it.
-fn confirmed(args: &args::Replay, plan_id: &str) -> Result<(), Failure> {
-    match &args.confirm {
-        _ if args.dry_run => Ok(()),
-        Some(given) if given == plan_id => Ok(()),
-        Some(_) => {
-            Err(Failure::new(Exit::Refused, format!("this is plan {plan_id}, not the one that --confirm names"))
-                .with_hint("look at it with `rdb-reindex show`"))
-        }
-        None if database::is_attended() => Ok(()),
-        None => Err(Failure::new(Exit::Usage, format!("nobody can be asked here; give --confirm {plan_id}"))
-            .with_hint("--dry-run looks and writes nothing")),
     }
 }

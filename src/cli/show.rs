@@ -9,13 +9,18 @@ use crate::report::plan::{Context, plan};
 
 pub fn run(args: &args::Show, terminal: &Terminal) -> Outcome {
     let bundle = Bundle::open(&args.dir).map_err(Failure::error)?;
+    terminal.data(text(&bundle, bundle.is_applied(), args.now, terminal).as_bytes())?;
+    Ok(Exit::Done)
+}
+
+/// The plan for a person, as old as it is at `now` (in Unix milliseconds).
+pub fn text(bundle: &Bundle, applied: bool, now: Option<i64>, terminal: &Terminal) -> String {
     let created_at = bundle.manifest.snapshot.created_at.as_ref();
     let context = Context {
-        folder: &args.dir.to_string_lossy(),
-        applied: bundle.is_applied(),
+        folder: &bundle.path.to_string_lossy(),
+        applied,
         created_ms: created_at.and_then(|text| unix_millis(text.as_bytes())),
-        now_ms: args.now.unwrap_or_else(super::now_ms),
+        now_ms: now.unwrap_or_else(super::now_ms),
     };
-    terminal.data(plan(&bundle.manifest, context, terminal.style()).as_bytes())?;
-    Ok(Exit::Done)
+    plan(&bundle.manifest, context, terminal.style())
 }

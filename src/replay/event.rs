@@ -2,7 +2,16 @@
 
 use std::time::Duration;
 
-use super::run::Progress;
+/// What the server has carried out.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Progress {
+    pub commands: u64,
+    pub members: u64,
+    pub deleted_keys: u64,
+    pub bytes: u64,
+    /// Batches that were sent.
+    pub batches: u64,
+}
 
 /// Something that happened.
 #[derive(Clone, Debug, PartialEq)]

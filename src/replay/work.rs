@@ -177,6 +177,8 @@ impl<'a> Work<'a> {
             .filter(|item| item.verb.deletes_keys())
             .flat_map(|item| item.keys().iter().map(|key| (item.db, *key)))
             .collect();
+        let rebuilt: HashSet<(u32, &[u8])> =
+            self.items.iter().filter(|item| !item.verb.deletes_keys()).map(|item| (item.db, item.key())).collect();
         let is_deleted = |difference: &&Difference| deleted.contains(&(difference.db, &difference.key[..]));
         match on_drift {
             OnDrift::Stop => HashSet::new(),
@@ -185,15 +187,10 @@ impl<'a> Work<'a> {
                 let other_type = drift.wrong_type.examples.iter().filter(|difference| !is_deleted(difference));
                 // A key that another type was expected under, and that is simply gone, can be built all the same.
                 let gone = drift.missing_keys.examples.iter().filter(is_deleted);
-                let gone = gone.filter(|difference| !self.is_rebuilt(difference));
+                let gone = gone.filter(|difference| !rebuilt.contains(&(difference.db, &difference.key[..])));
                 other_type.chain(gone).map(key).collect()
             }
         }
-    }
-
-    fn is_rebuilt(&self, difference: &Difference) -> bool {
-        let mut writes = self.items.iter().filter(|item| !item.verb.deletes_keys());
-        writes.any(|item| item.db == difference.db && item.key() == difference.key)
     }
 }
 
@@ -287,21 +284,25 @@ fn take_done<'a>(
 }
 
 /// The edits of an apply that were *not* made: a rollback must not undo them.
-struct Undone<'a> {
+struct Undone<'a, 'h> {
     /// Keys that the apply deletes, and whether it did.
     deletions: HashMap<(u32, &'a [u8]), bool>,
     members: HashSet<(u32, &'a [u8], &'a [u8])>,
     /// Keys that it may have written to.
     written: HashSet<(u32, &'a [u8])>,
     /// Members that stayed of keys that it took the members out of.
-    kept: HashMap<(u32, &'a [u8]), HashSet<Vec<u8>>>,
+    kept: HashMap<(u32, &'h [u8]), HashSet<&'h [u8]>>,
 }
 
-impl<'a> Undone<'a> {
-    fn new(apply: &[Item<'a>], history: &History) -> Self {
+impl<'a, 'h> Undone<'a, 'h> {
+    fn new(apply: &[Item<'a>], history: &'h History) -> Self {
         let course = &history.apply;
         let mut undone =
             Self { deletions: HashMap::new(), members: HashSet::new(), written: HashSet::new(), kept: HashMap::new() };
+        // A guard may have kept members of a key that is emptied instead of deleted.
+        for (db, key, member) in &course.left_members {
+            undone.kept.entry((*db, key)).or_default().insert(member);
+        }
         for item in apply {
             let may_have_happened = matches!(course.fate(item.number), Fate::Done | Fate::Unknown);
             if may_have_happened && !item.verb.deletes_keys() {
@@ -312,10 +313,6 @@ impl<'a> Undone<'a> {
                     |key: &[u8]| !course.left_keys.is_empty() && course.left_keys.contains(&(item.db, key.to_vec()));
                 if item.verb.deletes_keys() {
                     undone.deletions.insert((item.db, part), may_have_happened && !left(part));
-                    // A guard may have kept some of its members.
-                    let of_it = course.left_members.iter().filter(|(db, key, _)| *db == item.db && *key == part);
-                    let of_it = of_it.map(|(_, _, member)| member.clone());
-                    undone.kept.entry((item.db, part)).or_default().extend(of_it);
                 } else {
                     let in_place = !course.left_members.is_empty()
                         && course.left_members.contains(&(item.db, item.key().to_vec(), part.to_vec()));

@@ -5,6 +5,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::bundle::{Scene, small};
 use crate::drift::wait_until;
+use crate::proxy::Fault;
+use crate::resume::Ground;
 use crate::support::server::{Server, query};
 use crate::{Stage, program, ran};
 
@@ -261,6 +263,27 @@ fn killed_and_resumed_under_guard() {
     assert_eq!(stage.run("verify", &[]).status, Some(0));
     assert_eq!(stage.confirmed("rollback", &[]).status, Some(0));
     assert_eq!(stage.server.digest(), stage.before);
+}
+
+#[test]
+fn faults_under_guard() {
+    let Some(ground) = Ground::with(scene(Form::Hash), &["--guard", "records"]) else { return };
+    let mut fired = 0;
+    for write in 1..=8 {
+        let refuse = |text: &str| Fault::Refuse { write, text: text.into(), times: 1 };
+        for fault in [
+            Fault::CutBefore { write },
+            Fault::CutAfter { write, bytes: 0 },
+            Fault::CutAfter { write, bytes: 6 },
+            refuse("LOADING Redis is loading the dataset in memory"),
+            refuse("READONLY You can't write against a read only replica."),
+            Fault::KillSent { bytes: 400 * write },
+            Fault::KillReceived { bytes: 60 * write },
+        ] {
+            fired += u32::from(ground.both_ways(2, &fault));
+        }
+    }
+    assert!(fired > 40, "{fired} of 56 came to pass");
 }
 
 #[test]

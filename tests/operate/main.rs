@@ -6,6 +6,7 @@ mod support;
 mod basic;
 mod bundle;
 mod drift;
+mod fixture;
 mod guard;
 mod pace;
 mod proxy;

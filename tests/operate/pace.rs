@@ -139,7 +139,7 @@ fn replicas_are_waited_for() {
     let port = primary.port().to_string();
     let replica =
         Server::builder().args(&["--replicaof", "127.0.0.1", &port]).start().expect("it starts like the first");
-    wait_until(|| replica.query::<String>(&["INFO", "replication"]).contains("master_link_status:up"));
+    wait_until(|| primary.query::<String>(&["INFO", "replication"]).contains("state=online"));
     let stage = Stage::on(primary, &small());
     let done = stage.confirmed("apply", &[]);
     assert_eq!(done.status, Some(0), "{done:?}");

@@ -3,12 +3,10 @@
 use std::path::Path;
 use std::time::Duration;
 
-use rdb_reindex::replay::{
-    Connection, LinkError, LookOptions, Options, Script, Source, Target, TargetError, replay, verify,
-};
+use rdb_reindex::replay::{Connection, LinkError, LookOptions, Source, Target, TargetError, verify};
 
 use crate::support::server::Server;
-use crate::{CAPS, file, integers, refusal, run, scene, target};
+use crate::{CAPS, apply, file, integers, refusal, run, scene, target};
 
 #[test]
 fn a_password_is_used_and_never_shown() {
@@ -30,11 +28,10 @@ fn a_password_is_used_and_never_shown() {
         assert!(!text.contains("wrongfish") && text.contains(&server.port().to_string()), "{text}");
     }
     // This user may log in and nothing else.
-    let mut link = Connection::open(&target(&format!("redis://reader:swordfish@{bare}"), None)).expect("it may log in");
-    let error = replay(&mut link, &file(&["SADD k m"]), &integers(&[1]), &Options::new(Script::Apply), &mut ())
-        .expect_err("it may not write")
-        .to_string();
-    assert!(error.contains("NOPERM") && error.contains("may not run the command"), "{error}");
+    let link = Connection::open(&target(&format!("redis://reader:swordfish@{bare}"), None)).expect("it may log in");
+    let replayed = apply(link, &file(&["SADD k m"]), &integers(&[1]));
+    let reason = replayed.reason();
+    assert!(reason.contains("NOPERM") && reason.contains("may not run the command"), "{reason}");
 }
 
 #[test]
@@ -47,10 +44,11 @@ fn a_password_for_a_server_without_one_is_refused() {
 #[test]
 fn tls_with_a_private_authority() {
     let Some(server) = Server::builder().tls().password("hunter2").start() else { return };
-    let mut link = Connection::open(&target(&server.tls_url(), Some(server.tls_ca()))).expect("the authority is known");
+    let known = || Connection::open(&target(&server.tls_url(), Some(server.tls_ca()))).expect("the authority is known");
     let scene = scene();
     run(&server, &scene.state);
-    replay(&mut link, &scene.apply, &scene.applied, &Options::new(Script::Apply), &mut ()).expect("it applies");
+    apply(known(), &scene.apply, &scene.applied).assert_done();
+    let mut link = known();
     let verified = verify(&mut link, &scene.apply, &CAPS, &LookOptions::default(), &mut |_| {}).expect("it looks");
     assert!(verified.holds(), "{verified:?}");
     let by_address = server.tls_url().replace("localhost", "127.0.0.1");

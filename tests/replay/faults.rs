@@ -6,13 +6,16 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use rdb_reindex::plan::manifest::Reply as Expected;
+use rdb_reindex::replay::journal::Way;
 use rdb_reindex::replay::{
-    Connection, LinkError, LookOptions, Options, QueryError, ReplayError, Script, Source, Target, Timeouts, preflight,
-    replay,
+    Connection, Link as _, LinkError, LookOptions, QueryError, Source, Target, Timeouts, preflight,
 };
 use rdb_reindex::resp::{self, BatchLimits};
 
+use crate::{Replayed, replay};
+
 const PING: &[u8] = b"*1\r\n$4\r\nPING\r\n";
+const CLIENT_INFO: &[u8] = b"*2\r\n$6\r\nCLIENT\r\n$4\r\nINFO\r\n";
 /// For servers that are meant to exceed it.
 const STALL: Timeouts = Timeouts { connect: Duration::from_secs(1), reply: Duration::from_millis(300) };
 /// For servers that are not, however busy the machine is.
@@ -44,6 +47,15 @@ impl Fake {
         Self::start(|mut stream| {
             take(&mut stream, PING.len());
             let _ = stream.write_all(b"+PONG\r\n");
+            behaviour(stream);
+        })
+    }
+
+    /// One that answers what a replay says first, and then behaves.
+    fn ready(behaviour: impl FnOnce(TcpStream) + Send + 'static) -> Self {
+        Self::alive(|mut stream| {
+            take(&mut stream, CLIENT_INFO.len());
+            let _ = stream.write_all(b"-ERR unknown command\r\n");
             behaviour(stream);
         })
     }
@@ -85,14 +97,14 @@ fn plan(commands: usize) -> (Vec<u8>, Vec<Expected>) {
     (bytes, vec![Expected::Integer(2); commands])
 }
 
-fn batches_of(commands: usize) -> Options<'static> {
-    Options { limits: BatchLimits { commands, bytes: usize::MAX }, ..Options::new(Script::Apply) }
+fn batches_of(commands: usize) -> BatchLimits {
+    BatchLimits { commands, bytes: usize::MAX }
 }
 
 /// Replays ten commands in one batch.
-fn ten(fake: &Fake, timeouts: Timeouts) -> Result<u64, ReplayError> {
+fn ten(fake: &Fake, timeouts: Timeouts) -> Replayed {
     let (bytes, expected) = plan(10);
-    replay(&mut fake.link(timeouts), &bytes, &expected, &batches_of(10), &mut ()).map(|outcome| outcome.done.commands)
+    replay(fake.link(timeouts), &bytes, &expected, Way::Apply, batches_of(10))
 }
 
 fn len_of_ten() -> usize {
@@ -104,29 +116,26 @@ fn a_server_that_closes_after_each_byte_of_its_replies() {
     let replies = b":2\r\n".repeat(10);
     for cut in 0..=replies.len() {
         let sent = replies[..cut].to_vec();
-        let fake = Fake::alive(move |mut stream| {
+        let fake = Fake::ready(move |mut stream| {
             take(&mut stream, len_of_ten());
             let _ = stream.write_all(&sent);
         });
-        let result = ten(&fake, CALM);
+        let replayed = ten(&fake, CALM);
         fake.end();
         // Four bytes a reply.
         let whole = cut as u64 / 4;
+        assert_eq!((replayed.report.done.commands, replayed.report.left), (whole, 10 - whole), "cut at {cut}");
         if whole == 10 {
-            assert_eq!(result, Ok(10));
-            continue;
+            replayed.assert_done();
+        } else {
+            assert!(replayed.reason().contains("closed the connection"), "{}", replayed.reason());
         }
-        let error = result.expect_err("replies are missing");
-        let ReplayError::Lost(lost) = &error else { panic!("cut at {cut}: {error}") };
-        assert_eq!((lost.done.commands, lost.first_unknown, lost.last_unknown), (whole, whole + 1, 10), "cut at {cut}");
-        assert!(matches!(lost.cause, LinkError::Closed { .. }), "{error}");
-        assert!(error.to_string().contains("may or may not have been carried out"), "{error}");
     }
 }
 
 #[test]
 fn replies_that_come_byte_by_byte() {
-    let fake = Fake::alive(|mut stream| {
+    let fake = Fake::ready(|mut stream| {
         take(&mut stream, len_of_ten());
         for byte in b":2\r\n".repeat(10) {
             stream.write_all(&[byte]).expect("the test reads");
@@ -134,14 +143,14 @@ fn replies_that_come_byte_by_byte() {
         }
         drain(&mut stream);
     });
-    assert_eq!(ten(&fake, CALM), Ok(10));
+    assert_eq!(ten(&fake, CALM).assert_done().done.commands, 10);
     fake.end();
 }
 
 #[test]
 fn an_error_at_each_command_in_turn() {
     for wrong in 1..=10u64 {
-        let fake = Fake::alive(move |mut stream| {
+        let fake = Fake::ready(move |mut stream| {
             take(&mut stream, len_of_ten());
             for number in 1..=10 {
                 let reply: &[u8] = if number == wrong { b"-OOM command not allowed\r\n" } else { b":2\r\n" };
@@ -149,13 +158,13 @@ fn an_error_at_each_command_in_turn() {
             }
             drain(&mut stream);
         });
-        let error = ten(&fake, CALM).expect_err("one answer is an error");
+        let replayed = ten(&fake, CALM);
         fake.end();
-        let ReplayError::Unexpected(unexpected) = &error else { panic!("{error}") };
-        assert_eq!((unexpected.number, unexpected.done.commands, unexpected.others), (wrong, 9, 0));
-        let text = error.to_string();
-        assert!(text.contains(&format!("command {wrong} of 10, SADD k{}", wrong - 1)), "{text}");
-        assert!(text.contains("\"OOM command not allowed\"") && text.contains("out of memory"), "{text}");
+        assert_eq!((replayed.report.done.commands, replayed.report.left), (9, 1));
+        assert!(replayed.reason().contains("no room") && replayed.reason().contains("OOM"), "{}", replayed.reason());
+        let (number, key, text) = replayed.trouble();
+        assert_eq!((number, key), (wrong, format!("k{}", wrong - 1)));
+        assert!(text.contains("out of memory"), "{text}");
     }
 }
 
@@ -175,27 +184,26 @@ fn answers_that_are_not_resp() {
     ];
     for answer in answers {
         let sent = answer.to_vec();
-        let fake = Fake::alive(move |mut stream| {
+        let fake = Fake::ready(move |mut stream| {
             take(&mut stream, len_of_ten());
             let _ = stream.write_all(&sent);
         });
         let start = Instant::now();
-        let error = ten(&fake, CALM).expect_err("this is no answer");
+        let replayed = ten(&fake, CALM);
         fake.end();
         assert!(start.elapsed() < 2 * PATIENCE);
-        assert_eq!(error.progress().map(|done| done.commands), Some(0), "{error}");
+        assert_eq!((replayed.report.done.commands, replayed.report.left), (0, 10), "{}", replayed.reason());
     }
 }
 
 #[test]
 fn a_server_that_does_not_answer() {
-    let fake = Fake::alive(|mut stream| drain(&mut stream));
+    let fake = Fake::ready(|mut stream| drain(&mut stream));
     let start = Instant::now();
-    let error = ten(&fake, STALL).expect_err("nobody answers");
+    let replayed = ten(&fake, STALL);
     assert!(start.elapsed() < PATIENCE);
-    let ReplayError::Lost(lost) = &error else { panic!("{error}") };
-    assert!(matches!(lost.cause, LinkError::Timeout { after, .. } if after == STALL.reply), "{error}");
-    assert!(error.to_string().contains("did not answer within 0.3 s"), "{error}");
+    assert!(replayed.reason().contains("did not answer within 0.3 s"), "{}", replayed.reason());
+    assert_eq!(replayed.report.left, 10);
     fake.end();
 
     let mute = Fake::start(|mut stream| drain(&mut stream));
@@ -211,7 +219,7 @@ fn a_server_that_does_not_answer() {
 #[test]
 fn a_server_that_does_not_read() {
     let (stop, stopped) = std::sync::mpsc::channel::<()>();
-    let fake = Fake::alive(move |stream| {
+    let fake = Fake::ready(move |stream| {
         // Until the test is done, or a limit.
         let _ = stopped.recv_timeout(PATIENCE);
         drop(stream);
@@ -224,11 +232,10 @@ fn a_server_that_does_not_read() {
     }
     let expected = vec![Expected::Integer(1); 32];
     let start = Instant::now();
-    let error = replay(&mut fake.link(STALL), &bytes, &expected, &batches_of(32), &mut ()).expect_err("nobody reads");
+    let replayed = replay(fake.link(STALL), &bytes, &expected, Way::Apply, batches_of(32));
     assert!(start.elapsed() < PATIENCE);
-    let ReplayError::Lost(lost) = &error else { panic!("{error}") };
-    assert!(matches!(lost.cause, LinkError::Timeout { .. }), "{error}");
-    assert_eq!((lost.first_unknown, lost.last_unknown), (1, 32));
+    assert!(replayed.reason().contains("did not answer within"), "{}", replayed.reason());
+    assert_eq!((replayed.report.done.commands, replayed.report.left), (0, 32));
     stop.send(()).expect("the fake server waits");
     fake.end();
 }
@@ -237,26 +244,27 @@ fn a_server_that_does_not_read() {
 fn what_was_answered_before_a_reset_is_counted() {
     // Answers the first batch, then goes away while the second is on its way.
     let (bytes, expected) = plan(20);
-    let fake = Fake::alive(|mut stream| {
+    let fake = Fake::ready(|mut stream| {
         take(&mut stream, len_of_ten());
         stream.write_all(&b":2\r\n".repeat(10)).expect("the test reads");
     });
-    let error = replay(&mut fake.link(CALM), &bytes, &expected, &batches_of(10), &mut ()).expect_err("it went away");
+    let replayed = replay(fake.link(CALM), &bytes, &expected, Way::Apply, batches_of(10));
     fake.end();
-    let ReplayError::Lost(lost) = &error else { panic!("{error}") };
-    assert_eq!((lost.done.commands, lost.done.batches, lost.first_unknown, lost.last_unknown), (10, 1, 11, 20));
-    assert!(matches!(lost.cause, LinkError::Closed { .. }), "{error}");
+    assert!(replayed.reason().contains("closed the connection"), "{}", replayed.reason());
+    assert_eq!((replayed.report.done.commands, replayed.report.left), (10, 10));
 }
 
 #[test]
 fn a_broken_connection_is_not_used_again() {
     let fake = Fake::alive(|mut stream| drain(&mut stream));
     let mut link = fake.link(STALL);
-    let (bytes, expected) = plan(1);
-    let first = replay(&mut link, &bytes, &expected, &batches_of(1), &mut ()).expect_err("nobody answers");
-    assert!(matches!(&first, ReplayError::Lost(lost) if matches!(lost.cause, LinkError::Timeout { .. })), "{first}");
-    let again = replay(&mut link, &bytes, &expected, &batches_of(1), &mut ()).expect_err("it is broken");
-    assert!(matches!(&again, ReplayError::Lost(lost) if matches!(lost.cause, LinkError::Unusable { .. })), "{again}");
+    let (bytes, _) = plan(1);
+    link.send(&bytes).expect("the bytes leave");
+    let first = link.receive().expect_err("nobody answers");
+    assert!(matches!(first, LinkError::Timeout { .. }), "{first}");
+    for again in [link.send(&bytes).expect_err("it is broken"), link.receive().expect_err("it is broken")] {
+        assert!(matches!(again, LinkError::Unusable { .. }), "{again}");
+    }
     drop(link);
     fake.end();
 }

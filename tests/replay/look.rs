@@ -1,13 +1,11 @@
 //! `preflight` and `verify` on a real server: what they find, and that they only read.
 
 use rdb_reindex::plan::manifest::Caps;
-use rdb_reindex::replay::{
-    Forecast, Kind, LookOptions, Options, Script, Tally, cardinality_command, preflight, read, replay, verify,
-};
+use rdb_reindex::replay::{Forecast, Kind, LookOptions, Script, Tally, cardinality_command, preflight, read, verify};
 use rdb_reindex::resp;
 
 use crate::support::server::Server;
-use crate::{CAPS, file, integers, open, run, scene};
+use crate::{CAPS, apply, file, integers, open, run, scene};
 
 /// The names of the commands that a look may use. Everything else would show up in the recording.
 fn only_reads(lines: &[String]) {
@@ -93,8 +91,7 @@ fn preflight_before_a_rollback_expects_the_target() {
     // wrong is still there; retyped is a list; created is not there; kept and ranked have their number by chance (one
     // member comes, one goes).
     found(3);
-    replay(&mut open(&server), &scene.apply, &scene.applied, &Options::new(Script::Apply), &mut ())
-        .expect("it applies");
+    apply(open(&server), &scene.apply, &scene.applied).assert_done();
     found(0);
 }
 
@@ -106,11 +103,9 @@ fn preflight_knows_a_replica_and_does_without_role() {
         Server::builder().args(&["--replicaof", "127.0.0.1", &port]).start().expect("it starts like the first");
     let found = preflight(&mut open(&replica), &[], &LookOptions::default(), &mut |_| {}).expect("it looks");
     assert!(found.is_replica(), "{found:?}");
-    let error =
-        replay(&mut open(&replica), &file(&["SADD k m"]), &integers(&[1]), &Options::new(Script::Apply), &mut ())
-            .expect_err("a replica takes no writes")
-            .to_string();
-    assert!(error.contains("READONLY") && error.contains("connect to the primary"), "{error}");
+    let replayed = apply(open(&replica), &file(&["SADD k m"]), &integers(&[1]));
+    let reason = replayed.reason();
+    assert!(reason.contains("READONLY") && reason.contains("connect to the primary"), "{reason}");
 
     let reticent = Server::builder().args(&["--rename-command", "ROLE", ""]).start().expect("it starts like the first");
     let found = preflight(&mut open(&reticent), &[], &LookOptions::default(), &mut |_| {}).expect("it looks");
@@ -126,8 +121,8 @@ fn verify_holds_after_an_apply_and_only_reads() {
     let Some(server) = Server::builder().start() else { return };
     let scene = scene();
     run(&server, &scene.state);
+    apply(open(&server), &scene.apply, &scene.applied).assert_done();
     let mut link = open(&server);
-    replay(&mut link, &scene.apply, &scene.applied, &Options::new(Script::Apply), &mut ()).expect("it applies");
     let after = server.digest();
     let monitor = server.monitor();
     let found = verify(&mut link, &scene.apply, &CAPS, &LookOptions::default(), &mut |_| {}).expect("it looks");
@@ -168,9 +163,9 @@ fn verify_keeps_its_commands_under_the_caps() {
     let Some(server) = Server::builder().start() else { return };
     let names: Vec<String> = (0..25).map(|member| format!("member:{member:02}")).collect();
     let args: Vec<&str> = ["SADD", "key"].into_iter().chain(names.iter().map(String::as_str)).collect();
-    let mut apply = Vec::new();
-    resp::encode(&args, &mut apply);
-    replay(&mut open(&server), &apply, &integers(&[25]), &Options::new(Script::Apply), &mut ()).expect("it applies");
+    let mut plan = Vec::new();
+    resp::encode(&args, &mut plan);
+    apply(open(&server), &plan, &integers(&[25])).assert_done();
     // Ten arguments leave room for 8 members: 8 + 8 + 8 + 1. In 120 bytes: a header of 4 ("*5"), 17 for the name, 9 for
     // the key and 15 for each member, of which 6 fit ("*8" is as long): 4 x 6 + 1.
     for (caps, commands) in [
@@ -179,7 +174,7 @@ fn verify_keeps_its_commands_under_the_caps() {
         (Caps { max_args: 0, max_command_bytes: 0 }, 25),
     ] {
         let monitor = server.monitor();
-        let found = verify(&mut open(&server), &apply, &caps, &LookOptions::default(), &mut |_| {}).expect("it looks");
+        let found = verify(&mut open(&server), &plan, &caps, &LookOptions::default(), &mut |_| {}).expect("it looks");
         let lines = monitor.finish(&server);
         let asked = lines.iter().filter(|line| line.starts_with("\"SMISMEMBER\" \"key\" \"member")).count();
         assert_eq!((asked, found.members, found.holds()), (commands, 25, true), "{caps:?}");

@@ -9,11 +9,16 @@ mod faults;
 mod look;
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use rdb_reindex::plan::manifest::{Bytes, Caps, Reply as Expected, Touched};
-use rdb_reindex::replay::{Connection, LinkError, Source, Target, Timeouts};
-use rdb_reindex::resp;
+use rdb_reindex::replay::journal::{Journal, Way};
+use rdb_reindex::replay::{
+    Connection, Dial, Ending, Event, Link, LinkError, OnDrift, Report, Script, Session, Source, Target, Terms,
+    Timeouts, Watcher, read,
+};
+use rdb_reindex::resp::{self, BatchLimits};
 use support::server::Server;
 
 const CAPS: Caps = Caps { max_args: 1_000, max_command_bytes: 512 * 1024 };
@@ -113,4 +118,93 @@ fn members(server: &Server, key: &str) -> Vec<String> {
 
 fn touched(key: &str, kind: &str, elements: u64) -> Touched {
     Touched { db: 0, key: Bytes(key.into()), kind: kind.into(), elements, expire_at_ms: None }
+}
+
+/// What a replay came to, and what happened on the way.
+struct Replayed {
+    report: Report,
+    events: Vec<Event>,
+}
+
+impl Replayed {
+    /// Why it stopped.
+    fn reason(&self) -> &str {
+        match &self.report.ending {
+            Ending::Stopped(reason) => reason,
+            ending => panic!("{ending:?}"),
+        }
+    }
+
+    fn assert_done(&self) -> &Report {
+        assert_eq!(self.report.ending, Ending::Done, "{:?}", self.events);
+        assert_eq!(self.report.left, 0);
+        &self.report
+    }
+
+    /// The first command that was refused or answered otherwise: its number, its key, and the rest as text.
+    fn trouble(&self) -> (u64, String, String) {
+        let mut troubles = self.events.iter().filter_map(|event| match event {
+            Event::Trouble { number, command, key, wanted, got, advice } => {
+                let text = format!("{command} answered {got} where {wanted} was expected: {advice}");
+                Some((*number, String::from_utf8_lossy(key).into_owned(), text))
+            }
+            _ => None,
+        });
+        troubles.next().expect("there was trouble")
+    }
+}
+
+impl Watcher for Replayed {
+    fn event(&mut self, event: &Event) {
+        self.events.push(event.clone());
+    }
+}
+
+/// Replays over one connection; there is no second one.
+fn replay(
+    link: impl Link + 'static,
+    commands: &[u8],
+    expected: &[Expected],
+    way: Way,
+    limits: BatchLimits,
+) -> Replayed {
+    let script = if way == Way::Apply { Script::Apply } else { Script::Rollback };
+    let (items, totals) = read(commands, script, expected).expect("the test's commands add up");
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = folder.path().join("journal.ndjson");
+    let counts = (totals.commands, totals.commands);
+    let (mut journal, _) = Journal::open(&path, ("id", "sha"), counts).expect("a new journal");
+    let mut link = Some(Box::new(link) as Box<dyn Link>);
+    let gone = || LinkError::Connect { target: "the test".into(), cause: "there is one connection only".into() };
+    let mut dial = || link.take().ok_or_else(gone);
+    let dial: &mut Dial<'_> = &mut dial;
+    let mut session = Session::new(dial);
+    let interrupt = AtomicBool::new(false);
+    let terms = Terms {
+        way,
+        limits,
+        max_rate: None,
+        pause_file: None,
+        retry_for: Duration::ZERO,
+        on_drift: OnDrift::Stop,
+        interrupt: &interrupt,
+    };
+    let nothing = Report {
+        ending: Ending::Interrupted,
+        done: Default::default(),
+        failed: 0,
+        otherwise: 0,
+        kept: 0,
+        left: 0,
+        sent: false,
+    };
+    let mut replayed = Replayed { report: nothing, events: Vec::new() };
+    let report = rdb_reindex::replay::run(&items, &mut session, &mut journal, &terms, None, &mut replayed);
+    replayed.report = report.expect("the journal can be written");
+    replayed
+}
+
+/// The default batches.
+fn apply(link: impl Link + 'static, commands: &[u8], expected: &[Expected]) -> Replayed {
+    replay(link, commands, expected, Way::Apply, BatchLimits::default())
 }

@@ -1,0 +1,289 @@
+//! The replay itself: a batch announced in the journal, sent, answered, acknowledged; then the next.
+//!
+//! Nothing is sent twice blindly. A command that was refused was not carried out and may go again; of a command whose
+//! answer was lost the database itself is asked what became of it.
+
+mod guarded;
+mod send;
+
+use std::borrow::Cow;
+use std::collections::HashSet;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use super::event::{Event, Progress, Watcher};
+use super::guard::Guard;
+use super::item::Item;
+use super::journal::{Journal, JournalError, Record, Way, now};
+use super::pace::Pace;
+use super::query::is_alive;
+use super::script::Verb;
+use super::session::Session;
+use crate::resp::BatchLimits;
+
+/// How often Ctrl-C and the pause file are looked at while waiting.
+const SLICE: Duration = Duration::from_millis(50);
+/// A service closes a connection that says nothing for long.
+const KEEP_ALIVE: Duration = Duration::from_secs(20);
+
+/// What to do about a database that is not as the plan expects it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OnDrift {
+    Stop,
+    /// Leave the keys alone that differ.
+    Skip,
+    /// Edit them all the same.
+    Proceed,
+}
+
+/// How to replay.
+#[derive(Clone, Debug)]
+pub struct Terms<'t> {
+    pub way: Way,
+    pub limits: BatchLimits,
+    /// Commands a second.
+    pub max_rate: Option<u32>,
+    /// Nothing is sent while this file exists.
+    pub pause_file: Option<PathBuf>,
+    /// How long to try again before giving up (resumably).
+    pub retry_for: Duration,
+    pub on_drift: OnDrift,
+    /// Once it is set, no further batch is sent.
+    pub interrupt: &'t AtomicBool,
+}
+
+/// How it ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// Everything was done that could be.
+    Done,
+    Interrupted,
+    /// It can be resumed once this is mended.
+    Stopped(String),
+}
+
+/// What a run came to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Report {
+    pub ending: Ending,
+    pub done: Progress,
+    /// Commands given up because of their key.
+    pub failed: u64,
+    /// Commands that were carried out and answered otherwise than the plan says.
+    pub otherwise: u64,
+    /// Edits that a guard left alone, because their record has moved.
+    pub kept: u64,
+    /// Commands that still are to be done.
+    pub left: u64,
+    /// Whether anything was sent at all.
+    pub sent: bool,
+}
+
+/// Sends the items, in order, from the first; with a guard, each edit only if it is still right.
+pub fn run(
+    items: &[Item<'_>],
+    session: &mut Session<'_>,
+    journal: &mut Journal,
+    terms: &Terms<'_>,
+    guard: Option<&mut Guard<'_>>,
+    watcher: &mut dyn Watcher,
+) -> Result<Report, JournalError> {
+    let report = Report {
+        ending: Ending::Done,
+        done: Progress::default(),
+        failed: 0,
+        otherwise: 0,
+        kept: 0,
+        left: 0,
+        sent: false,
+    };
+    let pace = Pace::new(terms.limits.commands, terms.max_rate);
+    let mut engine = Engine { session, journal, terms, guard, watcher, report, pace, full: None };
+    let mut rest = items;
+    while !rest.is_empty() {
+        if let Err(ending) = engine.wait_for_leave() {
+            engine.report.ending = ending;
+            break;
+        }
+        let (batch, after) = rest.split_at(engine.next_batch(rest));
+        let goes_on = batch.last().zip(after.first()).is_some_and(|(last, next)| last.number == next.number);
+        if let Err(ending) = engine.batch(batch, goes_on)? {
+            rest = after;
+            engine.report.ending = ending;
+            break;
+        }
+        rest = after;
+    }
+    let left = u64::try_from(rest.len()).unwrap_or(u64::MAX);
+    engine.report.left = engine.report.left.saturating_add(left);
+    if let (Ending::Done, Some(text)) = (&engine.report.ending, engine.full.take()) {
+        let reason = format!("there is no room for the additions ({text}); the deletions were done. Make room");
+        engine.report.ending = Ending::Stopped(reason);
+    }
+    let (way, at) = (terms.way, now());
+    engine.journal.add(&match &engine.report.ending {
+        Ending::Done => Record::End { way, at },
+        Ending::Interrupted => Record::Stop { way, at, reason: "interrupted".into() },
+        Ending::Stopped(reason) => Record::Stop { way, at, reason: reason.clone() },
+    });
+    engine.journal.sync()?;
+    Ok(engine.report)
+}
+
+/// Waits in slices. `false` once Ctrl-C was pressed.
+pub fn rest(time: Duration, interrupt: &AtomicBool) -> bool {
+    let end = Instant::now().checked_add(time);
+    while !interrupt.load(Ordering::Relaxed) {
+        let left = end.map_or(Duration::ZERO, |end| end.saturating_duration_since(Instant::now()));
+        if left.is_zero() {
+            return true;
+        }
+        std::thread::sleep(left.min(SLICE));
+    }
+    false
+}
+
+struct Engine<'e, 'd, 'g> {
+    session: &'e mut Session<'d>,
+    journal: &'e mut Journal,
+    terms: &'e Terms<'e>,
+    guard: Option<&'e mut Guard<'g>>,
+    watcher: &'e mut dyn Watcher,
+    report: Report,
+    pace: Pace,
+    /// The server's words when it had no room.
+    full: Option<String>,
+}
+
+/// What is known of a batch while it is under way.
+#[derive(Default)]
+struct Tally {
+    open: Vec<u64>,
+    unknown: Vec<u64>,
+    failed: Vec<(u64, String)>,
+    otherwise: Vec<(u64, i64)>,
+    /// Why nothing more is sent.
+    stop: Option<String>,
+}
+
+impl Engine<'_, '_, '_> {
+    fn interrupted(&self) -> bool {
+        self.terms.interrupt.load(Ordering::Relaxed)
+    }
+
+    fn sleep(&self, time: Duration) -> bool {
+        rest(time, self.terms.interrupt)
+    }
+
+    /// Waits until the next batch may go.
+    fn wait_for_leave(&mut self) -> Result<(), Ending> {
+        let wait = self.pace.wait();
+        if !self.sleep(wait) {
+            return Err(Ending::Interrupted);
+        }
+        let Some(path) = self.terms.pause_file.clone() else { return Ok(()) };
+        let mut said = false;
+        let mut alive = Instant::now();
+        while path.exists() {
+            if !said {
+                said = true;
+                let reason = format!("paused: {} exists", path.display());
+                self.watcher.event(&Event::Waiting { reason, wait: Duration::ZERO });
+            }
+            if !self.sleep(SLICE) {
+                return Err(Ending::Interrupted);
+            }
+            if alive.elapsed() > KEEP_ALIVE {
+                alive = Instant::now();
+                // If it is gone, the next batch makes another.
+                if self.session.link().and_then(is_alive).is_err() {
+                    self.session.broken();
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// How many items go into the next batch: by the limits, and never two whose order matters when one is refused and
+    /// sent again: deletions and what follows them, and pieces of one value.
+    fn next_batch(&self, items: &[Item<'_>]) -> usize {
+        let mut bytes: usize = 0;
+        let mut grown: HashSet<(u32, &[u8])> = HashSet::new();
+        let deletes = items.first().is_some_and(|first| first.verb.deletes_keys());
+        for (at, item) in items.iter().enumerate() {
+            // What a script needs besides: each member again as a key, and the state of its record.
+            let factor: usize = if self.guard.is_some() { 4 } else { 1 };
+            bytes = bytes.saturating_add(item.bytes.len().saturating_mul(factor));
+            let grows = matches!(item.verb, Verb::Set | Verb::Append | Verb::RPush);
+            if at > 0
+                && (at >= self.pace.commands()
+                    || bytes > self.terms.limits.bytes
+                    || item.verb.deletes_keys() != deletes
+                    || grows && grown.contains(&(item.db, item.key())))
+            {
+                return at;
+            }
+            if grows {
+                grown.insert((item.db, item.key()));
+            }
+        }
+        items.len()
+    }
+
+    /// `goes_on` where the next batch has more of the last command of this one.
+    fn batch(&mut self, batch: &[Item<'_>], goes_on: bool) -> Result<Result<(), Ending>, JournalError> {
+        let way = self.terms.way;
+        let (Some(first), Some(last)) = (batch.first(), batch.last()) else { return Ok(Ok(())) };
+        let (first, last) = (first.number, last.number);
+        let mut tally = Tally::default();
+        let mut pending: Vec<Cow<'_, Item<'_>>> = Vec::with_capacity(batch.len());
+        for item in batch {
+            match self.full {
+                Some(_) if makes_larger(item.verb) => tally.open.push(item.number),
+                _ => pending.push(Cow::Borrowed(item)),
+            }
+        }
+        if !pending.is_empty() {
+            // On the disk, with the acknowledgement of the batch before, before anything leaves.
+            self.journal.add(&Record::Intent { way, first, last });
+            self.journal.sync()?;
+            let bytes = pending.iter().fold(0, |sum: usize, item| sum.saturating_add(item.bytes.len()));
+            let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
+            self.watcher.event(&Event::Sending { first, last, bytes });
+            self.report.sent = true;
+            self.send(pending, &mut tally);
+            self.report.done.batches = self.report.done.batches.saturating_add(1);
+            self.watcher.event(&Event::Answered(self.report.done));
+        }
+        let count = |len: usize| u64::try_from(len).unwrap_or(u64::MAX);
+        self.report.failed = self.report.failed.saturating_add(count(tally.failed.len()));
+        self.report.otherwise = self.report.otherwise.saturating_add(count(tally.otherwise.len()));
+        let left = tally.open.len().saturating_add(tally.unknown.len());
+        self.report.left = self.report.left.saturating_add(count(left));
+        let Tally { mut open, mut unknown, failed, otherwise, stop } = tally;
+        if goes_on {
+            unknown.push(last);
+        }
+        if self.guard.is_some() {
+            // Several commands may stand for one of the file; that one of them was refused says nothing of the others.
+            unknown.append(&mut open);
+        }
+        if stop.is_none() && self.terms.on_drift == OnDrift::Stop && !otherwise.is_empty() {
+            let reason = "the database has changed since it was looked at (`--on-drift` says what to do about that)";
+            self.journal.add(&Record::Ack { way, first, last, open, unknown, failed, otherwise });
+            return Ok(Err(Ending::Stopped(reason.into())));
+        }
+        self.journal.add(&Record::Ack { way, first, last, open, unknown, failed, otherwise });
+        Ok(match stop {
+            Some(_) if self.interrupted() => Err(Ending::Interrupted),
+            Some(reason) => Err(Ending::Stopped(reason)),
+            None => Ok(()),
+        })
+    }
+}
+
+/// Whether a command needs room.
+fn makes_larger(verb: Verb) -> bool {
+    !matches!(verb, Verb::Unlink | Verb::Del | Verb::SRem | Verb::ZRem | Verb::Select)
+}

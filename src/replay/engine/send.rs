@@ -1,0 +1,308 @@
+//! A batch on its way: out, answered, and again what was refused or lost.
+
+use std::borrow::Cow;
+use std::collections::HashSet;
+use std::time::{Duration, Instant};
+
+use super::super::class::Class;
+use super::super::event::Event;
+use super::super::guard::{self, Shape};
+use super::super::hint;
+use super::super::inspect::{Found, Subject, inspect};
+use super::super::item::{Item, Wanted};
+use super::super::link::{LinkError, Printable, Reply};
+use super::super::preflight::LookOptions;
+use super::super::query::QueryError;
+use super::{Engine, Tally, makes_larger};
+use crate::resp;
+
+/// The first wait before something is tried again; each further one is twice as long.
+const FIRST_WAIT: Duration = Duration::from_millis(50);
+const LONGEST_WAIT: Duration = Duration::from_secs(5);
+
+impl Engine<'_, '_, '_> {
+    /// Sends a batch until each of its commands has an answer, or there is no sense in trying again.
+    pub(super) fn send(&mut self, mut pending: Vec<Cow<'_, Item<'_>>>, tally: &mut Tally) {
+        let give_up = Instant::now().checked_add(self.terms.retry_for);
+        let mut wait = FIRST_WAIT;
+        let mut rounds = 0;
+        while !pending.is_empty() {
+            let sent = Instant::now();
+            let commands = pending.len();
+            let (shapes, refused) = match self.prepare(&mut pending, rounds) {
+                Ok(shapes) => (shapes, None),
+                Err(error) => (Vec::new(), Some(error)),
+            };
+            rounds = rounds.saturating_add(1);
+            if pending.is_empty() {
+                return;
+            }
+            let (replies, lost) = match refused {
+                None => self.exchange(&pending, &shapes),
+                Some(QueryError::Link(error)) => (Vec::new(), Some(error)),
+                Some(error) => {
+                    let late = give_up.is_none_or(|give_up| Instant::now() >= give_up);
+                    if late || !error.is_transient(true) || !self.pause(&error.to_string(), &mut wait) {
+                        tally.stop = Some(error.to_string());
+                        tally.open.extend(pending.iter().map(|item| item.number));
+                        return;
+                    }
+                    continue;
+                }
+            };
+            if let Some(size) = self.pace.note(commands, sent, sent.elapsed()) {
+                let commands = u64::try_from(size).unwrap_or(u64::MAX);
+                self.watcher.event(&Event::Paced { commands, took: sent.elapsed() });
+            }
+            let mut unanswered = pending.split_off(replies.len().min(pending.len()));
+            let (mut again, reason) = self.judge(pending, replies, tally);
+            if let Some(error) = lost {
+                self.session.broken();
+                match self.find_out(error, &mut unanswered, give_up, tally) {
+                    Ok(()) => again.append(&mut unanswered),
+                    Err(reason) => {
+                        tally.unknown.extend(unanswered.iter().map(|item| item.number));
+                        tally.stop.get_or_insert(reason);
+                    }
+                }
+            } else if let Some(reason) = reason.filter(|_| !again.is_empty() && tally.stop.is_none()) {
+                let late = give_up.is_none_or(|give_up| Instant::now() >= give_up);
+                if late || !self.pause(&reason, &mut wait) {
+                    tally.stop = Some(reason);
+                }
+            }
+            if tally.stop.is_some() {
+                tally.open.extend(again.iter().map(|item| item.number));
+                return;
+            }
+            pending = again;
+        }
+    }
+
+    /// Says why, and waits; longer each time.
+    fn pause(&mut self, reason: &str, wait: &mut Duration) -> bool {
+        self.watcher.event(&Event::Waiting { reason: reason.to_owned(), wait: *wait });
+        let rested = self.sleep(*wait);
+        *wait = wait.saturating_mul(2).min(LONGEST_WAIT);
+        rested
+    }
+
+    /// One round: all commands out, all replies in. Changes of the database are put between, and their replies taken out.
+    fn exchange(&mut self, pending: &[Cow<'_, Item<'_>>], shapes: &[Shape]) -> (Vec<Reply>, Option<LinkError>) {
+        let mut replies = Vec::with_capacity(pending.len());
+        let mut db = match self.session.link() {
+            Ok(_) => self.session.db(),
+            Err(error) => return (replies, Some(error)),
+        };
+        let mut bytes = Vec::new();
+        let mut selects = Vec::with_capacity(pending.len());
+        for (item, shape) in pending.iter().zip(shapes) {
+            let select = item.db != db;
+            if select {
+                db = item.db;
+                resp::encode(&["SELECT", &db.to_string()], &mut bytes);
+            }
+            selects.push(select);
+            bytes.extend_from_slice(if let Shape::Script(script) = shape { script } else { &item.bytes });
+        }
+        self.session.selected(db);
+        let link = match self.session.link() {
+            Ok(link) => link,
+            Err(error) => return (replies, Some(error)),
+        };
+        // What had been answered before a send failed is still worth knowing.
+        let mut lost = link.send(&bytes).err();
+        for (at, select) in selects.iter().enumerate() {
+            // But not the reply to the last command: some of the bytes never left.
+            if lost.is_some() && at.saturating_add(1) == selects.len() {
+                break;
+            }
+            let received = match select {
+                true => match link.receive() {
+                    Ok(Reply::Error(text)) => {
+                        Err(LinkError::Database { cause: Printable(text.as_bytes()).to_string() })
+                    }
+                    Ok(_) => link.receive(),
+                    Err(error) => Err(error),
+                },
+                false => link.receive(),
+            };
+            match received {
+                Ok(reply) => replies.push(reply),
+                Err(error) => {
+                    lost.get_or_insert(error);
+                    break;
+                }
+            }
+        }
+        (replies, lost)
+    }
+
+    /// Sorts the answers. Gives what must be sent again, and why.
+    fn judge<'i, 'a>(
+        &mut self,
+        sent: Vec<Cow<'i, Item<'a>>>,
+        replies: Vec<Reply>,
+        tally: &mut Tally,
+    ) -> (Vec<Cow<'i, Item<'a>>>, Option<String>) {
+        let mut again: Vec<Cow<'i, Item<'a>>> = Vec::new();
+        let mut reason = None;
+        // Keys of which a command of this batch was refused: what follows on them may be answered otherwise for it.
+        let mut waiting: HashSet<(u32, &'a [u8])> = HashSet::new();
+        for (mut item, reply) in sent.into_iter().zip(replies) {
+            if self.guard.is_some()
+                && let Some(answers) = guard::answers(&reply, item.parts().count())
+            {
+                if item.verb.deletes_keys() {
+                    let changed = item.parts().zip(&answers).filter(|(_, answer)| **answer < 0);
+                    let changed: Vec<Vec<u8>> = changed.map(|((_, key), _)| key.to_vec()).collect();
+                    for ((_, key), _) in item.parts().zip(&answers).filter(|(_, answer)| **answer == 0) {
+                        // Somebody else deleted it, unless we did before the connection was lost.
+                        if !matches!(item.wanted, Wanted::UpTo(_)) {
+                            self.leave(&item, key);
+                        }
+                    }
+                    if !changed.is_empty() {
+                        self.keep(&item, changed);
+                        item.to_mut().retain(|at, _| answers.get(at).is_some_and(|answer| *answer >= 0));
+                    }
+                    self.count(&item);
+                } else if self.scripted(&mut item, &answers) {
+                    again.push(item);
+                }
+                continue;
+            }
+            if item.accepts(&reply) {
+                self.count(&item);
+                continue;
+            }
+            let after_refusal = waiting.contains(&(item.db, item.key()));
+            match &reply {
+                Reply::Error(text) => match Class::of(text) {
+                    Class::Wait => {
+                        reason.get_or_insert_with(|| format!("the server says {}", Printable(text.as_bytes())));
+                        waiting.extend(item.keys().iter().map(|key| (item.db, *key)));
+                        again.push(item);
+                    }
+                    Class::Full if makes_larger(item.verb) => {
+                        if self.full.is_none() {
+                            self.trouble(&item, &reply);
+                        }
+                        self.full.get_or_insert_with(|| Printable(text.as_bytes()).to_string());
+                        tally.open.push(item.number);
+                    }
+                    Class::Key => {
+                        self.trouble(&item, &reply);
+                        tally.failed.push((item.number, text.clone()));
+                    }
+                    Class::Stop | Class::Full => {
+                        if tally.stop.is_none() {
+                            self.trouble(&item, &reply);
+                        }
+                        tally.stop.get_or_insert_with(|| complaint(&item, &reply));
+                        tally.open.push(item.number);
+                    }
+                },
+                Reply::Integer(_) if after_refusal => again.push(item),
+                Reply::Integer(number) => {
+                    self.trouble(&item, &reply);
+                    tally.otherwise.push((item.number, *number));
+                    self.count(&item);
+                }
+                _ => {
+                    self.trouble(&item, &reply);
+                    tally.stop.get_or_insert_with(|| complaint(&item, &reply));
+                    tally.unknown.push(item.number);
+                }
+            }
+        }
+        (again, reason)
+    }
+
+    pub(super) fn count(&mut self, item: &Item<'_>) {
+        let done = &mut self.report.done;
+        done.commands = done.commands.saturating_add(1);
+        done.members = done.members.saturating_add(item.members());
+        done.deleted_keys = done.deleted_keys.saturating_add(item.deleted_keys());
+        done.bytes = done.bytes.saturating_add(u64::try_from(item.bytes.len()).unwrap_or(u64::MAX));
+    }
+
+    fn trouble(&mut self, item: &Item<'_>, reply: &Reply) {
+        self.watcher.event(&Event::Trouble {
+            number: item.number,
+            command: item.verb.name(),
+            key: item.key().to_vec(),
+            wanted: item.wanted.to_string(),
+            got: reply.to_string(),
+            advice: hint::for_reply(reply).to_owned(),
+        });
+    }
+
+    /// Connects anew and looks what became of commands whose answers were lost. What was carried out is counted and
+    /// taken out of `unanswered`; what was carried out in part loses that part.
+    fn find_out(
+        &mut self,
+        mut error: LinkError,
+        unanswered: &mut Vec<Cow<'_, Item<'_>>>,
+        give_up: Option<Instant>,
+        tally: &Tally,
+    ) -> Result<(), String> {
+        let mut wait = FIRST_WAIT;
+        loop {
+            let reason = error.to_string();
+            let late = give_up.is_none_or(|give_up| Instant::now() >= give_up);
+            if !error.is_transient() || tally.stop.is_some() || late || !self.pause(&reason, &mut wait) {
+                return Err(reason);
+            }
+            let subjects: Vec<Subject<'_, '_>> =
+                unanswered.iter().map(|item| Subject { item, was_sent: true }).collect();
+            let look = LookOptions { limits: self.terms.limits, ..LookOptions::default() };
+            let looked = match self.session.link() {
+                Ok(link) => inspect(link, &subjects, &look, &mut |_| {}),
+                Err(error) => Err(QueryError::Link(error)),
+            };
+            let found = match looked {
+                Ok(found) => found,
+                Err(QueryError::Link(next)) => {
+                    self.session.broken();
+                    error = next;
+                    continue;
+                }
+                Err(QueryError::Refused { reply: Reply::Error(text), .. }) if Class::of(&text) == Class::Wait => {
+                    let late = give_up.is_none_or(|give_up| Instant::now() >= give_up);
+                    let reason = format!("the server says {}", Printable(text.as_bytes()));
+                    if late || !self.pause(&reason, &mut wait) {
+                        return Err(reason);
+                    }
+                    continue;
+                }
+                Err(other) => return Err(other.to_string()),
+            };
+            let mut found_done: u64 = 0;
+            let mut open = Vec::new();
+            for (mut item, found) in unanswered.drain(..).zip(found) {
+                match found {
+                    Found::Done => {
+                        self.count(&item);
+                        found_done = found_done.saturating_add(1);
+                        continue;
+                    }
+                    Found::Partly(states) => {
+                        item.to_mut().retain(|at, _| !states.get(at).copied().unwrap_or_default());
+                    }
+                    Found::Open => {}
+                }
+                item.to_mut().loosen();
+                open.push(item);
+            }
+            *unanswered = open;
+            self.watcher.event(&Event::Reconnected { found_done });
+            return Ok(());
+        }
+    }
+}
+
+fn complaint(item: &Item<'_>, reply: &Reply) -> String {
+    let (number, name, key) = (item.number, item.verb.name(), Printable(item.key()));
+    format!("command {number}, {name} {key}, was answered with {reply}: {}", hint::for_reply(reply))
+}
