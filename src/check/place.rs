@@ -57,13 +57,9 @@ pub(super) fn locate(file: &[u8], found: BTreeMap<u64, Problem>) -> Located {
     for (start, problem) in due {
         let at = usize::try_from(start).unwrap_or(usize::MAX);
         // An opcode has no name; of a record with prefixes the name is behind them.
-        let is_record = file.get(at).is_some_and(|byte| *byte < 34 || is_prefix(*byte));
-        let key = if is_record {
-            let raw = key_at(file, header, start).ok();
-            raw.and_then(|raw| raw.decode(&mut Vec::new()).map(<[u8]>::to_vec).ok())
-        } else {
-            None
-        };
+        let name = key_at(file, header, start).ok();
+        let key = name.and_then(|name| name.decode(&mut Vec::new()).map(<[u8]>::to_vec).ok());
+        let is_record = key.is_some() || file.get(at).is_some_and(|byte| *byte < 34 || is_prefix(*byte));
         let place = Place { db: is_record.then_some(db), key, value: None };
         located.findings.push(Finding { start, problem, place });
     }

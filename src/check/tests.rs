@@ -242,6 +242,14 @@ fn where_the_walk_fails() {
     assert_eq!((error.offset, error.record), (32, Some(16)));
 }
 
+/// Metadata of a class (four bytes, then a module's stream) before a key whose value is cut.
+#[test]
+fn a_name_behind_metadata() {
+    let report = checked(&dump(b"\xf3\x01abcd\x02\x01\x00\x00\x01k\x3f"));
+    let [finding] = &report.findings[..] else { panic!("{report:?}") };
+    assert_eq!((finding.start, finding.place.db, finding.place.key.as_deref()), (9, Some(0), Some(&b"k"[..])));
+}
+
 #[test]
 fn an_opcode_is_no_key() {
     let report = checked(&dump(b"\x00\x01k\x01v\xf6\x01"));

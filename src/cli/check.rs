@@ -1,7 +1,6 @@
 //! `rdb-reindex check`.
 
 use std::fmt::Write;
-use std::path::Path;
 
 use super::args;
 use super::exit::{Exit, Failure, Outcome};
@@ -10,28 +9,28 @@ use super::{dump, progress};
 use crate::check::{self, Error, Finding, Oddity, Report};
 use crate::index::display;
 use crate::scan::Observer;
-use crate::snapshot::{Options, Snapshot};
+use crate::snapshot::Snapshot;
 
 pub fn run(args: &args::Check, terminal: &Terminal) -> Outcome {
     let observer = dump::observer();
+    let dumps = dump::open_each(&args.dump, &args.more, !args.no_mmap)?;
     let mut exit = Exit::Done;
-    for path in std::iter::once(&args.dump).chain(&args.more) {
-        if one(path, !args.no_mmap, &observer, terminal)? != Exit::Done {
+    for dump in &dumps {
+        if one(dump, &observer, terminal)? != Exit::Done {
             exit = Exit::Error;
         }
     }
-    if exit == Exit::Done && !args.more.is_empty() {
+    if exit == Exit::Done && dumps.len() > 1 {
         // Each is whole; together they are only if they share no key.
-        dump::open_all(&args.dump, &args.more, !args.no_mmap, false, &observer)?;
+        dump::join(&dumps, false, &observer)?;
     }
     Ok(exit)
 }
 
 /// Checks one dump.
-fn one(path: &Path, mmap: bool, observer: &Observer, terminal: &Terminal) -> Outcome {
-    let snapshot = Snapshot::open(path, Options { mmap }).map_err(Failure::error)?;
-    let file = path.display().to_string();
-    let work = || check::run(&snapshot, observer);
+fn one(snapshot: &Snapshot, observer: &Observer, terminal: &Terminal) -> Outcome {
+    let file = snapshot.path().display().to_string();
+    let work = || check::run(snapshot, observer);
     let report = match progress::bytes(terminal, "checking", snapshot.len() as u64, observer, work) {
         Ok(report) => report,
         Err(Error::Interrupted) => return Err(Failure::new(Exit::Stopped, "interrupted")),

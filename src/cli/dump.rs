@@ -27,16 +27,25 @@ pub fn open_all(
     ignore_checksum: bool,
     observer: &Observer,
 ) -> Result<Snapshot, Failure> {
+    let mut dumps = open_each(first, more, mmap)?;
+    match dumps.pop() {
+        Some(dump) if dumps.is_empty() => Ok(dump),
+        last => {
+            dumps.extend(last);
+            join(&dumps, ignore_checksum, observer)
+        }
+    }
+}
+
+/// Opens dumps, each on its own.
+pub fn open_each(first: &Path, more: &[PathBuf], mmap: bool) -> Result<Vec<Snapshot>, Failure> {
     let open = |path: &Path| Snapshot::open(path, snapshot::Options { mmap }).map_err(Failure::error);
-    let dump = open(first)?;
-    if more.is_empty() {
-        return Ok(dump);
-    }
-    let mut dumps = vec![dump];
-    for path in more {
-        dumps.push(open(path)?);
-    }
-    shards::join(&dumps, ignore_checksum, observer).map_err(|error| match error {
+    std::iter::once(first).chain(more.iter().map(PathBuf::as_path)).map(open).collect()
+}
+
+/// Makes one database of several dumps.
+pub fn join(dumps: &[Snapshot], ignore_checksum: bool, observer: &Observer) -> Result<Snapshot, Failure> {
+    shards::join(dumps, ignore_checksum, observer).map_err(|error| match error {
         shards::Error::Interrupted => interrupted(),
         error => Failure::error(error),
     })

@@ -35,8 +35,8 @@ fn dumps() -> Vec<(String, Vec<u8>)> {
             paths.retain(|path| path.extension().is_some_and(|extension| extension == "rdb"));
             paths.sort();
             let read = paths.into_iter().map(|path| (path.display().to_string(), std::fs::read(path).unwrap()));
-            dumps.extend(read.filter(|(_, bytes)| bytes.len() < 2000));
-            assert!(dumps.len() > 10, "only {} small dumps", dumps.len());
+            dumps.extend(read.filter(|(_, bytes)| bytes.len() < 1500));
+            assert!(dumps.len() > 7, "only {} small dumps", dumps.len());
         }
         Err(_) => {
             assert!(std::env::var_os("CI").is_none(), "there is no corpus in {}", folder.display());
@@ -122,7 +122,7 @@ fn every_damage() {
             assert!(!read(&about, &bytes[..end], &spec).is_some_and(|report| report.is_whole()), "{about}");
         });
         // Every bit of the smallest, one of each byte of the others.
-        let bits = if bytes.len() < 1200 { 8 } else { 1 };
+        let bits = if bytes.len() < 800 { 8 } else { 1 };
         let flips = (0..bytes.len()).into_par_iter().flat_map_iter(|at| (0..bits).map(move |bit| (at, (at + bit) % 8)));
         cases += bytes.len()
             + flips
