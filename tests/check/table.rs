@@ -1,4 +1,4 @@
-//! The tables of docs/format.md: what they say is what happens.
+//! The tables of README.md and docs/format.md: what they say is what happens.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -7,8 +7,8 @@ use rdb_reindex::rdb::{ErrorKind, Item, Scratch, Visitor, Walker};
 
 /// The rows of the table with this header, cell by cell.
 fn table(header: &str) -> Vec<Vec<String>> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/format.md");
-    let text = std::fs::read_to_string(path).unwrap();
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let text = ["README.md", "docs/format.md"].map(|name| std::fs::read_to_string(root.join(name)).unwrap()).concat();
     let lines = text.lines().skip_while(|line| *line != header).skip(2).take_while(|line| line.starts_with('|'));
     let cells = |line: &str| line.trim_matches('|').split('|').map(|cell| cell.trim().to_owned()).collect();
     let rows: Vec<Vec<String>> = lines.map(cells).collect();
