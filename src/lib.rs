@@ -15,6 +15,7 @@ pub mod replay;
 pub mod report;
 pub mod resp;
 pub mod scan;
+pub mod shards;
 pub mod snapshot;
 pub mod spec;
 pub mod stock;

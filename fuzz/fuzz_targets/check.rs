@@ -23,7 +23,10 @@ fuzz_target!(|data: &[u8]| {
         if table == Table::Keys {
             assert_eq!(summary.rows, report.keys);
         } else {
-            assert_eq!(summary.undecodable.count, report.oddities.get(&rdb_reindex::check::Oddity::JsonVersion).map_or(0, |odd| odd.0));
+            assert_eq!(
+                summary.undecodable.count,
+                report.oddities.get(&rdb_reindex::check::Oddity::JsonVersion).map_or(0, |odd| odd.0)
+            );
         }
         assert_eq!(Some(summary.crc64), report.crc64);
     }

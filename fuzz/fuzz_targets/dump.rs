@@ -42,7 +42,8 @@ fuzz_target!(|data: &[u8]| {
             let _ = record.value.elements();
             reader.offset = record.value.offset as u64;
             let whole = record.value.visit(&mut scratch, &mut reader);
-            let pieces = (0..record.value.pieces()).try_for_each(|n| record.value.visit_piece(n, &mut scratch, &mut reader));
+            let pieces =
+                (0..record.value.pieces()).try_for_each(|n| record.value.visit_piece(n, &mut scratch, &mut reader));
             assert_eq!(whole.is_ok(), pieces.is_ok());
         }
     }

@@ -56,7 +56,7 @@ pub struct Report {
     pub footer: Option<Footer>,
     /// CRC-64 of everything before the footer, when that was reached.
     pub crc64: Option<u64>,
-    /// Keys that were looked at.
+    /// Keys that could be walked over.
     pub keys: u64,
     /// Keys before the first finding; all keys when there is none.
     pub whole_keys: u64,
@@ -104,7 +104,6 @@ struct Found {
     first: BTreeMap<u64, Problem>,
     count: u64,
     oddities: BTreeMap<Oddity, (u64, u64)>,
-    keys: u64,
 }
 
 impl Found {
@@ -135,7 +134,7 @@ pub fn run(file: &[u8], observer: &Observer) -> Result<Report, Error> {
         header,
         footer: None,
         crc64: None,
-        keys: found.keys,
+        keys: 0,
         whole_keys: 0,
         findings: Vec::new(),
         damaged: 0,
@@ -165,7 +164,13 @@ pub fn run(file: &[u8], observer: &Observer) -> Result<Report, Error> {
     }
     report.damaged = found.count;
     report.oddities = found.oddities;
-    (report.whole_keys, report.findings) = place::locate(file, report.keys, found.first);
+    let located = place::locate(file, found.first);
+    if report.footer.is_none() {
+        // The workers and their counts are gone.
+        report.keys = located.walked;
+    }
+    report.whole_keys = if located.findings.is_empty() { report.keys } else { located.whole };
+    report.findings = located.findings;
     Ok(report)
 }
 

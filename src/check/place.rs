@@ -16,26 +16,36 @@ pub struct Place {
     pub value: Option<(String, &'static str)>,
 }
 
-/// Walks to the findings; the number of keys before the first one, of `keys` in all.
-pub(super) fn locate(file: &[u8], keys: u64, found: BTreeMap<u64, Problem>) -> (u64, Vec<Finding>) {
-    let Some((&first, _)) = found.first_key_value() else { return (keys, Vec::new()) };
-    let mut whole = 0_u64;
-    let mut findings = Vec::new();
+/// The findings, each with its place.
+#[derive(Default)]
+pub(super) struct Located {
+    pub findings: Vec<Finding>,
+    /// Keys before the first one.
+    pub whole: u64,
+    /// Keys up to the last one.
+    pub walked: u64,
+}
+
+/// Walks to the findings.
+pub(super) fn locate(file: &[u8], found: BTreeMap<u64, Problem>) -> Located {
+    let mut located = Located::default();
+    let Some((&first, _)) = found.first_key_value() else { return located };
+    let Ok(mut walker) = Walker::new(file) else { return located };
     let mut due = found.into_iter().peekable();
-    let Ok(mut walker) = Walker::new(file) else { return (0, findings) };
     let header = walker.header();
     let mut db = 0;
     while due.peek().is_some() {
         match walker.next() {
             Ok(Some(Item::Record(record))) => {
                 let start = record.start as u64;
+                located.walked = located.walked.saturating_add(1);
                 if start < first {
-                    whole = whole.saturating_add(1);
+                    located.whole = located.walked;
                 }
                 while let Some((start, problem)) = due.next_if(|(due, _)| *due <= start) {
                     let key = record.key.decode(&mut Vec::new()).map(<[u8]>::to_vec).ok();
                     let value = Some((record.value.type_name().to_string(), record.value.ty.encoding()));
-                    findings.push(Finding { start, problem, place: Place { db: Some(record.db), key, value } });
+                    located.findings.push(Finding { start, problem, place: Place { db: Some(record.db), key, value } });
                 }
             }
             Ok(Some(Item::SelectDb(selected))) => db = selected,
@@ -47,17 +57,13 @@ pub(super) fn locate(file: &[u8], keys: u64, found: BTreeMap<u64, Problem>) -> (
     for (start, problem) in due {
         let at = usize::try_from(start).unwrap_or(usize::MAX);
         // An opcode has no name; of a record with prefixes the name is behind them.
-        let is_record = file.get(at).is_some_and(|byte| *byte < 34 || is_prefix(*byte));
-        let key = if is_record {
-            let raw = key_at(file, header, start).ok();
-            raw.and_then(|raw| raw.decode(&mut Vec::new()).map(<[u8]>::to_vec).ok())
-        } else {
-            None
-        };
+        let name = key_at(file, header, start).ok();
+        let key = name.and_then(|name| name.decode(&mut Vec::new()).map(<[u8]>::to_vec).ok());
+        let is_record = key.is_some() || file.get(at).is_some_and(|byte| *byte < 34 || is_prefix(*byte));
         let place = Place { db: is_record.then_some(db), key, value: None };
-        findings.push(Finding { start, problem, place });
+        located.findings.push(Finding { start, problem, place });
     }
-    (whole, findings)
+    located
 }
 
 /// Whether an opcode says something of the next key.

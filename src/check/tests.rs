@@ -235,11 +235,19 @@ fn where_the_walk_fails() {
     let body = b"\xfe\x03\x00\x01k\x01v\xfc\x00\x00\x00\x00\x00\x01\x00\x00\xf9\x05\x00\x03bad\x30v";
     let report = checked(&dump(body));
     let [finding] = &report.findings[..] else { panic!("{report:?}") };
-    assert_eq!((report.whole_keys, report.footer, finding.start), (1, None, 16));
+    assert_eq!((report.keys, report.whole_keys, report.footer, finding.start), (1, 1, None, 16));
     assert_eq!(finding.place, Place { db: Some(3), key: Some(b"bad".to_vec()), value: None });
     let Problem::Format(error) = &finding.problem else { panic!("{finding:?}") };
     // 9 of magic, 2, 5, 9 of expiry, 2 of counter, 5 of type and name.
     assert_eq!((error.offset, error.record), (32, Some(16)));
+}
+
+/// Metadata of a class (four bytes, then a module's stream) before a key whose value is cut.
+#[test]
+fn a_name_behind_metadata() {
+    let report = checked(&dump(b"\xf3\x01abcd\x02\x01\x00\x00\x01k\x3f"));
+    let [finding] = &report.findings[..] else { panic!("{report:?}") };
+    assert_eq!((finding.start, finding.place.db, finding.place.key.as_deref()), (9, Some(0), Some(&b"k"[..])));
 }
 
 #[test]

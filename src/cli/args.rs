@@ -7,6 +7,7 @@ use clap::{Parser, Subcommand, ValueEnum};
 use crate::derive::unix_millis;
 use crate::index::Expiry;
 use crate::plan::manifest::Manifest;
+use crate::report::text::shell;
 
 /// Take stock of the secondary indexes in a Redis dump, derive the right ones, and replay the smallest difference.
 #[derive(Debug, Parser)]
@@ -39,6 +40,9 @@ pub enum Command {
     Check(Check),
     Export(Export),
     Spec(Spec),
+    Completions(Completions),
+    /// Print the manual as roff: `rdb-reindex man | man -l -`.
+    Man,
 }
 
 /// What is in a dump, and what is wrong with its indexes.
@@ -57,9 +61,12 @@ pub struct Inventory {
 /// Whether a dump is whole: every byte, every value, every name, and the checksum.
 #[derive(Debug, clap::Args)]
 pub struct Check {
-    /// The dump; `-` is standard input.
+    /// The dump; `-` is standard input. gzip, zstd and LZ4 are unpacked.
     #[arg(value_name = "DUMP")]
     pub dump: PathBuf,
+    /// More dumps: the other shards of the same database.
+    #[arg(value_name = "DUMP")]
+    pub more: Vec<PathBuf>,
     /// Read the file instead of mapping it into memory.
     #[arg(long)]
     pub no_mmap: bool,
@@ -255,6 +262,9 @@ pub struct Rehearse {
     /// The dump that the plan was made from.
     #[arg(value_name = "DUMP")]
     pub dump: PathBuf,
+    /// More dumps, where the plan was made from several: in the same order.
+    #[arg(value_name = "DUMP")]
+    pub more: Vec<PathBuf>,
     /// Rehearse also in a real server, which is started for it and ended after it; `redis-server` if no path is given.
     #[arg(long, value_name = "PATH", num_args = 0..=1, default_missing_value = "redis-server")]
     pub server: Option<PathBuf>,
@@ -269,6 +279,13 @@ pub struct Rehearse {
     pub no_mmap: bool,
 }
 
+/// Print what a shell needs to complete the arguments of this program.
+#[derive(Debug, clap::Args)]
+pub struct Completions {
+    #[arg(value_enum)]
+    pub shell: clap_complete::Shell,
+}
+
 /// Print the spec in use, ready to edit.
 #[derive(Debug, clap::Args)]
 pub struct Spec {
@@ -280,9 +297,12 @@ pub struct Spec {
 /// A dump, and how to read it.
 #[derive(Debug, clap::Args)]
 pub struct Dump {
-    /// The dump; `-` is standard input.
+    /// The dump; `-` is standard input. gzip, zstd and LZ4 are unpacked.
     #[arg(value_name = "DUMP")]
     pub dump: PathBuf,
+    /// More dumps: the other shards of the same database.
+    #[arg(value_name = "DUMP")]
+    pub more: Vec<PathBuf>,
     /// Which keys are records and which indexes follow from them; the preset `discord-analytics` if not given.
     #[arg(long, value_name = "FILE")]
     pub spec: Option<PathBuf>,
@@ -329,6 +349,12 @@ impl ExpiryMode {
 }
 
 impl Dump {
+    /// All dumps, as words of a command.
+    pub fn words(&self) -> String {
+        let all = std::iter::once(&self.dump).chain(&self.more);
+        all.map(|path| shell(&path.to_string_lossy())).collect::<Vec<_>>().join(" ")
+    }
+
     pub fn expiry(&self) -> Expiry {
         match self.expiry {
             None => Expiry::Careful,

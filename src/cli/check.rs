@@ -8,14 +8,30 @@ use super::terminal::Terminal;
 use super::{dump, progress};
 use crate::check::{self, Error, Finding, Oddity, Report};
 use crate::index::display;
-use crate::snapshot::{Options, Snapshot};
+use crate::scan::Observer;
+use crate::snapshot::Snapshot;
 
 pub fn run(args: &args::Check, terminal: &Terminal) -> Outcome {
     let observer = dump::observer();
-    let snapshot = Snapshot::open(&args.dump, Options { mmap: !args.no_mmap }).map_err(Failure::error)?;
-    let file = args.dump.display().to_string();
-    let work = || check::run(&snapshot, &observer);
-    let report = match progress::bytes(terminal, "checking", snapshot.len() as u64, &observer, work) {
+    let dumps = dump::open_each(&args.dump, &args.more, !args.no_mmap)?;
+    let mut exit = Exit::Done;
+    for dump in &dumps {
+        if one(dump, &observer, terminal)? != Exit::Done {
+            exit = Exit::Error;
+        }
+    }
+    if exit == Exit::Done && dumps.len() > 1 {
+        // Each is whole; together they are only if they share no key.
+        dump::join(&dumps, false, &observer)?;
+    }
+    Ok(exit)
+}
+
+/// Checks one dump.
+fn one(snapshot: &Snapshot, observer: &Observer, terminal: &Terminal) -> Outcome {
+    let file = snapshot.path().display().to_string();
+    let work = || check::run(snapshot, observer);
+    let report = match progress::bytes(terminal, "checking", snapshot.len() as u64, observer, work) {
         Ok(report) => report,
         Err(Error::Interrupted) => return Err(Failure::new(Exit::Stopped, "interrupted")),
         Err(error) => return Err(Failure::error(format!("{file}: {error}"))),

@@ -1,5 +1,6 @@
 //! Opening a dump and comparing it with a spec, as `inventory` and `plan` both do.
 
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -9,12 +10,45 @@ use super::progress;
 use super::terminal::Terminal;
 use crate::index::{self, Difference};
 use crate::scan::Observer;
+use crate::shards;
 use crate::snapshot::{self, Snapshot};
 use crate::spec::Spec;
 
-/// Opens the dump that the arguments name.
-pub fn open(args: &args::Dump) -> Result<Snapshot, Failure> {
-    Snapshot::open(&args.dump, snapshot::Options { mmap: !args.no_mmap }).map_err(Failure::error)
+/// Opens the dumps that the arguments name.
+pub fn open(args: &args::Dump, observer: &Observer) -> Result<Snapshot, Failure> {
+    open_all(&args.dump, &args.more, !args.no_mmap, args.ignore_checksum, observer)
+}
+
+/// Opens one dump, or several as one database.
+pub fn open_all(
+    first: &Path,
+    more: &[PathBuf],
+    mmap: bool,
+    ignore_checksum: bool,
+    observer: &Observer,
+) -> Result<Snapshot, Failure> {
+    let mut dumps = open_each(first, more, mmap)?;
+    match dumps.pop() {
+        Some(dump) if dumps.is_empty() => Ok(dump),
+        last => {
+            dumps.extend(last);
+            join(&dumps, ignore_checksum, observer)
+        }
+    }
+}
+
+/// Opens dumps, each on its own.
+pub fn open_each(first: &Path, more: &[PathBuf], mmap: bool) -> Result<Vec<Snapshot>, Failure> {
+    let open = |path: &Path| Snapshot::open(path, snapshot::Options { mmap }).map_err(Failure::error);
+    std::iter::once(first).chain(more.iter().map(PathBuf::as_path)).map(open).collect()
+}
+
+/// Makes one database of several dumps.
+pub fn join(dumps: &[Snapshot], ignore_checksum: bool, observer: &Observer) -> Result<Snapshot, Failure> {
+    shards::join(dumps, ignore_checksum, observer).map_err(|error| match error {
+        shards::Error::Interrupted => interrupted(),
+        error => Failure::error(error),
+    })
 }
 
 /// How far the work is; Ctrl-C asks it to stop.
@@ -42,8 +76,8 @@ pub fn compare<'a>(
     let work = || Difference::take(snapshot, spec, args.expiry(), observer);
     progress::bytes(terminal, "reading", total, observer, work).map_err(|error| match error {
         index::Error::Interrupted => interrupted(),
-        index::Error::Dump(error) => Failure::error(format!("{}: {error}", args.dump.display()))
+        index::Error::Dump(error) => Failure::error(format!("{}: {error}", snapshot.path().display()))
             .with_hint("the dump is damaged or cut off; take it again if you can"),
-        error => Failure::error(format!("{}: {error}", args.dump.display())),
+        error => Failure::error(format!("{}: {error}", snapshot.path().display())),
     })
 }

@@ -21,8 +21,8 @@ pub fn run(args: &args::Export, terminal: &Terminal) -> Outcome {
     };
     let spec = spec::load(args.dump.spec.as_deref(), terminal)?;
     let observer = dump::observer();
-    let snapshot = dump::open(&args.dump)?;
-    let file = args.dump.dump.display();
+    let snapshot = dump::open(&args.dump, &observer)?;
+    let file = snapshot.path().display();
     let options = Options { table, format, spec: &spec, expiry: args.dump.expiry() };
     let work = || export::run(&snapshot, options, &mut io::stdout().lock(), &observer);
     let summary = match progress::bytes(terminal, "exporting", snapshot.len() as u64, &observer, work) {

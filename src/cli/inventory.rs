@@ -11,12 +11,13 @@ use crate::report::{self, text};
 
 pub fn run(args: &args::Inventory, terminal: &Terminal) -> Outcome {
     let spec = spec::load(args.dump.spec.as_deref(), terminal)?;
-    let snapshot = dump::open(&args.dump)?;
+    let observer = dump::observer();
+    let snapshot = dump::open(&args.dump, &observer)?;
     let began = Instant::now();
-    let difference = dump::compare(&args.dump, &snapshot, &spec, &dump::observer(), terminal)?;
+    let difference = dump::compare(&args.dump, &snapshot, &spec, &observer, terminal)?;
     let (bytes, took) = (text::size(snapshot.len() as u64), began.elapsed().as_secs_f64());
     terminal.detail(format!("read {bytes} in {took:.2} s with {} threads", rayon::current_num_threads()));
-    let inventory = Inventory::new(&difference, &args.dump.dump, snapshot.len() as u64);
+    let inventory = Inventory::new(&difference, snapshot.path(), snapshot.len() as u64);
     drop(difference);
     if inventory.snapshot.checksum == Checksum::Mismatch && !args.dump.ignore_checksum {
         let file = text::name(&inventory.snapshot.file.0);
@@ -50,7 +51,7 @@ fn warn(diagnostics: &[Diagnostic], terminal: &Terminal) {
 
 /// The command that makes a plan of this dump.
 fn next(args: &args::Dump) -> String {
-    let mut command = format!("rdb-reindex plan {}", text::shell(&args.dump.to_string_lossy()));
+    let mut command = format!("rdb-reindex plan {}", args.words());
     if let Some(spec) = &args.spec {
         command.push_str(&format!(" --spec {}", text::shell(&spec.to_string_lossy())));
     }

@@ -9,6 +9,7 @@ mod dump;
 mod events;
 mod exit;
 mod export;
+mod generate;
 mod inventory;
 mod judge;
 mod plan;
@@ -63,6 +64,8 @@ fn run(args: &Args, terminal: &Terminal) -> Outcome {
         Command::Check(args) => check::run(args, terminal),
         Command::Export(args) => export::run(args, terminal),
         Command::Spec(args) => spec::run(args, terminal),
+        Command::Completions(args) => generate::completions(args, terminal),
+        Command::Man => generate::man(terminal),
     })
 }
 

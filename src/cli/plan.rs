@@ -14,18 +14,18 @@ pub fn run(args: &args::Plan, terminal: &Terminal) -> Outcome {
     bundle::check_destination(&args.out).map_err(Failure::error)?;
     let spec = spec::load(args.dump.spec.as_deref(), terminal)?;
     let observer = dump::observer();
-    let snapshot = dump::open(&args.dump)?;
+    let snapshot = dump::open(&args.dump, &observer)?;
     let difference = dump::compare(&args.dump, &snapshot, &spec, &observer, terminal)?;
     let caps = Caps { max_args: args.max_args, max_command_bytes: args.max_command_bytes };
     let manifest = plan::build(&difference, caps, &args.out, &observer.stop).map_err(|error| match error {
         plan::Error::Interrupted => dump::interrupted(),
         error => Failure::error(error),
     })?;
-    let inventory = Inventory::new(&difference, &args.dump.dump, snapshot.len() as u64);
+    let inventory = Inventory::new(&difference, snapshot.path(), snapshot.len() as u64);
     let style = terminal.message_style();
     let mut text = report::brief(&inventory, super::now_ms(), style);
     text.push('\n');
-    let (folder, dump) = (args.out.to_string_lossy(), args.dump.dump.to_string_lossy());
+    let (folder, dump) = (args.out.to_string_lossy(), args.dump.words());
     text.push_str(&report::plan::summary(&manifest, &folder, &dump, style));
     // The data of this command is in the folder; this is for the person who runs it.
     terminal.say(text.trim_end());

@@ -4,13 +4,14 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use super::args;
+use super::dump;
 use super::exit::{Exit, Failure, Outcome};
 use super::progress;
 use super::terminal::Terminal;
 use crate::plan::bundle::Bundle;
 use crate::plan::manifest::{APPLY, ROLLBACK};
 use crate::rehearse::{self, Error, Files, Findings, Leash, Meaning, Model, Program, ServerError};
-use crate::snapshot::{self, Snapshot};
+use crate::scan::Observer;
 use crate::spec::Spec;
 
 /// Names the module RedisJSON, for tests and for those who have it in one place.
@@ -24,7 +25,7 @@ pub fn run(args: &args::Rehearse, terminal: &Terminal) -> Outcome {
     let apply = bundle.commands(APPLY).map_err(Failure::error)?;
     let rollback = bundle.commands(ROLLBACK).map_err(Failure::error)?;
     let files = Files::new(manifest, &apply, &rollback);
-    let snapshot = Snapshot::open(&args.dump, snapshot::Options { mmap: !args.no_mmap }).map_err(Failure::error)?;
+    let snapshot = dump::open_all(&args.dump, &args.more, !args.no_mmap, false, &Observer::default())?;
     let meaning = match args::ExpiryMode::or_as_planned(args.expiry, manifest) {
         None => Meaning::Careful,
         Some(args::ExpiryMode::Absolute) => Meaning::Absolute,

@@ -70,9 +70,17 @@ fn against_dump(bundle: &Bundle, path: &Path, args: &args::Verify, terminal: &Te
     let spec = Spec::parse(&bundle.manifest.spec.text, "the spec in plan.json")
         .map_err(|errors| Failure::error(errors.render(terminal.colour)))?;
     let expiry = args::ExpiryMode::or_as_planned(args.expiry, &bundle.manifest);
-    let dump_args = args::Dump { dump: path.to_owned(), spec: None, no_mmap: false, ignore_checksum: false, expiry };
-    let snapshot = dump::open(&dump_args)?;
-    let left = dump::compare(&dump_args, &snapshot, &spec, &dump::observer(), terminal)?;
+    let dump_args = args::Dump {
+        dump: path.to_owned(),
+        more: Vec::new(),
+        spec: None,
+        no_mmap: false,
+        ignore_checksum: false,
+        expiry,
+    };
+    let observer = dump::observer();
+    let snapshot = dump::open(&dump_args, &observer)?;
+    let left = dump::compare(&dump_args, &snapshot, &spec, &observer, terminal)?;
     if left.facts.footer.crc.is_some_and(|crc| crc != 0 && crc != left.facts.crc64) {
         return Err(Failure::error(format!("{}: its checksum is wrong; take the dump again", path.display())));
     }

@@ -25,10 +25,11 @@ impl<'a> Dump<'a> {
         found.eq_bytes(key, scratch).map_err(|kind| rdb::Error::in_string(start, kind))
     }
 
-    /// Loads a byte of a place that will be read soon, so that it is in the cache then.
-    pub fn touch(&self, offset: u64) -> u64 {
-        let byte = usize::try_from(offset).ok().and_then(|offset| self.file.get(offset));
-        byte.copied().map_or(0, u64::from)
+    /// Loads bytes of a record's name that will be read soon, so that they are in the cache then: names are mostly longer
+    /// than one cache line.
+    pub fn touch(&self, start: u64) -> u64 {
+        let byte = |at: usize| self.file.get(at).copied().map_or(0, u64::from);
+        usize::try_from(start).map_or(0, |at| byte(at) ^ byte(at.saturating_add(64)))
     }
 
     /// The record whose first byte (that of its first prefix) is at `start`. Its database is not known here.

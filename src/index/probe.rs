@@ -5,10 +5,11 @@ use std::ops::ControlFlow;
 use rayon::iter::{IndexedParallelIterator, IntoParallelIterator, ParallelIterator};
 use rayon::slice::ParallelSlice;
 
+use super::batch::{Batch, Item, Near};
 use super::diagnostics::{Diagnostics, display};
 use super::entry::{Entry, Hasher, Membership, Scored, Source};
 use super::keyset::AnyOf;
-use super::store::{Batch, Item, Mark, Members, Near, Store};
+use super::store::{Mark, Members, Store};
 use super::strings::strings;
 use super::{Lookup, Present};
 use crate::document;

@@ -6,15 +6,18 @@ use super::clock::{Clock, Expires};
 use super::diagnostics::{Diagnostics, display};
 use super::dump::Dump;
 use super::entry::{Entry, Hasher, Membership, Scored, Source, low_half};
+use super::fields::decode;
 use super::interner::{Cache, Interner};
 use super::keys::write_group;
 use super::keyset::KeyList;
+use super::names::Names;
 use super::store::Collector;
+use super::unit::{add_to_unit, count};
 use crate::derive::Deriver;
-use crate::document::{Extractor, HashFields, Slots};
-use crate::rdb::{self, Element, Flow, Json, Kind, Record, Scratch, TypeName, Visitor};
+use crate::document::Extractor;
+use crate::rdb::{self, Kind, Record, Scratch};
 use crate::scan;
-use crate::spec::{Glob, IndexType, Policy, Spec};
+use crate::spec::{IndexType, Policy, Spec};
 use crate::stock::{Stock, Tally};
 
 /// What all workers share.
@@ -74,63 +77,6 @@ impl<'a> Context<'a> {
     /// Whether there were more different index keys or members than this program can number.
     pub fn is_full(&self) -> bool {
         self.full.load(Ordering::Relaxed)
-    }
-}
-
-/// What the name of a key says.
-#[derive(Debug)]
-pub struct Names<'a> {
-    pub spec: &'a Spec,
-    /// By index: the family of its keys.
-    pub families: Vec<Glob>,
-}
-
-/// The family that a key is counted in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Family {
-    /// Of a record class.
-    Record(usize),
-    /// Of an index.
-    Index(usize),
-    /// One that is found from the names.
-    Other,
-}
-
-impl<'a> Names<'a> {
-    pub fn new(spec: &'a Spec) -> Self {
-        Self { spec, families: spec.indexes.iter().map(|index| index.key.family()).collect() }
-    }
-}
-
-impl Names<'_> {
-    /// The one family that a key with a value of this kind is counted in.
-    pub fn family_of(&self, db: u64, key: &[u8], kind: Kind) -> Family {
-        let class = self.classes_of(db, key).next();
-        let can_be_record = matches!(kind, Kind::String | Kind::Hash | Kind::Module);
-        match (class, self.indexes_of(db, key).next()) {
-            (Some(class), None) => Family::Record(class),
-            (Some(class), Some(_)) if can_be_record => Family::Record(class),
-            (_, Some(_)) => Family::Index(self.most_specific(db, key)),
-            (None, None) => Family::Other,
-        }
-    }
-
-    /// The indexes whose family a key belongs to.
-    pub fn indexes_of<'n>(&'n self, db: u64, key: &'n [u8]) -> impl Iterator<Item = usize> + 'n {
-        let indexes = self.spec.indexes.iter().zip(&self.families).enumerate();
-        indexes.filter(move |(_, (index, family))| index.db == db && family.matches(key)).map(|(at, _)| at)
-    }
-
-    /// The record classes that a key belongs to.
-    pub fn classes_of<'n>(&'n self, db: u64, key: &'n [u8]) -> impl Iterator<Item = usize> + 'n {
-        let classes = self.spec.records.iter().enumerate();
-        classes.filter(move |(_, class)| class.db == db && class.key.matches(key)).map(|(at, _)| at)
-    }
-
-    /// Of the families that a key belongs to, the one that says most about its name; the first of equals.
-    fn most_specific(&self, db: u64, key: &[u8]) -> usize {
-        let literal = |at: &usize| self.spec.indexes[*at].key.literal_len();
-        self.indexes_of(db, key).min_by_key(|at| std::cmp::Reverse(literal(at))).unwrap_or(0)
     }
 }
 
@@ -322,42 +268,6 @@ impl<'c, 'a> Gathered<'c, 'a> {
     }
 }
 
-/// Adds what one membership requires to what its record requires as a whole: the index's number, then the required
-/// keys, as many for each membership as the index has in `require`, each behind its length.
-fn add_to_unit<'k>(unit: &mut Vec<u8>, index: u16, require: impl ExactSizeIterator<Item = &'k [u8]>) {
-    if require.len() == 0 {
-        return;
-    }
-    if unit.is_empty() {
-        unit.extend_from_slice(&index.to_le_bytes());
-    }
-    let before = unit.len();
-    for key in require {
-        unit.extend_from_slice(&(key.len() as u32).to_le_bytes());
-        unit.extend_from_slice(key);
-    }
-    // The elements of an array mostly require the same: no need to keep it twice.
-    let added = unit.len() - before;
-    if before >= added + 2 && unit[before - added..before] == unit[before..] {
-        unit.truncate(before);
-    }
-}
-
-/// The index of a unit, and the keys that its records require.
-pub fn read_unit(bytes: &[u8]) -> (u16, impl Iterator<Item = &[u8]>) {
-    // A group without a key of its own is written in the same way.
-    let (index, first, rest) = super::keys::read_group(bytes);
-    (index, std::iter::once(first).chain(rest))
-}
-
-fn count(units: &mut Vec<u64>, unit: u32) {
-    let at = unit as usize;
-    if units.len() <= at {
-        units.resize(at + 1, 0);
-    }
-    units[at] += 1;
-}
-
 /// Whether a value is of the type that an index has.
 pub fn is_index_type(kind: Kind, index: IndexType) -> bool {
     matches!((kind, index), (Kind::Set, IndexType::Set) | (Kind::Zset, IndexType::Zset))
@@ -431,56 +341,4 @@ impl<'a> scan::Worker<'a> for Gathered<'_, 'a> {
         self.key = buffer;
         result.map_err(|error| error.in_record(record.start))
     }
-}
-
-struct Fields<'x>(HashFields<'x>, Clock);
-
-impl Visitor for Fields<'_> {
-    fn hash_field(&mut self, field: Element<'_>, value: Element<'_>, expire_ms: Option<i64>) -> Flow {
-        if self.1.expires(expire_ms) != Expires::Gone {
-            self.0.field(field.bytes, value.bytes);
-        }
-        Flow::Continue(())
-    }
-}
-
-/// The fields of a record, or why it has none that could be relied on.
-fn decode<'x, 'a: 'x>(
-    record: &Record<'a>,
-    extractor: &'x mut Extractor,
-    text: &'x mut Vec<u8>,
-    scratch: &mut Scratch,
-    clock: Clock,
-) -> Result<Result<Slots<'x>, String>, rdb::Error> {
-    let value = &record.value;
-    match value.ty.kind() {
-        Kind::String => {
-            let raw = rdb::string_at(value.bytes, 0)?;
-            json(raw, value.offset, extractor, text)
-        }
-        Kind::Hash => {
-            let mut fields = Fields(extractor.hash_fields(), clock);
-            value.visit(scratch, &mut fields)?;
-            Ok(Ok(fields.0.finish()))
-        }
-        Kind::Module => match value.json()? {
-            Some(Json::Unsupported { encver }) => Ok(Err(format!("RedisJSON encoding version {encver}"))),
-            Some(json) => {
-                let slots = extractor.redis_json(json, value.offset as u64, text)?;
-                Ok(slots.map_err(|error| error.to_string()))
-            }
-            None => Ok(Err(format!("a value of the module type {}", value.type_name()))),
-        },
-        _ => Ok(Err(format!("a {}, which cannot be a record", TypeName::Kind(value.ty.kind())))),
-    }
-}
-
-fn json<'x, 'a: 'x>(
-    raw: rdb::RawStr<'a>,
-    offset: usize,
-    extractor: &'x mut Extractor,
-    text: &'x mut Vec<u8>,
-) -> Result<Result<Slots<'x>, String>, rdb::Error> {
-    let text = raw.decode(text).map_err(|kind| rdb::Error::in_string(offset as u64, kind))?;
-    Ok(extractor.json(text).map_err(|error| error.to_string()))
 }

@@ -18,7 +18,7 @@ use super::output::{Output, sha256};
 use super::recreate;
 use super::rollback::Rollback;
 use super::warnings::warnings;
-use crate::index::{DeleteReason, Difference, Edits, Membership};
+use crate::index::{DeleteReason, Difference, Edits, Membership, display};
 use crate::rdb::{self, Flavor};
 use crate::resp::{BatchLimits, BatchMeter};
 use crate::spec::PRESETS;
@@ -44,6 +44,8 @@ pub enum Error {
          its end; take the dump again"
     )]
     Trailing(u64),
+    #[error("the dump has the key {key} of database {db} twice; no server would load it, and no plan fits it")]
+    Twice { db: u64, key: String },
     #[error("interrupted")]
     Interrupted,
 }
@@ -109,6 +111,11 @@ impl From<recreate::Error> for Error {
 /// Closes the files and says what they are.
 fn finish(d: &Difference<'_>, mut forth: Apply<'_, '_>, back: CommandFile, caps: Caps) -> Result<Manifest, Error> {
     forth.touched.sort_by(|a, b| (a.db, &a.key).cmp(&(b.db, &b.key)));
+    // Every key is noted once, unless it is there twice.
+    let twice = forth.touched.windows(2).find(|two| (two[0].db, &two[0].key) == (two[1].db, &two[1].key));
+    if let Some([one, ..]) = twice {
+        return Err(Error::Twice { db: one.db, key: display(&one.key.0) });
+    }
     let warnings = warnings(d, forth.file.oversize, back.oversize, &forth.touched);
     let (apply, expected_replies, lengths) = forth.file.finish().map_err(writing(APPLY))?;
     let (rollback, rollback_expected_replies, _) = back.finish().map_err(writing(ROLLBACK))?;

@@ -66,7 +66,6 @@ impl Draft {
     pub fn publish(self) -> Result<(), Error> {
         // Somebody may have put something there, or applied the plan, while this one was made.
         check_destination(&self.destination)?;
-        sync_folder(self.folder.path())?;
         let made_readable = set_mode(self.folder.path());
         made_readable.map_err(Error::io(self.folder.path()))?;
         let rename = |from: &Path, to: &Path| fs::rename(from, to).map_err(Error::io(to));
@@ -90,9 +89,6 @@ impl Draft {
         }
         // The folder has moved; there is nothing left to remove.
         let _ = self.folder.keep();
-        if let Some(parent) = self.destination.parent() {
-            sync_folder(parent)?;
-        }
         Ok(())
     }
 }
@@ -115,7 +111,7 @@ impl Draft {
             }
             moved.push(to);
         }
-        sync_folder(&self.destination)
+        Ok(())
     }
 }
 
@@ -128,13 +124,6 @@ fn set_mode(path: &Path) -> io::Result<()> {
 
 #[cfg(not(unix))]
 fn set_mode(_: &Path) -> io::Result<()> {
-    Ok(())
-}
-
-fn sync_folder(path: &Path) -> Result<(), Error> {
-    let folder = fs::File::open(path).map_err(Error::io(path))?;
-    // Not every file system can sync a folder; the files in it are synced already.
-    let _ = folder.sync_all();
     Ok(())
 }
 

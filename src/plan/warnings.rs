@@ -32,6 +32,14 @@ pub fn warnings(d: &Difference<'_>, apply_oversize: u64, rollback_oversize: u64,
                 ));
             }
         }
+        let implied = summary.correct_keys + summary.absent_keys > 0;
+        if index.policy == Policy::Maintain && summary.frozen.is_none() && summary.keys > 0 && !implied {
+            out.push(format!(
+                "index {}: no record of class {class} implies any of its {} keys; look at the field names in its key and \
+                 member",
+                index.name, summary.keys
+            ));
+        }
         if summary.held_keys > 0 || summary.held_members > 0 {
             out.push(format!(
                 "index {}: {} members and {} wrong keys stay, because they name records that cannot be decoded",

@@ -323,7 +323,8 @@ impl<'a> Walker<'a> {
             crc,
             body_end,
             trailing: self.cursor.left(),
-            trailing_is_aof: self.cursor.rest.first() == Some(&b'*'),
+            // A server may be told to put times between its commands.
+            trailing_is_aof: self.cursor.rest.starts_with(b"*") || self.cursor.rest.starts_with(b"#TS:"),
         }))
     }
 }

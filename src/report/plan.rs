@@ -41,7 +41,7 @@ pub fn plan(manifest: &Manifest, context: Context<'_>, style: Style) -> String {
     out
 }
 
-/// What was written, for the command that wrote it; `dump` is what the user called the dump.
+/// What was written, for the command that wrote it; `dump` is the dump, or the dumps, as words of a command.
 pub fn summary(manifest: &Manifest, folder: &str, dump: &str, style: Style) -> String {
     let mut out = String::new();
     let title = format!("Plan {}", safe(&manifest.plan_id));
@@ -240,7 +240,7 @@ fn next(context: Context<'_>, dump: &str, style: Style, out: &mut String) {
     let commands = if context.applied {
         vec![("verify", "--to URL", "is it done?"), ("rollback", "--to URL", "undo it")]
     } else {
-        lines.push((format!("rdb-reindex rehearse {folder} {}", shell(dump)), "prove it, offline"));
+        lines.push((format!("rdb-reindex rehearse {folder} {dump}"), "prove it, offline"));
         vec![("apply", "--to URL --dry-run", "compare, write nothing"), ("apply", "--to URL", "do it")]
     };
     let commands = commands.into_iter();
@@ -351,7 +351,7 @@ mod tests {
 
     #[test]
     fn the_summary_is_short() {
-        let text = summary(&manifest(SOME), "my plan", "a dump.rdb", Style::PLAIN);
+        let text = summary(&manifest(SOME), "my plan", "'a dump.rdb'", Style::PLAIN);
         assert!(text.starts_with("Plan 0123456789ab in 'my plan'\n"), "{text}");
         assert!(text.contains("  rdb-reindex rehearse 'my plan' 'a dump.rdb'"), "{text}");
         assert!(text.contains("    and 1 more: `rdb-reindex show` has them all\n"), "{text}");

@@ -3,8 +3,10 @@
 mod input;
 mod judges;
 mod librdb;
+mod shards;
 #[path = "../support/mod.rs"]
 mod support;
+mod table;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -109,6 +111,9 @@ fn what_follows_the_dump_is_said() {
     assert!(status == Some(0) && text.starts_with("whole: "), "{text}");
     assert!(warning.starts_with("warning: 18 bytes of commands (AOF) follow the dump"), "{warning}");
     dump.truncate(dump.len() - 18);
+    // What `aof-timestamp-enabled yes` begins with.
+    let timed = [&dump[..], b"#TS:1736185500\r\n*1\r\n"].concat();
+    assert!(check(&timed).2.starts_with("warning: 20 bytes of commands (AOF) follow the dump"));
     dump.push(b'x');
     assert_eq!(check(&dump).2, "warning: 1 bytes follow the end of the dump; servers ignore them\n");
 }

@@ -1,6 +1,6 @@
 //! What section 6 of the contract says of a bundle, checked file by file.
 
-use super::oracle::{Edits, Spec};
+use super::oracle::{self, Edits, Spec};
 use super::round::Plan;
 use super::state::{State, Value};
 use super::wire::{command, parse_commands};
@@ -224,4 +224,23 @@ fn files(plan: &Plan) {
         let digest: String = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
         assert_eq!((id["sha256"].as_str(), id["bytes"].as_u64()), (Some(digest.as_str()), Some(bytes.len() as u64)));
     }
+}
+
+/// The inventory's numbers, against those that follow from what the server holds.
+pub fn inventory(json: &[u8], spec: &Spec, before: &State) {
+    let inventory: serde_json::Value = serde_json::from_slice(json).expect("JSON");
+    let indexes = inventory["indexes"].as_array().expect("indexes");
+    assert_eq!(indexes.len(), spec.rules.len());
+    for (index, rule) in indexes.iter().zip(&spec.rules) {
+        for (what, expected) in oracle::inventory(spec, rule, before) {
+            assert_eq!(index[what].as_u64(), Some(expected), "{what} of index {}", rule.name);
+        }
+    }
+    // A key belongs to exactly one family. Expired ones are in the dump, and not in what the server says.
+    let sum =
+        |of: &serde_json::Value| of.as_array().expect("a list").iter().filter_map(|one| one["keys"].as_u64()).sum();
+    let keys: u64 = inventory["keys"].as_u64().expect("a number");
+    let sums: [u64; 3] = [sum(&inventory["families"]), sum(&inventory["types"]), sum(&inventory["databases"])];
+    assert_eq!(sums, [keys; 3]);
+    assert!(keys >= before.len() as u64);
 }

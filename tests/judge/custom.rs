@@ -212,7 +212,7 @@ fn order(random: &mut Random, n: usize, undecidable: bool) -> String {
     fields.push(("items", format!("[{}]", items.join(" , "))));
     let after = text(random);
     fields.push(("after", if random.one_in(3) { format!("\"{}\"", random.below(250)) } else { after }));
-    fields.push(("no", if n % 3 == 0 { format!("{n}") } else { format!("\"{n}\"") }));
+    fields.push(("no", if n.is_multiple_of(3) { format!("{n}") } else { format!("\"{n}\"") }));
     object(random, &fields)
 }
 

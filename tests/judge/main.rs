@@ -9,6 +9,7 @@ mod checks;
 mod custom;
 mod discord;
 mod hostile;
+mod implied;
 mod json;
 mod oracle;
 mod random;
@@ -19,9 +20,15 @@ mod wire;
 use discord::Form;
 use random::Random;
 
+/// Other data at every value of `RDB_REINDEX_JUDGE_SEED`.
+fn random(seed: u64) -> Random {
+    let more = std::env::var("RDB_REINDEX_JUDGE_SEED").ok().and_then(|text| text.parse::<u64>().ok());
+    Random::new(seed + 1000 * more.unwrap_or(0))
+}
+
 fn preset(seed: u64, form: Form, sizes: &[usize], more: &[&str]) {
     let Some((server, mut wire)) = round::server() else { return };
-    wire.run(&discord::fill(&mut Random::new(seed), form, sizes));
+    wire.run(&discord::fill(&mut random(seed), form, sizes));
     round::judge(&server, &mut wire, &discord::preset(), true, more);
 }
 
@@ -54,7 +61,7 @@ fn small_caps() {
 
 fn custom(seed: u64, db: u64, form: Form, undecidable: bool, more: &[&str]) {
     let Some((server, mut wire)) = round::server() else { return };
-    wire.run(&custom::fill(&mut Random::new(seed), db, form, undecidable));
+    wire.run(&custom::fill(&mut random(seed), db, form, undecidable));
     round::judge(&server, &mut wire, &custom::spec(db), false, more);
 }
 
@@ -77,4 +84,27 @@ fn undecidable_records() {
 fn another_database() {
     custom(31, 3, Form::Mixed, false, &[]);
     custom(32, 2, Form::Mixed, true, &["--max-args", "6"]);
+}
+
+/// Names so long that bytes, not arguments, fill a command, and some that fill one alone.
+#[test]
+fn long_names() {
+    let Some((server, mut wire)) = round::server() else { return };
+    let mut commands = Vec::new();
+    let long = |text: &str, n: usize| format!("{text}{}", "x".repeat(n));
+    let project = long("project:discord:", 3000);
+    commands.push(discord::command(&["SET", &project, "{}"]));
+    for n in 0..60 {
+        let document = format!("{{\"projectId\":\"{project}\"}}");
+        commands.push(discord::command(&["SET", &long(&format!("message:discord:{n}:"), 1000 * n), &document]));
+        let gone = long(&format!("message:discord:gone {n}:"), 1000 * (60 - n));
+        commands.push(discord::command(&["SADD", &format!("discord:messages:project:{project}"), &gone]));
+        commands.push(discord::command(&["SADD", &long(&format!("discord:messages:user:{n}:"), 700 * n), "x"]));
+    }
+    wire.run(&commands);
+    for caps in [&[][..], &["--max-command-bytes", "5000"], &["--max-command-bytes", "256", "--max-args", "4"]] {
+        round::judge(&server, &mut wire, &discord::preset(), true, caps);
+        wire.run(&[discord::command(&["FLUSHALL"])]);
+        wire.run(&commands);
+    }
 }

@@ -22,9 +22,7 @@ pub fn server() -> Option<(Server, Wire)> {
 
 /// Runs the program.
 pub fn run(args: &[&str]) -> Output {
-    let output = Command::new(env!("CARGO_BIN_EXE_rdb-reindex")).args(args).output().expect("the program runs");
-    assert!(output.stdout.is_empty(), "what plan says goes to standard error");
-    output
+    Command::new(env!("CARGO_BIN_EXE_rdb-reindex")).args(args).output().expect("the program runs")
 }
 
 /// A plan, in its folder.
@@ -44,6 +42,7 @@ impl Plan {
         }
         args.extend(more);
         let output = run(&args);
+        assert!(output.stdout.is_empty(), "what plan says goes to standard error");
         let status = output.status.code();
         assert!(matches!(status, Some(0 | 3)), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
         let manifest = serde_json::from_slice(&fs::read(out.join("plan.json")).expect("plan.json")).expect("JSON");
@@ -94,6 +93,15 @@ pub fn judge(server: &Server, wire: &mut Wire, spec: &Spec, preset: bool, more: 
     let plan = Plan::make(&dump, spec_path, work.path().join("plan"), more);
 
     checks::bundle(&plan, spec, &before, &edits);
+
+    let mut inventory = vec!["inventory", dump.to_str().expect("a name"), "--format", "json"];
+    if !preset {
+        inventory.extend(["--spec", spec_file.to_str().expect("a name")]);
+    }
+    checks::inventory(&run(&inventory).stdout, spec, &before);
+
+    let rehearsed = run(&["rehearse", plan.folder.to_str().expect("a name"), dump.to_str().expect("a name")]);
+    assert_eq!(rehearsed.status.code(), Some(0), "rehearse: {}", String::from_utf8_lossy(&rehearsed.stderr));
 
     let summary = server.pipe(&plan.folder.join("apply.resp"));
     assert_eq!(summary.errors, 0, "{}", summary.text);

@@ -131,7 +131,7 @@ fn what_is_no_dump_is_named() {
     let work = Work::new();
     let files: [(&[u8], &str); 5] = [
         (b"", "empty"),
-        (b"\x1f\x8b\x08\x00", "gzip"),
+        (b"\x1f\x8b\x08\x00", "dump.rdb"),
         (b"{\"json\":true}", "dump.rdb"),
         (b"REDIS9999", "9999"),
         (b"REDIS0010", "dump.rdb"),
@@ -178,4 +178,19 @@ fn counts_that_the_file_cannot_hold_are_errors() {
         }
     }
     assert!(work.names().is_empty());
+}
+
+/// A server refuses to load such a file; what is true of a key that stands in it twice, nobody can say.
+#[test]
+fn a_key_that_stands_twice_in_the_dump_gives_no_plan() {
+    let work = Work::new();
+    for (first, second) in
+        [("discord:messages:project:x", "discord:messages:project:x"), ("discord:messages:user:7", "neighbour2")]
+    {
+        let mut dump = small();
+        dump.set(first, &["a"]).set(second, &["b"]);
+        let error = plan_in_process(&dump.finish(), &work).expect_err(first);
+        assert!(error.contains(first), "{error}");
+        assert!(work.names().is_empty());
+    }
 }

@@ -172,3 +172,20 @@ fn the_same_bundle_in_every_way() {
     bundles.push(contents(&work.path("plan")));
     assert!(bundles.windows(2).all(|two| two[0] == two[1]));
 }
+
+#[test]
+fn odd_spellings_of_a_folder() {
+    let work = Work::new();
+    work.write("dump.rdb", small().finish());
+    assert_eq!(work.run(&["plan", "dump.rdb", "--out", "slash/"]).status, Some(0));
+    fs::create_dir(work.path("real")).expect("made");
+    std::os::unix::fs::symlink("real", work.path("link")).expect("linked");
+    std::os::unix::fs::symlink("nowhere", work.path("dangling")).expect("linked");
+    assert_eq!(work.run(&["plan", "dump.rdb", "--out", "link"]).status, Some(0));
+    // Twice: the second time there is an earlier bundle to replace.
+    assert_eq!(work.run(&["plan", "dump.rdb", "--out", "link"]).status, Some(0));
+    assert_eq!(contents(&work.path("real")), contents(&work.path("slash")));
+    assert!(work.path("link").is_symlink(), "the link is not replaced by a folder");
+    assert_eq!(work.run(&["plan", "dump.rdb", "--out", "dangling"]).status, Some(1));
+    assert_eq!(work.names(), ["dangling", "dump.rdb", "link", "real", "slash"]);
+}

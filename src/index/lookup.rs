@@ -1,0 +1,43 @@
+//! What all that look at index keys need to know.
+
+use std::collections::HashMap;
+
+use super::entry::Hasher;
+use super::keyset::{AnyOf, KeySet};
+use super::names::Names;
+use super::store::Members;
+use crate::rdb::{self, Record};
+use crate::spec::Policy;
+
+/// What it takes to look at index keys.
+pub struct Lookup<'l, 'a> {
+    pub names: &'l Names<'a>,
+    pub members: Members<'a, 'l>,
+    pub hasher: &'l Hasher,
+    pub kept: &'l HashMap<u64, Record<'a>>,
+    /// By index: records of which nothing can be said.
+    pub undecidable: &'l [KeySet],
+}
+
+impl<'l, 'a> Lookup<'l, 'a> {
+    /// The indexes that a key may belong to and that are not retired: `index`, and where several families claim the key
+    /// (`shared`) those of the others.
+    pub fn claimants(&self, index: usize, shared: bool, key: &[u8]) -> Vec<usize> {
+        let indexes = &self.names.spec.indexes;
+        let others = shared.then(|| self.names.indexes_of(indexes[index].db, key)).into_iter().flatten();
+        let others = others.filter(|&other| other != index);
+        std::iter::once(index).chain(others).filter(|&at| indexes[at].policy != Policy::Retire).collect()
+    }
+
+    /// Records of which nothing can be said in these indexes.
+    pub fn held(&self, claimants: &[usize]) -> AnyOf<'l> {
+        AnyOf::new(claimants.iter().map(|&index| &self.undecidable[index]))
+    }
+
+    pub fn record(&self, start: u64) -> Result<Record<'a>, rdb::Error> {
+        match self.kept.get(&start) {
+            Some(record) => Ok(record.clone()),
+            None => self.members.dump.record(start),
+        }
+    }
+}

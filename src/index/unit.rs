@@ -1,0 +1,37 @@
+//! What records require, as a whole: for counting orphans, each record once however many memberships it implies.
+
+/// Adds what one membership requires to what its record requires as a whole: the index's number, then the required
+/// keys, as many for each membership as the index has in `require`, each behind its length.
+pub fn add_to_unit<'k>(unit: &mut Vec<u8>, index: u16, require: impl ExactSizeIterator<Item = &'k [u8]>) {
+    if require.len() == 0 {
+        return;
+    }
+    if unit.is_empty() {
+        unit.extend_from_slice(&index.to_le_bytes());
+    }
+    let before = unit.len();
+    for key in require {
+        unit.extend_from_slice(&(key.len() as u32).to_le_bytes());
+        unit.extend_from_slice(key);
+    }
+    // The elements of an array mostly require the same: no need to keep it twice.
+    let added = unit.len() - before;
+    if before >= added + 2 && unit[before - added..before] == unit[before..] {
+        unit.truncate(before);
+    }
+}
+
+/// The index of a unit, and the keys that its records require.
+pub fn read_unit(bytes: &[u8]) -> (u16, impl Iterator<Item = &[u8]>) {
+    // A group without a key of its own is written in the same way.
+    let (index, first, rest) = super::keys::read_group(bytes);
+    (index, std::iter::once(first).chain(rest))
+}
+
+pub fn count(units: &mut Vec<u64>, unit: u32) {
+    let at = unit as usize;
+    if units.len() <= at {
+        units.resize(at + 1, 0);
+    }
+    units[at] += 1;
+}

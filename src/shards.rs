@@ -1,0 +1,260 @@
+//! Several dumps as one database: the shards of a cluster.
+//!
+//! They are put together into one unnamed temporary file with a header and a footer of its own, so that everything else
+//! knows one dump and one kind of offset. Values are copied as they are and nothing is decoded.
+
+use std::fs::File;
+use std::hash::BuildHasher;
+use std::io::{self, BufWriter, Seek, SeekFrom, Write};
+use std::path::PathBuf;
+
+use crc_fast::{CrcAlgorithm, Digest};
+use foldhash::fast::RandomState;
+use rayon::slice::ParallelSliceMut;
+
+use crate::rdb::{self, Header, Item, Record, Walker, opcode};
+use crate::scan::{self, Observer, Worker};
+use crate::snapshot::Snapshot;
+
+/// Why dumps are no one database.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error("{}: {error}", path.display())]
+    Dump { path: PathBuf, error: rdb::Error },
+    #[error("{} is a {one} dump and {} a {other} dump", path.display(), other_path.display())]
+    Flavor { path: PathBuf, one: rdb::Flavor, other_path: PathBuf, other: rdb::Flavor },
+    #[error("{}: {bytes} bytes follow the end of the dump; a file that is one of several must be a dump alone", path.display())]
+    Trailing { path: PathBuf, bytes: usize },
+    #[error("{}: the checksum is {stored:016x}, and should be {computed:016x}: the file is damaged", path.display())]
+    Checksum { path: PathBuf, stored: u64, computed: u64 },
+    #[error("hash template {id} is in {} and in {}; such dumps cannot be read as one", path.display(), other.display())]
+    Template { id: u64, path: PathBuf, other: PathBuf },
+    #[error("the key {key} of database {db} is in {} and in {}; shards of one database share none", path.display(), other.display())]
+    KeyTwice { key: String, db: u64, path: PathBuf, other: PathBuf },
+    #[error("cannot write to the temporary folder: {0}")]
+    Spool(#[from] io::Error),
+    #[error("interrupted")]
+    Interrupted,
+}
+
+/// Puts dumps together, in their order. With `ignore_checksum` one whose checksum is wrong is taken all the same; the
+/// whole then has a wrong checksum too.
+pub fn join(dumps: &[Snapshot], ignore_checksum: bool, observer: &Observer) -> Result<Snapshot, Error> {
+    let name = dumps.iter().map(|dump| dump.path().display().to_string()).collect::<Vec<_>>().join(" + ");
+    let parts = dumps.iter().map(|dump| Part::read(dump, ignore_checksum)).collect::<Result<Vec<_>, _>>()?;
+    let header = agree(&parts)?;
+    let (file, ends) = write(header, &parts)?;
+    let joined = Snapshot::from_file(PathBuf::from(name), &file)?;
+    no_key_twice(&joined, header, &parts, &ends, observer)?;
+    Ok(joined)
+}
+
+/// What is to be known of one dump.
+struct Part<'a> {
+    dump: &'a Snapshot,
+    header: Header,
+    /// End of the last item before EOF.
+    end: usize,
+    /// Whether it has a checksum, and whether that is right.
+    sum: Sum,
+    ctime: Option<u64>,
+    templates: Vec<u64>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Sum {
+    Right,
+    Absent,
+    Wrong,
+}
+
+impl<'a> Part<'a> {
+    /// Walks a dump to its end.
+    fn read(dump: &'a Snapshot, ignore_checksum: bool) -> Result<Self, Error> {
+        let path = || dump.path().to_owned();
+        let fail = |error| Error::Dump { path: path(), error };
+        let mut walker = Walker::new(dump).map_err(fail)?;
+        let header = walker.header();
+        let (mut ctime, mut templates, mut scratch) = (None, Vec::new(), Vec::new());
+        loop {
+            let end = walker.position();
+            match walker.next().map_err(fail)? {
+                Some(Item::Aux { name, value }) if ctime.is_none() => {
+                    if name.eq_bytes(b"ctime", &mut scratch).unwrap_or(false) {
+                        let text = value.decode(&mut scratch).unwrap_or_default();
+                        ctime = std::str::from_utf8(text).ok().and_then(|text| text.parse().ok());
+                    }
+                }
+                Some(Item::HashTemplate { id, .. }) => templates.push(id),
+                Some(Item::End(footer)) => {
+                    if footer.trailing > 0 {
+                        return Err(Error::Trailing { path: path(), bytes: footer.trailing });
+                    }
+                    let computed = || {
+                        let body = dump.get(..footer.body_end).unwrap_or_default();
+                        crc_fast::checksum(CrcAlgorithm::Crc64Redis, body)
+                    };
+                    let sum = match footer.crc {
+                        None | Some(0) => Sum::Absent,
+                        Some(stored) if stored == computed() => Sum::Right,
+                        Some(_) if ignore_checksum => Sum::Wrong,
+                        Some(stored) => return Err(Error::Checksum { path: path(), stored, computed: computed() }),
+                    };
+                    return Ok(Self { dump, header, end, sum, ctime, templates });
+                }
+                Some(_) => {}
+                // The walk ends with its end or with an error.
+                None => return Err(Error::Interrupted),
+            }
+        }
+    }
+
+    fn path(&self) -> PathBuf {
+        self.dump.path().to_owned()
+    }
+}
+
+/// The header of the whole: a record is read by its type alone, so the latest version reads all of them.
+fn agree(parts: &[Part<'_>]) -> Result<Header, Error> {
+    let mut header: Option<Header> = None;
+    for part in parts {
+        if let (Some(first), Some(one)) = (parts.first(), header)
+            && one.flavor != part.header.flavor
+        {
+            let (path, other_path) = (first.path(), part.path());
+            return Err(Error::Flavor { path, one: one.flavor, other_path, other: part.header.flavor });
+        }
+        let version = header.map_or(0, |header| header.version).max(part.header.version);
+        header = Some(Header { flavor: part.header.flavor, version });
+    }
+    let mut templates: Vec<(u64, usize)> = Vec::new();
+    for (at, part) in parts.iter().enumerate() {
+        templates.extend(part.templates.iter().map(|id| (*id, at)));
+    }
+    templates.sort_unstable();
+    let twice = templates.windows(2).find_map(|pair| match *pair {
+        [(a, one), (b, other)] if a == b => Some((a, parts.get(one)?.path(), parts.get(other)?.path())),
+        _ => None,
+    });
+    match (twice, header) {
+        (Some((id, path, other)), _) => Err(Error::Template { id, path, other }),
+        (None, Some(header)) => Ok(header),
+        (None, None) => Err(io::Error::from(io::ErrorKind::InvalidInput).into()),
+    }
+}
+
+/// A writer that sums what it writes.
+struct Output {
+    file: BufWriter<File>,
+    crc: Digest,
+    written: u64,
+}
+
+impl Output {
+    fn put(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.crc.update(bytes);
+        self.written = self.written.saturating_add(bytes.len() as u64);
+        self.file.write_all(bytes)
+    }
+}
+
+/// The whole as a file, and where each part ends in it.
+fn write(header: Header, parts: &[Part<'_>]) -> Result<(File, Vec<u64>), Error> {
+    let file = BufWriter::with_capacity(1 << 20, tempfile::tempfile()?);
+    let mut out = Output { file, crc: Digest::new(CrcAlgorithm::Crc64Redis), written: 0 };
+    let Header { flavor, version } = header;
+    let magic = match flavor {
+        rdb::Flavor::Redis => format!("{flavor}{version:04}"),
+        rdb::Flavor::Valkey => format!("{flavor}{version:03}"),
+    };
+    out.put(magic.as_bytes())?;
+    // Nothing had expired in the whole before its first part was made. The first of several times is the one that counts.
+    if let Some(ctime) = parts.iter().filter_map(|part| part.ctime).min() {
+        let text = ctime.to_string();
+        // Twenty digits at most: lengths of one byte.
+        let len = u8::try_from(text.len()).unwrap_or_default();
+        out.put(&[opcode::AUX, 5])?;
+        out.put(b"ctime")?;
+        out.put(&[len])?;
+        out.put(text.as_bytes())?;
+    }
+    let mut ends = Vec::new();
+    for part in parts {
+        // What comes before any SELECTDB is in database 0.
+        out.put(&[opcode::SELECTDB, 0])?;
+        out.put(part.dump.get(magic.len()..part.end).unwrap_or_default())?;
+        ends.push(out.written);
+    }
+    out.put(&[opcode::EOF])?;
+    let crc = match parts.iter().map(|part| part.sum).max() {
+        Some(Sum::Right) => out.crc.finalize(),
+        // As wrong as its part, but never the 0 that says that there is none.
+        Some(Sum::Wrong) => (!out.crc.finalize()).max(1),
+        Some(Sum::Absent) | None => 0,
+    };
+    if version >= 5 {
+        out.file.write_all(&crc.to_le_bytes())?;
+    }
+    let mut file = out.file.into_inner().map_err(io::IntoInnerError::into_error)?;
+    file.seek(SeekFrom::Start(0))?;
+    Ok((file, ends))
+}
+
+/// Hash of a database and a name, where the record starts, and the database.
+type Name = (u64, u64, u64);
+
+struct Names<'h> {
+    hasher: &'h RandomState,
+    names: Vec<Name>,
+    key: Vec<u8>,
+}
+
+impl<'a> Worker<'a> for Names<'_> {
+    fn record(&mut self, record: &Record<'a>) -> Result<(), rdb::Error> {
+        let start = record.start as u64;
+        let key = record.key.decode(&mut self.key).map_err(|kind| rdb::Error::in_string(start, kind))?;
+        self.names.push((self.hasher.hash_one((record.db, key)), start, record.db));
+        Ok(())
+    }
+}
+
+/// Finds keys that are in two parts: 24 bytes a key, and the bytes of those alone whose hashes are equal.
+fn no_key_twice(
+    file: &[u8],
+    header: Header,
+    parts: &[Part<'_>],
+    ends: &[u64],
+    observer: &Observer,
+) -> Result<(), Error> {
+    let hasher = RandomState::default();
+    let new = || Names { hasher: &hasher, names: Vec::new(), key: Vec::new() };
+    let part_of = |start: u64| ends.partition_point(|end| *end <= start);
+    let path_of = |start: u64| parts.get(part_of(start)).map(Part::path).unwrap_or_default();
+    let pass = scan::run(file, observer, new).map_err(|error| match error {
+        scan::Error::Dump(error) => Error::Dump { path: path_of(error.record.unwrap_or(error.offset)), error },
+        scan::Error::Interrupted => Error::Interrupted,
+    })?;
+    let mut names: Vec<Name> = pass.workers.into_iter().flat_map(|worker| worker.names).collect();
+    names.par_sort_unstable();
+    let (mut first, mut second) = (Vec::new(), Vec::new());
+    let mut twice = None;
+    for pair in names.windows(2) {
+        let [(a, one, db), (b, other, other_db)] = *pair else { continue };
+        if a != b || db != other_db || part_of(one) == part_of(other) {
+            continue;
+        }
+        let (Ok(x), Ok(y)) = (rdb::key_at(file, header, one), rdb::key_at(file, header, other)) else { continue };
+        let (Ok(x), Ok(y)) = (x.decode(&mut first), y.decode(&mut second)) else { continue };
+        // Of several the one that comes first, whatever the hashes are this time.
+        if x == y && twice.as_ref().is_none_or(|(_, _, found, _)| other < *found) {
+            twice = Some((x.escape_ascii().to_string(), one, other, db));
+        }
+    }
+    match twice {
+        Some((key, one, other, db)) => Err(Error::KeyTwice { key, db, path: path_of(one), other: path_of(other) }),
+        None => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,93 @@
+//! Dumps spelled by hand.
+
+use super::*;
+use crate::index::{Clock, Expiry};
+
+/// A dump of these records, made at `ctime`.
+fn dump(version: u8, ctime: u8, body: &[u8]) -> Snapshot {
+    let mut bytes = format!("REDIS{version:04}").into_bytes();
+    bytes.extend([&b"\xfa\x05ctime\xc0"[..], &[ctime], body, b"\xff"].concat());
+    let crc = crc_fast::checksum(CrcAlgorithm::Crc64Redis, &bytes);
+    bytes.extend(crc.to_le_bytes());
+    Snapshot::from_bytes(bytes)
+}
+
+fn joined(dumps: &[Snapshot]) -> Result<Snapshot, Error> {
+    join(dumps, false, &Observer::default())
+}
+
+/// Database, name and expiry of every key.
+fn keys(file: &[u8]) -> Vec<(u64, Vec<u8>, Option<i64>)> {
+    let mut keys = Vec::new();
+    let mut walker = Walker::new(file).unwrap();
+    while let Some(item) = walker.next().unwrap() {
+        if let Item::Record(record) = item {
+            keys.push((record.db, record.key.decode(&mut Vec::new()).unwrap().to_vec(), record.expire_ms));
+        }
+    }
+    keys
+}
+
+#[test]
+fn the_keys_of_all_in_order() {
+    // The first ends in database 1, and with an expiry that belongs to no key.
+    let one = dump(10, 100, b"\x00\x01a\x01v\xfe\x01\x00\x01b\x01v\xfc\x05\0\0\0\0\0\0\0");
+    let two = dump(12, 90, b"\x00\x01b\x01v\xfe\x01\x00\x01a\x01v");
+    let whole = joined(&[one, two]).unwrap();
+    let key = |db, name: &[u8]| (db, name.to_vec(), None);
+    assert_eq!(keys(&whole), [key(0, b"a"), key(1, b"b"), key(0, b"b"), key(1, b"a")]);
+    assert!(whole.starts_with(b"REDIS0012"));
+    // Nothing counts as expired that had not when the earliest was made.
+    assert_eq!(Clock::read(&whole, Expiry::Careful).unwrap().created_ms, Some(90_000));
+    let body = whole.len() - 8;
+    let crc = crc_fast::checksum(CrcAlgorithm::Crc64Redis, &whole[..body]);
+    assert_eq!(whole[body..], crc.to_le_bytes());
+}
+
+#[test]
+fn a_key_in_two() {
+    let one = dump(10, 100, b"\x00\x01a\x01v");
+    let two = dump(10, 100, b"\xfe\x01\x00\x01a\x01v\xfe\x00\xf9\x05\x00\x01a\x01w");
+    match joined(&[one, two]) {
+        Err(Error::KeyTwice { key, db: 0, .. }) => assert_eq!(key, "a"),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn templates_in_two() {
+    let template = || dump(15, 100, b"\xf2\x07\x01\x01f\x20\x01k\x07\x01v");
+    match joined(&[template(), template()]) {
+        Err(Error::Template { id: 7, .. }) => {}
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn checksums() {
+    let good = || dump(10, 100, b"\x00\x01a\x01v");
+    let with = |bytes: &[u8]| {
+        let mut dump = dump(10, 100, b"\x00\x01b\x01v").to_vec();
+        let body = dump.len() - 8;
+        dump[body..].copy_from_slice(bytes);
+        Snapshot::from_bytes(dump)
+    };
+    let absent = joined(&[good(), with(&[0; 8])]).unwrap();
+    assert!(absent.ends_with(&[0; 8]));
+    assert!(matches!(joined(&[good(), with(&[1; 8])]), Err(Error::Checksum { stored: 0x0101_0101_0101_0101, .. })));
+    let wrong = join(&[good(), with(&[1; 8])], true, &Observer::default()).unwrap();
+    let body = wrong.len() - 8;
+    let stored = u64::from_le_bytes(wrong[body..].try_into().unwrap());
+    assert!(stored != 0 && stored != crc_fast::checksum(CrcAlgorithm::Crc64Redis, &wrong[..body]));
+}
+
+#[test]
+fn what_is_no_shard() {
+    let good = || dump(10, 100, b"\x00\x01a\x01v");
+    let valkey = Snapshot::from_bytes(b"VALKEY080\xff\0\0\0\0\0\0\0\0".to_vec());
+    assert!(matches!(joined(&[good(), valkey]), Err(Error::Flavor { .. })));
+    let cut = Snapshot::from_bytes(good()[..20].to_vec());
+    assert!(matches!(joined(&[good(), cut]), Err(Error::Dump { .. })));
+    let tail = Snapshot::from_bytes([&good()[..], b"*1\r\n"].concat());
+    assert!(matches!(joined(&[good(), tail]), Err(Error::Trailing { bytes: 4, .. })));
+}
