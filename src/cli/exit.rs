@@ -27,16 +27,23 @@ pub struct Failure {
     pub exit: Exit,
     pub message: String,
     pub hint: Option<String>,
+    /// The message is a whole report, with its own label.
+    pub is_report: bool,
 }
 
 impl Failure {
     pub fn new(exit: Exit, message: impl ToString) -> Self {
-        Self { exit, message: message.to_string(), hint: None }
+        Self { exit, message: message.to_string(), hint: None, is_report: false }
     }
 
     /// An ordinary error.
     pub fn error(message: impl ToString) -> Self {
         Self::new(Exit::Error, message)
+    }
+
+    /// Errors that were set as a report already, each with its label and place.
+    pub fn report(message: String) -> Self {
+        Self { is_report: true, ..Self::error(message) }
     }
 
     pub fn with_hint(mut self, hint: impl ToString) -> Self {

@@ -21,7 +21,7 @@ pub fn run(args: &args::Rehearse, terminal: &Terminal) -> Outcome {
     let bundle = Bundle::open(&args.dir).map_err(Failure::error)?;
     let manifest = &bundle.manifest;
     let spec = Spec::parse(&manifest.spec.text, "the plan's spec")
-        .map_err(|errors| Failure::error(errors.render(terminal.colour)))?;
+        .map_err(|errors| Failure::report(errors.render(terminal.colour)))?;
     let apply = bundle.commands(APPLY).map_err(Failure::error)?;
     let rollback = bundle.commands(ROLLBACK).map_err(Failure::error)?;
     let files = Files::new(manifest, &apply, &rollback);

@@ -265,7 +265,7 @@ impl Job<'_> {
         if self.is_guarded() {
             let text = &self.bundle.manifest.spec.text;
             spec = Spec::parse(text, "the spec in plan.json")
-                .map_err(|errors| Failure::error(errors.render(self.terminal.colour)))?;
+                .map_err(|errors| Failure::report(errors.render(self.terminal.colour)))?;
             judge = Some(SpecJudge::new(&spec).map_err(|message| {
                 Failure::new(Exit::Refused, format!("{message}; nothing was sent")).with_hint("use --guard replies")
             })?);

@@ -23,7 +23,7 @@ pub fn load(path: Option<&Path>, terminal: &Terminal) -> Result<Spec, Failure> {
             .with_hint("`rdb-reindex spec > my.toml` writes one to start from")
     })?;
     let name = path.display().to_string();
-    Spec::from_bytes(&bytes, &name).map_err(|errors| Failure::error(errors.render(terminal.colour)))
+    Spec::from_bytes(&bytes, &name).map_err(|errors| Failure::report(errors.render(terminal.colour)))
 }
 
 /// Reads no more than it takes to see that a file is too large.

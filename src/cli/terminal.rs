@@ -92,7 +92,11 @@ impl Terminal {
         if failure.exit == Exit::Stopped && failure.message.is_empty() {
             return;
         }
-        self.labelled("error", "31", &failure.message);
+        if failure.is_report {
+            let _ = writeln!(io::stderr().lock(), "{}", failure.message);
+        } else {
+            self.labelled("error", "31", &failure.message);
+        }
         if let Some(hint) = &failure.hint {
             self.labelled("hint", "36", hint);
         }

@@ -68,7 +68,7 @@ fn against_database(bundle: &Bundle, args: &args::Verify, terminal: &Terminal, t
 /// A dump proves it without the network: planned again with the spec of the plan, nothing may be left to do.
 fn against_dump(bundle: &Bundle, path: &Path, args: &args::Verify, terminal: &Terminal, teller: Teller<'_>) -> Outcome {
     let spec = Spec::parse(&bundle.manifest.spec.text, "the spec in plan.json")
-        .map_err(|errors| Failure::error(errors.render(terminal.colour)))?;
+        .map_err(|errors| Failure::report(errors.render(terminal.colour)))?;
     let expiry = args::ExpiryMode::or_as_planned(args.expiry, &bundle.manifest);
     let dump_args = args::Dump {
         dump: path.to_owned(),
