@@ -83,10 +83,11 @@ pub fn build(
     let mut rollback = Rollback { d: difference, stop, rebuilt: &rebuilt, file };
     let (forth, back) = rayon::join(|| apply.write(), || rollback.write());
     forth.and(back)?;
-    let manifest = finish(difference, apply, rollback.file, caps)?;
+    let mut manifest = finish(difference, apply, rollback.file, caps)?;
+    let text = manifest.seal();
     let path = draft.path().join(MANIFEST);
     let mut output = Output::create(&path).map_err(writing(MANIFEST))?;
-    output.write(&manifest.to_json()).and_then(|()| output.finish()).map_err(writing(MANIFEST))?;
+    output.write(&text).and_then(|()| output.finish()).map_err(writing(MANIFEST))?;
     if stop.load(Ordering::Relaxed) {
         return Err(Error::Interrupted);
     }
@@ -134,7 +135,7 @@ fn finish(d: &Difference<'_>, mut forth: Apply<'_, '_>, back: CommandFile, caps:
         examples,
     });
     let files = [(APPLY, apply), (ROLLBACK, rollback), (CHANGES, changes)];
-    let mut manifest = Manifest {
+    Ok(Manifest {
         format_version: FORMAT_VERSION,
         plan_id: String::new(),
         tool_version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -153,9 +154,7 @@ fn finish(d: &Difference<'_>, mut forth: Apply<'_, '_>, back: CommandFile, caps:
         touched: forth.touched,
         warnings,
         files: files.into_iter().map(|(name, id)| (name.to_owned(), id)).collect(),
-    };
-    manifest.plan_id = manifest.identity();
-    Ok(manifest)
+    })
 }
 
 /// Ranks of the keys that are deleted for their type and made anew.

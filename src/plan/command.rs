@@ -5,12 +5,12 @@ use std::io;
 use crate::resp::{argument_len, encode, header_len, push_argument, push_header};
 
 use super::manifest::{Caps, Reply};
-use super::output::Output;
+use super::output::{Output, Sink};
 
 /// Writes commands into a file of the bundle and keeps count of them.
 #[derive(Debug)]
-pub struct CommandFile {
-    output: Output,
+pub struct CommandFile<S = Output> {
+    output: S,
     caps: Caps,
     db: u64,
     /// The reply that each command must give, in order.
@@ -56,9 +56,9 @@ impl Written {
     }
 }
 
-impl CommandFile {
+impl<S: Sink> CommandFile<S> {
     /// A file that starts in database 0.
-    pub fn new(output: Output, caps: Caps) -> Self {
+    pub fn new(output: S, caps: Caps) -> Self {
         Self { output, caps, db: 0, replies: Vec::new(), lengths: Vec::new(), oversize: 0 }
     }
 
@@ -162,6 +162,17 @@ impl CommandFile {
         Ok(written)
     }
 
+    /// Appends commands that were made ahead for the database that is selected now.
+    pub fn append(&mut self, made: CommandFile<Vec<u8>>) -> io::Result<()> {
+        self.output.write(&made.output)?;
+        self.replies.extend(made.replies);
+        self.lengths.extend(made.lengths);
+        self.oversize += made.oversize;
+        Ok(())
+    }
+}
+
+impl CommandFile {
     /// Closes the file.
     pub fn finish(self) -> io::Result<(super::manifest::FileId, Vec<Reply>, Vec<u64>)> {
         Ok((self.output.finish()?, self.replies, self.lengths))

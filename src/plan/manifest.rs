@@ -74,9 +74,18 @@ impl Manifest {
 
     /// The plan id that follows from the content: the first 12 digits of the SHA-256 of everything else in here.
     pub fn identity(&self) -> String {
-        let mut id = super::output::sha256(&Self { plan_id: String::new(), ..self.clone() }.to_json());
-        id.truncate(12);
-        id
+        let mut text = self.to_json();
+        replace_id(&mut text, &self.plan_id, "");
+        identity_of(&text)
+    }
+
+    /// Gives the manifest its id, and returns its text.
+    pub fn seal(&mut self) -> Vec<u8> {
+        self.plan_id.clear();
+        let mut text = self.to_json();
+        self.plan_id = identity_of(&text);
+        replace_id(&mut text, "", &self.plan_id);
+        text
     }
 
     /// The text of `plan.json`: indented down to the entries of its lists, one entry a line.
@@ -88,6 +97,21 @@ impl Manifest {
         debug_assert!(written.is_ok(), "{written:?}");
         text.push(b'\n');
         text
+    }
+}
+
+fn identity_of(text_without_id: &[u8]) -> String {
+    let mut id = super::output::sha256(text_without_id);
+    id.truncate(12);
+    id
+}
+
+/// Replaces the plan id in the text of a manifest: the second of its fields, so the first place that has the name.
+fn replace_id(text: &mut Vec<u8>, from: &str, to: &str) {
+    let field = |id: &str| format!("\"plan_id\": \"{id}\"").into_bytes();
+    let (from, to) = (field(from), field(to));
+    if let Some(at) = memchr::memmem::find(text, &from) {
+        text.splice(at..at + from.len(), to);
     }
 }
 

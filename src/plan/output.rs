@@ -11,6 +11,25 @@ use super::manifest::FileId;
 /// Hashing and writing in pieces of this size costs few calls and stays in the cache.
 const BUFFER: usize = 1 << 18;
 
+/// Where commands are written.
+pub trait Sink {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<()>;
+}
+
+impl Sink for Output {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
+        Output::write(self, bytes)
+    }
+}
+
+/// Commands made ahead, to be written in their turn.
+impl Sink for Vec<u8> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.extend_from_slice(bytes);
+        Ok(())
+    }
+}
+
 #[derive(Debug)]
 pub struct Output {
     file: File,

@@ -7,6 +7,7 @@ use crc_fast::CrcAlgorithm;
 
 use super::command::{CommandFile, Pending};
 use super::manifest::Reply;
+use super::output::Sink;
 use crate::derive::write_score;
 use crate::index::{Clock, Expires};
 use crate::rdb::{self, Element, Flow, Header, Json, Kind, Record, Scratch, Visitor};
@@ -25,8 +26,8 @@ pub enum Error {
 ///
 /// Plain commands wherever they give back exactly what was there; `RESTORE` for streams (whose groups and consumers have
 /// times that no command sets), arrays, and values of modules other than RedisJSON text.
-pub fn recreate(
-    file: &mut CommandFile,
+pub fn recreate<S: Sink>(
+    file: &mut CommandFile<S>,
     header: Header,
     clock: Clock,
     key: &[u8],
@@ -84,7 +85,7 @@ fn ok() -> Reply {
     Reply::Status("OK".into())
 }
 
-fn expire(file: &mut CommandFile, key: &[u8], at_ms: Option<i64>) -> io::Result<()> {
+fn expire<S: Sink>(file: &mut CommandFile<S>, key: &[u8], at_ms: Option<i64>) -> io::Result<()> {
     if let Some(ms) = at_ms {
         file.single(&[b"PEXPIREAT", key, ms.to_string().as_bytes()], Reply::Integer(1))?;
     }
@@ -92,7 +93,7 @@ fn expire(file: &mut CommandFile, key: &[u8], at_ms: Option<i64>) -> io::Result<
 }
 
 /// `SET`, and for what goes beyond the cap `APPEND`.
-fn string(file: &mut CommandFile, key: &[u8], text: &[u8]) -> io::Result<()> {
+fn string<S: Sink>(file: &mut CommandFile<S>, key: &[u8], text: &[u8]) -> io::Result<()> {
     // The longer of the two names, the longest header and length line that can occur, and the key.
     let around = argument_len("APPEND".len()) + argument_len(key.len()) + 32;
     let room = usize::try_from(file.caps().max_command_bytes).unwrap_or(usize::MAX).saturating_sub(around).max(1);
@@ -109,8 +110,8 @@ fn string(file: &mut CommandFile, key: &[u8], text: &[u8]) -> io::Result<()> {
 }
 
 /// The payload of `RESTORE`: type, value, RDB version, CRC-64 of all that.
-fn restore(
-    file: &mut CommandFile,
+fn restore<S: Sink>(
+    file: &mut CommandFile<S>,
     header: Header,
     key: &[u8],
     record: &Record<'_>,
@@ -129,8 +130,8 @@ fn restore(
     Ok(())
 }
 
-struct Writer<'f> {
-    file: &'f mut CommandFile,
+struct Writer<'f, S> {
+    file: &'f mut CommandFile<S>,
     pending: Pending,
     clock: Clock,
     error: Option<io::Error>,
@@ -148,14 +149,14 @@ fn flow<T>(error: &mut Option<io::Error>, result: io::Result<T>) -> Flow {
     }
 }
 
-impl Writer<'_> {
+impl<S: Sink> Writer<'_, S> {
     fn push(&mut self, args: &[&[u8]]) -> Flow {
         let result = self.file.push(&mut self.pending, args, 1);
         flow(&mut self.error, result)
     }
 }
 
-impl Visitor for Writer<'_> {
+impl<S: Sink> Visitor for Writer<'_, S> {
     fn set_member(&mut self, member: Element<'_>) -> Flow {
         self.push(&[member.bytes])
     }
@@ -182,14 +183,14 @@ impl Visitor for Writer<'_> {
 }
 
 /// The expiries of a hash's own fields, a command each: there are few of them, and each has its own time.
-struct FieldExpiries<'f> {
-    file: &'f mut CommandFile,
+struct FieldExpiries<'f, S> {
+    file: &'f mut CommandFile<S>,
     key: &'f [u8],
     clock: Clock,
     error: Option<io::Error>,
 }
 
-impl Visitor for FieldExpiries<'_> {
+impl<S: Sink> Visitor for FieldExpiries<'_, S> {
     fn hash_field(&mut self, field: Element<'_>, _: Element<'_>, expire_ms: Option<i64>) -> Flow {
         let Expires::At(ms) = self.clock.expires(expire_ms) else { return ControlFlow::Continue(()) };
         let at = ms.to_string();

@@ -3,12 +3,16 @@
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use rayon::iter::ParallelIterator;
+use rayon::slice::ParallelSlice;
+
 use super::build::{Error, by_key, writing};
 use super::command::{CommandFile, Pending};
-use super::manifest::ROLLBACK;
+use super::manifest::{Caps, ROLLBACK};
+use super::output::Sink;
 use super::recreate::recreate;
 use crate::derive::write_score;
-use crate::index::{Difference, Edits, Membership};
+use crate::index::{Deletion, Difference, Edits, Membership};
 use crate::rdb::{Resolver, Scratch};
 use crate::spec::IndexType;
 
@@ -27,7 +31,7 @@ impl<'d, 'a> Rollback<'d, 'a> {
     pub fn write(&mut self) -> Result<(), Error> {
         let d = self.d;
         let io = writing(ROLLBACK);
-        let (mut pending, mut scratch, mut buffers) = (Pending::default(), Vec::new(), Scratch::default());
+        let (mut pending, mut scratch) = (Pending::default(), Vec::new());
         let file = &mut self.file;
 
         let mut rebuilt: Vec<u32> = self.rebuilt.iter().copied().collect();
@@ -40,15 +44,8 @@ impl<'d, 'a> Rollback<'d, 'a> {
             }
             file.end(&mut pending).map_err(&io)?;
         }
-        for deletion in &d.deletions {
-            if self.stop.load(Ordering::Relaxed) {
-                return Err(Error::Interrupted);
-            }
-            file.select(d.spec.indexes[deletion.index as usize].db).map_err(&io)?;
-            let record = d.record(deletion.start)?;
-            let key = d.dump.key(deletion.start, &mut scratch)?;
-            recreate(file, d.dump.header, d.clock, key, &record, &mut buffers)?;
-        }
+        self.make_again()?;
+        let file = &mut self.file;
         let mut resolver = Resolver::new(d.dump.file, d.dump.header.flavor);
         let (mut out, mut score) = (Vec::new(), Vec::new());
         for stale in d.stale.chunk_by(|a, b| a.key == b.key) {
@@ -92,6 +89,33 @@ impl<'d, 'a> Rollback<'d, 'a> {
         self.take_out(&d.zsets)
     }
 
+    /// Writes what makes the deleted keys again. Their values are decoded in parallel, some at a time; a large one goes
+    /// straight into the file, so that memory stays bounded.
+    fn make_again(&mut self) -> Result<(), Error> {
+        let d = self.d;
+        let io = writing(ROLLBACK);
+        let caps = self.file.caps();
+        let db = |deletion: &Deletion| d.spec.indexes[deletion.index as usize].db;
+        for same_db in d.deletions.chunk_by(|a, b| db(a) == db(b)) {
+            for round in same_db.chunks(ROUND) {
+                if self.stop.load(Ordering::Relaxed) {
+                    return Err(Error::Interrupted);
+                }
+                if let Some(first) = round.first() {
+                    self.file.select(db(first)).map_err(&io)?;
+                }
+                let made: Vec<_> = round.par_chunks(TASK).map(|task| make_ahead(d, caps, task)).collect();
+                for (task, made) in round.chunks(TASK).zip(made) {
+                    match made? {
+                        Some(made) => self.file.append(made).map_err(&io)?,
+                        None => make(d, &mut self.file, task)?,
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
     fn take_out<M: Membership>(&mut self, edits: &'d Edits<M>) -> Result<(), Error> {
         let d = self.d;
         let io = writing(ROLLBACK);
@@ -125,6 +149,37 @@ impl<'d, 'a> Rollback<'d, 'a> {
             Ok(())
         })
     }
+}
+
+/// Deleted keys that are made again in one go, …
+const ROUND: usize = 4096;
+/// … in tasks of so many, …
+const TASK: usize = 64;
+/// … ahead of their turn only if the values of a task together have fewer bytes than this in the dump.
+const AHEAD: usize = 1 << 20;
+
+/// The commands of one task, unless they are too many to hold.
+fn make_ahead(d: &Difference<'_>, caps: Caps, task: &[Deletion]) -> Result<Option<CommandFile<Vec<u8>>>, Error> {
+    let mut bytes = 0_usize;
+    for deletion in task {
+        bytes = bytes.saturating_add(d.record(deletion.start)?.value.bytes.len());
+    }
+    if bytes > AHEAD {
+        return Ok(None);
+    }
+    let mut file = CommandFile::new(Vec::new(), caps);
+    make(d, &mut file, task)?;
+    Ok(Some(file))
+}
+
+fn make<S: Sink>(d: &Difference<'_>, file: &mut CommandFile<S>, task: &[Deletion]) -> Result<(), Error> {
+    let (mut scratch, mut buffers) = (Vec::new(), Scratch::default());
+    for deletion in task {
+        let record = d.record(deletion.start)?;
+        let key = d.dump.key(deletion.start, &mut scratch)?;
+        recreate(file, d.dump.header, d.clock, key, &record, &mut buffers)?;
+    }
+    Ok(())
 }
 
 fn index_db(d: &Difference<'_>, rank: u32) -> u64 {
