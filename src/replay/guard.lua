@@ -19,7 +19,10 @@ local function state(key)
   local kind = redis.call('TYPE', key)
   kind = type(kind) == 'table' and kind.ok or kind
   if kind == 'ReJSON-RL' and #paths > 0 then
-    return kind .. ':' .. redis.sha1hex(redis.call('JSON.GET', key, unpack(paths)) or '')
+    -- One path at a time: RedisJSON answers several in an order of its own that changes from call to call.
+    local found = {}
+    for i = 1, #paths do found[i] = redis.call('JSON.GET', key, paths[i]) or '' end
+    return kind .. ':' .. redis.sha1hex(table.concat(found))
   elseif kind == 'string' then
     return kind .. ':' .. redis.sha1hex(redis.call('GET', key) or '')
   elseif kind == 'hash' and #fields > 0 then

@@ -7,10 +7,12 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 
+use serde_json::value::RawValue;
 use sha1::{Digest as _, Sha1};
 
 use super::forecast::cardinality_command;
 use super::item::Item;
+
 use super::link::{Link, Reply};
 use super::preflight::LookOptions;
 use super::query::{Pipeline, QueryError, ask};
@@ -189,11 +191,11 @@ impl<'g> Guard<'g> {
         pipeline.finish()?;
 
         let mut pipeline = Pipeline::new(link, options.limits, |place: Option<usize>, reply: Reply| {
-            let Some((place, (in_db, record, _))) = place.and_then(|place| Some((place, wanted.get(place)?))) else {
+            let Some((place, (in_db, record, rule))) = place.and_then(|place| Some((place, wanted.get(place)?))) else {
                 return Ok(());
             };
             let kind = kinds.get(place).map(String::as_str).unwrap_or_default();
-            records.insert((*in_db, *record), value(kind, reply)?);
+            records.insert((*in_db, *record), value(kind, &rule.paths, reply)?);
             Ok(())
         });
         for (place, ((in_db, record, rule), kind)) in wanted.iter().zip(&kinds).enumerate() {
@@ -322,7 +324,7 @@ fn exist(
 }
 
 /// A record, and the text by which the script knows its state.
-fn value(kind: &str, reply: Reply) -> Result<(Value, String), QueryError> {
+fn value(kind: &str, paths: &[String], reply: Reply) -> Result<(Value, String), QueryError> {
     let sha1 = |bytes: &[u8]| format!("{kind}:{}", hex(&Sha1::digest(bytes)));
     Ok(match (kind, reply) {
         // It is of another type by now, or of none: the state will not fit, and it is read again.
@@ -330,7 +332,7 @@ fn value(kind: &str, reply: Reply) -> Result<(Value, String), QueryError> {
         (_, reply @ Reply::Error(_)) => return Err(QueryError::Refused { command: "a look at a record", reply }),
         ("none", _) => (Value::Absent, kind.to_owned()),
         ("ReJSON-RL", Reply::Bulk(text)) => {
-            let state = sha1(&text);
+            let state = sha1(&in_order(&text, paths));
             (Value::Document(Some(text)), state)
         }
         ("ReJSON-RL", _) => (Value::Document(None), kind.to_owned()),
@@ -358,6 +360,17 @@ fn value(kind: &str, reply: Reply) -> Result<(Value, String), QueryError> {
         ("hash", _) => (Value::Hash(Vec::new()), kind.to_owned()),
         _ => (Value::Other, kind.to_owned()),
     })
+}
+
+/// What `JSON.GET` answered for each path, one after the other, as if it had been asked for them one by one: for several
+/// paths it answers an object whose fields are in an order that changes from call to call.
+fn in_order(answer: &[u8], paths: &[String]) -> Vec<u8> {
+    if paths.len() == 1 {
+        return answer.to_vec();
+    }
+    let found: HashMap<String, &RawValue> = serde_json::from_slice(answer).unwrap_or_default();
+    let texts = paths.iter().filter_map(|path| found.get(path));
+    texts.flat_map(|text| text.get().as_bytes()).copied().collect()
 }
 
 /// The beginning of an `EVAL`.
