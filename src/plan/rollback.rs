@@ -9,7 +9,6 @@ use rayon::slice::ParallelSlice;
 use super::build::{Error, by_key, writing};
 use super::command::{CommandFile, Pending};
 use super::manifest::{Caps, ROLLBACK};
-use super::output::Sink;
 use super::recreate::recreate;
 use crate::derive::write_score;
 use crate::index::{Deletion, Difference, Edits, Membership};
@@ -152,27 +151,36 @@ impl<'d, 'a> Rollback<'d, 'a> {
 }
 
 /// Deleted keys that are made again in one go, …
-const ROUND: usize = 4096;
+const ROUND: usize = 1024;
 /// … in tasks of so many, …
-const TASK: usize = 64;
+const TASK: usize = 16;
 /// … ahead of their turn only if the values of a task together have fewer bytes than this in the dump.
 const AHEAD: usize = 1 << 20;
 
 /// The commands of one task, unless they are too many to hold.
 fn make_ahead(d: &Difference<'_>, caps: Caps, task: &[Deletion]) -> Result<Option<CommandFile<Vec<u8>>>, Error> {
+    let mut records = Vec::with_capacity(task.len());
     let mut bytes = 0_usize;
     for deletion in task {
-        bytes = bytes.saturating_add(d.record(deletion.start)?.value.bytes.len());
+        let record = d.record(deletion.start)?;
+        bytes = bytes.saturating_add(record.value.bytes.len());
+        if bytes > AHEAD {
+            return Ok(None);
+        }
+        records.push(record);
     }
-    if bytes > AHEAD {
-        return Ok(None);
+    // Names that repeat are compressed in the dump and not in commands.
+    let mut file = CommandFile::new(Vec::with_capacity(2 * bytes), caps);
+    let (mut scratch, mut buffers) = (Vec::new(), Scratch::default());
+    for (deletion, record) in task.iter().zip(&records) {
+        let key = d.dump.key(deletion.start, &mut scratch)?;
+        recreate(&mut file, d.dump.header, d.clock, key, record, &mut buffers)?;
     }
-    let mut file = CommandFile::new(Vec::new(), caps);
-    make(d, &mut file, task)?;
     Ok(Some(file))
 }
 
-fn make<S: Sink>(d: &Difference<'_>, file: &mut CommandFile<S>, task: &[Deletion]) -> Result<(), Error> {
+/// The commands of one task, straight into the file.
+fn make(d: &Difference<'_>, file: &mut CommandFile, task: &[Deletion]) -> Result<(), Error> {
     let (mut scratch, mut buffers) = (Vec::new(), Scratch::default());
     for deletion in task {
         let record = d.record(deletion.start)?;
