@@ -150,7 +150,7 @@ impl<'a> Forecast<'a> {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
+#[allow(clippy::unwrap_used, reason = "a test may stop")]
 mod tests {
     use super::super::item::read;
     use super::super::script::Script;

@@ -229,7 +229,7 @@ fn agent(target: &Target) -> Result<ureq::Agent, LinkError> {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
+#[allow(clippy::unwrap_used, reason = "a test may stop")]
 mod tests {
     use super::*;
 

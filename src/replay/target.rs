@@ -162,7 +162,7 @@ fn read_password(path: &Path) -> Result<Secret, TargetError> {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
+#[allow(clippy::unwrap_used, reason = "a test may stop")]
 mod tests {
     use std::io::Write as _;
 

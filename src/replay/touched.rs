@@ -124,7 +124,7 @@ impl<'a> TouchedKey<'a> {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
+#[allow(clippy::unwrap_used, reason = "a test may stop")]
 mod tests {
     use super::*;
     use crate::resp;

@@ -157,7 +157,7 @@ impl<'a> CommandReader<'a> {
 }
 
 #[cfg(test)]
-#[allow(clippy::arithmetic_side_effects, clippy::indexing_slicing, clippy::unwrap_used)]
+#[allow(clippy::arithmetic_side_effects, clippy::indexing_slicing, clippy::unwrap_used, reason = "a test may stop")]
 mod tests {
     use proptest::prelude::*;
 

@@ -175,7 +175,7 @@ fn map(file: &File) -> io::Result<Mmap> {
     // SIGBUS, a rewritten one can change bytes under the parser, which re-checks every length it uses against the
     // slice and so gives an error or a wrong answer but no memory unsafety of its own. A dump is written once and
     // renamed into place by the server; who cannot rely on that has `--no-mmap`.
-    #[allow(unsafe_code)]
+    #[allow(unsafe_code, reason = "the only one of the crate, see above")]
     let map = unsafe { Mmap::map(file)? };
     #[cfg(unix)]
     // A hint only: where the kernel does not take it, reading is slower and nothing else.

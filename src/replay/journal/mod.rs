@@ -146,7 +146,7 @@ fn is_at(_: &File, _: &Path) -> bool {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::arithmetic_side_effects)]
+#[allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::arithmetic_side_effects, reason = "a test may stop")]
 mod tests {
     use super::*;
     use crate::plan::manifest::Bytes;
