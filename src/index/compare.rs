@@ -29,6 +29,7 @@ pub struct Joined<'a> {
     classes: Vec<ClassCount>,
     existing: Vec<KeySet>,
     unindexed: Vec<KeySet>,
+    undecodable: Vec<KeySet>,
     undecidable: Vec<KeySet>,
     undecidable_count: Vec<u64>,
     units: Vec<u64>,
@@ -45,7 +46,8 @@ impl<'a> Joined<'a> {
         let mut undecidable_count = vec![0; spec.indexes.len()];
         let mut members = vec![0; spec.indexes.len()];
         let mut units: Vec<u64> = Vec::new();
-        let (mut existing, mut unindexed, mut undecidable) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut existing, mut unindexed) = (Vec::new(), Vec::new());
+        let (mut undecodable, mut undecidable) = (Vec::new(), Vec::new());
         for worker in workers {
             stock.merge(worker.stock);
             diagnostics.merge(worker.diagnostics);
@@ -69,6 +71,7 @@ impl<'a> Joined<'a> {
             }
             existing.push(worker.existing);
             unindexed.push(worker.unindexed);
+            undecodable.push(worker.undecodable);
             undecidable.push(worker.undecidable);
         }
         index_keys.par_sort_unstable();
@@ -83,6 +86,7 @@ impl<'a> Joined<'a> {
             classes,
             existing: transpose(existing, spec.records.len()),
             unindexed: transpose(unindexed, spec.indexes.len()),
+            undecodable: transpose(undecodable, spec.records.len()),
             undecidable: transpose(undecidable, spec.indexes.len()),
             undecidable_count,
             units,
@@ -109,7 +113,7 @@ pub fn compare<'a>(
 ) -> Result<Difference<'a>, Error> {
     let Context { names, dump, clock, hasher, groups, members, units, .. } = context;
     let spec = names.spec;
-    let Joined { stock, mut diagnostics, kept, existing, unindexed, undecidable, .. } = joined;
+    let Joined { stock, mut diagnostics, kept, existing, unindexed, undecodable, undecidable, .. } = joined;
 
     // Which required records exist decides what is an orphan.
     let mut scratch = Vec::new();
@@ -147,7 +151,14 @@ pub fn compare<'a>(
             ..Summary::default()
         })
         .collect();
-    let lookup = Lookup { names: &names, members, hasher: &hasher, kept: &kept, undecidable: &undecidable };
+    let lookup = Lookup {
+        names: &names,
+        members,
+        hasher: &hasher,
+        kept: &kept,
+        undecodable: &undecodable,
+        undecidable: &undecidable,
+    };
     let mut resolved = resolve::resolve(&lookup, joined.index_keys, &mut keys, &mut summaries, &mut diagnostics)?;
     if observer.stopped() {
         return Err(Error::Interrupted);

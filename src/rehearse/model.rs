@@ -50,8 +50,19 @@ type Members = BTreeMap<Vec<u8>, Score>;
 #[derive(Debug, Default)]
 struct Desired {
     keys: BTreeMap<Vec<u8>, Members>,
-    /// Records of which nothing can be said.
+    /// Records of its class of which nothing can be said.
     undecidable: BTreeSet<Vec<u8>>,
+}
+
+/// What the records say.
+#[derive(Debug)]
+struct Implied {
+    /// By index.
+    desired: Vec<Desired>,
+    /// By class.
+    decodable: Vec<u64>,
+    /// By database: records that cannot be decoded. They hold what names them in any index.
+    undecodable: BTreeMap<u64, BTreeSet<Vec<u8>>>,
 }
 
 impl<'a> Model<'a> {
@@ -59,7 +70,7 @@ impl<'a> Model<'a> {
     pub fn read(dump: &'a [u8], spec: &'a Spec, meaning: Meaning) -> Result<Self, Error> {
         let names = Names { spec, families: spec.indexes.iter().map(|index| index.key.family()).collect() };
         let mut first = First::read(dump, &names, meaning)?;
-        let (desired, decodable) = imply(dump, &names, &first)?;
+        let implied = imply(dump, &names, &first)?;
         let mut model = Self {
             spec,
             header: first.header,
@@ -73,7 +84,7 @@ impl<'a> Model<'a> {
             names,
             records_in_families: first.records_in_families,
         };
-        model.aim(&first.index_keys, &desired, &decodable)?;
+        model.aim(&first.index_keys, &implied)?;
         Ok(model)
     }
 
@@ -84,13 +95,9 @@ impl<'a> Model<'a> {
     }
 
     /// Makes `target` of a copy of `start`.
-    fn aim(
-        &mut self,
-        index_keys: &BTreeMap<Name, Record<'_>>,
-        desired: &[Desired],
-        decodable: &[u64],
-    ) -> Result<(), Error> {
+    fn aim(&mut self, index_keys: &BTreeMap<Name, Record<'_>>, implied: &Implied) -> Result<(), Error> {
         let spec = self.spec;
+        let Implied { desired, decodable, undecodable } = implied;
         let of = |index: usize| desired.get(index);
         // An index is frozen if nothing may be removed from it.
         let without_records = |index: usize| {
@@ -123,8 +130,9 @@ impl<'a> Model<'a> {
             // undecidable for another index names, and what is in the family of another frozen index, stays too.
             let is_retired = |at: usize| spec.indexes.get(at).is_none_or(|index| index.policy == Policy::Retire);
             let claimants = families.iter().copied().filter(|&at| !is_retired(at));
+            let in_any = undecodable.get(&name.0).filter(|_| claimants.clone().next().is_some());
             let held: Vec<&BTreeSet<Vec<u8>>> =
-                claimants.clone().filter_map(of).map(|desired| &desired.undecidable).collect();
+                claimants.clone().filter_map(of).map(|desired| &desired.undecidable).chain(in_any).collect();
             let frozen = frozen(owner) || claimants.clone().any(&frozen);
             let holds = Holds::find(record, &held)?;
             if rule.policy == Policy::Retire {
@@ -336,11 +344,12 @@ impl<'a> First<'a> {
     }
 }
 
-/// Reads the records: what they imply by index, and how many of each class can be decoded.
-fn imply(dump: &[u8], names: &Names<'_>, first: &First<'_>) -> Result<(Vec<Desired>, Vec<u64>), Error> {
+/// Reads the records. A class that only retired indexes are made from, or none, decides nothing by what is in it.
+fn imply(dump: &[u8], names: &Names<'_>, first: &First<'_>) -> Result<Implied, Error> {
     let spec = names.spec;
     let mut desired: Vec<Desired> = spec.indexes.iter().map(|_| Desired::default()).collect();
     let mut decodable = vec![0_u64; spec.records.len()];
+    let mut undecodable: BTreeMap<u64, BTreeSet<Vec<u8>>> = BTreeMap::new();
     let mut extractors: Vec<Extractor> = spec.records.iter().map(|class| Extractor::new(&class.paths)).collect();
     let mut derivers: Vec<Option<Deriver>> = spec
         .indexes
@@ -374,6 +383,9 @@ fn imply(dump: &[u8], names: &Names<'_>, first: &First<'_>) -> Result<(Vec<Desir
             let of_class = spec.indexes.iter().zip(&mut derivers).zip(&mut desired);
             for ((index, deriver), desired) in of_class.filter(|((index, _), _)| index.from == Some(class)) {
                 let Some(deriver) = deriver else { continue };
+                if slots.is_none() {
+                    undecodable.entry(record.db).or_default().insert(key.clone());
+                }
                 let derived = slots.as_ref().map(|slots| {
                     deriver.derive(&key, slots, |_, implied| {
                         let mut required = index.require.iter().zip(implied.require());
@@ -396,7 +408,7 @@ fn imply(dump: &[u8], names: &Names<'_>, first: &First<'_>) -> Result<(Vec<Desir
             }
         }
     }
-    Ok((desired, decodable))
+    Ok(Implied { desired, decodable, undecodable })
 }
 
 /// What a record can be read from.
