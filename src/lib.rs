@@ -9,6 +9,7 @@ pub mod document;
 pub mod export;
 pub mod index;
 pub mod plan;
+pub mod progress;
 pub mod rdb;
 pub mod rehearse;
 pub mod replay;

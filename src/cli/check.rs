@@ -13,7 +13,7 @@ use crate::snapshot::Snapshot;
 
 pub fn run(args: &args::Check, terminal: &Terminal) -> Outcome {
     let observer = dump::observer();
-    let dumps = dump::open_each(&args.dump, &args.more, !args.no_mmap)?;
+    let dumps = dump::open_each(&args.dump, &args.more, !args.no_mmap, &observer)?;
     let mut exit = Exit::Done;
     for dump in &dumps {
         if one(dump, &observer, terminal)? != Exit::Done {

@@ -42,7 +42,8 @@ pub fn main() -> ExitCode {
             return ExitCode::from(if error.use_stderr() { Exit::Usage } else { Exit::Done } as u8);
         }
     };
-    let terminal = Terminal::new(args.quiet, args.verbose);
+    let streams = matches!(args.command, Command::Export(_));
+    let terminal = Terminal::new(args.quiet, args.verbose, streams);
     let exit = run(&args, &terminal).unwrap_or_else(|failure| {
         terminal.failure(&failure);
         failure.exit

@@ -3,7 +3,7 @@
 use super::args;
 use super::exit::{Exit, Failure, Outcome};
 use super::terminal::Terminal;
-use super::{dump, spec};
+use super::{dump, progress, spec};
 use crate::plan::manifest::Caps;
 use crate::plan::{self, bundle};
 use crate::report;
@@ -17,7 +17,8 @@ pub fn run(args: &args::Plan, terminal: &Terminal) -> Outcome {
     let snapshot = dump::open(&args.dump, &observer)?;
     let difference = dump::compare(&args.dump, &snapshot, &spec, &observer, terminal)?;
     let caps = Caps { max_args: args.max_args, max_command_bytes: args.max_command_bytes };
-    let manifest = plan::build(&difference, caps, &args.out, &observer.stop).map_err(|error| match error {
+    let work = || plan::build(&difference, caps, &args.out, &*observer);
+    let manifest = progress::during(&observer, work).map_err(|error| match error {
         plan::Error::Interrupted => dump::interrupted(),
         error => Failure::error(error),
     })?;

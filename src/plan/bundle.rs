@@ -8,6 +8,7 @@ use sha2::{Digest, Sha256};
 
 use super::manifest::{APPLY, CHANGES, FORMAT_VERSION, JOURNAL, MANIFEST, Manifest, REVIEW, ROLLBACK};
 use super::output::hex;
+use crate::progress::{Nobody, Unit, Watch, Watched};
 
 /// Why a folder could not be used.
 #[derive(Debug, thiserror::Error)]
@@ -170,10 +171,17 @@ pub struct Bundle {
 impl Bundle {
     /// Opens a bundle and checks every file in it against its SHA-256.
     pub fn open(path: &Path) -> Result<Self, Error> {
+        Self::open_watched(path, &Nobody)
+    }
+
+    /// Opens a bundle and lets somebody watch.
+    pub fn open_watched(path: &Path, watch: &dyn Watch) -> Result<Self, Error> {
         let manifest = read_manifest(path)?;
+        let total = manifest.files.values().fold(0_u64, |sum, id| sum.saturating_add(id.bytes));
+        watch.begin("checking the plan's files", Unit::Bytes, total);
         for (name, id) in &manifest.files {
             let file = path.join(name);
-            let (bytes, sha256) = hash_file(&file)?;
+            let (bytes, sha256) = hash_file(&file, watch)?;
             if (bytes, &sha256) != (id.bytes, &id.sha256) {
                 let what = if bytes == id.bytes {
                     format!("its SHA-256 is {sha256}")
@@ -240,9 +248,9 @@ fn read_manifest(folder: &Path) -> Result<Manifest, Error> {
     Ok(manifest)
 }
 
-fn hash_file(path: &Path) -> Result<(u64, String), Error> {
+fn hash_file(path: &Path, watch: &dyn Watch) -> Result<(u64, String), Error> {
     let mut file = match fs::File::open(path) {
-        Ok(file) => file,
+        Ok(file) => Watched::new(file, watch),
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             return Err(Error::Changed { path: path.to_owned(), what: "it is not there".into() });
         }

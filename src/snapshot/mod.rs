@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 
 use memmap2::Mmap;
 
+use crate::progress::{Nobody, Unit, Watch, Watched};
 use unpack::{Failure, Form, HEAD};
 
 /// How to open a dump.
@@ -51,6 +52,8 @@ pub enum Error {
     Full { path: PathBuf, written: u64 },
     #[error("cannot write to the temporary folder while unpacking {}: {source}", path.display())]
     Spool { path: PathBuf, source: io::Error },
+    #[error("interrupted")]
+    Interrupted,
 }
 
 /// A dump, held for as long as anything borrows from it.
@@ -72,6 +75,11 @@ impl Snapshot {
     /// What cannot be mapped as it is (compressed, or from a pipe) goes into an unnamed temporary file first, so that
     /// memory stays bounded however large the dump is.
     pub fn open(path: &Path, options: Options) -> Result<Self, Error> {
+        Self::open_watched(path, options, &Nobody)
+    }
+
+    /// Opens a dump and lets somebody watch: unpacking takes its time, and reading from a pipe.
+    pub fn open_watched(path: &Path, options: Options, watch: &dyn Watch) -> Result<Self, Error> {
         let read_error = |source| Error::Read { path: path.to_owned(), source };
         let mut file = if path == Path::new("-") {
             stdin().map_err(read_error)?
@@ -94,13 +102,22 @@ impl Snapshot {
             Form::Plain if kind.is_file() && start == 0 => {
                 file.seek(SeekFrom::Start(0)).map(drop).map_err(read_error)?
             }
-            _ => file = spool(form, head.chain(file), path)?,
+            _ => {
+                // How much comes out is not known, but how much goes in, if it is a file.
+                let total = if kind.is_file() { kind.len().saturating_sub(start) } else { 0 };
+                let name = if form == Form::Plain { "receiving" } else { "unpacking" };
+                watch.begin(name, Unit::Bytes, total);
+                file =
+                    spool(form, Watched::new(head.chain(file), watch), path).map_err(|error| stopped(error, watch))?;
+            }
         }
         let backing = if options.mmap {
             Backing::Mapped(map(&file).map_err(read_error)?)
         } else {
             let mut bytes = Vec::new();
-            file.read_to_end(&mut bytes).map_err(read_error)?;
+            watch.begin("reading into memory", Unit::Bytes, file.metadata().map_or(0, |kind| kind.len()));
+            let read = Watched::new(file, watch).read_to_end(&mut bytes).map_err(read_error);
+            read.map_err(|error| stopped(error, watch))?;
             Backing::Read(bytes)
         };
         Ok(Self { path: path.to_owned(), backing })
@@ -146,6 +163,11 @@ fn stdin() -> io::Result<File> {
     io::copy(&mut io::stdin().lock(), &mut file)?;
     file.seek(SeekFrom::Start(0))?;
     Ok(file)
+}
+
+/// An error after work was stopped is that it was stopped.
+fn stopped(error: Error, watch: &dyn Watch) -> Error {
+    if watch.stopped() { Error::Interrupted } else { error }
 }
 
 /// Puts the dump in `source` into an unnamed temporary file.
