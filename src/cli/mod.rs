@@ -7,6 +7,7 @@ mod consent;
 mod database;
 mod dump;
 mod events;
+mod examples;
 mod exit;
 mod export;
 mod generate;
@@ -66,7 +67,7 @@ fn run(args: &Args, terminal: &Terminal) -> Outcome {
         Command::Export(args) => export::run(args, terminal),
         Command::Spec(args) => spec::run(args, terminal),
         Command::Completions(args) => generate::completions(args, terminal),
-        Command::Man => generate::man(terminal),
+        Command::Man(args) => generate::man(args, terminal),
     })
 }
 
