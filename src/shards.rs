@@ -38,6 +38,22 @@ pub enum Error {
     Interrupted,
 }
 
+impl Error {
+    /// What can be done about it.
+    pub fn hint(&self) -> Option<&'static str> {
+        Some(match self {
+            Self::Dump { error, .. } => error.hint(),
+            Self::Flavor { .. } => "the shards of one database are all of one kind of server; look at each alone",
+            Self::Trailing { .. } => "cut the bytes off, or take the dump again",
+            Self::Checksum { .. } => "take it again; --ignore-checksum shows what is in it all the same",
+            Self::KeyTwice { .. } => "is the same dump named twice, or an older one of the same shard?",
+            Self::Template { .. } => "look at each dump alone",
+            Self::Spool(_) => "set TMPDIR to a folder with room for all the dumps together",
+            Self::Interrupted => return None,
+        })
+    }
+}
+
 /// Puts dumps together, in their order. With `ignore_checksum` one whose checksum is wrong is taken all the same; the
 /// whole then has a wrong checksum too.
 pub fn join(dumps: &[Snapshot], ignore_checksum: bool, observer: &Observer) -> Result<Snapshot, Error> {

@@ -24,5 +24,6 @@ pub fn commands(bundle: &Bundle, name: &str) -> Result<Vec<u8>, Failure> {
 }
 
 fn failure(error: Error) -> Failure {
-    Failure::error(error)
+    let hint = error.hint();
+    Failure::error(error).with_any_hint(hint)
 }

@@ -105,6 +105,8 @@ fn failure(error: Error, args: &args::Rehearse) -> Failure {
     let hint = match error {
         Error::Interrupted => return interrupted(),
         Error::OtherDump(_) => Some("give the dump that `plan` was given"),
+        Error::Dump(error) => Some(error.hint()),
+        Error::Repeated { .. } => Some("`rdb-reindex check` says where both are"),
         _ => None,
     };
     let failure = Failure::error(format!("{}: {error}", args.dump.display()));

@@ -41,13 +41,31 @@ pub enum Error {
     AofTail,
     #[error(
         "{0} bytes follow the end of the dump, whose version (before 5) has no checksum: its version number is damaged, or \
-         its end; take the dump again"
+         its end"
     )]
     Trailing(u64),
     #[error("the dump has the key {key} of database {db} twice; no server would load it, and no plan fits it")]
     Twice { db: u64, key: String },
     #[error("interrupted")]
     Interrupted,
+}
+
+impl Error {
+    /// What can be done about it.
+    pub fn hint(&self) -> Option<&'static str> {
+        Some(match self {
+            Self::Bundle(error) => return error.hint(),
+            Self::Dump(error) => error.hint(),
+            Self::Checksum { .. } | Self::Trailing(_) => "no plan is made of a damaged dump: take it again",
+            Self::AofTail => "start a server with that file and let it SAVE: that makes a dump of the whole",
+            Self::Twice { .. } => "`rdb-reindex check` says where both are; take the dump again",
+            Self::Write { source, .. } => match source.kind() {
+                io::ErrorKind::StorageFull => "make room on that disk, or give --out a folder on another one",
+                _ => return None,
+            },
+            Self::Interrupted => return None,
+        })
+    }
 }
 
 /// Makes the bundle in `destination`, and gives back its manifest. `watch` may be a flag that stops it.

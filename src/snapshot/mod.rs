@@ -30,30 +30,55 @@ impl Default for Options {
 /// Why a dump could not be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    #[error("cannot open {}: {source}", path.display())]
+    #[error("cannot open {}: {source}", shown(path))]
     Open { path: PathBuf, source: io::Error },
-    #[error("cannot read {}: {source}", path.display())]
+    #[error("cannot read {}: {source}", shown(path))]
     Read { path: PathBuf, source: io::Error },
-    #[error("cannot unpack {} ({name}): {source}; it is damaged or cut off", path.display())]
+    #[error("cannot unpack {} ({name}): {source}", shown(path))]
     Unpack { path: PathBuf, name: &'static str, source: io::Error },
-    #[error("{} is a folder, not a dump", path.display())]
+    #[error("{} is a folder, not a dump", shown(path))]
     Folder { path: PathBuf },
-    #[error("{} is empty", path.display())]
+    #[error("{} is empty", shown(path))]
     Empty { path: PathBuf },
-    #[error("{} is {name}; {help}", path.display())]
+    #[error("{} is {name}", shown(path))]
     NoDump { path: PathBuf, name: &'static str, help: &'static str },
-    #[error("{} is compressed, and what is in it is {name}", path.display())]
+    #[error("{} is compressed, and what is in it is {name}", shown(path))]
     Content { path: PathBuf, name: &'static str },
-    #[error(
-        "no room to unpack {}: the disk of the temporary folder is full after {written} bytes; set TMPDIR to a folder with \
-         more room, or unpack it yourself",
-        path.display()
-    )]
+    #[error("no room to unpack {}: the disk of the temporary folder is full after {written} bytes", shown(path))]
     Full { path: PathBuf, written: u64 },
-    #[error("cannot write to the temporary folder while unpacking {}: {source}", path.display())]
+    #[error("cannot write to the temporary folder while unpacking {}: {source}", shown(path))]
     Spool { path: PathBuf, source: io::Error },
     #[error("interrupted")]
     Interrupted,
+}
+
+/// A path as it is named in a message.
+fn shown(path: &Path) -> String {
+    if path == Path::new("-") { "standard input".to_owned() } else { path.display().to_string() }
+}
+
+impl Error {
+    /// What can be done about it.
+    pub fn hint(&self) -> Option<&'static str> {
+        Some(match self {
+            Self::Open { source, .. } => match source.kind() {
+                io::ErrorKind::NotFound => "is the path right, seen from this folder?",
+                io::ErrorKind::PermissionDenied => "read it as a user who may, or have it copied",
+                _ => return None,
+            },
+            Self::Unpack { .. } => "it is damaged or cut off: get it again, and compare its size with the original's",
+            Self::Folder { .. } => "give the file in it; a folder that `plan` wrote is for `rdb-reindex show`",
+            Self::Empty { .. } => {
+                "a dump has a header at least: did the download, or the command before the pipe, fail?"
+            }
+            Self::NoDump { help, .. } => help,
+            Self::Content { .. } => "if it is an archive, unpack it and give the dump that is in it",
+            Self::Full { .. } | Self::Spool { .. } => {
+                "set TMPDIR to a folder with room for the whole dump, or unpack it yourself"
+            }
+            Self::Read { .. } | Self::Interrupted => return None,
+        })
+    }
 }
 
 /// A dump, held for as long as anything borrows from it.
@@ -231,6 +256,7 @@ mod tests {
         std::fs::write(&path, b"").expect("written");
         assert!(matches!(open(&path), Error::Empty { .. }));
         std::fs::write(&path, b"\xfd7zXZ\x00").expect("written");
-        assert!(open(&path).to_string().ends_with("is compressed with xz; unpack it first"));
+        assert!(open(&path).to_string().ends_with("is compressed with xz"));
+        assert_eq!(open(&path).hint(), Some("unpack it first"));
     }
 }
