@@ -12,6 +12,7 @@ use super::resolve::Resolved;
 use super::store::{self, Mark, Members, Store};
 use super::survey::{ClassCount, Context, Gathered, IndexKey};
 use super::{Diagnostics, Difference, Error, Facts, Frozen, Summary, disputed, probe, reason, resolve, unit};
+use crate::progress::{Unit, Watch};
 use crate::rdb::{self, Record};
 use crate::scan::Observer;
 use crate::spec::{Policy, Spec};
@@ -136,6 +137,7 @@ pub fn compare<'a>(
     let mut keys = Keys::new(groups.freeze(), lacks)?;
     let interned = members.freeze();
     let members = Members { dump, interned: &interned };
+    observer.begin("sorting the memberships", Unit::Members, 0);
     let sets = Store::new(joined.sets, &keys, members)?;
     let zsets = Store::new(joined.zsets, &keys, members)?;
     if observer.stopped() {
@@ -164,7 +166,11 @@ pub fn compare<'a>(
         return Err(Error::Interrupted);
     }
 
-    let mut probed = probe::run(&lookup, &sets, &zsets, &resolved.present, &mut diagnostics)?;
+    observer.begin("comparing the indexes", Unit::Keys, resolved.present.len() as u64);
+    let mut probed = probe::run(&lookup, &sets, &zsets, &resolved.present, &mut diagnostics, observer)?;
+    if observer.stopped() {
+        return Err(Error::Interrupted);
+    }
     for (key, counts) in &probed.counts {
         let key = &mut resolved.present[*key as usize];
         key.stale += counts.stale;

@@ -11,6 +11,7 @@ use super::holds::Holds;
 use super::state::{Entry, Name, State, Value};
 use crate::derive::Deriver;
 use crate::document::Extractor;
+use crate::progress::{Nobody, Unit, Watch};
 use crate::rdb::{self, Footer, Header, Item, Kind, Record, Walker};
 use crate::spec::{Glob, IndexType, Policy, Spec};
 
@@ -18,6 +19,8 @@ use crate::spec::{Glob, IndexType, Policy, Spec};
 #[derive(Debug)]
 pub struct Model<'a> {
     pub spec: &'a Spec,
+    /// Who watches what is done with it.
+    pub watch: &'a dyn Watch,
     pub header: Header,
     pub footer: Footer,
     pub clock: Clock,
@@ -68,11 +71,17 @@ struct Implied {
 impl<'a> Model<'a> {
     /// Reads the dump twice: once for what exists, once for what the records imply.
     pub fn read(dump: &'a [u8], spec: &'a Spec, meaning: Meaning) -> Result<Self, Error> {
+        Self::read_watched(dump, spec, meaning, &Nobody)
+    }
+
+    /// Reads the dump and lets somebody watch, this and what is done with the model.
+    pub fn read_watched(dump: &'a [u8], spec: &'a Spec, meaning: Meaning, watch: &'a dyn Watch) -> Result<Self, Error> {
         let names = Names { spec, families: spec.indexes.iter().map(|index| index.key.family()).collect() };
-        let mut first = First::read(dump, &names, meaning)?;
-        let implied = imply(dump, &names, &first)?;
+        let mut first = First::read(dump, &names, meaning, watch)?;
+        let implied = imply(dump, &names, &first, watch)?;
         let mut model = Self {
             spec,
+            watch,
             header: first.header,
             footer: first.footer,
             clock: first.clock,
@@ -282,7 +291,7 @@ struct First<'a> {
 }
 
 impl<'a> First<'a> {
-    fn read(dump: &'a [u8], names: &Names<'_>, meaning: Meaning) -> Result<Self, Error> {
+    fn read(dump: &'a [u8], names: &Names<'_>, meaning: Meaning, watch: &dyn Watch) -> Result<Self, Error> {
         let spec = names.spec;
         let mut clock = Clock { created_ms: None, meaning };
         let (mut keys, mut last_db, mut modules) = (0_u64, 0_u64, BTreeSet::new());
@@ -292,7 +301,10 @@ impl<'a> First<'a> {
         let mut walker = Walker::new(dump)?;
         let header = walker.header();
         let mut footer = None;
+        watch.begin("reading for what is there", Unit::Bytes, bytes(dump));
+        let mut at = 0;
         while let Some(item) = walker.next()? {
+            step(&walker, &mut at, watch)?;
             match item {
                 Item::Aux { name, value } if text(name)? == b"ctime" => {
                     let value = text(value)?;
@@ -344,8 +356,20 @@ impl<'a> First<'a> {
     }
 }
 
+fn bytes(dump: &[u8]) -> u64 {
+    u64::try_from(dump.len()).unwrap_or(u64::MAX)
+}
+
+/// Tells how far the walk has come since it was `at`.
+fn step(walker: &Walker<'_>, at: &mut usize, watch: &dyn Watch) -> Result<(), Error> {
+    let position = walker.position();
+    watch.add(u64::try_from(position.saturating_sub(*at)).unwrap_or(u64::MAX));
+    *at = position;
+    if watch.stopped() { Err(Error::Interrupted) } else { Ok(()) }
+}
+
 /// Reads the records. A class that only retired indexes are made from, or none, decides nothing by what is in it.
-fn imply(dump: &[u8], names: &Names<'_>, first: &First<'_>) -> Result<Implied, Error> {
+fn imply(dump: &[u8], names: &Names<'_>, first: &First<'_>, watch: &dyn Watch) -> Result<Implied, Error> {
     let spec = names.spec;
     let mut desired: Vec<Desired> = spec.indexes.iter().map(|_| Desired::default()).collect();
     let mut decodable = vec![0_u64; spec.records.len()];
@@ -360,7 +384,10 @@ fn imply(dump: &[u8], names: &Names<'_>, first: &First<'_>) -> Result<Implied, E
         })
         .collect();
     let mut walker = Walker::new(dump)?;
+    watch.begin("reading for what must be", Unit::Bytes, bytes(dump));
+    let mut at = 0;
     while let Some(item) = walker.next()? {
+        step(&walker, &mut at, watch)?;
         let Item::Record(record) = item else { continue };
         if first.clock.due(record.expire_ms) == Due::Gone || !Value::is_there(&record.value, &first.clock)? {
             continue;
