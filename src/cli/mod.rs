@@ -9,6 +9,7 @@ mod dump;
 mod events;
 mod exit;
 mod export;
+mod filter;
 mod generate;
 mod inventory;
 mod judge;

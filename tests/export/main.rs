@@ -161,7 +161,7 @@ fn families_are_those_of_the_inventory() {
 #[test]
 fn csv_says_the_same_as_ndjson() {
     for (name, _, bytes) in corpus() {
-        for table in [Table::Keys, Table::Elements] {
+        for table in [Table::Keys, Table::Elements, Table::Memberships] {
             let json = export(&bytes, table, Format::Ndjson);
             let (header, records) = csv(&export(&bytes, table, Format::Csv));
             assert_eq!(json.lines().count(), records.len(), "{name}");
