@@ -14,11 +14,11 @@ fn fixture() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("fixtures/discord-analytics.rdb")
 }
 
-fn run(args: &[&str], dump: &std::path::Path) -> Output {
+pub fn run(args: &[&str], dump: &std::path::Path) -> Output {
     program().arg("export").arg(dump).args(args).output().unwrap()
 }
 
-fn text(bytes: &[u8]) -> String {
+pub fn text(bytes: &[u8]) -> String {
     String::from_utf8(bytes.to_vec()).unwrap()
 }
 

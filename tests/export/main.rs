@@ -8,6 +8,11 @@ mod command;
 #[allow(dead_code, reason = "only a part of it is used here")]
 mod expected;
 mod expiry;
+mod filter;
+mod memberships;
+mod memory;
+#[cfg(feature = "parquet")]
+mod parquet;
 mod rows;
 mod servers;
 #[path = "../support/mod.rs"]
