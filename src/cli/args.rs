@@ -90,8 +90,9 @@ pub struct Check {
     pub no_mmap: bool,
 }
 
-/// What is in a dump as rows, in the order of the dump.
+/// What is in a dump as rows: keys, their elements, or the members of the indexes.
 #[derive(Debug, clap::Args)]
+#[command(after_help = super::filter::EXAMPLES)]
 pub struct Export {
     #[command(flatten)]
     pub dump: Dump,
@@ -101,6 +102,8 @@ pub struct Export {
     /// The form of a row.
     #[arg(long, value_enum, value_name = "FORMAT")]
     pub format: ExportFormat,
+    #[command(flatten)]
+    pub filter: super::filter::Filter,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -109,15 +112,17 @@ pub enum ExportTable {
     Keys,
     /// A string, a member, a field, a stream entry or group, a document.
     Elements,
-    /// A member of an index, right or wrong.
+    /// A member of an index key, and whether it is right: correct, missing, stale, wrong key or held.
     Memberships,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum ExportFormat {
-    /// A JSON object a line.
+    /// A JSON object a line. Bytes that are no UTF-8 are {"base64":"…"}.
     Ndjson,
+    /// With a header. Bytes that are no UTF-8 are the same JSON.
     Csv,
+    /// Typed columns, compressed, for DuckDB, Spark or pandas; to a file or a pipe.
     Parquet,
 }
 

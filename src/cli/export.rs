@@ -1,43 +1,118 @@
 //! `rdb-reindex export`.
 
-use std::io;
+use std::fs::File;
+use std::io::{self, IsTerminal};
+use std::os::fd::AsFd;
 
 use super::args::{self, ExportFormat, ExportTable};
 use super::exit::{Exit, Failure, Outcome};
 use super::terminal::Terminal;
 use super::{dump, progress, spec};
-use crate::export::{self, Error, Format, Options, Table};
+use crate::export::{Error, Export, Format, Options, Summary, Table};
+use crate::spec::Spec;
 
 pub fn run(args: &args::Export, terminal: &Terminal) -> Outcome {
     let table = match args.table {
         ExportTable::Keys => Table::Keys,
         ExportTable::Elements => Table::Elements,
-        ExportTable::Memberships => return Err(not_yet("the table memberships", "keys and elements")),
+        ExportTable::Memberships => Table::Memberships,
     };
     let format = match args.format {
         ExportFormat::Ndjson => Format::Ndjson,
         ExportFormat::Csv => Format::Csv,
-        ExportFormat::Parquet => return Err(not_yet("the format parquet", "ndjson and csv")),
+        ExportFormat::Parquet => Format::Parquet,
     };
+    check(table, format, args)?;
     let spec = spec::load(args.dump.spec.as_deref(), terminal)?;
+    let filter = args.filter.build();
     let observer = dump::observer();
     let snapshot = dump::open(&args.dump, &observer)?;
-    let file = snapshot.path().display();
+    let file = snapshot.path().display().to_string();
     let options = Options { table, format, spec: &spec, expiry: args.dump.expiry() };
-    let work = || export::run(&snapshot, options, &mut io::stdout().lock(), &observer);
-    let summary = match progress::bytes(terminal, "exporting", snapshot.len() as u64, &observer, work) {
+    let prepare = || Export::prepare(&snapshot, options, &filter, &observer);
+    let prepared = if Export::reads_ahead(table) {
+        progress::bytes(terminal, "reading", snapshot.len() as u64, &observer, prepare)
+    } else {
+        prepare()
+    };
+    let prepared = prepared.map_err(|error| failure(error, &file, false, &spec))?;
+    // Rows come in large pieces, which the standard library's buffer would only search for line ends.
+    let out = io::stdout().as_fd().try_clone_to_owned();
+    let mut out = File::from(out.map_err(|error| Failure::error(format!("cannot write to standard output: {error}")))?);
+    let work = || {
+        let total = prepared.bytes();
+        progress::bytes(terminal, "exporting", total, &observer, || prepared.write(&mut out, &observer))
+    };
+    let summary = match work() {
         Ok(summary) => summary,
         // A reader that has seen enough is no error.
         Err(Error::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => return Ok(Exit::Done),
-        Err(Error::Output(error)) => {
-            return Err(Failure::error(format!("cannot write to standard output: {error}")));
-        }
-        Err(Error::Interrupted) => return Err(Failure::new(Exit::Stopped, "interrupted; the rows are incomplete")),
-        Err(Error::Dump(error)) => {
-            return Err(Failure::error(format!("{file}: {error}; the rows before it have been written"))
-                .with_hint("`rdb-reindex check` says more; take the dump again if you can"));
-        }
+        Err(error) => return Err(failure(error, &file, format != Format::Parquet, &spec)),
     };
+    warn(&summary, args, terminal);
+    match summary.footer.crc {
+        Some(stored) if stored != 0 && stored != summary.crc64 && !args.dump.ignore_checksum => {
+            Err(Failure::error(format!(
+                "{file}: the checksum is {stored:016x}, and should be {:016x}: do not trust the rows",
+                summary.crc64
+            ))
+            .with_hint("the dump is damaged: take it again; --ignore-checksum makes this no error"))
+        }
+        _ => Ok(Exit::Done),
+    }
+}
+
+/// Refuses before any work what could only fail after it.
+fn check(table: Table, format: Format, args: &args::Export) -> Result<(), Failure> {
+    if !format.is_built() {
+        return Err(Failure::new(Exit::Usage, "this program was built without Parquet").with_hint(
+            "`cargo install --path .` builds it with Parquet, `--no-default-features` without; ndjson and csv are there",
+        ));
+    }
+    if format == Format::Parquet && io::stdout().is_terminal() {
+        return Err(Failure::new(Exit::Usage, "Parquet is no text: it would garble this terminal")
+            .with_hint("write it to a file: `… --format parquet > keys.parquet`"));
+    }
+    let filter = &args.filter;
+    let asked = [
+        ("--type", !filter.types.is_empty()),
+        ("--min-bytes", filter.min_bytes > 0),
+        ("--expires", !filter.expires.is_empty()),
+    ];
+    if table == Table::Memberships
+        && let Some((option, _)) = asked.iter().find(|(_, asked)| *asked)
+    {
+        return Err(Failure::new(
+            Exit::Usage,
+            format!("{option} says nothing of memberships: a missing one may be of a key that is not there"),
+        )
+        .with_hint("--match and --db are for index keys, too"));
+    }
+    Ok(())
+}
+
+fn failure(error: Error, file: &str, rows: bool, spec: &Spec) -> Failure {
+    match error {
+        Error::Output(error) => Failure::error(format!("cannot write to standard output: {error}")),
+        Error::Interrupted if rows => Failure::new(Exit::Stopped, "interrupted; the rows are incomplete"),
+        Error::Interrupted => Failure::new(Exit::Stopped, "interrupted; there is no whole file"),
+        Error::Dump(error) => {
+            let rows = if rows { "; the rows before it have been written" } else { "" };
+            Failure::error(format!("{file}: {error}{rows}"))
+                .with_hint("`rdb-reindex check` says more; take the dump again if you can")
+        }
+        Error::TooLarge { .. } => {
+            Failure::error(format!("{file}: {error}")).with_hint("--format ndjson and csv write any number")
+        }
+        Error::Index(_) => {
+            Failure::error(format!("{file}: {error}")).with_hint(format!("the spec has {} indexes", spec.indexes.len()))
+        }
+        error => Failure::error(format!("{file}: {error}")),
+    }
+}
+
+/// Says what the rows do not.
+fn warn(summary: &Summary, args: &args::Export, terminal: &Terminal) {
     if summary.in_doubt.count > 0 && args.dump.expiry.is_none() {
         terminal.warn(format!(
             "{} keys have an expiry before 2009, the first is {}: these look like milliseconds that were left, and are \
@@ -51,6 +126,13 @@ pub fn run(args: &args::Export, terminal: &Terminal) -> Outcome {
             summary.undecodable.count, summary.undecodable.first
         ));
     }
+    let undecodable = ["record.undecodable", "record.undecidable"].map(|code| summary.diagnostics.count(code));
+    if undecodable != [0, 0] {
+        terminal.warn(format!(
+            "{} records say nothing of their memberships, which are held; `rdb-reindex inventory` says why",
+            undecodable[0].saturating_add(undecodable[1])
+        ));
+    }
     if summary.footer.trailing_is_aof {
         terminal.warn(format!(
             "{} bytes of commands (AOF) follow the dump; what they change is not in these rows",
@@ -59,18 +141,4 @@ pub fn run(args: &args::Export, terminal: &Terminal) -> Outcome {
     } else if summary.footer.trailing > 0 {
         terminal.warn(format!("{} bytes after the end of the dump were ignored", summary.footer.trailing));
     }
-    match summary.footer.crc {
-        Some(stored) if stored != 0 && stored != summary.crc64 && !args.dump.ignore_checksum => {
-            Err(Failure::error(format!(
-                "{file}: the checksum is {stored:016x}, and should be {:016x}: do not trust the rows",
-                summary.crc64
-            ))
-            .with_hint("the dump is damaged: take it again; --ignore-checksum makes this no error"))
-        }
-        _ => Ok(Exit::Done),
-    }
-}
-
-fn not_yet(what: &str, instead: &str) -> Failure {
-    Failure::new(Exit::Usage, format!("{what} is not built yet")).with_hint(format!("there are {instead}"))
 }

@@ -10,6 +10,7 @@ mod events;
 mod examples;
 mod exit;
 mod export;
+mod filter;
 mod generate;
 mod inventory;
 mod judge;

@@ -1,4 +1,4 @@
-//! One cell of a row, in either format.
+//! One cell of a row, and how it is written in text.
 
 use std::io::{self, Write};
 
@@ -13,13 +13,16 @@ use crate::document;
 pub(super) enum Cell<'a> {
     None,
     Unsigned(u64),
-    Signed(i64),
     /// Text that needs no escaping.
     Plain(&'a str),
     /// Bytes of the dump.
     Bytes(&'a [u8]),
     /// JSON that stands in a row as it is.
     Json(&'a [u8]),
+    /// A score, and its text: in text it is one, since JSON has no number for the infinities.
+    Score(#[cfg_attr(not(feature = "parquet"), allow(dead_code, reason = "its text is enough"))] f64, &'a str),
+    /// Unix milliseconds.
+    Time(i64),
 }
 
 /// Bytes are turned into base64 in pieces of this size, which is a multiple of three.
@@ -27,15 +30,16 @@ const PIECE: usize = 3 << 12;
 
 impl Cell<'_> {
     pub fn write(&self, format: Format, out: &mut impl Write) -> io::Result<()> {
-        match (self, format) {
-            (Cell::None, Format::Ndjson) => out.write_all(b"null"),
-            (Cell::None, Format::Csv) => Ok(()),
-            (Cell::Unsigned(n), _) => write!(out, "{n}"),
-            (Cell::Signed(n), _) => write!(out, "{n}"),
-            (Cell::Plain(text), Format::Ndjson) => write!(out, "\"{text}\""),
-            (Cell::Plain(text), Format::Csv) => quoted(text.as_bytes(), out),
-            (Cell::Bytes(bytes), Format::Ndjson) => json_bytes(bytes, out),
-            (Cell::Bytes(bytes), Format::Csv) => {
+        let csv = format == Format::Csv;
+        match self {
+            Cell::None if csv => Ok(()),
+            Cell::None => out.write_all(b"null"),
+            Cell::Unsigned(n) => write!(out, "{n}"),
+            Cell::Time(n) => write!(out, "{n}"),
+            Cell::Plain(text) | Cell::Score(_, text) if csv => quoted(text.as_bytes(), out),
+            Cell::Plain(text) | Cell::Score(_, text) => write!(out, "\"{text}\""),
+            Cell::Bytes(bytes) if !csv => json_bytes(bytes, out),
+            Cell::Bytes(bytes) => {
                 if simdutf8::basic::from_utf8(bytes).is_ok() {
                     return quoted(bytes, out);
                 }
@@ -44,8 +48,8 @@ impl Cell<'_> {
                 base64(bytes, out)?;
                 out.write_all(b"\"\"}\"")
             }
-            (Cell::Json(json), Format::Ndjson) => out.write_all(json),
-            (Cell::Json(json), Format::Csv) => quoted(json, out),
+            Cell::Json(json) if csv => quoted(json, out),
+            Cell::Json(json) => out.write_all(json),
         }
     }
 }
@@ -107,7 +111,9 @@ mod tests {
         for (cell, ndjson, csv) in [
             (Cell::None, "null", ""),
             (Cell::Unsigned(u64::MAX), "18446744073709551615", "18446744073709551615"),
-            (Cell::Signed(-1), "-1", "-1"),
+            (Cell::Time(-1), "-1", "-1"),
+            (Cell::Score(f64::NEG_INFINITY, "-inf"), "\"-inf\"", "-inf"),
+            (Cell::Score(0.1, "0.1"), "\"0.1\"", "0.1"),
             (Cell::Plain("set"), "\"set\"", "set"),
             (Cell::Bytes(b""), "\"\"", "\"\""),
             (Cell::Bytes(b"a b"), "\"a b\"", "a b"),

@@ -1,11 +1,11 @@
 //! The table of elements.
 
-use std::io::{self, Write as _};
+use std::io::Write as _;
 use std::ops::ControlFlow;
 
+use super::Seen;
 use super::cell::{Cell, json_bytes};
-use super::rows::Rows;
-use super::{Error, Seen};
+use super::rows::{Column, Halt, Holds, Outlet, Rows};
 use crate::derive::write_score;
 use crate::document;
 use crate::index::Clock;
@@ -13,53 +13,64 @@ use crate::rdb::{
     self, Element, Flow, Json, Record, Scratch, StreamConsumer, StreamFields, StreamGroup, StreamId, Visitor,
 };
 
-const COLUMNS: &[&str] = &["db", "key", "type", "position", "field", "value", "score", "expire_at_ms"];
+pub(super) const COLUMNS: &[Column] = &[
+    Column::new("db", Holds::Small),
+    Column::new("key", Holds::Repeated),
+    Column::new("type", Holds::Word),
+    Column::new("position", Holds::Position),
+    Column::new("field", Holds::Repeated),
+    Column::new("value", Holds::Bytes),
+    Column::new("score", Holds::Score),
+    Column::new("expire_at_ms", Holds::Time),
+];
 
-pub(super) struct Elements<'o> {
+/// Makes the rows of values.
+#[derive(Debug, Default)]
+pub(super) struct Elements {
     clock: Clock,
-    rows: Rows<'o>,
     scratch: Scratch,
     /// JSON of a cell that is put together.
     json: Vec<u8>,
     /// Its field.
     text: Vec<u8>,
     room: Vec<u8>,
-    undecodable: Seen,
+    pub undecodable: Seen,
 }
 
-impl<'o> Elements<'o> {
-    pub fn new(clock: Clock, mut rows: Rows<'o>) -> Result<Self, Error> {
-        rows.columns(COLUMNS)?;
-        let (json, text, room) = (Vec::new(), Vec::new(), Vec::new());
-        Ok(Self { clock, rows, scratch: Scratch::default(), json, text, room, undecodable: Seen::default() })
+impl Elements {
+    pub fn new(clock: Clock) -> Self {
+        Self { clock, ..Self::default() }
     }
 
-    pub fn record(&mut self, record: &Record<'_>, key: &[u8]) -> Result<(), Error> {
+    /// All rows of a value, or of a piece of it.
+    pub fn record(
+        &mut self,
+        record: &Record<'_>,
+        piece: Option<usize>,
+        key: &[u8],
+        rows: &mut Rows,
+        outlet: &Outlet<'_>,
+    ) -> Result<(), Halt> {
         let type_name = record.value.type_name();
-        self.rows.prefix(&[Cell::Unsigned(record.db), Cell::Bytes(key), Cell::Plain(type_name.as_str())])?;
+        rows.prefix(&[Cell::Unsigned(record.db), Cell::Bytes(key), Cell::Plain(type_name.as_str())])?;
         let mut scratch = std::mem::take(&mut self.scratch);
-        let mut writer = Writer {
-            table: self,
-            key,
-            offset: record.value.offset as u64,
-            group: false,
-            consumers: 0,
-            output: None,
-            dump: None,
+        let offset = record.value.offset as u64;
+        let mut writer = Writer { table: self, rows, outlet, key, offset, group: false, consumers: 0, halt: None };
+        let visited = match piece {
+            Some(piece) => record.value.visit_piece(piece, &mut scratch, &mut writer),
+            None => record.value.visit(&mut scratch, &mut writer),
         };
-        let visited = record.value.visit(&mut scratch, &mut writer);
-        let ended = writer.end_group();
-        let (output, dump) = (writer.output.take(), writer.dump.take());
+        let ended = if writer.halt.is_none() { writer.end_group() } else { Ok(()) };
+        let halt = writer.halt.take();
         self.scratch = scratch;
-        if let Some(error) = output {
-            return Err(error.into());
+        let in_record = |error: rdb::Error| Halt::Dump(error.in_record(record.start));
+        match halt {
+            Some(Halt::Dump(error)) => return Err(in_record(error)),
+            Some(halt) => return Err(halt),
+            None => {}
         }
-        visited.and(dump.map_or(Ok(()), Err)).map_err(|error| error.in_record(record.start))?;
-        Ok(ended?)
-    }
-
-    pub fn finish(self) -> Result<(u64, Seen), Error> {
-        Ok((self.rows.finish()?, self.undecodable))
+        visited.map_err(in_record)?;
+        ended
     }
 }
 
@@ -77,48 +88,54 @@ const EMPTY: Row<'static> =
     Row { position: Cell::None, field: Cell::None, value: Cell::None, score: Cell::None, expire_at_ms: Cell::None };
 
 /// Writes the elements of one value.
-struct Writer<'w, 'o, 'k> {
-    table: &'w mut Elements<'o>,
-    key: &'k [u8],
+struct Writer<'w, 'o> {
+    table: &'w mut Elements,
+    rows: &'w mut Rows,
+    outlet: &'w Outlet<'o>,
+    key: &'w [u8],
     offset: u64,
     /// The row of a stream's group has been begun.
     group: bool,
     /// Consumers in it.
     consumers: u64,
-    output: Option<io::Error>,
-    dump: Option<rdb::Error>,
+    halt: Option<Halt>,
 }
 
-impl Writer<'_, '_, '_> {
+impl Writer<'_, '_> {
     fn row(&mut self, row: Row<'_>) -> Flow {
         let Row { position, field, value, score, expire_at_ms } = row;
-        let written = self.table.rows.row(&[position, field, value, score, expire_at_ms]);
+        let written = self.rows.row(&[position, field, value, score, expire_at_ms], self.outlet);
         self.go(written)
     }
 
-    fn go(&mut self, written: io::Result<()>) -> Flow {
+    fn go(&mut self, written: Result<(), Halt>) -> Flow {
         match written {
             Ok(()) => ControlFlow::Continue(()),
-            Err(error) => {
-                self.output = Some(error);
+            Err(halt) => {
+                self.halt = Some(halt);
                 ControlFlow::Break(())
             }
         }
     }
 
+    /// A row that was put together: its field is in `text`, its value in `json`.
+    fn made(&mut self) -> Result<(), Halt> {
+        let Row { position, score, expire_at_ms, .. } = EMPTY;
+        let (field, value) = (Cell::Bytes(&self.table.text), Cell::Json(&self.table.json));
+        self.rows.row(&[position, field, value, score, expire_at_ms], self.outlet)
+    }
+
     /// The row of a group is written when its consumers are known.
-    fn end_group(&mut self) -> io::Result<()> {
+    fn end_group(&mut self) -> Result<(), Halt> {
         if !std::mem::take(&mut self.group) {
             return Ok(());
         }
-        let table = &mut *self.table;
-        table.json.extend_from_slice(b"]}");
-        let Row { position, score, expire_at_ms, .. } = EMPTY;
-        table.rows.row(&[position, Cell::Bytes(&table.text), Cell::Json(&table.json), score, expire_at_ms])
+        self.table.json.extend_from_slice(b"]}");
+        self.made()
     }
 }
 
-impl Visitor for Writer<'_, '_, '_> {
+impl Visitor for Writer<'_, '_> {
     fn string(&mut self, value: Element<'_>) -> Flow {
         self.row(Row { value: Cell::Bytes(value.bytes), ..EMPTY })
     }
@@ -135,8 +152,9 @@ impl Visitor for Writer<'_, '_, '_> {
         let mut text = std::mem::take(&mut self.table.text);
         text.clear();
         write_score(score, &mut text);
-        // A text, since JSON has no number for the infinities.
-        let flow = self.row(Row { value: Cell::Bytes(member.bytes), score: Cell::Bytes(&text), ..EMPTY });
+        // Digits, signs and letters.
+        let digits = std::str::from_utf8(&text).unwrap_or_default();
+        let flow = self.row(Row { value: Cell::Bytes(member.bytes), score: Cell::Score(score, digits), ..EMPTY });
         self.table.text = text;
         flow
     }
@@ -145,7 +163,7 @@ impl Visitor for Writer<'_, '_, '_> {
         self.row(Row {
             field: Cell::Bytes(field.bytes),
             value: Cell::Bytes(value.bytes),
-            expire_at_ms: self.table.clock.unix_ms(expire_ms).map_or(Cell::None, Cell::Signed),
+            expire_at_ms: self.table.clock.unix_ms(expire_ms).map_or(Cell::None, Cell::Time),
             ..EMPTY
         })
     }
@@ -166,9 +184,7 @@ impl Visitor for Writer<'_, '_, '_> {
             let _ = json_bytes(value.bytes, &mut table.json);
         }
         table.json.push(b']');
-        let Row { position, score, expire_at_ms, .. } = EMPTY;
-        let written =
-            table.rows.row(&[position, Cell::Bytes(&table.text), Cell::Json(&table.json), score, expire_at_ms]);
+        let written = self.made();
         self.go(written)
     }
 
@@ -222,7 +238,7 @@ impl Visitor for Writer<'_, '_, '_> {
                 }
             }
             Err(error) => {
-                self.dump = Some(error);
+                self.halt = Some(Halt::Dump(error));
                 ControlFlow::Break(())
             }
         };

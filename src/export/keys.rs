@@ -2,73 +2,92 @@
 
 use super::Error;
 use super::cell::Cell;
-use super::rows::Rows;
+use super::rows::{Column, Halt, Holds, Outlet, Rows};
 use crate::index::{Clock, Family, Names};
 use crate::rdb::{self, Record};
 use crate::scan::{self, Observer, Worker};
 use crate::spec::Spec;
 use crate::stock::{Families, Tally};
 
-const COLUMNS: &[&str] =
-    &["db", "key", "type", "encoding", "elements", "bytes", "expire_at_ms", "idle_s", "freq", "family"];
+pub(super) const COLUMNS: &[Column] = &[
+    Column::new("db", Holds::Small),
+    Column::new("key", Holds::Bytes),
+    Column::new("type", Holds::Word),
+    Column::new("encoding", Holds::Word),
+    Column::new("elements", Holds::Count),
+    Column::new("bytes", Holds::Count),
+    Column::new("expire_at_ms", Holds::Time),
+    Column::new("idle_s", Holds::Count),
+    Column::new("freq", Holds::Small),
+    Column::new("family", Holds::Repeated),
+];
 
-pub(super) struct Keys<'s, 'o> {
+/// What the rows of keys need to know of the whole dump.
+#[derive(Debug)]
+pub(super) struct Known<'s> {
     names: Names<'s>,
-    clock: Clock,
-    rows: Rows<'o>,
     others: Families,
-    pattern: Vec<u8>,
 }
 
-impl<'s, 'o> Keys<'s, 'o> {
+impl<'s> Known<'s> {
     /// Families of keys that the spec does not know follow from all names, so those are read first.
-    pub fn new(
-        file: &[u8],
-        spec: &'s Spec,
-        clock: Clock,
-        mut rows: Rows<'o>,
-        observer: &Observer,
-    ) -> Result<Self, Error> {
+    pub fn read(file: &[u8], spec: &'s Spec, observer: &Observer) -> Result<Self, Error> {
         let names = Names::new(spec);
         let new = || Others { names: &names, families: Families::default(), key: Vec::new() };
         let mut others = Families::default();
         for worker in scan::run(file, observer, new)?.workers {
             others.merge(worker.families);
         }
-        rows.columns(COLUMNS)?;
-        Ok(Self { names, clock, rows, others, pattern: Vec::new() })
+        Ok(Self { names, others })
+    }
+}
+
+/// Makes the rows of keys.
+#[derive(Debug)]
+pub(super) struct Keys<'k, 's> {
+    known: &'k Known<'s>,
+    clock: Clock,
+    pattern: Vec<u8>,
+    label: Vec<u8>,
+}
+
+impl<'k, 's> Keys<'k, 's> {
+    pub fn new(known: &'k Known<'s>, clock: Clock) -> Self {
+        Self { known, clock, pattern: Vec::new(), label: Vec::new() }
     }
 
-    pub fn record(&mut self, record: &Record<'_>, key: &[u8]) -> Result<(), Error> {
+    pub fn record(
+        &mut self,
+        record: &Record<'_>,
+        key: &[u8],
+        rows: &mut Rows,
+        outlet: &Outlet<'_>,
+    ) -> Result<(), Halt> {
         let value = &record.value;
-        let spec = self.names.spec;
-        let elements = value.elements().map_err(|error| error.in_record(record.start))?;
+        let Known { names, others } = self.known;
+        let elements = value.elements().map_err(|error| Halt::Dump(error.in_record(record.start)))?;
         let type_name = value.type_name();
-        let pattern = match self.names.family_of(record.db, key, value.ty.kind()) {
-            Family::Record(class) => spec.records.get(class).map_or(&[][..], |class| class.key.as_bytes()),
-            Family::Index(index) => self.names.families.get(index).map_or(&[][..], |family| family.as_bytes()),
+        let pattern = match names.family_of(record.db, key, value.ty.kind()) {
+            Family::Record(class) => names.spec.records.get(class).map_or(&[][..], |class| class.key.as_bytes()),
+            Family::Index(index) => names.families.get(index).map_or(&[][..], |family| family.as_bytes()),
             Family::Other => {
-                self.others.find(key, &mut self.pattern);
+                others.find(key, &mut self.pattern, &mut self.label);
                 &self.pattern
             }
         };
-        self.rows.row(&[
+        let cells = [
             Cell::Unsigned(record.db),
             Cell::Bytes(key),
             Cell::Plain(type_name.as_str()),
             Cell::Plain(value.ty.encoding()),
             Cell::Unsigned(elements),
             Cell::Unsigned(value.end().saturating_sub(record.start) as u64),
-            self.clock.unix_ms(record.expire_ms).map_or(Cell::None, Cell::Signed),
+            self.clock.unix_ms(record.expire_ms).map_or(Cell::None, Cell::Time),
             record.idle.map_or(Cell::None, Cell::Unsigned),
             record.freq.map_or(Cell::None, |freq| Cell::Unsigned(freq.into())),
             Cell::Bytes(pattern),
-        ])?;
-        Ok(())
-    }
-
-    pub fn finish(self) -> Result<u64, Error> {
-        Ok(self.rows.finish()?)
+        ];
+        rows.row(&cells, outlet)
     }
 }
 

@@ -1,25 +1,33 @@
-//! What is in a dump as rows: one a key, or one an element.
+//! What is in a dump as rows: one a key, one an element, or one a membership.
 //!
-//! Rows come in the order of the dump and are written as they are found, in constant memory however large a value is:
-//! only a text that is not stored as it is (compressed, or a binary document) and a single stream entry are put together
-//! before they are written.
+//! Keys and elements come in the order of the dump, memberships in that of the indexes. All threads make rows, and they
+//! are written in order, so that the number of threads does not show. What is made and not yet written is bounded, however
+//! large a value is: only a text that is not stored as it is (compressed, or a binary document), a single stream entry,
+//! and in Parquet a single cell, are put together before they are written.
 
+mod batch;
 mod cell;
+#[cfg(feature = "parquet")]
+mod columns;
 mod elements;
+mod filter;
 mod keys;
+mod memberships;
+mod ordered;
+#[cfg(feature = "parquet")]
+mod parquet_file;
 mod rows;
+mod run;
 
 use std::io::{self, Write};
 
-use crc_fast::{CrcAlgorithm, Digest};
-
-use crate::index::{Clock, Expires, Expiry, display};
-use crate::rdb::{self, Footer, Header, Item, Walker};
+use crate::index::{self, Clock, Diagnostics, Expiry, Memberships, display};
+use crate::rdb::{self, Footer, Header};
 use crate::scan::{self, Observer};
 use crate::spec::Spec;
-use elements::Elements;
-use keys::Keys;
-use rows::Rows;
+pub use filter::{Expires, Filter, TypeRule, bytes};
+use keys::Known;
+use run::Report;
 
 /// What a row is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,6 +36,8 @@ pub enum Table {
     Keys,
     /// An element: a string, a member, a field, a stream entry or group, a document.
     Elements,
+    /// A member of an index key, there or not.
+    Memberships,
 }
 
 /// How a row is written.
@@ -37,6 +47,15 @@ pub enum Format {
     Ndjson,
     /// RFC 4180 with a header, lines ending in a line feed. A cell of bytes that are no UTF-8 holds that same JSON.
     Csv,
+    /// Typed columns. Bytes are themselves; a column of them is text if all of it is UTF-8.
+    Parquet,
+}
+
+impl Format {
+    /// Whether this program was built with it.
+    pub fn is_built(self) -> bool {
+        self != Self::Parquet || cfg!(feature = "parquet")
+    }
 }
 
 /// What to export, and how.
@@ -44,7 +63,7 @@ pub enum Format {
 pub struct Options<'s> {
     pub table: Table,
     pub format: Format,
-    /// The names of families come from it.
+    /// The names of families come from it, and what is implied.
     pub spec: &'s Spec,
     pub expiry: Expiry,
 }
@@ -66,7 +85,7 @@ impl Seen {
 }
 
 /// What is to be said of an export besides its rows.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Summary {
     pub header: Header,
     pub footer: Footer,
@@ -77,6 +96,8 @@ pub struct Summary {
     pub in_doubt: Seen,
     /// RedisJSON values that are no documents; their row has no value, or for text the text as it is.
     pub undecodable: Seen,
+    /// What was found wrong with records and index keys; empty for keys and elements.
+    pub diagnostics: Diagnostics,
 }
 
 /// What ends an export early. The rows before have been written.
@@ -84,10 +105,23 @@ pub struct Summary {
 pub enum Error {
     #[error(transparent)]
     Dump(#[from] rdb::Error),
+    #[error(transparent)]
+    Index(index::Error),
     #[error("cannot write: {0}")]
     Output(#[from] io::Error),
     #[error("interrupted")]
     Interrupted,
+    #[error(
+        "the dump does not say when it was made, so nothing can be within a time from then; \
+         before=DATE and after=DATE need no such time"
+    )]
+    NoClock,
+    #[error("a membership may be of a key that is not there: only its name and its database can be asked for")]
+    NoValues,
+    #[error("the column {column} of Parquet has no room for {number}")]
+    TooLarge { column: &'static str, number: u64 },
+    #[error("this program was built without Parquet")]
+    NotBuilt,
 }
 
 impl From<scan::Error> for Error {
@@ -99,61 +133,84 @@ impl From<scan::Error> for Error {
     }
 }
 
-/// The checksum is brought up to date in steps of this many bytes, while they are in the cache.
-const CRC_STEP: usize = 1 << 20;
-
-/// Writes all rows of a table to `out`. The checksum is known only at the end: see [`Summary::crc64`].
-pub fn run(file: &[u8], options: Options<'_>, out: &mut dyn Write, observer: &Observer) -> Result<Summary, Error> {
-    let clock = Clock::read(file, options.expiry)?;
-    let rows = Rows::new(out, options.format);
-    let mut table = match options.table {
-        Table::Keys => Tables::Keys(Keys::new(file, options.spec, clock, rows, observer)?),
-        Table::Elements => Tables::Elements(Elements::new(clock, rows)?),
-    };
-    let mut walker = Walker::new(file)?;
-    let mut crc = Digest::new(CrcAlgorithm::Crc64Redis);
-    let mut summed = 0_usize;
-    let mut key = Vec::new();
-    let mut in_doubt = Seen::default();
-    while let Some(item) = walker.next()? {
-        let (record, end) = match item {
-            Item::Record(record) => (Some(record), walker.position()),
-            Item::End(footer) => {
-                crc.update(file.get(summed..footer.body_end).unwrap_or_default());
-                let (rows, undecodable) = match table {
-                    Tables::Keys(table) => (table.finish()?, Seen::default()),
-                    Tables::Elements(table) => table.finish()?,
-                };
-                let (header, crc64) = (walker.header(), crc.finalize());
-                return Ok(Summary { header, footer, crc64, rows, in_doubt, undecodable });
-            }
-            _ => continue,
-        };
-        if let Some(record) = record {
-            let fault = |kind| rdb::Error::in_string(record.start as u64, kind).in_record(record.start);
-            let name = record.key.decode(&mut key).map_err(fault)?;
-            if clock.expires(record.expire_ms) == Expires::InDoubt {
-                in_doubt.add(name);
-            }
-            match &mut table {
-                Tables::Keys(table) => table.record(&record, name)?,
-                Tables::Elements(table) => table.record(&record, name)?,
-            }
-        }
-        if end.saturating_sub(summed) >= CRC_STEP {
-            crc.update(file.get(summed..end).unwrap_or_default());
-            summed = end;
-            observer.position.store(end as u64, std::sync::atomic::Ordering::Relaxed);
-            if observer.stopped() {
-                return Err(Error::Interrupted);
-            }
+impl From<index::Error> for Error {
+    fn from(error: index::Error) -> Self {
+        match error {
+            index::Error::Dump(error) => Self::Dump(error),
+            index::Error::Interrupted => Self::Interrupted,
+            error => Self::Index(error),
         }
     }
-    // The walk ends with its end or with an error.
-    Err(Error::Interrupted)
 }
 
-enum Tables<'a, 'o> {
-    Keys(Keys<'a, 'o>),
-    Elements(Elements<'o>),
+/// An export whose rows can be written: all that has to be known of the whole dump before the first row is known.
+pub struct Export<'a> {
+    file: &'a [u8],
+    options: Options<'a>,
+    filter: &'a Filter,
+    clock: Clock,
+    known: AllKnown<'a>,
+}
+
+enum AllKnown<'a> {
+    Keys(Known<'a>),
+    Elements,
+    Memberships(Box<Memberships<'a>>),
+}
+
+impl<'a> Export<'a> {
+    /// Whether [`Self::prepare`] reads the whole dump.
+    pub fn reads_ahead(table: Table) -> bool {
+        table != Table::Elements
+    }
+
+    /// Reads what has to be known before the first row. Runs on the current `rayon` pool.
+    pub fn prepare(
+        file: &'a [u8],
+        options: Options<'a>,
+        filter: &'a Filter,
+        observer: &Observer,
+    ) -> Result<Self, Error> {
+        if !options.format.is_built() {
+            return Err(Error::NotBuilt);
+        }
+        let clock = Clock::read(file, options.expiry)?;
+        if filter.needs_clock() && clock.created_ms.is_none() {
+            return Err(Error::NoClock);
+        }
+        let known = match options.table {
+            Table::Keys => AllKnown::Keys(Known::read(file, options.spec, observer)?),
+            Table::Elements => AllKnown::Elements,
+            Table::Memberships if filter.has_values() => return Err(Error::NoValues),
+            Table::Memberships => {
+                let table = Memberships::take(file, options.spec, options.expiry, observer)?;
+                AllKnown::Memberships(Box::new(table))
+            }
+        };
+        Ok(Self { file, options, filter, clock, known })
+    }
+
+    /// Bytes of the dump that [`Self::write`] goes through, for its observer.
+    pub fn bytes(&self) -> u64 {
+        match &self.known {
+            AllKnown::Memberships(table) => table.stock.indexes.iter().map(|tally| tally.bytes).sum(),
+            _ => self.file.len() as u64,
+        }
+    }
+
+    /// Writes all rows to `out`, with as many threads as the current `rayon` pool has. The checksum is known only at the
+    /// end: see [`Summary::crc64`].
+    pub fn write(self, out: &mut (dyn Write + Send), observer: &Observer) -> Result<Summary, Error> {
+        run::write(self, out, observer)
+    }
+}
+
+/// Writes all rows of a table to `out`.
+pub fn run(
+    file: &[u8],
+    options: Options<'_>,
+    out: &mut (dyn Write + Send),
+    observer: &Observer,
+) -> Result<Summary, Error> {
+    Export::prepare(file, options, &Filter::default(), observer)?.write(out, observer)
 }

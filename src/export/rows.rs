@@ -1,70 +1,230 @@
-//! Rows of cells.
+//! Rows of cells, put together by one thread and handed over in chunks.
 
-use std::io::{self, BufWriter, Write};
+use std::io::{self, Write};
 
 use super::Format;
 use super::cell::Cell;
+#[cfg(feature = "parquet")]
+use super::columns::Columns;
+use super::ordered::{self, Stopped};
 
-/// Few calls, and small enough to stay in the cache.
-const BUFFER: usize = 1 << 17;
+/// A column of a table.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Column {
+    pub name: &'static str,
+    #[cfg_attr(not(feature = "parquet"), allow(dead_code, reason = "text has no types"))]
+    pub holds: Holds,
+}
 
-/// Writes rows whose first cells are often the same: those are written out once.
-pub(super) struct Rows<'o> {
-    out: BufWriter<&'o mut dyn Write>,
-    format: Format,
-    columns: &'static [&'static str],
-    prefix: Vec<u8>,
-    /// Number of cells in `prefix`.
-    fixed: usize,
+/// What a column holds; `?` in the names of others is `Option` here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Holds {
+    /// A small number.
+    Small,
+    /// A count or a size.
+    Count,
+    /// A position, which may be any number.
+    Position,
+    Score,
+    Time,
+    /// One of few words.
+    Word,
+    /// Bytes of the dump that repeat.
+    Repeated,
+    /// Bytes of the dump.
+    Bytes,
+}
+
+impl Column {
+    pub const fn new(name: &'static str, holds: Holds) -> Self {
+        Self { name, holds }
+    }
+}
+
+/// Why no more rows are made.
+#[derive(Debug)]
+pub(super) enum Halt {
+    /// Nobody takes them.
+    Stopped,
+    /// A number that the format has no room for.
+    TooLarge {
+        column: &'static str,
+        number: u64,
+    },
+    Dump(crate::rdb::Error),
+}
+
+impl From<Stopped> for Halt {
+    fn from(_: Stopped) -> Self {
+        Self::Stopped
+    }
+}
+
+/// Text is handed over in pieces of this size: few calls, and small enough to stay in the cache.
+const TEXT: usize = 1 << 18;
+
+/// Some rows in the form that they are written in.
+#[derive(Debug)]
+pub(super) enum Chunk {
+    /// Not always whole rows: a long one is spread over chunks.
+    Text(Vec<u8>),
+    #[cfg(feature = "parquet")]
+    Columns(Box<Columns>),
+}
+
+pub(super) type Outlet<'o> = ordered::Outlet<'o, Chunk, super::Report>;
+
+/// Makes rows whose first cells are often the same: those are written out once.
+#[derive(Debug)]
+pub(super) struct Rows {
+    form: Form,
     rows: u64,
 }
 
-impl<'o> Rows<'o> {
-    pub fn new(out: &'o mut dyn Write, format: Format) -> Self {
-        let out = BufWriter::with_capacity(BUFFER, out);
-        Self { out, format, columns: &[], prefix: Vec::new(), fixed: 0, rows: 0 }
-    }
+#[derive(Debug)]
+enum Form {
+    Text(Text),
+    #[cfg(feature = "parquet")]
+    Columns(Box<Columns>),
+}
 
-    /// The columns that all rows have.
-    pub fn columns(&mut self, columns: &'static [&'static str]) -> io::Result<()> {
-        self.columns = columns;
-        if self.format == Format::Csv { writeln!(self.out, "{}", columns.join(",")) } else { Ok(()) }
+#[derive(Debug)]
+struct Text {
+    format: Format,
+    columns: &'static [Column],
+    prefix: Vec<u8>,
+    /// Number of cells in `prefix`.
+    fixed: usize,
+    buffer: Vec<u8>,
+}
+
+impl Rows {
+    pub fn new(format: Format, columns: &'static [Column]) -> Self {
+        let text = || Text { format, columns, prefix: Vec::new(), fixed: 0, buffer: Vec::new() };
+        let form = match format {
+            #[cfg(feature = "parquet")]
+            Format::Parquet => Form::Columns(Box::new(Columns::new(columns))),
+            _ => Form::Text(text()),
+        };
+        Self { form, rows: 0 }
     }
 
     /// The first cells of all rows that follow.
-    pub fn prefix(&mut self, cells: &[Cell<'_>]) -> io::Result<()> {
-        self.prefix.clear();
-        self.fixed = cells.len();
-        for (at, (cell, column)) in cells.iter().zip(self.columns).enumerate() {
-            write_cell(self.format, at == 0, column, cell, &mut self.prefix)?;
+    pub fn prefix(&mut self, cells: &[Cell<'_>]) -> Result<(), Halt> {
+        match &mut self.form {
+            Form::Text(text) => {
+                text.prefix.clear();
+                text.fixed = cells.len();
+                for (at, (cell, column)) in cells.iter().zip(text.columns).enumerate() {
+                    // Writing to a vector cannot fail.
+                    let _ = write_cell(text.format, at == 0, column.name, cell, &mut text.prefix);
+                }
+                Ok(())
+            }
+            #[cfg(feature = "parquet")]
+            Form::Columns(columns) => columns.prefix(cells),
         }
-        Ok(())
     }
 
     /// A row: the cells after the first ones.
-    pub fn row(&mut self, cells: &[Cell<'_>]) -> io::Result<()> {
-        self.out.write_all(&self.prefix)?;
-        let columns = self.columns.get(self.fixed..).unwrap_or_default();
-        for (at, (cell, column)) in cells.iter().zip(columns).enumerate() {
-            write_cell(self.format, at.saturating_add(self.fixed) == 0, column, cell, &mut self.out)?;
-        }
+    pub fn row(&mut self, cells: &[Cell<'_>], outlet: &Outlet<'_>) -> Result<(), Halt> {
         self.rows = self.rows.saturating_add(1);
-        self.out.write_all(if self.format == Format::Ndjson { b"}\n" } else { b"\n" })
+        match &mut self.form {
+            Form::Text(text) => text.row(cells, outlet),
+            #[cfg(feature = "parquet")]
+            Form::Columns(columns) => {
+                columns.row(cells)?;
+                if columns.is_full() {
+                    let full = columns.take();
+                    let bytes = full.bytes();
+                    outlet.push(Chunk::Columns(Box::new(full)), bytes)?;
+                }
+                Ok(())
+            }
+        }
     }
 
-    /// Writes what has been kept back; the number of rows.
-    pub fn finish(mut self) -> io::Result<u64> {
-        self.out.flush()?;
-        Ok(self.rows)
+    /// Hands over what has been kept back; the number of rows since the last time.
+    pub fn finish(&mut self, outlet: &Outlet<'_>) -> Result<u64, Halt> {
+        let rows = std::mem::take(&mut self.rows);
+        match &mut self.form {
+            Form::Text(text) if !text.buffer.is_empty() => {
+                let bytes = text.buffer.len();
+                outlet.push(Chunk::Text(std::mem::take(&mut text.buffer)), bytes)?;
+            }
+            #[cfg(feature = "parquet")]
+            Form::Columns(columns) if rows > 0 => {
+                let rest = columns.take();
+                let bytes = rest.bytes();
+                outlet.push(Chunk::Columns(Box::new(rest)), bytes)?;
+            }
+            _ => {}
+        }
+        Ok(rows)
+    }
+}
+
+impl Text {
+    fn row(&mut self, cells: &[Cell<'_>], outlet: &Outlet<'_>) -> Result<(), Halt> {
+        let Self { format, columns, prefix, fixed, buffer } = self;
+        let mut out = Pour { buffer, outlet };
+        let columns = columns.get(*fixed..).unwrap_or_default();
+        let mut write = || -> io::Result<()> {
+            out.write_all(prefix)?;
+            for (at, (cell, column)) in cells.iter().zip(columns).enumerate() {
+                write_cell(*format, at.saturating_add(*fixed) == 0, column.name, cell, &mut out)?;
+            }
+            out.write_all(if *format == Format::Csv { b"\n" } else { b"}\n" })
+        };
+        // The only fault that pouring has.
+        write().map_err(|_| Halt::Stopped)
+    }
+}
+
+/// The line above all rows, where the format has one.
+pub(super) fn header(format: Format, columns: &[Column]) -> String {
+    match format {
+        Format::Csv => {
+            let names: Vec<&str> = columns.iter().map(|column| column.name).collect();
+            format!("{}\n", names.join(","))
+        }
+        _ => String::new(),
+    }
+}
+
+/// Text on its way out: handed over whenever there is enough of it, so that no row need be held as a whole.
+struct Pour<'p, 'o> {
+    buffer: &'p mut Vec<u8>,
+    outlet: &'p Outlet<'o>,
+}
+
+impl Write for Pour<'_, '_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.buffer.capacity() == 0 {
+            self.buffer.reserve_exact(TEXT);
+        }
+        let room = TEXT.saturating_sub(self.buffer.len());
+        let now = bytes.get(..room).unwrap_or(bytes);
+        self.buffer.extend_from_slice(now);
+        if self.buffer.len() >= TEXT {
+            let full = std::mem::take(self.buffer);
+            let size = full.len();
+            self.outlet.push(Chunk::Text(full), size).map_err(|Stopped| io::ErrorKind::BrokenPipe)?;
+        }
+        Ok(now.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
 
 fn write_cell(format: Format, first: bool, column: &str, cell: &Cell<'_>, out: &mut impl Write) -> io::Result<()> {
     match (format, first) {
-        (Format::Ndjson, true) => write!(out, "{{\"{column}\":")?,
-        (Format::Ndjson, false) => write!(out, ",\"{column}\":")?,
         (Format::Csv, true) => {}
         (Format::Csv, false) => out.write_all(b",")?,
+        (_, true) => write!(out, "{{\"{column}\":")?,
+        (_, false) => write!(out, ",\"{column}\":")?,
     }
     cell.write(format, out)
 }

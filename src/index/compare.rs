@@ -1,13 +1,18 @@
-//! From what one pass gathered to the difference.
+//! From what one pass gathered to what is wrong, and from there to the difference.
 
 use std::collections::HashMap;
 
 use rayon::slice::ParallelSliceMut;
 
-use super::entry::{Entry, ORPHAN, Scored};
+use super::clock::Clock;
+use super::dump::Dump;
+use super::entry::{Entry, Hasher, ORPHAN, Scored};
+use super::interner::Interned;
 use super::keys::Keys;
 use super::keyset::{KeyList, KeySet};
-use super::lookup::Lookup;
+use super::lookup::{Lookup, Undecided};
+use super::names::Names;
+use super::probe::Probed;
 use super::resolve::Resolved;
 use super::store::{self, Mark, Members, Store};
 use super::survey::{ClassCount, Context, Gathered, IndexKey};
@@ -30,8 +35,7 @@ pub struct Joined<'a> {
     classes: Vec<ClassCount>,
     existing: Vec<KeySet>,
     unindexed: Vec<KeySet>,
-    undecodable: Vec<KeySet>,
-    undecidable: Vec<KeySet>,
+    undecided: Undecided,
     undecidable_count: Vec<u64>,
     units: Vec<u64>,
 }
@@ -87,8 +91,10 @@ impl<'a> Joined<'a> {
             classes,
             existing: transpose(existing, spec.records.len()),
             unindexed: transpose(unindexed, spec.indexes.len()),
-            undecodable: transpose(undecodable, spec.records.len()),
-            undecidable: transpose(undecidable, spec.indexes.len()),
+            undecided: Undecided {
+                by_class: transpose(undecodable, spec.records.len()),
+                by_index: transpose(undecidable, spec.indexes.len()),
+            },
             undecidable_count,
             units,
         }
@@ -106,15 +112,36 @@ fn transpose(threads: Vec<Vec<KeyList>>, n: usize) -> Vec<KeySet> {
     columns.into_iter().map(KeySet::new).collect()
 }
 
+/// All that is known when every index key has been read.
+pub struct Compared<'a> {
+    pub names: Names<'a>,
+    pub dump: Dump<'a>,
+    pub clock: Clock,
+    pub facts: Facts,
+    pub stock: Stock,
+    pub summaries: Vec<Summary>,
+    pub diagnostics: Diagnostics,
+    pub hasher: Hasher,
+    pub keys: Keys,
+    pub interned: Interned,
+    pub sets: Store<Entry>,
+    pub zsets: Store<Scored>,
+    pub resolved: Resolved,
+    pub probed: Probed,
+    pub kept: HashMap<u64, Record<'a>>,
+    pub unindexed: Vec<KeySet>,
+    pub undecided: Undecided,
+}
+
 pub fn compare<'a>(
     context: Context<'a>,
     joined: Joined<'a>,
     facts: Facts,
     observer: &Observer,
-) -> Result<Difference<'a>, Error> {
+) -> Result<Compared<'a>, Error> {
     let Context { names, dump, clock, hasher, groups, members, units, .. } = context;
     let spec = names.spec;
-    let Joined { stock, mut diagnostics, kept, existing, unindexed, undecodable, undecidable, .. } = joined;
+    let Joined { stock, mut diagnostics, kept, existing, unindexed, undecided, .. } = joined;
 
     // Which required records exist decides what is an orphan.
     let mut scratch = Vec::new();
@@ -153,14 +180,7 @@ pub fn compare<'a>(
             ..Summary::default()
         })
         .collect();
-    let lookup = Lookup {
-        names: &names,
-        members,
-        hasher: &hasher,
-        kept: &kept,
-        undecodable: &undecodable,
-        undecidable: &undecidable,
-    };
+    let lookup = Lookup { names: &names, members, hasher: &hasher, kept: &kept, undecided: &undecided };
     let mut resolved = resolve::resolve(&lookup, joined.index_keys, &mut keys, &mut summaries, &mut diagnostics)?;
     if observer.stopped() {
         return Err(Error::Interrupted);
@@ -192,41 +212,70 @@ pub fn compare<'a>(
         }
     }
 
-    probed.stale.retain(|stale| {
-        let key = resolved.present[stale.key as usize];
-        spec.indexes[key.index as usize].policy == Policy::Maintain && !key.frozen
-    });
     disputed::settle(spec, &zsets, &mut keys, &mut summaries, &mut resolved, &mut probed);
-    let Resolved { present, deletions } = resolved;
-    let mut stale = probed.stale;
-    stale.par_sort_unstable_by_key(|stale| (stale.key, stale.place));
-    reason::explain(&lookup, &mut stale, &present, &sets, &zsets, &keys, &unindexed)?;
-    if observer.stopped() {
-        return Err(Error::Interrupted);
-    }
-
-    let wanted = |rank: u32| spec.indexes[keys.index(rank)].policy == Policy::Maintain && !keys.is_blocked(rank);
-    let sets = sets.into_edits(members, wanted);
-    let zsets = zsets.into_edits(members, wanted);
-    let rescored = probed.rescored.into_iter().map(|(rank, source, score)| ((rank, source), score)).collect();
-    Ok(Difference {
-        spec,
+    Ok(Compared {
+        names,
         dump,
         clock,
         facts,
         stock,
         summaries,
         diagnostics,
+        hasher,
         keys,
+        interned,
         sets,
         zsets,
-        rescored,
-        present,
-        stale,
-        deletions,
-        interned,
+        resolved,
+        probed,
         kept,
+        unindexed,
+        undecided,
     })
+}
+
+impl<'a> Compared<'a> {
+    /// What would have to change, and why.
+    pub fn into_difference(self, observer: &Observer) -> Result<Difference<'a>, Error> {
+        let Self { names, dump, hasher, keys, interned, sets, zsets, kept, undecided, .. } = self;
+        let spec = names.spec;
+        let Resolved { present, deletions, .. } = self.resolved;
+        let members = Members { dump, interned: &interned };
+        let mut stale = self.probed.stale;
+        stale.retain(|stale| {
+            let key = present[stale.key as usize];
+            spec.indexes[key.index as usize].policy == Policy::Maintain && !key.frozen
+        });
+        stale.par_sort_unstable_by_key(|stale| (stale.key, stale.place));
+        let lookup = Lookup { names: &names, members, hasher: &hasher, kept: &kept, undecided: &undecided };
+        reason::explain(&lookup, &mut stale, &present, &sets, &zsets, &keys, &self.unindexed)?;
+        if observer.stopped() {
+            return Err(Error::Interrupted);
+        }
+        let wanted = |rank: u32| spec.indexes[keys.index(rank)].policy == Policy::Maintain && !keys.is_blocked(rank);
+        let sets = sets.into_edits(members, wanted);
+        let zsets = zsets.into_edits(members, wanted);
+        let rescored = self.probed.rescored.into_iter();
+        let rescored = rescored.map(|(rank, source, score)| ((rank, source), score)).collect();
+        Ok(Difference {
+            spec,
+            dump,
+            clock: self.clock,
+            facts: self.facts,
+            stock: self.stock,
+            summaries: self.summaries,
+            diagnostics: self.diagnostics,
+            keys,
+            sets,
+            zsets,
+            rescored,
+            present,
+            stale,
+            deletions,
+            interned,
+            kept,
+        })
+    }
 }
 
 /// Why nothing may be removed from an index.

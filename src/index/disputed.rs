@@ -20,7 +20,7 @@ pub fn settle(
     resolved: &mut Resolved,
     probed: &mut Probed,
 ) {
-    let Resolved { present, deletions } = resolved;
+    let Resolved { present, deletions, .. } = resolved;
     let mut ranks = disputed_only(zsets);
     if ranks.is_empty() {
         return;

@@ -15,10 +15,16 @@ pub struct Lookup<'l, 'a> {
     pub members: Members<'a, 'l>,
     pub hasher: &'l Hasher,
     pub kept: &'l HashMap<u64, Record<'a>>,
+    pub undecided: &'l Undecided,
+}
+
+/// Records of which nothing can be said.
+#[derive(Debug)]
+pub struct Undecided {
     /// By record class: records that cannot be decoded.
-    pub undecodable: &'l [KeySet],
+    pub by_class: Vec<KeySet>,
     /// By index: records that can be, but of which nothing can be said in this index.
-    pub undecidable: &'l [KeySet],
+    pub by_index: Vec<KeySet>,
 }
 
 impl<'l, 'a> Lookup<'l, 'a> {
@@ -36,9 +42,9 @@ impl<'l, 'a> Lookup<'l, 'a> {
     pub fn held(&self, claimants: &[usize]) -> AnyOf<'l> {
         let spec = self.names.spec;
         let db = claimants.first().map(|&index| spec.indexes[index].db);
-        let classes = spec.records.iter().zip(self.undecodable);
+        let classes = spec.records.iter().zip(&self.undecided.by_class);
         let of_db = classes.filter(|(class, _)| Some(class.db) == db).map(|(_, set)| set);
-        AnyOf::new(claimants.iter().map(|&index| &self.undecidable[index]).chain(of_db))
+        AnyOf::new(claimants.iter().map(|&index| &self.undecided.by_index[index]).chain(of_db))
     }
 
     pub fn record(&self, start: u64) -> Result<Record<'a>, rdb::Error> {

@@ -1,6 +1,7 @@
 //! Desired and actual indexes, and their difference.
 //!
 //! [`Difference::take`] does it all: one pass over the dump, then the index keys against what the records imply.
+//! [`Memberships::take`] does the same, and then tells the state of every membership, one by one.
 
 mod batch;
 mod clock;
@@ -14,6 +15,7 @@ mod interner;
 mod keys;
 mod keyset;
 mod lookup;
+mod memberships;
 mod missing;
 mod names;
 mod probe;
@@ -30,6 +32,7 @@ pub use dump::Dump;
 pub use entry::{Entry, Membership, Scored, Source};
 pub use interner::Interned;
 pub use keys::Keys;
+pub use memberships::{Absent, Each, Listed, Memberships, Missing, Reader, State};
 pub use names::{Family, Names};
 pub use probe::{Reason, Stale};
 pub use store::{Edits, Members};
@@ -37,7 +40,7 @@ pub use survey::is_index_type;
 
 use std::collections::HashMap;
 
-use compare::{Joined, compare};
+use compare::{Compared, Joined, compare};
 use lookup::Lookup;
 use survey::{Context, Gathered};
 
@@ -190,32 +193,37 @@ pub struct Difference<'a> {
     kept: HashMap<u64, Record<'a>>,
 }
 
+/// Reads the dump once, and then its index keys.
+fn read<'a>(file: &'a [u8], spec: &'a Spec, expiry: Expiry, observer: &Observer) -> Result<Compared<'a>, Error> {
+    if file.len() as u64 > Source::MAX_OFFSET {
+        return Err(Error::TooLarge { bytes: file.len() });
+    }
+    if spec.indexes.len() > usize::from(u16::MAX) {
+        return Err(Error::TooManyIndexes(spec.indexes.len()));
+    }
+    let clock = Clock::read(file, expiry)?;
+    let header = rdb::Walker::new(file)?.header();
+    let context = Context::new(spec, Dump { file, header }, clock);
+    let pass = scan::run(file, observer, || Gathered::new(&context))?;
+    if context.is_full() {
+        return Err(Error::TooMany);
+    }
+    let facts = Facts {
+        header: pass.header,
+        footer: pass.footer,
+        crc64: pass.crc64,
+        aux: pass.aux,
+        functions: pass.functions,
+        module_aux: pass.module_aux,
+    };
+    let gathered = Joined::new(pass.workers, spec);
+    compare(context, gathered, facts, observer)
+}
+
 impl<'a> Difference<'a> {
     /// Reads the dump once and compares. Runs on the current `rayon` pool.
     pub fn take(file: &'a [u8], spec: &'a Spec, expiry: Expiry, observer: &Observer) -> Result<Self, Error> {
-        if file.len() as u64 > Source::MAX_OFFSET {
-            return Err(Error::TooLarge { bytes: file.len() });
-        }
-        if spec.indexes.len() > usize::from(u16::MAX) {
-            return Err(Error::TooManyIndexes(spec.indexes.len()));
-        }
-        let clock = Clock::read(file, expiry)?;
-        let header = rdb::Walker::new(file)?.header();
-        let context = Context::new(spec, Dump { file, header }, clock);
-        let pass = scan::run(file, observer, || Gathered::new(&context))?;
-        if context.is_full() {
-            return Err(Error::TooMany);
-        }
-        let facts = Facts {
-            header: pass.header,
-            footer: pass.footer,
-            crc64: pass.crc64,
-            aux: pass.aux,
-            functions: pass.functions,
-            module_aux: pass.module_aux,
-        };
-        let gathered = Joined::new(pass.workers, spec);
-        compare(context, gathered, facts, observer)
+        read(file, spec, expiry, observer)?.into_difference(observer)
     }
 
     /// An index key, as [`Present::start`] and [`Deletion::start`] name it.

@@ -12,11 +12,22 @@ use super::{DeleteReason, Deletion, Lookup, Present, Summary};
 use crate::rdb::{self, Scratch};
 use crate::spec::Policy;
 
-/// The index keys that stay, and those that go.
+/// The index keys that stay, those that go, and those that are not touched.
 #[derive(Debug, Default)]
 pub struct Resolved {
     pub present: Vec<Present>,
     pub deletions: Vec<Deletion>,
+    pub untouched: Vec<Untouched>,
+}
+
+/// An index key that is not read and not deleted.
+#[derive(Clone, Copy, Debug)]
+pub struct Untouched {
+    pub start: u64,
+    pub index: u32,
+    /// It should not exist as it is, and nothing is deleted from its index; otherwise it stays because of what it holds,
+    /// or because several indexes claim it.
+    pub wrong: bool,
 }
 
 /// Whose an index key is.
@@ -65,13 +76,15 @@ pub fn resolve(
         let keep =
             Present { start: key.start, index: owner.index, rank: owner.rank, frozen, shared: key.shared, stale: 0 };
         let delete = |reason| Deletion { start: key.start, index: owner.index, reason };
+        let untouched = |wrong| Untouched { start: key.start, index: owner.index, wrong };
         if owner.contested {
             // Counted already, for each of its indexes.
+            out.untouched.push(untouched(false));
             continue;
         }
         match index.policy {
             Policy::Retire if !frozen && !owner.holds => out.deletions.push(delete(DeleteReason::Retired)),
-            Policy::Retire if !owner.holds => {}
+            Policy::Retire if !owner.holds => out.untouched.push(untouched(true)),
             _ if key.right_type && desired => out.present.push(keep),
             _ if owner.holds => {
                 summary.held_keys += 1;
@@ -81,8 +94,11 @@ pub fn resolve(
                 });
                 if key.right_type {
                     out.present.push(keep);
-                } else if let Some(rank) = owner.rank {
-                    keys.block(rank);
+                } else {
+                    out.untouched.push(untouched(false));
+                    if let Some(rank) = owner.rank {
+                        keys.block(rank);
+                    }
                 }
             }
             Policy::Maintain if !frozen => out.deletions.push(delete(match owner.rank {
@@ -92,6 +108,7 @@ pub fn resolve(
             })),
             _ => {
                 // Nothing is deleted from this index; what has the wrong type cannot be added to either.
+                out.untouched.push(untouched(true));
                 if let (false, Some(rank)) = (key.right_type, owner.rank) {
                     keys.block(rank);
                 }

@@ -159,9 +159,24 @@ impl<M: Membership> Store<M> {
         self.buckets.iter().collect::<Vec<_>>().into_par_iter().map(fold).collect()
     }
 
+    /// The mark of an entry.
+    pub fn mark(&self, at: At) -> Mark {
+        self.buckets[at.bucket].mark(at.entry)
+    }
+
     /// Keeps what has to be written (missing or with another score, no orphans, as far as `wanted`), ordered by index
     /// key and, within it, by where the member comes from.
     pub fn into_edits(self, members: Members<'_, '_>, wanted: impl Fn(u32) -> bool + Sync) -> Edits<M> {
+        self.into_sorted(members, |key, mark| matches!(mark, Mark::Missing | Mark::Rescore) && wanted(key))
+    }
+
+    /// Keeps what no index key has, in the order of [`Self::into_edits`].
+    pub fn into_missing(self, members: Members<'_, '_>) -> Edits<M> {
+        self.into_sorted(members, |_, mark| mark == Mark::Missing)
+    }
+
+    /// Keeps what is no orphan and `wanted`, by its index key and its mark.
+    fn into_sorted(self, members: Members<'_, '_>, wanted: impl Fn(u32, Mark) -> bool + Sync) -> Edits<M> {
         let mut buckets = self.buckets;
         buckets.par_iter_mut().for_each(|bucket| {
             let marks = std::mem::take(&mut bucket.marks);
@@ -170,7 +185,7 @@ impl<M: Membership> Store<M> {
                 let mark = read_mark(&marks, at);
                 at += 1;
                 let key = m.entry().key;
-                matches!(mark, Mark::Missing | Mark::Rescore) && key & ORPHAN == 0 && wanted(key)
+                key & ORPHAN == 0 && wanted(key, mark)
             });
             bucket.entries.shrink_to_fit();
             bucket.entries.sort_unstable_by(|a, b| order(a, b, members.interned));

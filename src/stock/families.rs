@@ -47,16 +47,16 @@ impl Families {
         node.child(b"*", WIDTHS.len()).tally.add(tally);
     }
 
-    /// Writes the glob of the family that a key which was counted belongs to.
-    pub fn find(&mut self, key: &[u8], glob: &mut Vec<u8>) {
+    /// Writes the glob of the family that a key which was counted belongs to; `label` is room for a part of it.
+    pub fn find(&self, key: &[u8], glob: &mut Vec<u8>, label: &mut Vec<u8>) {
         glob.clear();
         let mut node = &self.root;
         let mut rest = key;
         for _ in 0..WIDTHS.len() {
             let (part, separator, after) = cut(rest);
-            node_label(node, part, separator, &mut self.label);
-            glob.extend_from_slice(&self.label);
-            let Some((_, child)) = node.children.iter().find(|(known, _)| *known == self.label) else { return };
+            node_label(node, part, separator, label);
+            glob.extend_from_slice(label);
+            let Some((_, child)) = node.children.iter().find(|(known, _)| known == label) else { return };
             if separator.is_none() {
                 return;
             }
@@ -293,7 +293,7 @@ mod tests {
         let mut counted = std::collections::BTreeMap::new();
         let mut glob = Vec::new();
         for key in &keys {
-            families.find(key.as_bytes(), &mut glob);
+            families.find(key.as_bytes(), &mut glob, &mut Vec::new());
             *counted.entry(glob.clone()).or_insert(0) += 1;
         }
         let listed: Vec<_> = families.list().into_iter().map(|(glob, tally)| (glob, tally.keys)).collect();

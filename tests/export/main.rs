@@ -8,6 +8,11 @@ mod command;
 #[allow(dead_code, reason = "only a part of it is used here")]
 mod expected;
 mod expiry;
+mod filter;
+mod memberships;
+mod memory;
+#[cfg(feature = "parquet")]
+mod parquet;
 mod rows;
 mod servers;
 #[path = "../support/mod.rs"]
@@ -161,7 +166,7 @@ fn families_are_those_of_the_inventory() {
 #[test]
 fn csv_says_the_same_as_ndjson() {
     for (name, _, bytes) in corpus() {
-        for table in [Table::Keys, Table::Elements] {
+        for table in [Table::Keys, Table::Elements, Table::Memberships] {
             let json = export(&bytes, table, Format::Ndjson);
             let (header, records) = csv(&export(&bytes, table, Format::Csv));
             assert_eq!(json.lines().count(), records.len(), "{name}");

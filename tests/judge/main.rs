@@ -11,6 +11,7 @@ mod discord;
 mod hostile;
 mod implied;
 mod json;
+mod memberships;
 mod oracle;
 mod random;
 mod round;

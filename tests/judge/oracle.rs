@@ -79,7 +79,7 @@ impl Spec {
         self.classes.iter().find(|class| class.name == name)
     }
 
-    fn db(&self, rule: &Rule) -> u64 {
+    pub fn db(&self, rule: &Rule) -> u64 {
         self.class(rule.from).map_or(0, |class| class.db)
     }
 }
@@ -106,18 +106,18 @@ fn names_of(spec: &Spec, class: &str, state: &State) -> BTreeSet<Vec<u8>> {
 }
 
 /// What the records of an index's class say of it.
-struct Implied {
-    desired: BTreeMap<Vec<u8>, BTreeMap<Vec<u8>, f64>>,
-    undecidable: BTreeSet<Vec<u8>>,
+pub struct Implied {
+    pub desired: BTreeMap<Vec<u8>, BTreeMap<Vec<u8>, f64>>,
+    pub undecidable: BTreeSet<Vec<u8>>,
     /// Records that lack what they require.
     orphans: u64,
     /// Some record can be decoded, or none is needed.
     decodable: bool,
     /// Nothing may be removed.
-    frozen: bool,
+    pub frozen: bool,
 }
 
-fn implied(spec: &Spec, rule: &Rule, state: &State) -> Implied {
+pub fn implied(spec: &Spec, rule: &Rule, state: &State) -> Implied {
     let db = spec.db(rule);
     let mut desired: BTreeMap<Vec<u8>, BTreeMap<Vec<u8>, f64>> = BTreeMap::new();
     let mut undecidable: BTreeSet<Vec<u8>> = BTreeSet::new();
@@ -272,7 +272,7 @@ fn apply(spec: &Spec, rule: &Rule, state: &State, target: &mut State) -> Edits {
 }
 
 /// Whether a value of any type holds this string.
-fn holds(value: &Value, wanted: &Vec<u8>) -> bool {
+pub fn holds(value: &Value, wanted: &Vec<u8>) -> bool {
     match value {
         Value::Text(text) => text == wanted,
         Value::List(items) | Value::Stream(_, items) => items.contains(wanted),

@@ -1,6 +1,7 @@
 //! One judged round: a filled server, a plan from its dump, there and back and there again.
 
 use super::checks;
+use super::memberships;
 use super::oracle::{self, Spec};
 use super::state::{assert_same, read};
 use super::support::server::Server;
@@ -98,7 +99,9 @@ pub fn judge(server: &Server, wire: &mut Wire, spec: &Spec, preset: bool, more: 
     if !preset {
         inventory.extend(["--spec", spec_file.to_str().expect("a name")]);
     }
-    checks::inventory(&run(&inventory).stdout, spec, &before);
+    let inventory = run(&inventory).stdout;
+    checks::inventory(&inventory, spec, &before);
+    memberships::check(&dump, spec_path, spec, &before, &inventory);
 
     let rehearsed = run(&["rehearse", plan.folder.to_str().expect("a name"), dump.to_str().expect("a name")]);
     assert_eq!(rehearsed.status.code(), Some(0), "rehearse: {}", String::from_utf8_lossy(&rehearsed.stderr));

@@ -1,0 +1,55 @@
+//! Which keys `export` is asked for.
+
+use crate::export::{self, Expires, TypeRule};
+use crate::spec::Glob;
+
+/// What `export --help` ends with.
+pub const EXAMPLES: &str = "\
+Examples:
+  # Where the space goes, in DuckDB
+  rdb-reindex export dump.rdb --table keys --format parquet > keys.parquet
+  duckdb -c \"SELECT family, sum(bytes) FROM 'keys.parquet' GROUP BY ALL ORDER BY 2 DESC\"
+
+  # The messages as JSON, one a line
+  rdb-reindex export dump.rdb --table elements --format ndjson --match 'message:discord:*'
+
+  # Large keys that never expire
+  rdb-reindex export dump.rdb --table keys --format csv --min-bytes 1MB --expires none
+
+  # What is wrong with the indexes, member by member
+  rdb-reindex export dump.rdb --table memberships --format csv | grep -v ',correct$'";
+
+/// Only some of the keys. The same option again is an alternative (for --expires: one more rule); different options must
+/// all hold.
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Only some of the keys")]
+pub struct Filter {
+    /// Keys whose name fits a Redis glob, such as 'user:*'; for memberships: index keys.
+    #[arg(long = "match", value_name = "GLOB")]
+    pub matching: Vec<String>,
+    /// Keys of a type, as the command TYPE names it: string, list, set, zset, hash, stream, json …
+    #[arg(long = "type", value_name = "TYPE", value_parser = str::parse::<TypeRule>)]
+    pub types: Vec<TypeRule>,
+    /// Keys of a database.
+    #[arg(long, value_name = "N")]
+    pub db: Vec<u64>,
+    /// Keys that take at least so many bytes of the dump, such as 512, 10k, 1MB or 1MiB.
+    #[arg(long, value_name = "SIZE", default_value = "0", hide_default_value = true, value_parser = export::bytes)]
+    pub min_bytes: u64,
+    /// Keys by their expiry: none, any, before=DATE, after=DATE (2026-01-31, or 2026-01-31T12:00:00Z), within=DURATION
+    /// of the time the dump was made (90s, 15m, 12h, 7d, 4w).
+    #[arg(long, value_name = "RULE", value_parser = str::parse::<Expires>)]
+    pub expires: Vec<Expires>,
+}
+
+impl Filter {
+    pub fn build(&self) -> export::Filter {
+        export::Filter {
+            matching: self.matching.iter().map(|glob| Glob::new(glob.as_bytes())).collect(),
+            types: self.types.clone(),
+            dbs: self.db.clone(),
+            min_bytes: self.min_bytes,
+            expires: self.expires.clone(),
+        }
+    }
+}

@@ -1,0 +1,354 @@
+//! The state of every membership: what the summaries count, one by one.
+//!
+//! Nothing is kept for it but the entries that the comparison needs anyway: the members of the index keys are read a
+//! second time when they are told.
+
+use std::collections::HashMap;
+use std::ops::ControlFlow;
+
+use super::batch::{Batch, Near};
+use super::dump::Dump;
+use super::entry::{Entry, Hasher, Membership, Scored, Source};
+use super::interner::Interned;
+use super::keys::Keys;
+use super::keyset::AnyOf;
+use super::lookup::{Lookup, Undecided};
+use super::names::Names;
+use super::resolve::Resolved;
+use super::store::{Edits, Mark, Members, Store};
+use super::survey::is_index_type;
+use super::{Diagnostics, Error, Expiry, Facts, Present, Summary};
+use crate::rdb::{self, Element, Flow, Record, Scratch, Visitor};
+use crate::scan::Observer;
+use crate::spec::{IndexType, Spec};
+use crate::stock::Stock;
+
+/// What is to be said of a membership.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum State {
+    /// It is there, and implied.
+    Correct,
+    /// It is implied and not there; in a sorted set also: there with another score.
+    Missing,
+    /// It is there, in a key that stays, and nothing implies it.
+    Stale,
+    /// It is in a key that should not exist as it is.
+    WrongKey,
+    /// It is there, and nothing can be said of it: its record cannot be decoded, or records disagree on its score, or
+    /// several indexes claim its key.
+    Held,
+}
+
+impl State {
+    /// The word for it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Correct => "correct",
+            Self::Missing => "missing",
+            Self::Stale => "stale",
+            Self::WrongKey => "wrong key",
+            Self::Held => "held",
+        }
+    }
+}
+
+/// An index key of the dump, not expired and not empty.
+#[derive(Clone, Copy, Debug)]
+pub struct Listed {
+    pub start: u64,
+    pub index: u32,
+    fate: Fate,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Fate {
+    /// Its members are told one by one: its position among the keys that stay.
+    Stays(u32),
+    /// All its members are in this state.
+    All(State),
+}
+
+/// Index keys and what the records imply, compared.
+pub struct Memberships<'a> {
+    pub facts: Facts,
+    pub stock: Stock,
+    pub summaries: Vec<Summary>,
+    pub diagnostics: Diagnostics,
+    names: Names<'a>,
+    dump: Dump<'a>,
+    hasher: Hasher,
+    keys: Keys,
+    interned: Interned,
+    sets: Store<Entry>,
+    zsets: Store<Scored>,
+    present: Vec<Present>,
+    listed: Vec<Listed>,
+    kept: HashMap<u64, Record<'a>>,
+    undecided: Undecided,
+}
+
+impl<'a> Memberships<'a> {
+    /// Reads the dump once and compares. Runs on the current `rayon` pool.
+    pub fn take(file: &'a [u8], spec: &'a Spec, expiry: Expiry, observer: &Observer) -> Result<Self, Error> {
+        let compared = super::read(file, spec, expiry, observer)?;
+        let Resolved { present, deletions, untouched } = compared.resolved;
+        let stays = (0..).zip(&present).map(|(at, key)| (key.start, key.index, Fate::Stays(at)));
+        let goes = deletions.iter().map(|key| (key.start, key.index, Fate::All(State::WrongKey)));
+        let rests = untouched.iter().map(|key| {
+            let state = if key.wrong { State::WrongKey } else { State::Held };
+            (key.start, key.index, Fate::All(state))
+        });
+        // A key whose members are all disputed stands among those that stay, and among those that are deleted.
+        let mut listed: Vec<Listed> =
+            goes.chain(rests).chain(stays).map(|(start, index, fate)| Listed { start, index, fate }).collect();
+        listed.sort_by_key(|key| (key.index, key.start));
+        listed.dedup_by_key(|key| key.start);
+        Ok(Self {
+            facts: compared.facts,
+            stock: compared.stock,
+            summaries: compared.summaries,
+            diagnostics: compared.diagnostics,
+            names: compared.names,
+            dump: compared.dump,
+            hasher: compared.hasher,
+            keys: compared.keys,
+            interned: compared.interned,
+            sets: compared.sets,
+            zsets: compared.zsets,
+            present,
+            listed,
+            kept: compared.kept,
+            undecided: compared.undecided,
+        })
+    }
+
+    /// All index keys of the dump, ordered by index and place in the dump.
+    pub fn keys(&self) -> &[Listed] {
+        &self.listed
+    }
+
+    /// An index key that has several pieces; none for one that is read as a whole.
+    pub fn in_pieces(&self, key: &Listed) -> Option<&Record<'a>> {
+        self.kept.get(&key.start).filter(|record| record.value.pieces() > 1)
+    }
+
+    /// The name of an index key.
+    pub fn name<'b>(&'b self, key: &Listed, room: &'b mut Vec<u8>) -> Result<&'b [u8], rdb::Error> {
+        self.dump.key(key.start, room)
+    }
+
+    /// An index key.
+    pub fn record(&self, key: &Listed) -> Result<Record<'a>, rdb::Error> {
+        self.lookup().record(key.start)
+    }
+
+    /// Calls `each` with every member of a piece of an index key, in the order of the dump, and its state; where the key
+    /// has not the type of its index, once without a member.
+    pub fn tell(
+        &self,
+        key: &Listed,
+        record: &Record<'a>,
+        piece: usize,
+        reader: &mut Reader,
+        each: &mut Each<'_>,
+    ) -> Result<(), rdb::Error> {
+        let kind = self.names.spec.indexes[key.index as usize].kind;
+        let right_type = is_index_type(record.value.ty.kind(), kind);
+        match key.fate {
+            Fate::All(state) if !right_type => {
+                if piece == 0 {
+                    // It was the last thing to say, whatever the answer.
+                    let _ = each(None, state);
+                }
+                Ok(())
+            }
+            Fate::All(state) => record.value.visit_piece(piece, &mut reader.scratch, &mut Same { state, each }),
+            Fate::Stays(at) => match kind {
+                IndexType::Set => self.look_up(&self.sets, at, record, piece, reader, each),
+                IndexType::Zset => self.look_up(&self.zsets, at, record, piece, reader, each),
+            },
+        }
+    }
+
+    fn look_up<M: Membership>(
+        &self,
+        store: &Store<M>,
+        at: u32,
+        record: &Record<'a>,
+        piece: usize,
+        reader: &mut Reader,
+        each: &mut Each<'_>,
+    ) -> Result<(), rdb::Error> {
+        let key = self.present[at as usize];
+        let index = key.index as usize;
+        let lookup = self.lookup();
+        let mut name = Vec::new();
+        let name = if key.shared { self.dump.key(key.start, &mut name)? } else { &[] };
+        let held = lookup.held(&lookup.claimants(index, key.shared, name));
+        let members = record.value.elements()? / record.value.pieces().max(1) as u64;
+        let Reader { scratch, bytes, batch } = reader;
+        batch.clear();
+        let mut teller = Teller {
+            store,
+            members: lookup.members,
+            hasher: &self.hasher,
+            held: &held,
+            may_rescore: !key.frozen,
+            has_rank: key.rank.is_some(),
+            near: Near::new(key.rank.unwrap_or(u32::MAX), members),
+            batch,
+            bytes,
+            each,
+            error: None,
+        };
+        record.value.visit_piece(piece, scratch, &mut teller)?;
+        // What is left of the last batch; nothing if the visit was stopped.
+        let _ = teller.flush();
+        teller.error.map_or(Ok(()), Err)
+    }
+
+    fn lookup(&self) -> Lookup<'_, 'a> {
+        let members = Members { dump: self.dump, interned: &self.interned };
+        Lookup { names: &self.names, members, hasher: &self.hasher, kept: &self.kept, undecided: &self.undecided }
+    }
+
+    /// What is implied and in no index key at all; to be asked for when the keys have been told.
+    pub fn into_missing(self) -> Missing<'a> {
+        let members = Members { dump: self.dump, interned: &self.interned };
+        let (sets, zsets) = (self.sets.into_missing(members), self.zsets.into_missing(members));
+        Missing { dump: self.dump, keys: self.keys, interned: self.interned, sets, zsets }
+    }
+}
+
+/// Takes a member, if there is one, and its state.
+pub type Each<'e> = dyn FnMut(Option<&[u8]>, State) -> Flow + 'e;
+
+/// Buffers for [`Memberships::tell`], one for each thread.
+#[derive(Debug, Default)]
+pub struct Reader {
+    scratch: Scratch,
+    bytes: Vec<u8>,
+    batch: Batch,
+}
+
+/// Says the same of all members.
+struct Same<'t, 'e> {
+    state: State,
+    each: &'t mut Each<'e>,
+}
+
+impl Visitor for Same<'_, '_> {
+    fn set_member(&mut self, member: Element<'_>) -> Flow {
+        (self.each)(Some(member.bytes), self.state)
+    }
+
+    fn zset_member(&mut self, member: Element<'_>, _: f64) -> Flow {
+        (self.each)(Some(member.bytes), self.state)
+    }
+}
+
+/// Looks each member up, and says what has been found of it.
+struct Teller<'t, 'a, 'e, M> {
+    store: &'t Store<M>,
+    members: Members<'a, 't>,
+    hasher: &'t Hasher,
+    held: &'t AnyOf<'t>,
+    may_rescore: bool,
+    has_rank: bool,
+    near: Near,
+    batch: &'t mut Batch,
+    bytes: &'t mut Vec<u8>,
+    each: &'t mut Each<'e>,
+    error: Option<rdb::Error>,
+}
+
+impl<'t, 'a: 't, M: Membership> Teller<'t, 'a, '_, M> {
+    fn member(&mut self, member: Element<'_>, score: f64) -> Flow {
+        let hash = self.hasher.hash(member.bytes);
+        if self.batch.push(member.bytes, hash, member.at, score) { self.flush() } else { ControlFlow::Continue(()) }
+    }
+
+    fn flush(&mut self) -> Flow {
+        let told = self.settle();
+        self.batch.clear();
+        told.unwrap_or_else(|error| {
+            self.error = Some(error);
+            ControlFlow::Break(())
+        })
+    }
+
+    fn settle(&mut self) -> Result<Flow, rdb::Error> {
+        self.store.find_all(&mut self.near, self.batch, self.members, self.bytes)?;
+        for item in &self.batch.items {
+            let member = self.batch.bytes.get(item.bytes.clone()).unwrap_or_default();
+            let state = match item.found.filter(|_| self.has_rank) {
+                Some(found) if self.store.mark(found.at) == Mark::Conflict => State::Held,
+                Some(found) if found.score != item.score && self.may_rescore => State::Missing,
+                Some(_) => State::Correct,
+                None if self.held.contains(&self.members.dump, member, item.full_hash, self.bytes)? => State::Held,
+                None => State::Stale,
+            };
+            if (self.each)(Some(member), state).is_break() {
+                return Ok(ControlFlow::Break(()));
+            }
+        }
+        Ok(ControlFlow::Continue(()))
+    }
+}
+
+impl<'t, 'a: 't, M: Membership> Visitor for Teller<'t, 'a, '_, M> {
+    fn set_member(&mut self, member: Element<'_>) -> Flow {
+        self.member(member, 0.0)
+    }
+
+    fn zset_member(&mut self, member: Element<'_>, score: f64) -> Flow {
+        self.member(member, score)
+    }
+}
+
+/// Memberships that are implied and in no index key.
+pub struct Missing<'a> {
+    dump: Dump<'a>,
+    keys: Keys,
+    interned: Interned,
+    sets: Edits<Entry>,
+    zsets: Edits<Scored>,
+}
+
+impl<'a> Missing<'a> {
+    /// All of them, ordered by index, name of the key, and place of the record; members that are no keys of records by
+    /// their bytes.
+    pub fn iter(&self) -> impl Iterator<Item = Absent> {
+        let of = |entry: &Entry| Absent { key: entry.key, source: entry.source };
+        let mut sets = self.sets.iter(&self.interned).map(of).peekable();
+        let mut zsets = self.zsets.iter(&self.interned).map(move |scored| of(scored.entry())).peekable();
+        // A key is of one index, and that is of one type.
+        std::iter::from_fn(move || match (sets.peek(), zsets.peek()) {
+            (Some(set), Some(zset)) if zset.key < set.key => zsets.next(),
+            (Some(_), _) => sets.next(),
+            (None, _) => zsets.next(),
+        })
+    }
+
+    /// The position of its index in the spec.
+    pub fn index(&self, absent: &Absent) -> usize {
+        self.keys.index(absent.key)
+    }
+
+    /// The name of its index key.
+    pub fn key(&self, absent: &Absent) -> &[u8] {
+        self.keys.name(absent.key)
+    }
+
+    /// The member itself.
+    pub fn member<'b>(&'b self, absent: &Absent, room: &'b mut Vec<u8>) -> Result<&'b [u8], rdb::Error> {
+        Members { dump: self.dump, interned: &self.interned }.get(absent.source, room)
+    }
+}
+
+/// One membership that is not there.
+#[derive(Clone, Copy, Debug)]
+pub struct Absent {
+    key: u32,
+    source: Source,
+}

@@ -1,0 +1,102 @@
+//! Parquet as two readers that share no code with the writer see it: pyarrow and DuckDB.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use rdb_reindex::export::{self, Format, Options, Table};
+use rdb_reindex::index::Expiry;
+use rdb_reindex::scan::Observer;
+use rdb_reindex::spec::{DEFAULT_PRESET, Spec};
+
+use crate::support::dump_writer::DumpBuilder;
+
+/// A Python that has DuckDB and pyarrow, or nothing, loudly. Under CI that is an error.
+pub fn python() -> Option<Command> {
+    let Some(packages) = std::env::var_os("RDB_REINDEX_DUCKDB") else {
+        let text = "RDB_REINDEX_DUCKDB is not set: `scripts/setup` installs DuckDB, `scripts/test` sets it";
+        assert!(std::env::var_os("CI").is_none(), "{text}");
+        eprintln!("SKIPPED: {text}; nothing has been compared");
+        return None;
+    };
+    let mut command = Command::new("python3");
+    command.env("PYTHONPATH", packages).env("PYTHONDONTWRITEBYTECODE", "1");
+    Some(command)
+}
+
+/// Runs it; what it printed.
+pub fn run(command: &mut Command) -> String {
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// Bytes, numbers and times at their limits.
+fn hostile() -> Vec<u8> {
+    let mut dump = DumpBuilder::new(12);
+    dump.server_aux(1_736_185_500).string("", "").string(b"\xff\xfe", "no text").string("text", b"\x80".repeat(100));
+    dump.string("nul\0", "a\0b").string("quotes\"'\\", "{\"base64\":\"AA==\"}").string("\u{1f600}".repeat(40), "long");
+    // Four bytes a character: cut at 64 bytes it ends inside none, one byte later it would.
+    dump.string("odd", format!("x{}", "\u{1f600}".repeat(40)));
+    for (name, at) in [
+        ("max", i64::MAX),
+        ("min", i64::MIN),
+        ("zero", 0),
+        ("year 1", -62_135_596_800_000),
+        ("year 0", -62_135_596_800_001),
+        ("9999", 253_402_300_799_999),
+        ("10000", 253_402_300_800_000),
+    ] {
+        dump.expire_ms(at).string(name, "");
+    }
+    dump.idle(u64::from(u32::MAX)).string("idle", "").freq(255).string("often", "");
+    let scores = [f64::INFINITY, f64::NEG_INFINITY, 0.0, -0.0, f64::MIN_POSITIVE, 5e-324, f64::MAX, 0.1];
+    let members: Vec<(String, f64)> = scores.into_iter().enumerate().map(|(n, score)| (n.to_string(), score)).collect();
+    dump.zset("scores", &members).list("list", &["", "a", "-1"]).set("set", &[&b"\xf0"[..], b"a"]);
+    dump.hash("hash", &[(&b"\xc3\x28"[..], &b"1"[..]), (b"b", b"\xff")]).json("doc", r#"{"a": [1, "\u00e9"]}"#);
+    dump.select_db(i32::MAX as u64).string("far", "away");
+    // Index keys with members and names that are no text.
+    dump.select_db(0).set(b"discord:messages:project:\xff", &[&b"\xfe"[..], b"m"]).finish()
+}
+
+#[test]
+fn two_readers_see_the_rows_of_ndjson() {
+    let Some(mut python) = python() else { return };
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let fixture = root.join("fixtures/discord-analytics.rdb");
+    let mut dumps: Vec<(String, Vec<u8>)> = super::corpus().into_iter().map(|(name, _, bytes)| (name, bytes)).collect();
+    dumps.push(("fixture".to_owned(), std::fs::read(fixture).unwrap()));
+    dumps.push(("hostile".to_owned(), hostile()));
+    dumps.push(("nothing".to_owned(), DumpBuilder::new(12).finish()));
+    let folder = tempfile::tempdir().unwrap();
+    let spec = Spec::preset(DEFAULT_PRESET).unwrap();
+    for (name, bytes) in &dumps {
+        for (table, word) in [(Table::Keys, "keys"), (Table::Elements, "elements"), (Table::Memberships, "memberships")]
+        {
+            for (format, ending) in [(Format::Ndjson, "ndjson"), (Format::Parquet, "parquet")] {
+                let options = Options { table, format, spec: &spec, expiry: Expiry::Careful };
+                let mut out = Vec::new();
+                export::run(bytes, options, &mut out, &Observer::default()).unwrap();
+                let path: PathBuf = folder.path().join(format!("{name}.{word}.{ending}"));
+                std::fs::write(path, out).unwrap();
+            }
+        }
+    }
+    let said = run(python.arg(root.join("tests/export/parquet.py")).arg(folder.path()));
+    let rows: u64 = said.split(' ').next().unwrap().parse().unwrap();
+    eprint!("{said}");
+    assert!(rows > 90_000, "only {rows} rows");
+}
+
+/// A number that no server writes, and that the column has no room for, is said.
+#[test]
+fn numbers_that_do_not_fit_are_refused() {
+    let dump = DumpBuilder::new(12).select_db(1 << 31).string("k", "v").finish();
+    let spec = Spec::preset(DEFAULT_PRESET).unwrap();
+    let export = |format| {
+        let options = Options { table: Table::Keys, format, spec: &spec, expiry: Expiry::Careful };
+        export::run(&dump, options, &mut Vec::new(), &Observer::default()).map(|summary| summary.rows)
+    };
+    let error = export(Format::Parquet).unwrap_err().to_string();
+    assert_eq!(error, "the column db of Parquet has no room for 2147483648");
+    assert_eq!(export(Format::Ndjson).unwrap(), 1);
+}
