@@ -4,6 +4,7 @@ use std::io::Read;
 use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
 
+use crate::output::{self, shown};
 use crate::support::dump_writer::DumpBuilder;
 
 fn program() -> Command {
@@ -52,6 +53,11 @@ fn a_reader_that_has_seen_enough_is_no_error() {
     assert_eq!(&first, b"db,key,typ");
     let output = child.wait_with_output().unwrap();
     assert_eq!((output.status.code(), text(&output.stderr)), (Some(0), String::new()));
+}
+
+#[test]
+fn help() {
+    insta::assert_snapshot!("export-help", shown(&mut output::program(&["export", "--help"])));
 }
 
 #[test]

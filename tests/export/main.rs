@@ -4,6 +4,8 @@
 #[allow(dead_code, reason = "only a part of it is used here")]
 mod collect;
 mod command;
+#[cfg(feature = "parquet")]
+mod document;
 #[path = "../corpus/expected.rs"]
 #[allow(dead_code, reason = "only a part of it is used here")]
 mod expected;
@@ -11,6 +13,8 @@ mod expiry;
 mod filter;
 mod memberships;
 mod memory;
+#[path = "../output/mod.rs"]
+mod output;
 #[cfg(feature = "parquet")]
 mod parquet;
 mod rows;

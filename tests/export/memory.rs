@@ -44,12 +44,12 @@ fn size(dump: &Path, args: &[&str]) -> u64 {
     total
 }
 
-/// Strings of four megabytes that take a hundredth of that in the dump: together more than may be had.
+/// Strings of a megabyte that take a hundredth of that in the dump: together more than may be had.
 #[test]
 #[cfg(target_os = "linux")]
 fn large_values_pass_through() {
-    const STRINGS: usize = 48;
-    const BYTES: usize = 4 << 20;
+    const STRINGS: usize = 192;
+    const BYTES: usize = 1 << 20;
     let mut dump = DumpBuilder::new(11);
     let value = vec![b'a'; BYTES];
     for n in 0..STRINGS {
@@ -62,7 +62,7 @@ fn large_values_pass_through() {
     assert!(whole > DATA_KB * 1024 * 3 / 2);
     for format in ["ndjson", "csv"] {
         let size = size(&path, &["--table", "elements", "--format", format]);
-        assert!(size > whole && size < whole + 20_000, "{format}: {size} bytes");
+        assert!(size > whole && size < whole + 50_000, "{format}: {size} bytes");
     }
     #[cfg(feature = "parquet")]
     size(&path, &["--table", "elements", "--format", "parquet"]);
