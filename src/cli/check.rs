@@ -30,7 +30,7 @@ pub fn run(args: &args::Check, terminal: &Terminal) -> Outcome {
 
 /// Checks one dump.
 fn one(snapshot: &Snapshot, observer: &Observer, terminal: &Terminal) -> Outcome {
-    let file = snapshot.path().display().to_string();
+    let file = dump::name(snapshot.path());
     let work = || check::run(snapshot, observer);
     let report = match progress::bytes(terminal, "checking", snapshot.len() as u64, observer, work) {
         Ok(report) => report,

@@ -67,6 +67,11 @@ pub fn join(dumps: &[Snapshot], ignore_checksum: bool, observer: &Observer) -> R
     })
 }
 
+/// A dump as messages name it.
+pub fn name(path: &Path) -> String {
+    if path == Path::new("-") { "standard input".to_owned() } else { path.display().to_string() }
+}
+
 /// How far the work is; Ctrl-C asks it to stop.
 pub fn observer() -> Arc<Observer> {
     let observer = Arc::new(Observer::default());
@@ -93,8 +98,8 @@ pub fn compare<'a>(
     progress::bytes(terminal, "reading", total, observer, work).map_err(|error| match error {
         index::Error::Interrupted => interrupted(),
         index::Error::Dump(error) => {
-            Failure::error(format!("{}: {error}", snapshot.path().display())).with_hint(error.hint())
+            Failure::error(format!("{}: {error}", name(snapshot.path()))).with_hint(error.hint())
         }
-        error => Failure::error(format!("{}: {error}", snapshot.path().display())),
+        error => Failure::error(format!("{}: {error}", name(snapshot.path()))),
     })
 }

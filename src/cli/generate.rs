@@ -42,11 +42,17 @@ fn pages() -> Result<Vec<Page>, Failure> {
         let source = concat!("rdb-reindex ", env!("CARGO_PKG_VERSION"));
         let page = clap_mangen::Man::new(page).title(&name).source(source).manual("User Commands");
         page.render(&mut text).map_err(Failure::error)?;
-        // What comes after the options has no name of its own.
-        let text = String::from_utf8_lossy(&text).replace(".SH EXTRA\nExamples:\n", ".SH EXAMPLES\n").into_bytes();
+        let text = examples(&String::from_utf8_lossy(&text)).into_bytes();
         pages.push(Page { name, text });
     }
     Ok(pages)
+}
+
+/// Gives what comes after the options its name, and leaves its lines as they are: they are commands.
+fn examples(text: &str) -> String {
+    let Some((before, rest)) = text.split_once(".SH EXTRA\nExamples:\n") else { return text.to_owned() };
+    let (lines, after) = rest.split_once("\n.SH ").unwrap_or((rest, ""));
+    format!("{before}.SH EXAMPLES\n.nf\n{lines}\n.fi\n.SH {after}")
 }
 
 fn write(pages: &[Page], folder: &Path) -> Result<(), Failure> {

@@ -24,7 +24,7 @@ pub fn run(args: &args::Plan, terminal: &Terminal) -> Outcome {
         plan::Error::Bundle(_) | plan::Error::Write { .. } => failure(error),
         _ => {
             let hint = error.hint();
-            Failure::error(format!("{}: {error}", snapshot.path().display())).with_any_hint(hint)
+            Failure::error(format!("{}: {error}", dump::name(snapshot.path()))).with_any_hint(hint)
         }
     })?;
     let inventory = Inventory::new(&difference, snapshot.path(), snapshot.len() as u64);

@@ -160,9 +160,16 @@ impl Far {
         let room = columns.saturating_sub(1);
         let mut parts = self.parts();
         let text = |parts: &[String]| format!("{} {}", self.step.name, parts.join(", "));
-        // The time left is last and matters most but for how much is done.
-        while parts.len() > 1 && width(&text(&parts)) > room {
-            parts.remove(if parts.len() > 2 { 1 } else { 0 });
+        let is_too_wide = |parts: &[String]| width(&text(parts)) > room;
+        // First the rate goes, then of how much, then the time left.
+        if parts.len() > 2 && is_too_wide(&parts) {
+            parts.remove(1);
+        }
+        if self.step.total > 0 && is_too_wide(&parts) {
+            parts.iter_mut().take(1).for_each(|first| first.truncate(first.find(' ').unwrap_or(first.len())));
+        }
+        if is_too_wide(&parts) {
+            parts.truncate(1);
         }
         let text = text(&parts);
         let free = room.saturating_sub(width(&text)).saturating_sub(3).min(WIDEST);
@@ -259,7 +266,8 @@ mod tests {
     fn a_drawn_line_fits_any_terminal() {
         let half = far(Unit::Bytes, 650_000_000, 1_300_000_000, 10);
         let facts = [
-            (20, "reading 10 s left"),
+            (20, "reading 50%"),
+            (24, "reading 50%, 10 s left"),
             (40, "reading 50% of 1.3 GB, 10 s left"),
             (56, "reading 50% of 1.3 GB, 65.0 MB/s, 10 s left"),
             // 79 - 43 - 3 = 33 columns are free, 30 are taken.

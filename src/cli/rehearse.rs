@@ -109,7 +109,7 @@ fn failure(error: Error, args: &args::Rehearse) -> Failure {
         Error::Repeated { .. } => Some("`rdb-reindex check` says where both are"),
         _ => None,
     };
-    let failure = Failure::error(format!("{}: {error}", args.dump.display()));
+    let failure = Failure::error(format!("{}: {error}", dump::name(&args.dump)));
     match hint {
         Some(hint) => failure.with_hint(hint),
         None => failure,

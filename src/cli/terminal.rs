@@ -158,7 +158,8 @@ mod tests {
     #[test]
     fn who_decides_about_colour() {
         // The variables, and whether there is colour on a terminal and elsewhere.
-        let facts: [(&[(&str, &str)], bool, bool); 9] = [
+        type Variables<'a> = &'a [(&'a str, &'a str)];
+        let facts: [(Variables<'_>, bool, bool); 9] = [
             (&[], true, false),
             (&[("NO_COLOR", "1")], false, false),
             // As no-color.org has it: only if it is not empty.

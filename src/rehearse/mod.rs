@@ -45,6 +45,7 @@ use std::collections::BTreeSet;
 use crc_fast::CrcAlgorithm;
 
 use crate::plan::manifest::{Caps, Manifest, Reply};
+use crate::progress::Unit;
 use crate::rdb;
 use memory::File;
 
@@ -105,19 +106,21 @@ pub fn prove(model: &Model<'_>, files: Files<'_>) -> Proof {
     let Files { apply, apply_replies, rollback, rollback_replies, caps } = files;
     let file = File { stage: Stage::Apply, commands: apply, replies: apply_replies, caps };
     proof.apply = memory::execute(model, &mut state, file, &mut proof.findings);
-    compare(Stage::Apply, &model.target, &state, &mut proof.findings);
+    compare(Stage::Apply, model, &model.target, &state, &mut proof.findings);
     let file = File { stage: Stage::Rollback, commands: rollback, replies: rollback_replies, caps };
     proof.rollback = memory::execute(model, &mut state, file, &mut proof.findings);
-    compare(Stage::Rollback, &model.start, &state, &mut proof.findings);
+    compare(Stage::Rollback, model, &model.start, &state, &mut proof.findings);
     let keys: BTreeSet<&Name> = model.start.keys().chain(model.target.keys()).collect();
     proof.keys = u64::try_from(keys.len()).unwrap_or(u64::MAX);
     proof
 }
 
 /// Compares two states key by key.
-fn compare(stage: Stage, expected: &State, found: &State, findings: &mut Findings) {
+fn compare(stage: Stage, model: &Model<'_>, expected: &State, found: &State, findings: &mut Findings) {
+    model.watch.begin("comparing every key", Unit::Keys, u64::try_from(expected.len()).unwrap_or(u64::MAX));
     let new = found.keys().filter(|name| !expected.contains_key(*name));
     for name in expected.keys().chain(new) {
+        model.watch.add(1);
         if let Some((expected, found)) = state::difference(expected.get(name), found.get(name)) {
             let (problem, key) = (Problem::State, Some(name.clone()));
             findings.add(|| Finding { stage, problem, command: None, key, expected, found });
@@ -128,6 +131,7 @@ fn compare(stage: Stage, expected: &State, found: &State, findings: &mut Finding
 /// Whether the dump is the one the plan was made from.
 pub fn check_dump(dump: &[u8], model: &Model<'_>, manifest: &Manifest) -> Result<(), Error> {
     let bytes = u64::try_from(dump.len()).unwrap_or(u64::MAX);
+    model.watch.begin("summing the dump", Unit::Bytes, 0);
     if bytes != manifest.snapshot.bytes {
         return Err(Error::OtherDump(format!("it has {bytes} bytes, that one has {}", manifest.snapshot.bytes)));
     }

@@ -118,7 +118,10 @@ impl<'a> Model<'a> {
             let in_doubt = of(index).is_some_and(|desired| !desired.undecidable.is_empty());
             without_records(index) || (in_doubt && !rule.member.is_record_key() && rule.policy != Policy::Retire)
         };
+        let keys = u64::try_from(index_keys.len()).unwrap_or(u64::MAX);
+        self.watch.begin("working out the target", Unit::Keys, keys);
         for (name, record) in index_keys {
+            self.watch.add(1);
             let families = self.names.indexes_of(name.0, &name.1);
             let claims: Vec<usize> = families
                 .iter()

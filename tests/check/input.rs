@@ -142,7 +142,7 @@ fn piped(stdin: Stdio, more: &[u8]) -> (Option<i32>, String) {
 #[test]
 fn standard_input_is_a_pipe_or_a_file() {
     let dump = dump();
-    let whole = "whole: -\n  format: REDIS 11\n  keys: 1000\n  checksum: verified\n".to_owned();
+    let whole = "whole: standard input\n  format: REDIS 11\n  keys: 1000\n  checksum: verified\n".to_owned();
     assert_eq!(piped(Stdio::piped(), &dump), (Some(0), whole.clone()));
     assert_eq!(piped(Stdio::piped(), &gzip(&dump)), (Some(0), whole.clone()));
     let folder = tempfile::tempdir().unwrap();

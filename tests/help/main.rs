@@ -10,7 +10,6 @@ use flate2::write::GzEncoder;
 
 #[path = "../output/mod.rs"]
 mod output;
-#[allow(dead_code, reason = "only a part of it is used here")]
 #[path = "../support/mod.rs"]
 mod support;
 

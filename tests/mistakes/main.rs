@@ -12,7 +12,6 @@ use assert_cmd::Command;
 #[path = "../output/mod.rs"]
 mod output;
 
-#[allow(dead_code, reason = "only a part of it is used here")]
 #[path = "../support/mod.rs"]
 mod support;
 
