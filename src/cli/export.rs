@@ -9,7 +9,6 @@ use super::exit::{Exit, Failure, Outcome};
 use super::terminal::Terminal;
 use super::{dump, progress, spec};
 use crate::export::{Error, Export, Format, Options, Summary, Table};
-use crate::spec::Spec;
 
 pub fn run(args: &args::Export, terminal: &Terminal) -> Outcome {
     let table = match args.table {
@@ -35,7 +34,10 @@ pub fn run(args: &args::Export, terminal: &Terminal) -> Outcome {
     } else {
         prepare()
     };
-    let prepared = prepared.map_err(|error| failure(error, &file, false, &spec))?;
+    let prepared = prepared.map_err(|error| match error {
+        Error::Interrupted => dump::interrupted(),
+        error => failure(error, &file, false),
+    })?;
     // Rows come in large pieces, which the standard library's buffer would only search for line ends.
     let out = io::stdout().as_fd().try_clone_to_owned();
     let mut out = File::from(out.map_err(|error| Failure::error(format!("cannot write to standard output: {error}")))?);
@@ -47,7 +49,7 @@ pub fn run(args: &args::Export, terminal: &Terminal) -> Outcome {
         Ok(summary) => summary,
         // A reader that has seen enough is no error.
         Err(Error::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => return Ok(Exit::Done),
-        Err(error) => return Err(failure(error, &file, format != Format::Parquet, &spec)),
+        Err(error) => return Err(failure(error, &file, format != Format::Parquet)),
     };
     warn(&summary, args, terminal);
     match summary.footer.crc {
@@ -91,7 +93,8 @@ fn check(table: Table, format: Format, args: &args::Export) -> Result<(), Failur
     Ok(())
 }
 
-fn failure(error: Error, file: &str, rows: bool, spec: &Spec) -> Failure {
+/// `rows`: those that have been written can be used.
+fn failure(error: Error, file: &str, rows: bool) -> Failure {
     match error {
         Error::Output(error) => Failure::error(format!("cannot write to standard output: {error}")),
         Error::Interrupted if rows => Failure::new(Exit::Stopped, "interrupted; the rows are incomplete"),
@@ -103,9 +106,6 @@ fn failure(error: Error, file: &str, rows: bool, spec: &Spec) -> Failure {
         }
         Error::TooLarge { .. } => {
             Failure::error(format!("{file}: {error}")).with_hint("--format ndjson and csv write any number")
-        }
-        Error::Index(_) => {
-            Failure::error(format!("{file}: {error}")).with_hint(format!("the spec has {} indexes", spec.indexes.len()))
         }
         error => Failure::error(format!("{file}: {error}")),
     }

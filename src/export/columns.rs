@@ -82,7 +82,8 @@ impl Columns {
         std::mem::replace(self, Self { prefix, ..Self::new(self.columns) })
     }
 
-    pub fn prefix(&mut self, cells: &[Cell<'_>]) -> Result<(), Halt> {
+    /// The first cells of all rows that follow.
+    pub fn prefix(&mut self, cells: &[Cell<'_>]) {
         self.prefix.clear();
         self.prefix.extend(cells.iter().map(|cell| match cell {
             Cell::Unsigned(n) => Kept::Unsigned(*n),
@@ -91,7 +92,6 @@ impl Columns {
             // Tables begin with none of these.
             Cell::None | Cell::Time(_) => Kept::Bytes(Vec::new()),
         }));
-        Ok(())
     }
 
     /// A row: the cells after the first ones.

@@ -52,7 +52,7 @@ impl Elements {
         outlet: &Outlet<'_>,
     ) -> Result<(), Halt> {
         let type_name = record.value.type_name();
-        rows.prefix(&[Cell::Unsigned(record.db), Cell::Bytes(key), Cell::Plain(type_name.as_str())])?;
+        rows.prefix(&[Cell::Unsigned(record.db), Cell::Bytes(key), Cell::Plain(type_name.as_str())]);
         let mut scratch = std::mem::take(&mut self.scratch);
         let offset = record.value.offset as u64;
         let mut writer = Writer { table: self, rows, outlet, key, offset, group: false, consumers: 0, halt: None };

@@ -125,7 +125,7 @@ impl<'k, 'a> Keys<'k, 'a> {
         let in_record = |error: crate::rdb::Error| Halt::Dump(error.in_record(record.start));
         let fault = |kind| in_record(crate::rdb::Error::in_string(record.start as u64, kind));
         let name = record.key.decode(&mut self.name).map_err(fault)?;
-        rows.prefix(&[Cell::Bytes(index.name.as_bytes()), Cell::Bytes(name)])?;
+        rows.prefix(&[Cell::Bytes(index.name.as_bytes()), Cell::Bytes(name)]);
         let mut halt = None;
         let mut each = |member: Option<&[u8]>, state: State| {
             let member = member.map_or(Cell::None, Cell::Bytes);
@@ -168,7 +168,7 @@ pub(super) fn absent_rows(
             continue;
         }
         let member = missing.member(absent, room).map_err(Halt::Dump)?;
-        rows.prefix(&[Cell::Bytes(index.name.as_bytes()), Cell::Bytes(key)])?;
+        rows.prefix(&[Cell::Bytes(index.name.as_bytes()), Cell::Bytes(key)]);
         rows.row(&[Cell::Bytes(member), Cell::Plain(State::Missing.as_str())], outlet)?;
     }
     Ok(())

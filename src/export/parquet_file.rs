@@ -146,10 +146,10 @@ impl<'o> File<'o> {
     }
 
     /// Writes what is left, and the end of the file.
-    pub fn finish(mut self, rows: u64) -> io::Result<()> {
+    pub fn finish(mut self) -> io::Result<()> {
         self.end_group()?;
         let created_by = Some(self.properties.created_by().to_owned());
-        let rows = i64::try_from(rows).map_err(io::Error::other)?;
+        let rows = self.groups.iter().map(RowGroupMetaData::num_rows).sum();
         let notes = self.properties.key_value_metadata().cloned();
         let schema = schema(self.columns, &self.is_text)?;
         let version = self.properties.writer_version().as_num();

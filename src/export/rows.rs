@@ -16,7 +16,7 @@ pub(super) struct Column {
     pub holds: Holds,
 }
 
-/// What a column holds; `?` in the names of others is `Option` here.
+/// What a column holds, where a row has anything in it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Holds {
     /// A small number.
@@ -47,6 +47,7 @@ pub(super) enum Halt {
     /// Nobody takes them.
     Stopped,
     /// A number that the format has no room for.
+    #[cfg_attr(not(feature = "parquet"), allow(dead_code, reason = "text has room for any"))]
     TooLarge {
         column: &'static str,
         number: u64,
@@ -110,7 +111,7 @@ impl Rows {
     }
 
     /// The first cells of all rows that follow.
-    pub fn prefix(&mut self, cells: &[Cell<'_>]) -> Result<(), Halt> {
+    pub fn prefix(&mut self, cells: &[Cell<'_>]) {
         match &mut self.form {
             Form::Text(text) => {
                 text.prefix.clear();
@@ -119,7 +120,6 @@ impl Rows {
                     // Writing to a vector cannot fail.
                     let _ = write_cell(text.format, at == 0, column.name, cell, &mut text.prefix);
                 }
-                Ok(())
             }
             #[cfg(feature = "parquet")]
             Form::Columns(columns) => columns.prefix(cells),

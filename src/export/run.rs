@@ -66,7 +66,7 @@ pub(super) fn write(export: Export<'_>, out: &mut (dyn Write + Send), observer: 
             (total, header, Some(footer), diagnostics)
         }
     };
-    sink.finish(total.rows)?;
+    sink.finish()?;
     let Total { rows, sum, in_doubt, undecodable, footer: walked } = total;
     // The walk ends with its end or with an error.
     let footer = footer.or(walked).ok_or(Error::Interrupted)?;
@@ -283,11 +283,11 @@ impl<'o> Sink<'o> {
         }
     }
 
-    fn finish(self, rows: u64) -> Result<(), Error> {
+    fn finish(self) -> Result<(), Error> {
         match self {
             Self::Text(out) => Ok(out.flush()?),
             #[cfg(feature = "parquet")]
-            Self::Parquet(file) => Ok(file.finish(rows)?),
+            Self::Parquet(file) => Ok(file.finish()?),
         }
     }
 }

@@ -27,6 +27,9 @@ pub fn text(bytes: &[u8]) -> String {
 fn any_number_of_threads_gives_the_same_rows() {
     for table in ["keys", "elements", "memberships"] {
         for format in ["ndjson", "csv", "parquet"] {
+            if format == "parquet" && cfg!(not(feature = "parquet")) {
+                continue;
+            }
             let rows = |threads| {
                 let output = run(&["--table", table, "--format", format, "--threads", threads], &fixture());
                 assert!(output.status.success(), "{}", text(&output.stderr));
@@ -53,6 +56,15 @@ fn a_reader_that_has_seen_enough_is_no_error() {
     assert_eq!(&first, b"db,key,typ");
     let output = child.wait_with_output().unwrap();
     assert_eq!((output.status.code(), text(&output.stderr)), (Some(0), String::new()));
+}
+
+#[test]
+#[cfg(not(feature = "parquet"))]
+fn without_parquet_it_is_said_how_to_get_it() {
+    let output = run(&["--table", "keys", "--format", "parquet"], &fixture());
+    assert_eq!((output.status.code(), output.stdout), (Some(2), Vec::new()));
+    let said = "error: this program was built without Parquet\nhint: `cargo install --path .` builds it with Parquet";
+    assert!(text(&output.stderr).starts_with(said), "{}", text(&output.stderr));
 }
 
 #[test]

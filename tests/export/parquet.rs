@@ -9,6 +9,7 @@ use rdb_reindex::scan::Observer;
 use rdb_reindex::spec::{DEFAULT_PRESET, Spec};
 
 use crate::support::dump_writer::DumpBuilder;
+use crate::support::dump_writer::encode::len;
 
 /// A Python that has DuckDB and pyarrow, or nothing, loudly. Under CI that is an error.
 pub fn python() -> Option<Command> {
@@ -85,6 +86,36 @@ fn two_readers_see_the_rows_of_ndjson() {
     let rows: u64 = said.split(' ').next().unwrap().parse().unwrap();
     eprint!("{said}");
     assert!(rows > 90_000, "only {rows} rows");
+}
+
+/// More rows than one row group has: they come out whole and in order.
+#[test]
+fn row_groups_follow_each_other() {
+    const ROWS: u64 = (1 << 20) + 5_000;
+    let Some(mut python) = python() else { return };
+    let mut value = Vec::new();
+    len(&mut value, ROWS);
+    for n in 0..ROWS {
+        let text = n.to_string();
+        value.push(text.len() as u8);
+        value.extend_from_slice(text.as_bytes());
+    }
+    let dump = DumpBuilder::new(12).raw(1, "list", value).finish();
+    let spec = Spec::preset(DEFAULT_PRESET).unwrap();
+    let options = Options { table: Table::Elements, format: Format::Parquet, spec: &spec, expiry: Expiry::Careful };
+    let mut out = Vec::new();
+    export::run(&dump, options, &mut out, &Observer::default()).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("list.parquet"), out).unwrap();
+    let script = "\
+import duckdb, pyarrow.parquet
+groups = pyarrow.parquet.ParquetFile('list.parquet').metadata.num_row_groups
+rows = duckdb.connect().execute(\"SELECT count(*), bool_and(value = position::VARCHAR), bool_and(position = file_row_number) \"
+                  \"FROM read_parquet('list.parquet', file_row_number = true)\").fetchone()
+print(groups, *rows)";
+    let said = run(python.args(["-c", script]).current_dir(folder.path()));
+    // A row group ends with the first thousands of rows that make it a million or more.
+    assert_eq!(said, format!("2 {ROWS} True True\n"));
 }
 
 /// A number that no server writes, and that the column has no room for, is said.
