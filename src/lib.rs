@@ -5,6 +5,7 @@
 pub mod check;
 pub mod cli;
 pub mod derive;
+pub mod diff;
 pub mod document;
 pub mod export;
 pub mod index;

@@ -39,6 +39,7 @@ pub enum Command {
     Rollback(Replay),
     Check(Check),
     Export(Export),
+    Diff(super::diff::Diff),
     Spec(Spec),
     Completions(Completions),
     /// Print the manual as roff: `rdb-reindex man | man -l -`.

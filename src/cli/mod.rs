@@ -5,6 +5,7 @@ mod bundle;
 mod check;
 mod consent;
 mod database;
+mod diff;
 mod dump;
 mod events;
 mod exit;
@@ -63,6 +64,7 @@ fn run(args: &Args, terminal: &Terminal) -> Outcome {
         Command::Rollback(args) => replay::run(args, Way::Rollback, terminal),
         Command::Check(args) => check::run(args, terminal),
         Command::Export(args) => export::run(args, terminal),
+        Command::Diff(args) => diff::run(args, terminal),
         Command::Spec(args) => spec::run(args, terminal),
         Command::Completions(args) => generate::completions(args, terminal),
         Command::Man => generate::man(terminal),
