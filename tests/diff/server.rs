@@ -134,7 +134,10 @@ fn mutate(connection: &mut Connection, random: &mut Random, commands: usize) {
         let v = random.below(40).to_string();
         let long = format!("{}{v}", "v".repeat(random.below(90) as usize));
         let number = (random.below(4_000) as f64 / 8.0).to_string();
-        let words: Vec<&str> = match random.below(30) {
+        let timeline = format!("tl:{}", n % 12);
+        let words: Vec<&str> = match random.below(36) {
+            // Commands and names that fit each other seldom meet by chance.
+            30.. => vec!["ZADD", &timeline, &number, &v],
             0 | 1 => vec!["SET", &key, &long],
             2 => vec!["APPEND", &key, &v],
             3 | 4 => vec!["RPUSH", &key, &long, &v],
@@ -200,7 +203,7 @@ fn a_real_server_says_the_same() {
     let same = server.dump();
     let (forms, others) = (type_bytes(&old), type_bytes(&same));
     let other_forms = forms.iter().filter(|(key, form)| others[*key] != **form).count();
-    assert!(other_forms > 50, "only {other_forms} keys have another encoding");
+    assert!(other_forms > 30, "only {other_forms} keys have another encoding");
     let report = Dumps::new(&old, &same).json(&[]);
     for change in ["added", "removed", "changed", "expiry_only"] {
         assert_eq!(report["keys"][change], 0, "{change}: {}", report["largest"]);
