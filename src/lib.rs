@@ -9,6 +9,7 @@ pub mod diff;
 pub mod document;
 pub mod export;
 pub mod index;
+pub mod infer;
 pub mod plan;
 pub mod rdb;
 pub mod rehearse;

@@ -40,6 +40,7 @@ pub enum Command {
     Check(Check),
     Export(Export),
     Diff(super::diff::Diff),
+    Infer(super::infer::Infer),
     Spec(Spec),
     Completions(Completions),
     /// Print the manual as roff: `rdb-reindex man | man -l -`.

@@ -11,6 +11,7 @@ mod events;
 mod exit;
 mod export;
 mod generate;
+mod infer;
 mod inventory;
 mod judge;
 mod plan;
@@ -65,6 +66,7 @@ fn run(args: &Args, terminal: &Terminal) -> Outcome {
         Command::Check(args) => check::run(args, terminal),
         Command::Export(args) => export::run(args, terminal),
         Command::Diff(args) => diff::run(args, terminal),
+        Command::Infer(args) => infer::run(args, terminal),
         Command::Spec(args) => spec::run(args, terminal),
         Command::Completions(args) => generate::completions(args, terminal),
         Command::Man => generate::man(terminal),
