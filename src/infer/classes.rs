@@ -18,7 +18,7 @@ pub struct Class {
     pub exact: bool,
     /// The documents of it that are in the sample.
     pub sampled: usize,
-    /// Paths that most of them have.
+    /// Names at the top that most of them have.
     pub profile: BTreeSet<u32>,
 }
 
@@ -63,18 +63,27 @@ impl Node {
         self.children.entry(part.to_vec()).or_default().add(rest, parts.saturating_sub(1), paths);
     }
 
-    /// The paths that at least half of the documents have.
-    fn profile(&self) -> BTreeSet<u32> {
-        let half = self.documents.div_ceil(2);
-        self.fields.iter().filter(|(_, count)| **count >= half).map(|(path, _)| *path).collect()
+    /// The paths that at least so many in a hundred documents have.
+    fn common(&self, percent: usize) -> BTreeSet<u32> {
+        let least = self.documents.saturating_mul(percent).div_ceil(100).max(1);
+        self.fields.iter().filter(|(_, count)| **count >= least).map(|(path, _)| *path).collect()
+    }
+
+    /// What the documents below are compared with: the largest branch, or all of them where there are only names.
+    fn standard(&self) -> BTreeSet<u32> {
+        let branches = self.children.values().filter(|child| !child.children.is_empty());
+        match branches.max_by_key(|child| child.documents) {
+            Some(largest) => largest.common(5),
+            None => self.common(25),
+        }
     }
 
     /// Whether all documents below are alike.
     fn is_uniform(&self) -> bool {
-        let profile = self.profile();
+        let standard = self.standard();
         let mut unlike = 0_usize;
         for child in self.children.values() {
-            if alike(&profile, &child.profile()) {
+            if is_like(&child.common(50), &standard) {
                 // A branch that is like the whole may still be two things.
                 if !child.children.is_empty() && !child.is_uniform() {
                     return false;
@@ -101,7 +110,7 @@ impl Node {
                 node = child;
             }
             let exact = node.children.is_empty();
-            out.push(Class { db, prefix, exact, sampled: node.documents, profile: node.profile() });
+            out.push(Class { db, prefix, exact, sampled: node.documents, profile: node.common(50) });
             return;
         }
         for (part, child) in &self.children {
@@ -113,11 +122,10 @@ impl Node {
     }
 }
 
-/// Half of the paths of both are shared.
-fn alike(a: &BTreeSet<u32>, b: &BTreeSet<u32>) -> bool {
-    let shared = a.intersection(b).count();
-    let all = a.len().saturating_add(b.len()).saturating_sub(shared);
-    shared.saturating_mul(2) >= all
+/// Three in four of the paths are among the others: a document that lacks fields is still of its kind.
+fn is_like(paths: &BTreeSet<u32>, standard: &BTreeSet<u32>) -> bool {
+    let shared = paths.intersection(standard).count();
+    shared > 0 && shared.saturating_mul(4) >= paths.len().saturating_mul(3)
 }
 
 /// The first part of a name with the separator behind it, and the rest.
@@ -179,7 +187,7 @@ mod tests {
             ("config", &[9]),
             ("m:x:p:1", a),
             ("m:x:q:2", a),
-            ("m:x:null:3", &[1, 2, 4]),
+            ("m:x:null:3", &[1, 2]),
         ]);
         assert_eq!(found, ["app:order:*", "app:user:*", "config", "m:x:*"]);
     }

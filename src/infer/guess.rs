@@ -1,6 +1,6 @@
 //! Which rules the memberships speak for.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::ops::ControlFlow;
 use std::rc::Rc;
 
@@ -29,6 +29,8 @@ const CACHED: usize = 4_096;
 #[derive(Clone, Debug, Default)]
 pub struct Votes {
     pub count: u64,
+    /// Members of the largest set that it would explain.
+    pub elements: u64,
     /// Lots of the first value of each field of the key, and whether there was another.
     first: Vec<u64>,
     varies: Vec<bool>,
@@ -42,6 +44,35 @@ impl Votes {
     /// Whether every field of the key has had more than one value.
     pub fn vary(&self) -> bool {
         self.varies.iter().all(|varies| *varies)
+    }
+
+    /// Adds the votes of other members for the same rule.
+    pub fn add(&mut self, other: Self) {
+        self.count = self.count.saturating_add(other.count);
+        self.elements = self.elements.max(other.elements);
+        self.values(&other.first);
+        for (varies, theirs) in self.varies.iter_mut().zip(&other.varies) {
+            *varies |= theirs;
+        }
+        for (path, count) in other.scores {
+            let sum = self.scores.entry(path).or_default();
+            *sum = sum.saturating_add(count);
+        }
+        for (pair, count) in other.required {
+            let sum = self.required.entry(pair).or_default();
+            *sum = sum.saturating_add(count);
+        }
+    }
+
+    /// The same with other numbers for the classes.
+    pub fn with_classes(mut self, new: impl Fn(u32) -> u32) -> Self {
+        let mut required: BTreeMap<(u32, u32), u64> = BTreeMap::new();
+        for ((path, class), count) in self.required {
+            let sum = required.entry((path, new(class))).or_default();
+            *sum = sum.saturating_add(count);
+        }
+        self.required = required;
+        self
     }
 
     fn values(&mut self, lots: &[u64]) {
@@ -86,6 +117,7 @@ pub fn guess(survey: &Survey<'_>, sample: &mut Sample, observer: &Observer) -> R
         sample,
         reader: &mut reader,
         cache: HashMap::new(),
+        voted: HashSet::new(),
         guesses: Guesses::default(),
         room: Vec::new(),
         scratch: Scratch::default(),
@@ -110,6 +142,8 @@ struct Poll<'s, 'a> {
     sample: &'s Sample,
     reader: &'s mut Reader,
     cache: HashMap<u64, Option<Rc<Fields>>>,
+    /// What the member at hand has voted for: many records may have it as a value, and it has one vote.
+    voted: HashSet<Rule>,
     guesses: Guesses,
     room: Vec<u8>,
     scratch: Scratch,
@@ -121,6 +155,7 @@ impl Poll<'_, '_> {
         let name = self.survey.dump.key(collection.start, &mut room)?;
         for (member, score) in self.members(collection, share)? {
             heard.members = heard.members.saturating_add(1);
+            self.voted.clear();
             let db = collection.db;
             if let Some(value) = self.survey.find(db, &member, &mut self.room)? {
                 let (Some(fields), Some(class)) = (self.fields(value.start)?, self.sample.classes.of(db, &member))
@@ -136,14 +171,12 @@ impl Poll<'_, '_> {
             let (mut valued, mut matched) = (false, false);
             for (before, value) in tails(&member) {
                 let sample = self.sample;
-                let mut seen: Vec<(u32, u32)> = Vec::new();
                 for (document, path) in sample.with_value(db, value) {
                     let Some(class) = document.class else { continue };
                     valued = true;
                     let member = Member::Field(before.to_vec(), path);
                     let found = self.vote(collection, name, class, member, &document.fields, score)?;
                     matched |= found;
-                    seen.push((class, path));
                 }
             }
             heard.valued = heard.valued.saturating_add(u64::from(valued));
@@ -204,6 +237,9 @@ impl Poll<'_, '_> {
             if self.guesses.rules.len() >= RULES && !self.guesses.rules.contains_key(&rule) {
                 continue;
             }
+            if !self.voted.insert(rule.clone()) {
+                continue;
+            }
             let mut required = Vec::new();
             for field in &fields {
                 let value = name.get(field.start..field.end).unwrap_or_default();
@@ -215,6 +251,7 @@ impl Poll<'_, '_> {
             }
             let votes = self.guesses.rules.entry(rule).or_default();
             votes.count = votes.count.saturating_add(1);
+            votes.elements = votes.elements.max(collection.elements);
             let lots: Vec<u64> =
                 fields.iter().map(|field| lot(name.get(field.start..field.end).unwrap_or_default())).collect();
             votes.values(&lots);

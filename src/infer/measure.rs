@@ -7,7 +7,6 @@ use super::Error;
 use super::guess::{Guesses, Votes};
 use super::rule::{Member, Rule};
 use super::sample::Sample;
-use super::survey::Survey;
 use super::write;
 use crate::index::{Difference, Expiry};
 use crate::rdb;
@@ -17,13 +16,15 @@ use crate::spec::Spec;
 /// Rules that are put to the dump.
 const CANDIDATES: usize = 24;
 /// Rules without a field in the key among them.
-const REGISTRIES: usize = 8;
+const REGISTRIES: usize = 24;
 /// A rule that fewer sampled memberships speak for is chance.
 const VOTES: u64 = 2;
-/// A rule explains half of the memberships there are, or half of those it demands where their key exists …
+/// A rule explains half of the memberships there are, or half of those that it demands are there …
 const SHARE: u64 = 50;
-/// … and of those there are at least so many in a hundred.
+/// … and then it explains at least so many in a hundred.
 const LEAST_SHARE: u64 = 5;
+/// A list of the values of a field has hardly any others: small numbers are found everywhere.
+const LIST_SHARE: u64 = 80;
 /// A field of a key that is nearly always the key of a record is taken for a reference.
 const REFERENCE: u64 = 90;
 /// Times that the rest is measured again, after some were dropped.
@@ -81,7 +82,6 @@ pub struct Outcome {
 /// Measures the rules with the most votes, and drops what explains too little.
 pub fn measure(
     file: &[u8],
-    survey: &Survey<'_>,
     sample: &Sample,
     guesses: &Guesses,
     expiry: Expiry,
@@ -94,11 +94,11 @@ pub fn measure(
             return Ok(outcome);
         }
         // As if they were to be maintained, since only then a comparison keeps count of every key.
-        let text = write::bare(survey, sample, &left, "maintain");
+        let text = write::bare(sample, &left, "maintain");
         let Ok(spec) = Spec::parse(&text, "proposal") else {
             // One of the templates cannot be said in a spec; that is found out one by one.
             let alone = |one: &Candidate| {
-                Spec::parse(&write::bare(survey, sample, std::slice::from_ref(one), "maintain"), "proposal").is_ok()
+                Spec::parse(&write::bare(sample, std::slice::from_ref(one), "maintain"), "proposal").is_ok()
             };
             let before = left.len();
             left.retain(alone);
@@ -109,7 +109,7 @@ pub fn measure(
         };
         let found = figures(file, &spec, expiry, observer)?;
         let (mut good, mut bad): (Vec<_>, Vec<_>) =
-            left.drain(..).zip(found).partition(|(candidate, measured)| is_good(sample, candidate, measured));
+            left.drain(..).zip(found).partition(|(candidate, measured)| is_good(candidate, measured));
         let settled = bad.is_empty();
         outcome.rejected.append(&mut bad);
         if settled {
@@ -121,7 +121,7 @@ pub fn measure(
     Ok(outcome)
 }
 
-fn is_good(sample: &Sample, candidate: &Candidate, measured: &Measured) -> bool {
+fn is_good(candidate: &Candidate, measured: &Measured) -> bool {
     let (members, records) = (measured.of_members(), measured.of_records());
     if candidate.rule.fields() > 0 {
         let by_records = records >= SHARE && members >= LEAST_SHARE;
@@ -130,7 +130,7 @@ fn is_good(sample: &Sample, candidate: &Candidate, measured: &Measured) -> bool 
     // Any set of records' keys consists of records' keys: that alone makes no register of it.
     let by_field = match &candidate.rule.member {
         Member::Key => true,
-        Member::Field(_, path) => members >= SHARE && sample.is_unique(candidate.rule.class, *path),
+        Member::Field(..) => members >= LIST_SHARE,
     };
     measured.explained >= 2 && records >= SHARE && by_field
 }
@@ -142,7 +142,15 @@ fn candidates(sample: &Sample, guesses: &Guesses) -> Vec<Candidate> {
         let is_register = rule.fields() == 0;
         let scored = !rule.zset || score(votes).is_some();
         let sayable = rule.key_text(&sample.paths).is_some() && rule.member_text(&sample.paths).is_some();
-        if votes.count >= VOTES && votes.vary() && scored && sayable && !(is_register && rule.zset) {
+        // A register has half of the records, so it is no smaller than half of the sample of them.
+        let sampled = sample.classes.get(rule.class).map_or(0, |class| class.sampled) as u64;
+        let lists = !is_register
+            || votes.elements.saturating_mul(2) >= sampled
+                && match &rule.member {
+                    Member::Field(_, path) => sample.is_unique(rule.class, *path),
+                    Member::Key => true,
+                };
+        if votes.count >= VOTES && votes.vary() && scored && sayable && lists {
             families.entry((rule.db, rule.zset, rule.family())).or_default().push((rule, votes));
         }
     }

@@ -5,7 +5,7 @@
 //! the sets and sorted sets, so many of each family of names, the largest sets in any case ([`survey`]). Documents
 //! with like fields under one prefix make a record class ([`classes`]). Each sampled member that is a record's key, or the
 //! value of a record's field, votes for the templates that would explain its membership ([`guess`]): that is how a rule
-//! is found of which the data are mostly a mockery. Then the rules with the most votes are put to the whole dump
+//! is found of which the data are mostly a mockery; classes that one rule joins become one ([`merge`]). Then the rules with the most votes are put to the whole dump
 //! ([`measure`]), as if they were a spec, and those that explain too little are dropped.
 //!
 //! What is sampled follows from the names alone, so the same dump gives the same proposal. Memory: 40 bytes a string,
@@ -16,6 +16,7 @@ mod classes;
 mod fields;
 mod guess;
 mod measure;
+mod merge;
 mod rule;
 mod sample;
 mod survey;
@@ -77,8 +78,9 @@ pub struct Proposal {
 pub fn infer(file: &[u8], name: &str, expiry: Expiry, observer: &Observer) -> Result<Proposal, Error> {
     let mut survey = survey::Survey::take(file, expiry, observer)?;
     let mut sample = sample::Sample::take(&mut survey, observer)?;
-    let guesses = guess::guess(&survey, &mut sample, observer)?;
-    let outcome = measure::measure(file, &survey, &sample, &guesses, expiry, observer)?;
+    let mut guesses = guess::guess(&survey, &mut sample, observer)?;
+    merge::merge(&mut sample, &mut guesses);
+    let outcome = measure::measure(file, &sample, &guesses, expiry, observer)?;
     let notes = write::notes(&sample, &guesses, &outcome);
     let spec = (!outcome.accepted.is_empty()).then(|| write::spec(name, &survey, &sample, &outcome, &notes));
     let (seen, crc64, footer) = (survey.seen, survey.crc64, survey.footer);

@@ -1,6 +1,6 @@
 //! Which records and which sets are looked at.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::hash::BuildHasher;
 
 use foldhash::fast::RandomState;
@@ -50,8 +50,8 @@ pub struct Sample {
     pub classes: Classes,
     pub families: Vec<Family>,
     pub paths: Paths,
-    /// Strings that are no documents, and other values that could not be read as such.
-    pub no_documents: u64,
+    /// The names that the profiles of classes are made of.
+    pub tops: Vec<String>,
     values: HashMap<u64, Vec<(u32, u32)>>,
     hasher: RandomState,
 }
@@ -62,14 +62,16 @@ impl Sample {
         let value_families = std::mem::take(&mut survey.value_families);
         let collection_families = std::mem::take(&mut survey.collection_families);
         let mut reader = Reader::default();
-        let (documents, no_documents) = documents(survey, value_families, &mut reader, observer)?;
-        let paths_of = |document: &Document| document.fields.iter().map(|(path, _)| *path).collect();
-        let named = documents.iter().map(|document| (document.db, document.name.as_slice(), paths_of(document)));
-        let classes = Classes::find(named);
+        let documents = documents(survey, value_families, &mut reader, observer)?;
+        let mut tops = Tops::default();
+        let shapes: Vec<_> = documents.iter().map(|document| tops.of(document, &reader.paths)).collect();
+        let named = documents.iter().zip(shapes);
+        let classes = Classes::find(named.map(|(document, shape)| (document.db, document.name.as_slice(), shape)));
         let families = families(survey, collection_families, observer)?;
         let paths = std::mem::take(&mut reader.paths);
+        let tops = tops.names;
         let (values, hasher) = (HashMap::new(), RandomState::default());
-        let mut sample = Self { documents, classes, families, paths, no_documents, values, hasher };
+        let mut sample = Self { documents, classes, families, paths, tops, values, hasher };
         for number in 0..sample.documents.len() {
             let Some(document) = sample.documents.get_mut(number) else { continue };
             document.class = sample.classes.of(document.db, &document.name);
@@ -109,18 +111,63 @@ impl Sample {
     }
 }
 
+/// The names at the top of documents, each with a number.
+#[derive(Debug, Default)]
+struct Tops {
+    numbers: HashMap<String, u32>,
+    names: Vec<String>,
+}
+
+impl Tops {
+    /// What a document is compared by: what is further in is as optional as it is varied.
+    fn of(&mut self, document: &Document, paths: &Paths) -> BTreeSet<u32> {
+        let mut shape = BTreeSet::new();
+        for (path, _) in &document.fields {
+            let name = top(paths.text(*path));
+            let number = match self.numbers.get(name) {
+                Some(number) => *number,
+                None => {
+                    let number = u32::try_from(self.names.len()).unwrap_or(u32::MAX);
+                    self.names.push(name.to_owned());
+                    self.numbers.insert(name.to_owned(), number);
+                    number
+                }
+            };
+            shape.insert(number);
+        }
+        shape
+    }
+}
+
+/// The first name of a path, in its quotes if it has some.
+fn top(path: &str) -> &str {
+    let end = match path.strip_prefix('"') {
+        Some(quoted) => {
+            let mut escaped = false;
+            let closing = quoted.find(|c| {
+                let is_end = c == '"' && !escaped;
+                escaped = c == '\\' && !escaped;
+                is_end
+            });
+            closing.map_or(path.len(), |at| at.saturating_add(2))
+        }
+        None => path.find(['.', '[']).unwrap_or(path.len()),
+    };
+    path.get(..end).unwrap_or(path)
+}
+
 /// A share of each family, by the lots of their names.
 fn documents(
     survey: &Survey<'_>,
     mut families: Families,
     reader: &mut Reader,
     observer: &Observer,
-) -> Result<(Vec<Document>, u64), Error> {
+) -> Result<Vec<Document>, Error> {
     let sizes: HashMap<Vec<u8>, u64> = families.list().into_iter().map(|(glob, tally)| (glob, tally.keys)).collect();
     let share = per_family(RECORDS, sizes.len());
     let mut starts: Vec<(u64, u64)> = survey.values.iter().map(|value| (value.start, value.db)).collect();
     starts.sort_unstable();
-    let (mut room, mut all, mut none, mut bytes) = (Vec::new(), Vec::new(), 0_u64, 0_usize);
+    let (mut room, mut all, mut bytes) = (Vec::new(), Vec::new(), 0_usize);
     let mut glob = Vec::new();
     for (start, db) in starts {
         if observer.stopped() {
@@ -132,16 +179,13 @@ fn documents(
         if !lot(name).is_multiple_of(every) || bytes > BYTES {
             continue;
         }
-        match reader.read(&survey.dump, survey.clock, start)? {
-            Some(fields) => {
-                let size = fields.iter().fold(0_usize, |sum, (_, value)| sum.saturating_add(value.len()));
-                bytes = bytes.saturating_add(size).saturating_add(name.len());
-                all.push(Document { db, name: name.to_vec(), class: None, fields });
-            }
-            None => none = none.saturating_add(1),
+        if let Some(fields) = reader.read(&survey.dump, survey.clock, start)? {
+            let size = fields.iter().fold(0_usize, |sum, (_, value)| sum.saturating_add(value.len()));
+            bytes = bytes.saturating_add(size).saturating_add(name.len());
+            all.push(Document { db, name: name.to_vec(), class: None, fields });
         }
     }
-    Ok((all, none))
+    Ok(all)
 }
 
 fn families(survey: &Survey<'_>, mut families: Families, observer: &Observer) -> Result<Vec<Family>, Error> {
@@ -180,4 +224,18 @@ fn families(survey: &Survey<'_>, mut families: Families, observer: &Observer) ->
 
 fn per_family(all: u64, families: usize) -> u64 {
     all.checked_div(families as u64).unwrap_or(all).clamp(LEAST, MOST)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::top;
+
+    #[test]
+    fn the_top_of_a_path() {
+        for (path, name) in
+            [("a", "a"), ("a.b", "a"), ("a[].b", "a"), (r#""a.b""#, r#""a.b""#), (r#""a\"b".c"#, r#""a\"b""#)]
+        {
+            assert_eq!(top(path), name, "{path}");
+        }
+    }
 }

@@ -49,7 +49,13 @@ impl Names {
 
     fn of(&mut self, text: &str) -> String {
         let words = words(text);
-        let rarest = words.iter().min_by_key(|word| self.uses.get(*word).copied().unwrap_or(0));
+        let uses = |word: &String| self.uses.get(word).copied().unwrap_or(0);
+        // Of equals the one next to the field says most; where there is no field, the first.
+        let rarest = if text.contains('{') {
+            words.iter().rev().min_by_key(|word| uses(word))
+        } else {
+            words.iter().min_by_key(|word| uses(word))
+        };
         let base = rarest.cloned().unwrap_or_else(|| "records".to_owned());
         let numbered = (2..).map(|n: u32| format!("{base}-{n}"));
         let free = std::iter::once(base.clone()).chain(numbered).find(|name| !self.taken.contains(name));
@@ -140,7 +146,7 @@ fn names_of(sample: &Sample, candidates: &[&Candidate]) -> Vec<String> {
 }
 
 /// A spec of these candidates without a word of explanation.
-pub fn bare(_survey: &Survey<'_>, sample: &Sample, candidates: &[Candidate], policy: &str) -> String {
+pub fn bare(sample: &Sample, candidates: &[Candidate], policy: &str) -> String {
     let candidates: Vec<&Candidate> = candidates.iter().collect();
     let classes = class_names(sample, &candidates);
     let mut out = String::from("version = 1\n");
@@ -169,7 +175,11 @@ pub fn spec(dump: &str, survey: &Survey<'_>, sample: &Sample, outcome: &Outcome,
     for (class, name) in &classes {
         out.push('\n');
         let Some(of) = sample.classes.get(*class) else { continue };
-        let fields: Vec<&str> = of.profile.iter().map(|path| sample.paths.text(*path)).collect();
+        let fields: Vec<&str> = of
+            .profile
+            .iter()
+            .filter_map(|top| sample.tops.get(usize::try_from(*top).ok()?).map(String::as_str))
+            .collect();
         let mut shown = fields.iter().take(PATHS).copied().collect::<Vec<_>>().join(", ");
         if fields.len() > PATHS {
             shown.push_str(", …");
@@ -210,14 +220,20 @@ pub fn spec(dump: &str, survey: &Survey<'_>, sample: &Sample, outcome: &Outcome,
     out
 }
 
+/// A number and what it counts.
+fn counted(n: u64, thing: &str) -> String {
+    format!("{n} {thing}{}", if n == 1 { "" } else { "s" })
+}
+
 /// How well a rule is supported.
 fn support(candidate: &Candidate, measured: &Measured) -> String {
     let Measured { keys, right_keys, members, explained, missing } = *measured;
     let unexplained = members.saturating_sub(explained);
     format!(
-        "{keys} keys with {members} memberships: {explained} are explained ({}%), {unexplained} are not. {missing} more would \
-         have to be there ({}% of what the rule gives is). {right_keys} of the keys are right in name. {} sampled memberships \
-         spoke for it.",
+        "{} with {}: explained {explained} ({}%), not explained {unexplained}. {missing} more would have to be there ({}% of \
+         what the rule gives is). Keys that are right in name: {right_keys}. Sampled memberships that spoke for it: {}.",
+        counted(keys, "key"),
+        counted(members, "membership"),
         measured.of_members(),
         measured.of_records(),
         candidate.votes
@@ -228,6 +244,10 @@ fn support(candidate: &Candidate, measured: &Measured) -> String {
 pub fn notes(sample: &Sample, guesses: &Guesses, outcome: &Outcome) -> Vec<String> {
     let mut notes = Vec::new();
     for (candidate, measured) in &outcome.rejected {
+        // A set that lists a few records is no failed rule.
+        if candidate.rule.fields() == 0 && measured.of_records() < 5 {
+            continue;
+        }
         let key = candidate.rule.key_text(&sample.paths).unwrap_or_default();
         let member = candidate.rule.member_text(&sample.paths).unwrap_or_default();
         notes.push(format!(
@@ -267,10 +287,10 @@ pub fn notes(sample: &Sample, guesses: &Guesses, outcome: &Outcome) -> Vec<Strin
             "what fields say of its names explains too few of its members"
         };
         notes.push(format!(
-            "{}: {} of sets or sorted sets with {} members; of {} sampled, {} are keys of records: {why}",
+            "{}: {} with {}; of {} sampled, {} named a record by its key: {why}",
             display(&family.glob),
-            if family.keys == 1 { "1 key".to_owned() } else { format!("{} keys", family.keys) },
-            family.elements,
+            counted(family.keys, "set"),
+            counted(family.elements, "member"),
             heard.members,
             heard.named
         ));
