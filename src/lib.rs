@@ -26,9 +26,11 @@
 pub mod check;
 pub mod cli;
 pub mod derive;
+pub mod diff;
 pub mod document;
 pub mod export;
 pub mod index;
+pub mod infer;
 pub mod plan;
 pub mod progress;
 pub mod rdb;

@@ -55,6 +55,8 @@ pub enum Command {
     #[command(after_long_help = examples::CHECK)]
     Check(Check),
     Export(Export),
+    Diff(super::diff::Diff),
+    Infer(super::infer::Infer),
     #[command(after_long_help = examples::SPEC)]
     Spec(Spec),
     #[command(after_long_help = examples::COMPLETIONS)]

@@ -5,6 +5,7 @@ mod bundle;
 mod check;
 mod consent;
 mod database;
+mod diff;
 mod dump;
 mod events;
 mod examples;
@@ -12,6 +13,7 @@ mod exit;
 mod export;
 mod filter;
 mod generate;
+mod infer;
 mod inventory;
 mod judge;
 mod plan;
@@ -66,6 +68,8 @@ fn run(args: &Args, terminal: &Terminal) -> Outcome {
         Command::Rollback(args) => replay::run(args, Way::Rollback, terminal),
         Command::Check(args) => check::run(args, terminal),
         Command::Export(args) => export::run(args, terminal),
+        Command::Diff(args) => diff::run(args, terminal),
+        Command::Infer(args) => infer::run(args, terminal),
         Command::Spec(args) => spec::run(args, terminal),
         Command::Completions(args) => generate::completions(args, terminal),
         Command::Man(args) => generate::man(args, terminal),

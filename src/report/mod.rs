@@ -4,6 +4,10 @@
 //! them gets into a table, a CSV file or JSON with a character that a terminal would obey.
 
 mod csv;
+pub mod diff;
+mod diff_csv;
+pub mod diff_rows;
+mod diff_table;
 mod findings;
 mod grid;
 pub mod inventory;
@@ -14,6 +18,8 @@ pub mod text;
 mod verdict;
 
 pub use csv::csv;
+pub use diff_csv::diff_csv;
+pub use diff_table::diff_table;
 pub use findings::words;
 pub use json::json;
 pub use table::{brief, table};

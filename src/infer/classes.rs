@@ -1,0 +1,199 @@
+//! Record classes: prefixes under which all documents have like fields.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::spec::Glob;
+
+/// Names are cut into so many parts at most.
+const PARTS: usize = 8;
+/// Under one prefix so many in a hundred documents may be unlike the others.
+const UNLIKE_PERCENT: usize = 5;
+
+/// Where a class is.
+#[derive(Clone, Debug)]
+pub struct Class {
+    pub db: u64,
+    pub prefix: Vec<u8>,
+    /// The prefix is a whole name: the class has one record.
+    pub exact: bool,
+    /// The documents of it that are in the sample.
+    pub sampled: usize,
+    /// Names at the top that most of them have.
+    pub profile: BTreeSet<u32>,
+}
+
+impl Class {
+    /// The glob over its keys.
+    pub fn glob(&self) -> Vec<u8> {
+        let mut glob = Vec::new();
+        Glob::escape(&self.prefix, &mut glob);
+        if !self.exact {
+            glob.push(b'*');
+        }
+        glob
+    }
+
+    fn holds(&self, db: u64, name: &[u8]) -> bool {
+        self.db == db && if self.exact { name == self.prefix } else { name.starts_with(&self.prefix) }
+    }
+}
+
+/// Names cut after `:`, `/`, `|` and `#`, as a tree.
+#[derive(Debug, Default)]
+struct Node {
+    children: BTreeMap<Vec<u8>, Node>,
+    /// A document has this very name.
+    own: usize,
+    documents: usize,
+    fields: BTreeMap<u32, usize>,
+}
+
+impl Node {
+    fn add(&mut self, name: &[u8], parts: usize, paths: &BTreeSet<u32>) {
+        self.documents = self.documents.saturating_add(1);
+        for path in paths {
+            let count = self.fields.entry(*path).or_default();
+            *count = count.saturating_add(1);
+        }
+        if name.is_empty() {
+            self.own = self.own.saturating_add(1);
+            return;
+        }
+        let (part, rest) = cut(name, parts);
+        self.children.entry(part.to_vec()).or_default().add(rest, parts.saturating_sub(1), paths);
+    }
+
+    /// The paths that at least so many in a hundred documents have.
+    fn common(&self, percent: usize) -> BTreeSet<u32> {
+        let least = self.documents.saturating_mul(percent).div_ceil(100).max(1);
+        self.fields.iter().filter(|(_, count)| **count >= least).map(|(path, _)| *path).collect()
+    }
+
+    /// What the documents below are compared with: the largest branch, or all of them where there are only names.
+    fn standard(&self) -> BTreeSet<u32> {
+        let branches = self.children.values().filter(|child| !child.children.is_empty());
+        match branches.max_by_key(|child| child.documents) {
+            Some(largest) => largest.common(5),
+            None => self.common(25),
+        }
+    }
+
+    /// Whether all documents below are alike.
+    fn is_uniform(&self) -> bool {
+        let standard = self.standard();
+        let mut unlike = 0_usize;
+        for child in self.children.values() {
+            if is_like(&child.common(50), &standard) {
+                // A branch that is like the whole may still be two things.
+                if !child.children.is_empty() && !child.is_uniform() {
+                    return false;
+                }
+            } else if child.children.is_empty() {
+                unlike = unlike.saturating_add(child.documents);
+            } else {
+                return false;
+            }
+        }
+        unlike.saturating_mul(100) <= self.documents.saturating_mul(UNLIKE_PERCENT)
+    }
+
+    fn classes(&self, db: u64, prefix: &mut Vec<u8>, out: &mut Vec<Class>) {
+        let inside = !prefix.is_empty();
+        if inside && self.is_uniform() {
+            let (mut node, mut prefix) = (self, prefix.clone());
+            // As long as there is but one way on, it is part of the prefix.
+            while let (0, 1, Some((part, child))) = (node.own, node.children.len(), node.children.first_key_value()) {
+                if child.children.is_empty() && node.documents > 1 {
+                    break;
+                }
+                prefix.extend_from_slice(part);
+                node = child;
+            }
+            let exact = node.children.is_empty();
+            out.push(Class { db, prefix, exact, sampled: node.documents, profile: node.common(50) });
+            return;
+        }
+        for (part, child) in &self.children {
+            let len = prefix.len();
+            prefix.extend_from_slice(part);
+            child.classes(db, prefix, out);
+            prefix.truncate(len);
+        }
+    }
+}
+
+/// Three in four of the paths are among the others: a document that lacks fields is still of its kind.
+fn is_like(paths: &BTreeSet<u32>, standard: &BTreeSet<u32>) -> bool {
+    let shared = paths.intersection(standard).count();
+    shared > 0 && shared.saturating_mul(4) >= paths.len().saturating_mul(3)
+}
+
+/// The first part of a name with the separator behind it, and the rest.
+fn cut(name: &[u8], parts: usize) -> (&[u8], &[u8]) {
+    let separator = |byte: &u8| matches!(byte, b':' | b'/' | b'|' | b'#');
+    match name.iter().position(separator) {
+        Some(at) if parts > 0 => name.split_at_checked(at.saturating_add(1)).unwrap_or((name, &[])),
+        _ => (name, &[]),
+    }
+}
+
+/// The classes of some documents, found from their names and the paths in them.
+#[derive(Debug)]
+pub struct Classes(pub Vec<Class>);
+
+impl Classes {
+    pub fn find<'d>(documents: impl Iterator<Item = (u64, &'d [u8], BTreeSet<u32>)>) -> Self {
+        let mut roots: BTreeMap<u64, Node> = BTreeMap::new();
+        for (db, name, paths) in documents {
+            roots.entry(db).or_default().add(name, PARTS, &paths);
+        }
+        let mut all = Vec::new();
+        for (db, root) in roots {
+            root.classes(db, &mut Vec::new(), &mut all);
+        }
+        Self(all)
+    }
+
+    /// The class of a name: the one with the longest prefix.
+    pub fn of(&self, db: u64, name: &[u8]) -> Option<u32> {
+        let holding = self.0.iter().enumerate().filter(|(_, class)| class.holds(db, name));
+        holding.max_by_key(|(_, class)| class.prefix.len()).and_then(|(at, _)| u32::try_from(at).ok())
+    }
+
+    pub fn get(&self, class: u32) -> Option<&Class> {
+        self.0.get(usize::try_from(class).ok()?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn globs(documents: &[(&str, &[u32])]) -> Vec<String> {
+        let documents = documents.iter().map(|(name, paths)| (0, name.as_bytes(), paths.iter().copied().collect()));
+        let classes = Classes::find(documents);
+        classes.0.iter().map(|class| String::from_utf8(class.glob()).unwrap()).collect()
+    }
+
+    #[test]
+    fn documents_with_like_fields_are_a_class() {
+        let (a, b): (&[u32], &[u32]) = (&[1, 2, 3, 4], &[5, 6]);
+        // Two kinds of records below one first part, one record of a kind of its own, one class over three sub-prefixes.
+        let found = globs(&[
+            ("app:user:1", a),
+            ("app:user:2", &[1, 2, 3]),
+            ("app:order:1", b),
+            ("app:order:2", b),
+            ("config", &[9]),
+            ("m:x:p:1", a),
+            ("m:x:q:2", a),
+            ("m:x:null:3", &[1, 2]),
+        ]);
+        assert_eq!(found, ["app:order:*", "app:user:*", "config", "m:x:*"]);
+    }
+
+    #[test]
+    fn a_prefix_with_glob_characters_is_escaped() {
+        assert_eq!(globs(&[("[a]*:1", &[1]), ("[a]*:2", &[1])]), [r"\[a]\*:*"]);
+    }
+}

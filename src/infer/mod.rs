@@ -1,0 +1,88 @@
+//! A spec proposed from the data: which keys are records, which sets and sorted sets are indexes over them, and by what
+//! rule.
+//!
+//! Names and contents suggest, and the program's own comparison decides. First a sample is taken: of the records and of
+//! the sets and sorted sets, so many of each family of names, the largest sets in any case ([`survey`]). Documents
+//! with like fields under one prefix make a record class ([`classes`]). Each sampled member that is a record's key, or the
+//! value of a record's field, votes for the templates that would explain its membership ([`guess`]): that is how a rule
+//! is found of which the data are mostly a mockery; classes that one rule joins become one ([`merge`]). Then the rules with the most votes are put to the whole dump
+//! ([`measure`]), as if they were a spec, and those that explain too little are dropped.
+//!
+//! What is sampled follows from the names alone, so the same dump gives the same proposal. Memory: 40 bytes a string,
+//! hash or document, 40 bytes a set or sorted set, the sample (at most some 20,000 records and 32 MiB of their values),
+//! and what a comparison takes.
+
+mod classes;
+mod fields;
+mod guess;
+mod measure;
+mod merge;
+mod rule;
+mod sample;
+mod survey;
+mod write;
+
+pub use measure::Measured;
+pub use survey::Seen;
+
+use crate::index::{self, Expiry};
+use crate::rdb;
+use crate::scan::{self, Observer};
+
+/// What ends the work on a dump.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error(transparent)]
+    Dump(#[from] rdb::Error),
+    #[error(transparent)]
+    Compare(index::Error),
+    #[error("interrupted")]
+    Interrupted,
+}
+
+impl From<scan::Error> for Error {
+    fn from(error: scan::Error) -> Self {
+        match error {
+            scan::Error::Dump(error) => Self::Dump(error),
+            scan::Error::Interrupted => Self::Interrupted,
+        }
+    }
+}
+
+impl From<index::Error> for Error {
+    fn from(error: index::Error) -> Self {
+        match error {
+            index::Error::Dump(error) => Self::Dump(error),
+            index::Error::Interrupted => Self::Interrupted,
+            error => Self::Compare(error),
+        }
+    }
+}
+
+/// What was found in a dump.
+#[derive(Clone, Debug)]
+pub struct Proposal {
+    /// A commented spec, if there is anything to propose.
+    pub spec: Option<String>,
+    /// How many indexes it proposes.
+    pub indexes: usize,
+    /// What was seen and not proposed, and why: a line each.
+    pub notes: Vec<String>,
+    pub seen: Seen,
+    /// CRC-64 of everything before the footer, and the one in the footer.
+    pub crc64: u64,
+    pub footer: rdb::Footer,
+}
+
+/// Looks at a dump and proposes a spec. `name` is what its comments call the dump. Runs on the current `rayon` pool.
+pub fn infer(file: &[u8], name: &str, expiry: Expiry, observer: &Observer) -> Result<Proposal, Error> {
+    let mut survey = survey::Survey::take(file, expiry, observer)?;
+    let mut sample = sample::Sample::take(&mut survey, observer)?;
+    let mut guesses = guess::guess(&survey, &mut sample, observer)?;
+    merge::merge(&mut sample, &mut guesses);
+    let outcome = measure::measure(file, &sample, &guesses, expiry, observer)?;
+    let notes = write::notes(&sample, &guesses, &outcome);
+    let spec = (!outcome.accepted.is_empty()).then(|| write::spec(name, &survey, &sample, &outcome, &notes));
+    let (seen, crc64, footer) = (survey.seen, survey.crc64, survey.footer);
+    Ok(Proposal { spec, indexes: outcome.accepted.len(), notes, seen, crc64, footer })
+}

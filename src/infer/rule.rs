@@ -1,0 +1,158 @@
+//! A rule that would explain memberships: which key, which member, of which class.
+
+use super::classes::Classes;
+use super::fields::Paths;
+
+/// A piece of a template.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Part {
+    Literal(Vec<u8>),
+    Field(u32),
+}
+
+/// What a record's member is.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Member {
+    /// The record's key.
+    Key,
+    /// A field behind some text, which is mostly empty.
+    Field(Vec<u8>, u32),
+}
+
+/// A rule. Those that say less come first.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Rule {
+    pub db: u64,
+    pub zset: bool,
+    pub class: u32,
+    pub member: Member,
+    pub key: Vec<Part>,
+}
+
+impl Rule {
+    /// The number of fields in the key.
+    pub fn fields(&self) -> usize {
+        self.key.iter().filter(|part| matches!(part, Part::Field(_))).count()
+    }
+
+    /// The text of its key that does not vary, with a star for each field: two rules with the same are about the same
+    /// keys.
+    pub fn family(&self) -> Vec<Option<&[u8]>> {
+        self.key
+            .iter()
+            .map(|part| match part {
+                Part::Literal(text) => Some(text.as_slice()),
+                Part::Field(_) => None,
+            })
+            .collect()
+    }
+
+    /// Whether a name could be one of its keys.
+    pub fn covers(&self, db: u64, name: &[u8]) -> bool {
+        let mut rest = name;
+        let mut open = false;
+        for (at, part) in self.key.iter().enumerate() {
+            match part {
+                Part::Field(_) => open = true,
+                Part::Literal(text) if open => {
+                    let last = at.saturating_add(1) == self.key.len();
+                    let found = if last {
+                        rest.ends_with(text).then(|| rest.len().saturating_sub(text.len()))
+                    } else {
+                        memchr::memmem::find(rest, text)
+                    };
+                    let Some(found) = found else { return false };
+                    rest = rest.get(found.saturating_add(text.len())..).unwrap_or_default();
+                    open = false;
+                }
+                Part::Literal(text) => match rest.strip_prefix(text.as_slice()) {
+                    Some(after) => rest = after,
+                    None => return false,
+                },
+            }
+        }
+        self.db == db && (open || rest.is_empty())
+    }
+
+    /// The key as a spec writes it; none if it cannot be written there.
+    pub fn key_text(&self, paths: &Paths) -> Option<String> {
+        let mut out = String::new();
+        for part in &self.key {
+            match part {
+                Part::Literal(text) => out.push_str(&literal(text)?),
+                Part::Field(path) => out.push_str(&format!("{{{}}}", paths.text(*path))),
+            }
+        }
+        Some(out)
+    }
+
+    /// The member as a spec writes it.
+    pub fn member_text(&self, paths: &Paths) -> Option<String> {
+        Some(match &self.member {
+            Member::Key => "{@key}".to_owned(),
+            Member::Field(before, path) => format!("{}{{{}}}", literal(before)?, paths.text(*path)),
+        })
+    }
+
+    /// Prefers what is simpler, then what reads better.
+    pub fn order<'p>(&'p self, paths: &'p Paths, classes: &Classes) -> impl Ord + use<'p> {
+        let member = match &self.member {
+            Member::Key => (0, 0, ""),
+            Member::Field(before, path) => (1, before.len(), paths.text(*path)),
+        };
+        let names: Vec<&str> = self
+            .key
+            .iter()
+            .filter_map(|part| if let Part::Field(path) = part { Some(paths.text(*path)) } else { None })
+            .collect();
+        let arrays = names.iter().filter(|name| name.contains("[]")).count();
+        let depth: usize = names.iter().map(|name| name.len()).sum();
+        let size = classes.get(self.class).map_or(0, |class| class.sampled);
+        (self.fields(), member, arrays, depth, names, std::cmp::Reverse(size))
+    }
+}
+
+/// Text as it stands in a template, with braces doubled.
+fn literal(text: &[u8]) -> Option<String> {
+    let text = std::str::from_utf8(text).ok()?;
+    if text.chars().any(char::is_control) {
+        return None;
+    }
+    Some(text.replace('{', "{{").replace('}', "}}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rule(key: &[&str]) -> Rule {
+        let part = |text: &&str| if *text == "*" { Part::Field(0) } else { Part::Literal(text.as_bytes().to_vec()) };
+        Rule { db: 0, zset: false, class: 0, member: Member::Key, key: key.iter().map(part).collect() }
+    }
+
+    #[test]
+    fn a_rule_covers_the_names_it_could_have_made() {
+        for (key, name, covers) in [
+            (&["a:", "*"][..], "a:b", true),
+            (&["a:", "*"], "a:", true),
+            (&["a:", "*"], "b:a:", false),
+            (&["a:", "*", ":z"], "a:b:z", true),
+            (&["a:", "*", ":z"], "a:b:zz", false),
+            (&["a:", "*", ":m:", "*", ":z"], "a:1:m:2:z", true),
+            (&["a:", "*", ":m:", "*", ":z"], "a:1:2:z", false),
+            (&["a:all"], "a:all", true),
+            (&["a:all"], "a:all:2", false),
+        ] {
+            assert_eq!(rule(key).covers(0, name.as_bytes()), covers, "{key:?} {name}");
+        }
+        assert!(!rule(&["a:", "*"]).covers(1, b"a:b"));
+    }
+
+    #[test]
+    fn braces_are_doubled_and_bytes_refused() {
+        let mut with = rule(&["{a}:"]);
+        assert_eq!(with.key_text(&Paths::default()).as_deref(), Some("{{a}}:"));
+        with.key = vec![Part::Literal(vec![0xff])];
+        assert_eq!(with.key_text(&Paths::default()), None);
+    }
+}

@@ -1,0 +1,241 @@
+//! Which records and which sets are looked at.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::hash::BuildHasher;
+
+use foldhash::fast::RandomState;
+
+use super::Error;
+use super::classes::Classes;
+use super::fields::{Fields, Paths, Reader};
+use super::survey::{Collection, Survey, lot};
+use crate::scan::Observer;
+use crate::stock::Families;
+
+/// Records in all; of a family at most [`MOST`], and at least [`LEAST`] or all.
+const RECORDS: u64 = 20_000;
+/// Sets and sorted sets in all.
+const COLLECTIONS: u64 = 20_000;
+const MOST: u64 = 2_048;
+const LEAST: u64 = 32;
+/// Of a family, so many of the largest sets are looked at in any case.
+const LARGEST: usize = 64;
+/// Bytes of values that are kept.
+const BYTES: usize = 32 << 20;
+/// Records that are kept for a value: one that more share is no identifier.
+const SHARED: usize = 8;
+
+/// A record of the sample.
+#[derive(Debug)]
+pub struct Document {
+    pub db: u64,
+    pub name: Vec<u8>,
+    pub class: Option<u32>,
+    pub fields: Fields,
+}
+
+/// A family of sets and what came of it.
+#[derive(Clone, Debug)]
+pub struct Family {
+    pub glob: Vec<u8>,
+    pub keys: u64,
+    pub elements: u64,
+    pub chosen: Vec<Collection>,
+}
+
+/// What is looked at.
+#[derive(Debug)]
+pub struct Sample {
+    pub documents: Vec<Document>,
+    pub classes: Classes,
+    pub families: Vec<Family>,
+    pub paths: Paths,
+    /// The names that the profiles of classes are made of.
+    pub tops: Vec<String>,
+    values: HashMap<u64, Vec<(u32, u32)>>,
+    hasher: RandomState,
+}
+
+impl Sample {
+    /// Takes the families of names out of the survey.
+    pub fn take(survey: &mut Survey<'_>, observer: &Observer) -> Result<Self, Error> {
+        let value_families = std::mem::take(&mut survey.value_families);
+        let collection_families = std::mem::take(&mut survey.collection_families);
+        let mut reader = Reader::default();
+        let documents = documents(survey, value_families, &mut reader, observer)?;
+        let mut tops = Tops::default();
+        let shapes: Vec<_> = documents.iter().map(|document| tops.of(document, &reader.paths)).collect();
+        let named = documents.iter().zip(shapes);
+        let classes = Classes::find(named.map(|(document, shape)| (document.db, document.name.as_slice(), shape)));
+        let families = families(survey, collection_families, observer)?;
+        let paths = std::mem::take(&mut reader.paths);
+        let tops = tops.names;
+        let (values, hasher) = (HashMap::new(), RandomState::default());
+        let mut sample = Self { documents, classes, families, paths, tops, values, hasher };
+        for number in 0..sample.documents.len() {
+            let Some(document) = sample.documents.get_mut(number) else { continue };
+            document.class = sample.classes.of(document.db, &document.name);
+            if document.class.is_none() {
+                continue;
+            }
+            for (path, value) in &document.fields {
+                let known = sample.values.entry(sample.hasher.hash_one((document.db, value))).or_default();
+                if let (true, Ok(number)) = (known.len() < SHARED, u32::try_from(number)) {
+                    known.push((number, *path));
+                }
+            }
+        }
+        Ok(sample)
+    }
+
+    /// Sampled records with a field of this value, and the field.
+    pub fn with_value<'s>(&'s self, db: u64, value: &'s [u8]) -> impl Iterator<Item = (&'s Document, u32)> + 's {
+        let known = self.values.get(&self.hasher.hash_one((db, value))).map_or(&[][..], Vec::as_slice);
+        known.iter().filter_map(move |(number, path)| {
+            let document = self.documents.get(usize::try_from(*number).ok()?)?;
+            let same = document.fields.iter().any(|(own, bytes)| own == path && bytes == value);
+            (same && document.db == db).then_some((document, *path))
+        })
+    }
+
+    /// Whether no two sampled records of a class share a value of this field.
+    pub fn is_unique(&self, class: u32, path: u32) -> bool {
+        let mut values: Vec<&[u8]> = Vec::new();
+        for document in self.documents.iter().filter(|document| document.class == Some(class)) {
+            values.extend(document.fields.iter().filter(|(own, _)| *own == path).map(|(_, value)| value.as_slice()));
+        }
+        let all = values.len();
+        values.sort_unstable();
+        values.dedup();
+        all > 1 && values.len() == all
+    }
+}
+
+/// The names at the top of documents, each with a number.
+#[derive(Debug, Default)]
+struct Tops {
+    numbers: HashMap<String, u32>,
+    names: Vec<String>,
+}
+
+impl Tops {
+    /// What a document is compared by: what is further in is as optional as it is varied.
+    fn of(&mut self, document: &Document, paths: &Paths) -> BTreeSet<u32> {
+        let mut shape = BTreeSet::new();
+        for (path, _) in &document.fields {
+            let name = top(paths.text(*path));
+            let number = match self.numbers.get(name) {
+                Some(number) => *number,
+                None => {
+                    let number = u32::try_from(self.names.len()).unwrap_or(u32::MAX);
+                    self.names.push(name.to_owned());
+                    self.numbers.insert(name.to_owned(), number);
+                    number
+                }
+            };
+            shape.insert(number);
+        }
+        shape
+    }
+}
+
+/// The first name of a path, in its quotes if it has some.
+fn top(path: &str) -> &str {
+    let end = match path.strip_prefix('"') {
+        Some(quoted) => {
+            let mut escaped = false;
+            let closing = quoted.find(|c| {
+                let is_end = c == '"' && !escaped;
+                escaped = c == '\\' && !escaped;
+                is_end
+            });
+            closing.map_or(path.len(), |at| at.saturating_add(2))
+        }
+        None => path.find(['.', '[']).unwrap_or(path.len()),
+    };
+    path.get(..end).unwrap_or(path)
+}
+
+/// A share of each family, by the lots of their names.
+fn documents(
+    survey: &Survey<'_>,
+    mut families: Families,
+    reader: &mut Reader,
+    observer: &Observer,
+) -> Result<Vec<Document>, Error> {
+    let sizes: HashMap<Vec<u8>, u64> = families.list().into_iter().map(|(glob, tally)| (glob, tally.keys)).collect();
+    let share = per_family(RECORDS, sizes.len());
+    let mut starts: Vec<(u64, u64)> = survey.values.iter().map(|value| (value.start, value.db)).collect();
+    starts.sort_unstable();
+    let (mut room, mut all, mut bytes) = (Vec::new(), Vec::new(), 0_usize);
+    let mut glob = Vec::new();
+    for (start, db) in starts {
+        if observer.stopped() {
+            return Err(Error::Interrupted);
+        }
+        let name = survey.dump.key(start, &mut room)?;
+        families.find(name, &mut glob);
+        let every = sizes.get(&glob).copied().unwrap_or(1).div_ceil(share).max(1);
+        if !lot(name).is_multiple_of(every) || bytes > BYTES {
+            continue;
+        }
+        if let Some(fields) = reader.read(&survey.dump, survey.clock, start)? {
+            let size = fields.iter().fold(0_usize, |sum, (_, value)| sum.saturating_add(value.len()));
+            bytes = bytes.saturating_add(size).saturating_add(name.len());
+            all.push(Document { db, name: name.to_vec(), class: None, fields });
+        }
+    }
+    Ok(all)
+}
+
+fn families(survey: &Survey<'_>, mut families: Families, observer: &Observer) -> Result<Vec<Family>, Error> {
+    let mut all: BTreeMap<Vec<u8>, Family> = BTreeMap::new();
+    for (glob, tally) in families.list() {
+        let (keys, elements) = (tally.keys, tally.elements);
+        all.insert(glob.clone(), Family { glob, keys, elements, chosen: Vec::new() });
+    }
+    let share = per_family(COLLECTIONS, all.len());
+    let (mut room, mut glob) = (Vec::new(), Vec::new());
+    for collection in &survey.collections {
+        if observer.stopped() {
+            return Err(Error::Interrupted);
+        }
+        let name = survey.dump.key(collection.start, &mut room)?;
+        families.find(name, &mut glob);
+        if let Some(family) = all.get_mut(&glob) {
+            family.chosen.push(*collection);
+        }
+    }
+    let share = usize::try_from(share).unwrap_or(usize::MAX);
+    let mut all: Vec<Family> = all.into_values().collect();
+    for family in &mut all {
+        if family.chosen.len() > share {
+            // The largest first, and then as the lots fall; a name decides between equals.
+            family.chosen.sort_unstable_by_key(|one| (std::cmp::Reverse(one.elements), one.lot, one.start));
+            let mut rest = family.chosen.split_off(LARGEST.min(share));
+            rest.sort_unstable_by_key(|one| (one.lot, one.start));
+            rest.truncate(share.saturating_sub(LARGEST));
+            family.chosen.extend(rest);
+            family.chosen.sort_unstable();
+        }
+    }
+    Ok(all)
+}
+
+fn per_family(all: u64, families: usize) -> u64 {
+    all.checked_div(families as u64).unwrap_or(all).clamp(LEAST, MOST)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::top;
+
+    #[test]
+    fn the_top_of_a_path() {
+        for (path, name) in
+            [("a", "a"), ("a.b", "a"), ("a[].b", "a"), (r#""a.b""#, r#""a.b""#), (r#""a\"b".c"#, r#""a\"b""#)]
+        {
+            assert_eq!(top(path), name, "{path}");
+        }
+    }
+}
