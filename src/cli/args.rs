@@ -169,9 +169,6 @@ pub struct Replay {
     /// How to say what happens: for a person, or as one JSON object a line.
     #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
     pub format: Telling,
-    /// How long to try again when the server is busy or the connection is lost, in seconds.
-    #[arg(long, value_name = "SECONDS", default_value_t = 300, value_parser = clap::value_parser!(u64).range(0..=86_400))]
-    pub retry_for: u64,
 }
 
 /// How `apply`, `rollback` and `verify` say what happens.
@@ -189,7 +186,8 @@ pub enum GuardLevel {
     /// Each reply is compared with the expected one; costs nothing.
     #[default]
     Replies,
-    /// Each record is read, and a script makes the edit only if the record is still so; two to three reads an edit.
+    /// Each record is read, and a script makes the edit only if the record is still so; two to three reads an edit. A
+    /// rollback undoes nothing that somebody has written since.
     Records,
 }
 
@@ -244,6 +242,9 @@ pub struct Database {
     /// How long to wait for a reply, in seconds.
     #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..=3600))]
     pub timeout: u64,
+    /// How long to try again when the server is busy or the connection is lost, in seconds.
+    #[arg(long, value_name = "SECONDS", default_value_t = 300, value_parser = clap::value_parser!(u64).range(0..=86_400))]
+    pub retry_for: u64,
     /// The most commands that go out before their replies are read.
     #[arg(long, value_name = "N", default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     pub batch_commands: u32,

@@ -12,6 +12,7 @@ mod pace;
 mod proxy;
 mod rest;
 mod resume;
+mod undo;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};

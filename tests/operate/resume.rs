@@ -76,7 +76,7 @@ pub struct Ground {
     scene: Scene,
     before: String,
     after: String,
-    /// More arguments for `apply`.
+    /// More arguments.
     args: &'static [&'static str],
 }
 
@@ -136,9 +136,7 @@ impl Ground {
         let mut command = program();
         command.arg(name).arg(dir).args(["--to", &format!("redis://127.0.0.1:{port}"), "--confirm", plan_id]);
         command.args(["--batch-commands", &batch.to_string(), "--timeout", "1", "--retry-for", "20"]);
-        if name == "apply" {
-            command.args(self.args);
-        }
+        command.args(self.args);
         command
     }
 
