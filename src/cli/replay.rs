@@ -137,6 +137,7 @@ impl Job<'_> {
         self.refuse_what_is_not_text(&connector, &history)?;
         let mut dial = || connector.dial();
         let mut session = Session::new(&mut dial);
+        self.say_what_is_not_known(&history);
         let (outlook, work) = self.look(&history, &mut session)?;
         self.judge(&outlook)?;
         self.say_what_is_overwritten(&history, &work);

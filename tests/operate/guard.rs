@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::bundle::{Scene, small};
 use crate::drift::wait_until;
-use crate::proxy::Fault;
+use crate::proxy::{Fault, Proxy};
 use crate::resume::Ground;
 use crate::support::server::{Server, query};
 use crate::{Stage, program, ran};
@@ -298,4 +298,66 @@ fn scripts_without_the_flag_where_the_server_knows_none() {
         let done = stage.confirmed("apply", &["--guard", "records"]);
         assert_eq!(done.status, Some(0), "{done:?}");
     }
+}
+
+/// Runs `NAME DIR --guard records` through a proxy.
+fn through(stage: &Stage, proxy: &Proxy, name: &str) -> crate::Ran {
+    let mut command = program();
+    command.arg(name).arg(stage.dir()).args(["--to", &format!("redis://127.0.0.1:{}", proxy.port)]);
+    ran(command.args(["--guard", "records", "--confirm", &stage.plan_id]))
+}
+
+#[test]
+fn scripts_with_the_flag_where_the_server_wants_it() {
+    // Upstash locks the whole database for a script without the flag; this stand-in refuses such a script.
+    let Some(stage) = Stage::new(&scene(Form::Hash)) else { return };
+    let proxy = Proxy::start(stage.server.port(), Fault::DeclaredOnly);
+    for name in ["apply", "rollback"] {
+        let done = through(&stage, &proxy, name);
+        assert_eq!(done.status, Some(0), "{done:?}");
+    }
+    assert!(!proxy.fired(), "no script came without the flag");
+    assert_eq!(stage.server.digest(), stage.before);
+    // It is what the stand-in says it is.
+    let mut connection = redis::Client::open(format!("redis://127.0.0.1:{}", proxy.port))
+        .and_then(|client| client.get_connection())
+        .expect("the proxy is there");
+    let plain = redis::cmd("EVAL").arg("return 1").arg(0).query::<u64>(&mut connection);
+    assert!(plain.is_err() && proxy.fired());
+}
+
+#[test]
+fn where_no_script_runs_nothing_is_edited() {
+    let Some(stage) = Stage::new(&scene(Form::Hash)) else { return };
+    let proxy = Proxy::start(stage.server.port(), Fault::NoScripts);
+    let stopped = through(&stage, &proxy, "apply");
+    assert_eq!(stopped.status, Some(6), "{stopped:?}");
+    assert!(stopped.err.contains("EVAL was answered with error \"NOPERM"), "{stopped:?}");
+    assert_eq!(stage.server.digest(), stage.before);
+    let resumed = stage.confirmed("apply", &["--guard", "records", "--resume"]);
+    assert_eq!(resumed.status, Some(0), "{resumed:?}");
+}
+
+#[test]
+fn an_index_that_is_not_edited_needs_no_judge() {
+    // The members of the other index are no keys, but the plan has no edit of it.
+    let spec = SPEC.replace(
+        "key = \"index:{projectId}\"\nmember = \"{@key}\"",
+        "key = \"index:{projectId}\"\nmember = \"{time}\"",
+    );
+    let mut scene = Scene { spec, ..Scene::default() }
+        .state(&["HSET message:1 projectId a time 1"])
+        .touch("ranked:a", "none", 0)
+        .apply("ZADD ranked:a 1 message:1", 1)
+        .rollback("ZREM ranked:a message:1", 1);
+    for (name, added) in [("by-project", 0), ("ranked", 1), ("by-user", 0)] {
+        scene.indexes.push((name.into(), added));
+    }
+    let Some(stage) = Stage::new(&scene) else { return };
+    let done = stage.confirmed("apply", &["--guard", "records"]);
+    assert_eq!(done.status, Some(0), "{done:?}");
+    scene.indexes[0].1 = 1;
+    let other = Stage::new(&scene).expect("the first started");
+    let refused = other.confirmed("apply", &["--guard", "records"]);
+    assert_eq!(refused.status, Some(4), "{refused:?}");
 }

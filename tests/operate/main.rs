@@ -8,6 +8,8 @@ mod bundle;
 mod drift;
 mod fixture;
 mod guard;
+mod https;
+mod left_out;
 mod pace;
 mod proxy;
 mod rest;

@@ -236,13 +236,13 @@ impl Engine<'_, '_, '_> {
                 // What a script needs besides: each member again as a key, the state of its record, and its own text.
                 bytes = bytes.saturating_add(item.bytes.len().saturating_mul(3)).saturating_add(SCRIPT);
             }
-            // A document is read before it expires, so it must have been made.
-            let of_document = || {
+            // Whose key it is must be known before it expires.
+            let of_made = || {
                 let before = at.checked_sub(1).and_then(|at| items.get(at));
-                before.is_some_and(|before| before.verb == Verb::JsonSet)
+                before.is_some_and(|before| before.makes_key())
             };
-            let waits = item.verb == Verb::HPExpireAt || item.verb == Verb::PExpireAt && of_document();
-            let grows = item.makes_key() || guarded && waits;
+            let waits = item.verb == Verb::HPExpireAt || item.verb == Verb::PExpireAt && of_made();
+            let grows = item.makes_key() || waits;
             if at > 0
                 && (at >= self.pace.commands()
                     || bytes > self.terms.limits.bytes
