@@ -194,10 +194,6 @@ pub struct Replay {
     /// How to say what happens: for a person, or as one JSON object a line.
     #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
     pub format: Telling,
-    /// How long to try again when the server is busy or the connection is lost, in seconds.
-    #[arg(long, value_name = "SECONDS", default_value_t = 300, help_heading = CONNECTION,
-        value_parser = clap::value_parser!(u64).range(0..=86_400))]
-    pub retry_for: u64,
 }
 
 /// How `apply`, `rollback` and `verify` say what happens.
@@ -215,7 +211,8 @@ pub enum GuardLevel {
     /// Each reply is compared with the expected one; costs nothing.
     #[default]
     Replies,
-    /// Each record is read, and a script makes the edit only if the record is still so; two to three reads an edit.
+    /// Each record is read, and a script makes the edit only if the record is still so; two to three reads an edit. A
+    /// rollback undoes nothing that somebody has written since.
     Records,
 }
 
@@ -271,6 +268,10 @@ pub struct Database {
     #[arg(long, value_name = "SECONDS", default_value_t = 60, help_heading = CONNECTION,
         value_parser = clap::value_parser!(u64).range(1..=3600))]
     pub timeout: u64,
+    /// How long to try again when the server is busy or the connection is lost, in seconds.
+    #[arg(long, value_name = "SECONDS", default_value_t = 300, help_heading = CONNECTION,
+        value_parser = clap::value_parser!(u64).range(0..=86_400))]
+    pub retry_for: u64,
     /// The most commands that go out before their replies are read.
     #[arg(long, value_name = "N", default_value_t = 1000, help_heading = PACE,
         value_parser = clap::value_parser!(u32).range(1..=1_000_000))]

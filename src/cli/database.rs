@@ -2,16 +2,18 @@
 
 use std::io::IsTerminal;
 use std::process::{Command, Stdio};
-use std::sync::atomic::AtomicBool;
-use std::time::Duration;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 use super::exit::{Exit, Failure};
 use super::terminal::Terminal;
 use super::{args, consent};
 use crate::plan::manifest::Manifest;
 use crate::replay::{
-    Connection, Difference, Link, LinkError, LookOptions, Printable, RestLink, Secret, Source, Tally, Target,
+    self, Connection, Difference, Link, LinkError, LookOptions, Printable, QueryError, RestLink, Secret, Session,
+    Source, Tally, Target,
 };
+use crate::report::text::number;
 use crate::resp::BatchLimits;
 use crate::spec::Glob;
 
@@ -101,6 +103,54 @@ fn open(target: &Target) -> Result<Box<dyn Link>, LinkError> {
     })
 }
 
+/// Asks again for as long as the connection or the server may come back.
+pub struct Patience<'p> {
+    pub terminal: &'p Terminal,
+    pub retry_for: Duration,
+    pub interrupt: &'p AtomicBool,
+    /// Something was sent by an earlier run: then even what cannot be reached at once is waited for.
+    pub begun: bool,
+}
+
+/// Why there is no answer.
+pub enum Unanswered {
+    Failed(QueryError),
+    Interrupted,
+}
+
+impl Patience<'_> {
+    /// Gives what `ask` gives, on a new connection where one was lost.
+    pub fn ask<T>(
+        &self,
+        session: &mut Session<'_>,
+        mut ask: impl FnMut(&mut dyn Link) -> Result<T, QueryError>,
+    ) -> Result<T, Unanswered> {
+        let end = Instant::now() + self.retry_for;
+        let mut wait = Duration::from_millis(50);
+        loop {
+            let error = match session.link().map_err(QueryError::Link).and_then(&mut ask) {
+                Ok(answer) => return Ok(answer),
+                Err(error) => error,
+            };
+            if matches!(error, QueryError::Link(_)) {
+                session.broken();
+            }
+            if !self.begun && self.interrupt.load(Ordering::SeqCst) {
+                return Err(Unanswered::Interrupted);
+            }
+            // What cannot be reached at the very beginning is more likely a wrong address than a passing trouble.
+            if !error.is_transient(session.was_connected() || self.begun) || Instant::now() >= end {
+                return Err(Unanswered::Failed(error));
+            }
+            self.terminal.say(format!("{error}; trying again in {:.2} s", wait.as_secs_f64()));
+            if !replay::rest(wait, self.interrupt) {
+                return Err(Unanswered::Interrupted);
+            }
+            wait = (wait * 2).min(Duration::from_secs(5));
+        }
+    }
+}
+
 /// Host, port and database; no password.
 impl std::fmt::Display for Connector<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -133,7 +183,7 @@ pub fn differences<'a>(kinds: impl IntoIterator<Item = (&'static str, &'a Tally)
             continue;
         }
         // Writing to a string cannot fail.
-        let _ = writeln!(text, "{} {name}{}", tally.count, by_index(tally, manifest));
+        let _ = writeln!(text, "{}{}", kind(tally.count, name), by_index(tally, manifest));
         for Difference { db, key, member, expected, found } in tally.examples.iter().take(EXAMPLES) {
             let _ = write!(text, "  {}", Printable(key));
             if *db != 0 {
@@ -146,10 +196,19 @@ pub fn differences<'a>(kinds: impl IntoIterator<Item = (&'static str, &'a Tally)
         }
         let shown = u64::try_from(tally.examples.len().min(EXAMPLES)).unwrap_or(u64::MAX);
         if tally.count > shown {
-            let _ = writeln!(text, "  and {} more", tally.count - shown);
+            let _ = writeln!(text, "  and {} more", number(tally.count - shown));
         }
     }
     text
+}
+
+/// So many of a kind, whose name is that of several: its first noun that ends in an s loses it for one.
+pub fn kind(count: u64, several: &str) -> String {
+    let one = match (count, ["keys", "members", "edits"].iter().find(|noun| several.contains(**noun))) {
+        (1, Some(noun)) => several.replacen(noun, noun.trim_end_matches('s'), 1),
+        _ => several.to_owned(),
+    };
+    format!("{} {one}", number(count))
 }
 
 /// How many differences each index has, where all of them are known.

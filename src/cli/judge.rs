@@ -17,7 +17,7 @@ pub struct SpecJudge {
 struct Index {
     db: u64,
     family: Glob,
-    /// `None` for a retired index: no record decides about it.
+    /// `None` where no record decides: the index is retired, or its members are not the keys of records.
     records: Option<Records>,
 }
 
@@ -31,20 +31,24 @@ struct Records {
 }
 
 impl SpecJudge {
-    /// An index whose members are not the keys of its records cannot be judged: nothing says which record a member
-    /// is about.
-    pub fn new(spec: &Spec) -> Result<Self, String> {
+    /// For a plan that edits the indexes of which `edited` says so.
+    ///
+    /// Where members are not the keys of their records, nothing says which record a member is about, and that none
+    /// implies a member that is to be removed could be known only from all of them.
+    pub fn new(spec: &Spec, edited: impl Fn(&str) -> bool) -> Result<Self, String> {
         let mut indexes = Vec::with_capacity(spec.indexes.len());
         for (at, index) in spec.indexes.iter().enumerate() {
             let class = index.from.and_then(|class| spec.records.get(class));
+            let is_record_key = index.member.is_record_key();
             let records = match (index.policy, class) {
-                (Policy::Maintain, Some(class)) => {
-                    if !index.member.is_record_key() {
-                        return Err(format!(
-                            "the members of the index {} are not the keys of its records ({{@key}}), so no record can be looked at",
-                            index.name
-                        ));
-                    }
+                (Policy::Maintain, Some(_)) if !is_record_key && edited(&index.name) => {
+                    return Err(format!(
+                        "the members of the index {} are not the keys of its records ({{@key}}): which record a member \
+                         is about is not known, and whether any record still implies it only all of them could tell",
+                        index.name
+                    ));
+                }
+                (Policy::Maintain, Some(class)) if is_record_key => {
                     Some(Records::new(at, class, Deriver::new(class, index)))
                 }
                 _ => None,
@@ -180,7 +184,7 @@ member = "{@key}"
     #[test]
     fn a_record_is_judged_in_each_of_its_forms() {
         let spec = Spec::parse(SPEC, "test").unwrap_or_else(|errors| panic!("{}", errors.render(false)));
-        let mut judge = SpecJudge::new(&spec).expect("its members are keys");
+        let mut judge = SpecJudge::new(&spec, |_| true).expect("its members are keys");
         let rule = judge.rule(0, b"i:1:2").expect("a record decides").clone();
         assert_eq!(rule.paths, [r#"$["a"]"#, r#"$["c"]"#]);
         assert_eq!(rule.fields, [b"a.b".to_vec(), b"c".to_vec()]);

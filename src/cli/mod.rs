@@ -21,6 +21,7 @@ mod progress;
 mod rehearse;
 mod replay;
 mod replay_bar;
+mod replay_end;
 mod show;
 mod spec;
 mod terminal;

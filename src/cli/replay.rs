@@ -1,21 +1,23 @@
 //! `rdb-reindex apply` and `rdb-reindex rollback`: one way there, the other way back.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use serde_json::{Value, json};
+use serde_json::json;
 
-use super::database::{self, Connector};
-use super::events::{self, Teller};
+use super::database::{self, Connector, Patience, Unanswered};
+use super::events::Teller;
 use super::exit::{Exit, Failure, Outcome};
 use super::judge::SpecJudge;
+use super::replay_end::Ended;
 use super::terminal::Terminal;
 use super::{args, bundle, consent, replay_bar};
 use crate::plan::bundle::Bundle;
-use crate::plan::manifest::{APPLY, JOURNAL, MANIFEST, ROLLBACK};
+use crate::plan::manifest::{APPLY, Counts, JOURNAL, MANIFEST, ROLLBACK};
 use crate::plan::output::sha256;
-use crate::replay::journal::{History, Journal, JournalError, Record, Way, now};
-use crate::replay::{self, Ending, Files, Guard, OnDrift, Outlook, QueryError, Report, Session, Terms, Work};
+use crate::replay::journal::{History, Journal, JournalError, Operator, Record, Way, now};
+use crate::replay::{self, Ending, Files, Guard, OnDrift, Outlook, QueryError, Session, Terms, Verb, Work};
+use crate::report::text::{counted, number};
 use crate::resp::BatchLimits;
 use crate::spec::Spec;
 
@@ -87,9 +89,8 @@ impl Job<'_> {
         }
     }
 
-    /// The way back undoes what was done, whatever the records say by now.
     fn is_guarded(&self) -> bool {
-        self.args.guard == args::GuardLevel::Records && self.way == Way::Apply
+        self.args.guard == args::GuardLevel::Records
     }
 
     fn on_drift(&self) -> OnDrift {
@@ -136,9 +137,12 @@ impl Job<'_> {
         self.refuse_what_is_not_text(&connector, &history)?;
         let mut dial = || connector.dial();
         let mut session = Session::new(&mut dial);
+        self.say_what_is_not_known(&history);
         let (outlook, work) = self.look(&history, &mut session)?;
         self.judge(&outlook)?;
-        let text = format!("{} would send {} commands; nothing was written\n", self.name(), work.items.len());
+        self.say_what_is_overwritten(&history, &work);
+        let count = u64::try_from(work.items.len()).unwrap_or(u64::MAX);
+        let text = format!("{} would send {}; nothing was written\n", self.name(), counted(count, "command"));
         let fields = json!({ "way": self.name(), "commands": work.items.len() });
         self.teller.tell("would_send", fields, &text)?;
         Ok(Exit::Done)
@@ -147,13 +151,16 @@ impl Job<'_> {
     /// Opens the journal, and refuses what it says should not be done.
     fn open_journal(&self) -> Result<(Journal, History), Failure> {
         let plan = (self.plan_id(), &*self.plan_sha256()?);
-        let (journal, history) =
-            Journal::open(&self.journal_path(), plan, self.commands(), self.args.confirm.is_some()).map_err(
-                |error| {
-                    let exit = if matches!(error, JournalError::Io { .. }) { Exit::Error } else { Exit::Refused };
-                    Failure::new(exit, error)
-                },
-            )?;
+        let (journal, history) = Journal::open(
+            &self.journal_path(),
+            plan,
+            self.commands(),
+            (self.args.confirm.is_some(), self.is_guarded()),
+        )
+        .map_err(|error| {
+            let exit = if matches!(error, JournalError::Io { .. }) { Exit::Error } else { Exit::Refused };
+            Failure::new(exit, error)
+        })?;
         let refuse = |message: String| Err(Failure::new(Exit::Refused, format!("{message}; nothing was sent")));
         let dir = self.args.dir.display();
         let (there, back) = (&history.apply, &history.rollback);
@@ -180,8 +187,10 @@ impl Job<'_> {
             let (done, unknown) = course.counts();
             let who = history.last.as_ref().map(ToString::to_string).unwrap_or_default();
             let text = format!(
-                "{} of this plan to {to} was begun at {at} and not finished ({done} commands done, {unknown} unknown), last by {who}",
-                self.name()
+                "{} of this plan to {to} was begun at {at} and not finished ({} done, {} unknown), last by {who}",
+                self.name(),
+                counted(done, "command"),
+                number(unknown)
             );
             return refuse(text)
                 .map_err(|failure| failure.with_hint(format!("`rdb-reindex {} {dir} --resume` goes on", self.name())));
@@ -204,40 +213,34 @@ impl Job<'_> {
     /// Looks, and tries again for as long as the connection or the server may come back.
     fn look(&self, history: &History, session: &mut Session<'_>) -> Result<(Outlook, Work<'_>), Failure> {
         let options = database::look(&self.args.database);
-        let end = Instant::now() + Duration::from_secs(self.args.retry_for);
-        let mut wait = Duration::from_millis(50);
-        loop {
-            let mut work = Work::new(self.way, &self.files, history, self.is_guarded()).map_err(Failure::error)?;
-            let looked = session
-                .link()
-                .map_err(QueryError::Link)
-                .and_then(|link| work.look(link, &options, self.on_drift(), &mut |_| {}));
-            let error = match looked {
-                Ok(outlook) if outlook.preflight.is_replica() => {
-                    return Err(Failure::new(Exit::Refused, "the server is a replica; nothing was written")
-                        .with_hint("connect to the primary"));
-                }
-                Ok(outlook) => return Ok((outlook, work)),
-                Err(error) => error,
-            };
-            if matches!(error, QueryError::Link(_)) {
-                session.broken();
+        let begun = history.course(self.way).started.is_some();
+        let patience = Patience {
+            terminal: self.terminal,
+            retry_for: Duration::from_secs(self.args.database.retry_for),
+            interrupt: self.interrupt,
+            begun,
+        };
+        let looked = patience.ask(session, |link| {
+            let mut work = Work::new(self.way, &self.files, history, self.is_guarded())?;
+            let total = work.to_look_at();
+            let outlook = replay_bar::looking(self.terminal, self.teller, total, |progress| {
+                work.look(link, &options, self.on_drift(), progress)
+            })?;
+            Ok((outlook, work))
+        });
+        match looked {
+            Ok((outlook, _)) if outlook.preflight.is_replica() => {
+                Err(Failure::new(Exit::Refused, "the server is a replica; nothing was written")
+                    .with_hint("connect to the primary"))
             }
-            // What cannot be reached at the very beginning is more likely a wrong address than a passing trouble.
-            let begun = history.course(self.way).started.is_some();
-            if !begun {
+            Ok(found) => Ok(found),
+            Err(Unanswered::Failed(error)) => {
+                Err(Failure::new(if begun { Exit::Interrupted } else { Exit::Error }, error))
+            }
+            Err(Unanswered::Interrupted) => {
                 self.stopped()?;
+                Err(Failure::new(if begun { Exit::Interrupted } else { Exit::Stopped }, "interrupted"))
             }
-            if !error.is_transient(session.was_connected() || begun) || Instant::now() >= end {
-                let exit = if begun { Exit::Interrupted } else { Exit::Error };
-                return Err(Failure::new(exit, error));
-            }
-            self.terminal.say(format!("{error}; trying again in {:.2} s", wait.as_secs_f64()));
-            if !replay::rest(wait, self.interrupt) {
-                let exit = if begun { Exit::Interrupted } else { Exit::Stopped };
-                return Err(Failure::new(exit, "interrupted"));
-            }
-            wait = (wait * 2).min(Duration::from_secs(5));
         }
     }
 
@@ -245,7 +248,8 @@ impl Job<'_> {
     fn judge(&self, outlook: &Outlook) -> Result<(), Failure> {
         if outlook.is_calm() {
             let keys = outlook.preflight.looked_at;
-            let text = format!("{keys} touched keys are as the plan expects them\n");
+            let are = if keys == 1 { "is as the plan expects it" } else { "are as the plan expects them" };
+            let text = format!("{} {are}\n", counted(keys, "touched key"));
             return self.teller.tell("no_drift", json!({ "keys": keys }), &text);
         }
         let kinds = outlook.preflight.drift.kinds().into_iter().chain([("edits in place already", &outlook.in_place)]);
@@ -259,17 +263,27 @@ impl Job<'_> {
         ))
     }
 
-    fn replay(&self, mut journal: Journal, history: &History) -> Outcome {
-        let spec;
-        let mut judge = None;
-        if self.is_guarded() {
-            let text = &self.bundle.manifest.spec.text;
-            spec = Spec::parse(text, "the spec in plan.json")
-                .map_err(|errors| Failure::report(errors.render(self.terminal.colour)))?;
-            judge = Some(SpecJudge::new(&spec).map_err(|message| {
-                Failure::new(Exit::Refused, format!("{message}; nothing was sent")).with_hint("use --guard replies")
-            })?);
+    /// What `--guard records` judges by.
+    fn spec_judge(&self) -> Result<Option<SpecJudge>, Failure> {
+        if !self.is_guarded() {
+            return Ok(None);
         }
+        let manifest = &self.bundle.manifest;
+        let spec = Spec::parse(&manifest.spec.text, "the spec in plan.json")
+            .map_err(|errors| Failure::report(errors.render(self.terminal.colour)))?;
+        let edits = |counts: &Counts| counts.added_members + counts.removed_members + counts.deleted_keys > 0;
+        let edited = |name: &str| !manifest.indexes.iter().any(|index| index.name == name && !edits(&index.counts));
+        // Where no record can be looked at, a rollback still leaves alone what is not as the apply left it.
+        let judge = SpecJudge::new(&spec, |name| self.way == Way::Apply && edited(name)).map_err(|message| {
+            Failure::new(Exit::Refused, format!("{message}; nothing was sent")).with_hint(
+                "use --guard replies, with a plan from a fresh dump: it stops after the first batch in which a reply differs",
+            )
+        });
+        judge.map(Some)
+    }
+
+    fn replay(&self, mut journal: Journal, history: &History) -> Outcome {
+        let mut judge = self.spec_judge()?;
         let mut connector =
             Connector::new(&self.args.database, self.files.manifest, Some(self.interrupt), self.terminal)?;
         let target = connector.to_string();
@@ -279,14 +293,15 @@ impl Job<'_> {
         self.stopped()?;
         if self.args.resume {
             self.say_what_was_found(history);
-        } else if self.way == Way::Rollback && history.apply.started.is_none() {
-            self.terminal.warn("there is no journal: the whole of rollback.resp is used, as if all had been applied");
         }
+        self.say_what_is_not_known(history);
         let (outlook, work) = self.look(history, &mut session)?;
         self.stopped()?;
         self.judge(&outlook)?;
+        self.say_what_is_overwritten(history, &work);
         if outlook.found_done > 0 {
-            self.terminal.say(format!("{} commands without an answer had been carried out", outlook.found_done));
+            let done = counted(outlook.found_done, "command");
+            self.terminal.say(format!("{done} without an answer had been carried out"));
         }
         if self.args.confirm.is_none() && !(self.args.resume && history.confirmed) {
             consent::ask(self.bundle, self.name(), &target, self.interrupt, self.terminal)?;
@@ -307,11 +322,11 @@ impl Job<'_> {
             limits: self.limits(),
             max_rate: self.args.max_rate,
             pause_file: Some(self.args.pause_file.clone().unwrap_or_else(|| self.bundle.path.join(PAUSE))),
-            retry_for: Duration::from_secs(self.args.retry_for),
+            retry_for: Duration::from_secs(self.args.database.retry_for),
             on_drift: self.on_drift(),
             interrupt: self.interrupt,
         };
-        let mut guard = judge.as_mut().map(|judge| Guard::new(judge, &self.bundle.manifest.touched));
+        let mut guard = judge.as_mut().map(|judge| Guard::new(judge, self.way, &work.known));
         let report = replay_bar::show(self.terminal, self.teller, self.name(), &work, self.sent, |watcher| {
             replay::run(&work.items, &mut session, &mut journal, &terms, guard.as_mut(), watcher)
         })
@@ -319,7 +334,8 @@ impl Job<'_> {
         if report.ending == Ending::Done && outlook.preflight.replicas > 0 {
             self.wait_for_replicas(&mut session, outlook.preflight.replicas)?;
         }
-        self.conclude(&report, &outlook, &target, work.of)
+        let ended = Ended { way: self.way, report: &report, outlook: &outlook, target: &target, of: work.of };
+        ended.conclude(self.args, self.plan_id(), self.on_drift(), self.teller)
     }
 
     /// Who verifies on another connection may be answered by a replica.
@@ -340,52 +356,64 @@ impl Job<'_> {
             return;
         };
         let (done, unknown) = course.counts();
-        self.terminal.say(format!(
-            "resuming what was begun at {at} on {to}: {done} commands are done, of {unknown} the answer is not known"
-        ));
+        let (done, unknown) = (counted(done, "command"), number(unknown));
+        self.terminal
+            .say(format!("resuming what was begun at {at} on {to}: {done} done, the answers of {unknown} not known"));
+        // The lock holds between the processes of one machine.
+        let here = Operator::current();
+        if let Some(last) = history.last.as_ref().filter(|last| last.host != here.host) {
+            self.terminal.warn(format!(
+                "the last run was by {last}; this is {}. A lock does not reach from one machine to another: make sure \
+                 that it has ended",
+                here.host
+            ));
+        }
     }
 
-    fn conclude(&self, report: &Report, outlook: &Outlook, target: &str, of: u64) -> Outcome {
-        let done = &report.done;
-        let mut text = format!(
-            "{} of plan {} on {target}: {} commands of {of}, {} members, {} keys deleted, {} bytes\n",
-            self.name(),
-            self.plan_id(),
-            done.commands,
-            done.members,
-            done.deleted_keys,
-            done.bytes
-        );
-        let left_out = u64::try_from(outlook.left.len()).unwrap_or(u64::MAX);
-        for (count, what) in [
-            (left_out, "keys or edits were left alone, because of drift"),
-            (report.failed, "commands were refused because of their key"),
-            (report.otherwise, "commands were answered otherwise than planned"),
-            (report.kept, "edits were not made, because their record has moved"),
-            (report.left, "commands are left to do"),
-        ] {
-            if count > 0 {
-                text.push_str(&format!("  {count} {what}\n"));
+    /// What the way back has to do without.
+    fn say_what_is_not_known(&self, history: &History) {
+        if self.way != Way::Rollback {
+            return;
+        }
+        let mut missing = Vec::new();
+        if history.apply.started.is_none() {
+            missing.push(format!(
+                "there is no journal of an apply beside this plan ({}): all of rollback.resp is used, as if the whole plan \
+                 had been applied",
+                self.journal_path().display()
+            ));
+        }
+        if self.is_guarded() && history.apply.states.is_empty() {
+            missing.push(
+                "how the records were when the plan was applied is not known (apply ran without --guard records): keys \
+                 and scores that somebody changed since are left alone, but no record is looked at"
+                    .into(),
+            );
+        }
+        missing.iter().for_each(|text| self.terminal.warn(text));
+    }
+
+    /// Without a journal: what would be written, as nobody noted what happened.
+    fn say_what_is_overwritten(&self, history: &History, work: &Work<'_>) {
+        if self.way != Way::Rollback || history.apply.started.is_some() {
+            return;
+        }
+        let (mut added, mut removed, mut deleted, mut made) = (0, 0, 0, 0);
+        for item in &work.items {
+            match item.verb {
+                Verb::SAdd | Verb::ZAdd => added += item.members(),
+                Verb::SRem | Verb::ZRem => removed += item.members(),
+                Verb::Unlink | Verb::Del => deleted += item.deleted_keys(),
+                Verb::Set | Verb::JsonSet | Verb::Restore | Verb::RPush | Verb::HSet => made += 1,
+                _ => {}
             }
         }
-        let mut fields = json!({
-            "way": self.name(), "plan_id": self.plan_id(), "to": target, "of": of, "left_out": left_out,
-            "failed": report.failed, "otherwise": report.otherwise, "kept": report.kept, "left": report.left,
-        });
-        if let (Value::Object(fields), Value::Object(done)) = (&mut fields, events::progress_fields(done)) {
-            fields.extend(done);
-        }
-        self.teller.tell("summary", fields, &text)?;
-        let resume = format!("`rdb-reindex {} {} --resume` goes on", self.name(), self.args.dir.display());
-        match &report.ending {
-            Ending::Interrupted if !report.sent => Err(Failure::new(Exit::Stopped, "interrupted; nothing was written")),
-            Ending::Interrupted => Err(Failure::new(Exit::Interrupted, "interrupted").with_hint(resume)),
-            Ending::Stopped(reason) => Err(Failure::new(Exit::Interrupted, reason).with_hint(resume)),
-            Ending::Done if report.failed > 0 || report.kept > 0 => Ok(Exit::Skipped),
-            Ending::Done if self.on_drift() == OnDrift::Skip && left_out.saturating_add(report.otherwise) > 0 => {
-                Ok(Exit::Skipped)
-            }
-            Ending::Done => Ok(Exit::Done),
-        }
+        self.terminal.say(format!(
+            "this puts back {} (or their old scores), takes out {}, deletes {}, and makes values anew with {}",
+            counted(added, "member"),
+            counted(removed, "member"),
+            counted(deleted, "key"),
+            counted(made, "command"),
+        ));
     }
 }

@@ -1,6 +1,6 @@
 //! How far a replay is: commands, members, rate and time left.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
@@ -8,9 +8,13 @@ use indicatif::{ProgressBar, ProgressStyle};
 use super::events::Teller;
 use super::terminal::Terminal;
 use crate::replay::{Event, Printable, Progress, Watcher, Work};
+use crate::report::text::{counted, number};
 
 /// How often a line is written where there is no terminal.
 const LINE: Duration = Duration::from_secs(5);
+/// How often a bar is drawn, and what lasts so short that it shows none.
+const TICK: Duration = Duration::from_millis(100);
+const PATIENCE: Duration = Duration::from_millis(500);
 
 /// Runs `work`, which tells the watcher it is given how far it is.
 ///
@@ -32,6 +36,52 @@ pub fn show<T>(
         bar.finish_and_clear();
     }
     result
+}
+
+/// Runs `look`, which tells how many of `total` keys and edits it has looked at.
+///
+/// Another thread shows it, so that something is seen to go on also while a server takes its time.
+pub fn looking<T>(
+    terminal: &Terminal,
+    teller: Teller<'_>,
+    total: u64,
+    look: impl FnOnce(&mut dyn FnMut(u64)) -> T,
+) -> T {
+    if terminal.quiet {
+        return look(&mut |_| {});
+    }
+    let (looked_at, done) = (AtomicU64::new(0), AtomicBool::new(false));
+    std::thread::scope(|scope| {
+        let shower = scope.spawn(|| {
+            let wait = |time: Duration| {
+                let end = Instant::now() + time;
+                while !done.load(Ordering::Acquire) && Instant::now() < end {
+                    std::thread::park_timeout(end.saturating_duration_since(Instant::now()));
+                }
+                !done.load(Ordering::Acquire)
+            };
+            let position = || looked_at.load(Ordering::Relaxed).min(total);
+            if !terminal.interactive || teller.json {
+                while wait(LINE) {
+                    terminal.say(format!("looking: {} of {} keys and edits", number(position()), number(total)));
+                }
+            } else if wait(PATIENCE) {
+                let bar = ProgressBar::new(total);
+                let template = "looking [{bar:30}] {human_pos}/{human_len} keys and edits, {eta} left";
+                if let Ok(style) = ProgressStyle::with_template(template) {
+                    bar.set_style(style.progress_chars("=> "));
+                }
+                while wait(TICK) {
+                    bar.set_position(position());
+                }
+                bar.finish_and_clear();
+            }
+        });
+        let result = look(&mut |count| looked_at.store(count, Ordering::Relaxed));
+        done.store(true, Ordering::Release);
+        shower.thread().unpark();
+        result
+    })
 }
 
 fn drawn(name: &str, commands: u64) -> ProgressBar {
@@ -68,7 +118,7 @@ impl Shower<'_> {
 
     fn answered(&mut self, progress: &Progress) {
         if let Some(bar) = &self.bar {
-            bar.set_message(format!("{} members", progress.members));
+            bar.set_message(counted(progress.members, "member"));
             bar.set_position(progress.commands);
         } else if self.said.elapsed() >= LINE {
             self.said = Instant::now();
@@ -77,8 +127,12 @@ impl Shower<'_> {
             let left = self.commands.saturating_sub(progress.commands).checked_div(rate);
             let left = left.map(|left| format!(", {left} s left")).unwrap_or_default();
             self.say(format!(
-                "{}: {} of {} commands, {} members, {rate} commands/s{left}",
-                self.name, progress.commands, self.commands, progress.members
+                "{}: {} of {} commands, {}, {} commands/s{left}",
+                self.name,
+                number(progress.commands),
+                number(self.commands),
+                counted(progress.members, "member"),
+                number(rate)
             ));
         }
     }
@@ -96,20 +150,21 @@ impl Watcher for Shower<'_> {
                 self.say(format!("{reason}; trying again in {:.2} s", wait.as_secs_f64()));
             }
             Event::Reconnected { found_done } => {
-                self.say(format!("connected again; {found_done} commands without an answer had been carried out"));
+                let done = counted(*found_done, "command");
+                self.say(format!("connected again; {done} without an answer had been carried out"));
             }
             Event::Paced { commands, took } => {
-                self.say(format!("the last batch took {:.1} s: now {commands} commands a batch", took.as_secs_f64()))
+                let size = counted(*commands, "command");
+                self.say(format!("the last batch took {:.1} s: now {size} a batch", took.as_secs_f64()))
             }
-            Event::Kept { number, command, key, parts } => {
+            Event::Kept { number: at, command, key, parts } => {
                 let shown: Vec<String> = parts.iter().take(3).map(|part| Printable(part).to_string()).collect();
                 let more = if parts.len() > shown.len() { ", …" } else { "" };
-                self.say(format!(
-                    "command {number}, {command} {}: {} edits are not right any more and were not made ({}{more})",
-                    Printable(key),
-                    parts.len(),
-                    shown.join(", ")
-                ));
+                let what = match parts.len() {
+                    1 => "1 edit is not right any more and was not made".to_owned(),
+                    several => format!("{several} edits are not right any more and were not made"),
+                };
+                self.say(format!("command {at}, {command} {}: {what} ({}{more})", Printable(key), shown.join(", ")));
             }
             Event::Trouble { number, command, key, wanted, got, advice } => self.say(format!(
                 "command {number}, {command} {}, was answered with {got} where {wanted} was expected: {advice}",

@@ -1,17 +1,23 @@
 //! `rdb-reindex verify`.
 
+use std::collections::HashSet;
 use std::path::Path;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use serde_json::json;
 
+use super::database::{Patience, Unanswered};
 use super::events::Teller;
 use super::exit::{Exit, Failure, Outcome};
 use super::terminal::Terminal;
-use super::{args, bundle, database, dump};
+use super::{args, bundle, database, dump, replay_bar};
 use crate::plan::bundle::Bundle;
-use crate::plan::manifest::APPLY;
-use crate::replay::{self, LookOptions};
+use crate::plan::manifest::{APPLY, JOURNAL, MANIFEST, ROLLBACK};
+use crate::plan::output::sha256;
+use crate::replay::journal::{Course, History};
+use crate::replay::{self, Difference, Files, LookOptions, Script, Session, Tally, Verification};
+use crate::report::text::counted;
 use crate::spec::Spec;
 
 pub fn run(args: &args::Verify, terminal: &Terminal) -> Outcome {
@@ -29,40 +35,173 @@ pub fn run(args: &args::Verify, terminal: &Terminal) -> Outcome {
 }
 
 fn against_database(bundle: &Bundle, args: &args::Verify, terminal: &Terminal, teller: Teller<'_>) -> Outcome {
-    let apply = bundle::commands(bundle, APPLY)?;
+    let (apply, rollback) = (bundle::commands(bundle, APPLY)?, bundle::commands(bundle, ROLLBACK)?);
     let manifest = &bundle.manifest;
+    let files = Files { manifest, apply: &apply, rollback: &rollback };
+    let history = journal(bundle, terminal);
     let mut connector = database::Connector::new(&args.database, manifest, None, terminal)?;
-    let mut link = connector.dial().map_err(Failure::error)?;
+    let to = connector.to_string();
+    let never = AtomicBool::new(false);
+    let retry_for = Duration::from_secs(args.database.retry_for);
+    let patience = Patience { terminal, retry_for, interrupt: &never, begun: false };
+    let mut dial = || connector.dial();
+    let mut session = Session::new(&mut dial);
     // Every difference is looked at again.
     let look = LookOptions { examples: usize::MAX, ..database::look(&args.database) };
-    let first = replay::verify(&mut *link, &apply, &manifest.caps, &look, &mut |_| {}).map_err(Failure::error)?;
-    let text = format!(
-        "plan {} on {connector}: looked at {} keys and {} members\n",
-        manifest.plan_id, first.keys, first.members
-    );
-    let to = connector.to_string();
+    let mut ask = |commands: &[u8], wanted: &dyn Fn(u32, &[u8]) -> bool| {
+        let members = replay::check(commands, Script::Apply).map_err(Failure::error)?.members;
+        let total = members.saturating_add(u64::try_from(manifest.touched.len()).unwrap_or(u64::MAX));
+        let found = patience.ask(&mut session, |link| {
+            replay_bar::looking(terminal, teller, total, |progress| {
+                replay::verify_some(link, commands, &manifest.caps, &look, wanted, progress)
+            })
+        });
+        found.map_err(|error| match error {
+            Unanswered::Failed(error) => Failure::error(error),
+            Unanswered::Interrupted => Failure::new(Exit::Stopped, "interrupted"),
+        })
+    };
+    let first = ask(&apply, &|_, _| true)?;
+    let (keys, members) = (counted(first.keys, "key"), counted(first.members, "member"));
+    let text = format!("plan {} on {to}: looked at {keys} and {members}\n", manifest.plan_id);
     let fields = json!({ "plan_id": manifest.plan_id, "to": to, "keys": first.keys, "members": first.members });
     teller.tell("looked", fields, &text)?;
     let mut found = first;
     if !found.holds() && args.settle > 0 {
         std::thread::sleep(Duration::from_secs(args.settle));
         let differ = found.keys_that_differ();
-        let wanted = |db: u32, key: &[u8]| differ.contains(&(db, key.to_vec()));
-        let again = replay::verify_some(&mut *link, &apply, &manifest.caps, &look, &wanted, &mut |_| {})
-            .map_err(Failure::error)?;
+        let again = ask(&apply, &|db, key| differ.contains(&(db, key.to_vec())))?;
         let in_flight = found.differences().saturating_sub(again.differences());
         if in_flight > 0 {
-            let text = format!("{in_flight} differences were gone {} s later: they were in flight\n", args.settle);
+            let were = if in_flight == 1 { "was gone" } else { "were gone" };
+            let they = if in_flight == 1 { "it was" } else { "they were" };
+            let text = format!(
+                "{} {were} {} later: {they} in flight\n",
+                counted(in_flight, "difference"),
+                counted(args.settle, "second")
+            );
             teller.tell("in_flight", json!({ "differences": in_flight, "seconds": args.settle }), &text)?;
         }
         found = again;
     }
-    if found.holds() {
-        teller.tell("verified", json!({}), "everything is as the plan leaves it\n")?;
-        return Ok(Exit::Done);
+    let left_out = left_out(&mut found, &history.apply, &files, &mut ask)?;
+    teller.differences(left_out.iter().map(|(name, tally)| (*name, tally)), manifest)?;
+    if !found.holds() {
+        teller.differences(found.kinds(), manifest)?;
+        let failure = Failure::new(Exit::Failed, "the database is not in the state that the plan leads to");
+        return Err(match stage(&history, &args.dir) {
+            Some(hint) => failure.with_hint(hint),
+            None => failure,
+        });
     }
-    teller.differences(found.kinds(), manifest)?;
-    Err(Failure::new(Exit::Failed, "the database is not in the state that the plan leads to"))
+    if left_out.iter().any(|(_, tally)| !tally.is_empty()) {
+        teller.tell("verified", json!({}), "everything else is as the plan leaves it\n")?;
+        return Ok(Exit::Skipped);
+    }
+    teller.tell("verified", json!({}), "everything is as the plan leaves it\n")?;
+    Ok(Exit::Done)
+}
+
+/// What the journal beside the bundle says, if there is one that can be read. Somebody may be writing to it.
+fn journal(bundle: &Bundle, terminal: &Terminal) -> History {
+    let path = bundle.path.join(JOURNAL);
+    let count = |replies: &[_]| u64::try_from(replies.len()).unwrap_or(u64::MAX);
+    let (there, back) = (&bundle.manifest.expected_replies, &bundle.manifest.rollback_expected_replies);
+    let read = || {
+        let bytes = match std::fs::read(&path) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(History::default()),
+            read => read.map_err(|error| error.to_string())?,
+        };
+        let manifest = std::fs::read(bundle.path.join(MANIFEST)).map_err(|error| error.to_string())?;
+        let history = History::read(&bytes, &sha256(&manifest), (count(there), count(back)));
+        history.map(|(history, _)| history).map_err(|error| error.to_string())
+    };
+    read().unwrap_or_else(|cause| {
+        terminal.warn(format!("{}: {cause}; what apply left out is not known", path.display()));
+        History::default()
+    })
+}
+
+/// Looks at those keys of a file of commands that are wanted.
+type Ask<'a> = dyn FnMut(&[u8], &dyn Fn(u32, &[u8]) -> bool) -> Result<Verification, Failure> + 'a;
+
+/// Takes out of the differences what an apply left as it was, and says so in the journal.
+fn left_out(
+    found: &mut Verification,
+    apply: &Course,
+    files: &Files<'_>,
+    ask: &mut Ask<'_>,
+) -> Result<[(&'static str, Tally); 3], Failure> {
+    let failed = replay::refused(files, apply).map_err(Failure::error)?;
+    let of_refused = found.excuse(|difference| {
+        let part = |member: Option<&Vec<u8>>| (difference.db, difference.key.clone(), member.cloned());
+        failed.contains(&part(difference.member.as_ref())) || failed.contains(&part(None))
+    });
+    let mut of_left = found.excuse(|Difference { db, key, member, .. }| {
+        let left = |member: &Vec<u8>| {
+            let edit = (*db, key.clone(), member.clone());
+            apply.left_members.contains(&edit) && !apply.in_place.contains(&edit)
+        };
+        apply.left_keys.contains(&(*db, key.clone())) || member.as_ref().is_some_and(left)
+    });
+    // That such a key is not there, or of another type, follows where nothing else of it differs.
+    let key = |difference: &Difference| (difference.db, difference.key.clone());
+    let excused: HashSet<_> = of_left.examples.iter().chain(&of_refused.examples).map(key).collect();
+    let members = found.missing_members.examples.iter().chain(&found.remaining_members.examples);
+    let wrong: HashSet<_> = members.chain(&found.wrong_scores.examples).map(key).collect();
+    let of_keys = found.excuse(|difference| {
+        let key = key(difference);
+        difference.member.is_none()
+            && difference.expected != "no key"
+            && excused.contains(&key)
+            && !wrong.contains(&key)
+    });
+    of_left.count += of_keys.count;
+    of_left.examples.extend(of_keys.examples);
+    // A guard takes the members of the dump out of a key, one by one, and leaves what came since.
+    let mut late = Tally::default();
+    if apply.guarded && !found.undeleted_keys.is_empty() {
+        let keys = found.undeleted_keys.examples.iter().map(|difference| (difference.db, difference.key.clone()));
+        let keys: HashSet<(u32, Vec<u8>)> = keys.collect();
+        let removals = replay::removals(files, &keys).map_err(Failure::error)?;
+        let mut still = ask(&removals, &|_, _| true)?.remaining_members;
+        still.examples.retain(|Difference { db, key, member, .. }| {
+            let edit = (*db, key.clone(), member.clone().unwrap_or_default());
+            !apply.left_members.contains(&edit) || apply.in_place.contains(&edit)
+        });
+        let wrong: HashSet<_> =
+            still.examples.iter().map(|difference| (difference.db, difference.key.clone())).collect();
+        let emptied = replay::removed_keys(&removals).map_err(Failure::error)?;
+        late = found.excuse(|difference| {
+            let key = (difference.db, difference.key.clone());
+            difference.found != "no key"
+                && difference.expected == "no key"
+                && emptied.contains(&key)
+                && !wrong.contains(&key)
+        });
+    }
+    Ok([
+        ("edits left out by apply", of_left),
+        ("edits of commands that apply gave up, because of their key", of_refused),
+        ("keys with members that came after the dump, or that apply left out", late),
+    ])
+}
+
+/// Where the plan stands, if that explains differences.
+fn stage(history: &History, dir: &Path) -> Option<String> {
+    let (there, back, dir) = (&history.apply, &history.rollback, dir.display());
+    if let Some(at) = &back.ended {
+        return Some(format!("this plan was rolled back, until {at}"));
+    }
+    if let Some((at, _)) = &back.started {
+        return Some(format!("a rollback of this plan was begun at {at} and not finished"));
+    }
+    match (&there.started, &there.ended) {
+        (Some((at, _)), None) => {
+            Some(format!("its apply was begun at {at} and not finished; `rdb-reindex apply {dir} --resume` goes on"))
+        }
+        _ => None,
+    }
 }
 
 /// A dump proves it without the network: planned again with the spec of the plan, nothing may be left to do.
@@ -90,8 +229,8 @@ fn against_dump(bundle: &Bundle, path: &Path, args: &args::Verify, terminal: &Te
         ("members to add or score anew", left.zsets.iter(&left.interned).count() as u64),
         ("members to remove", left.stale.len() as u64),
     ];
-    let head = format!("plan {} on {}: {} keys\n", bundle.manifest.plan_id, path.display(), left.stock.total.keys);
     let keys = left.stock.total.keys;
+    let head = format!("plan {} on {}: {}\n", bundle.manifest.plan_id, path.display(), counted(keys, "key"));
     teller.tell("looked", json!({ "plan_id": bundle.manifest.plan_id, "keys": keys }), &head)?;
     // Nothing is ever removed from such an index, so that it has nothing left to do proves nothing.
     for (index, summary) in bundle.manifest.indexes.iter().zip(&left.summaries) {
@@ -105,7 +244,8 @@ fn against_dump(bundle: &Bundle, path: &Path, args: &args::Verify, terminal: &Te
         return Ok(Exit::Done);
     }
     for (name, count) in counts.iter().filter(|(_, count)| *count > 0) {
-        teller.tell("difference", json!({ "kind": name, "count": count }), &format!("{count} {name}\n"))?;
+        let text = format!("{}\n", database::kind(*count, name));
+        teller.tell("difference", json!({ "kind": name, "count": count }), &text)?;
     }
     Err(Failure::new(Exit::Failed, "the dump is not in the state that the plan leads to"))
 }

@@ -20,6 +20,9 @@ impl Class {
             "LOADING" | "BUSY" | "TRYAGAIN" | "CLUSTERDOWN" | "MASTERDOWN" | "NOREPLICAS" | "MISCONF" => Self::Wait,
             "OOM" => Self::Full,
             "WRONGTYPE" | "BUSYKEY" => Self::Key,
+            // Servers before 7.0 put the error of a command behind that of the script that called it.
+            "ERR" if text.contains("Error running script") && text.contains("WRONGTYPE") => Self::Key,
+            "ERR" if text.contains("Error running script") && text.contains("OOM command") => Self::Full,
             "ERR" if text.contains("capacity quota") => Self::Full,
             "ERR" if text.contains("max single record size") || text.contains("max key size") => Self::Key,
             _ => Self::Stop,
@@ -42,6 +45,7 @@ mod tests {
             ("ERR DB capacity quota exceeded", Class::Full),
             ("WRONGTYPE Operation against a key holding the wrong kind of value", Class::Key),
             ("BUSYKEY Target key name already exists.", Class::Key),
+            ("ERR Error running script (call to f_a): @user_script:1: WRONGTYPE Operation against a key", Class::Key),
             ("ERR max key size exceeded", Class::Key),
             ("ERR max single record size exceeded", Class::Key),
             ("ERR max daily request limit exceeded", Class::Stop),

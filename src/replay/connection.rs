@@ -250,11 +250,11 @@ fn io_error(error: &RedisError) -> Option<&io::Error> {
     source.downcast_ref::<io::Error>().or_else(|| shared?.downcast_ref::<io::Error>())
 }
 
-fn tls_error(error: &io::Error) -> Option<&rustls::Error> {
+pub(super) fn tls_error(error: &io::Error) -> Option<&rustls::Error> {
     error.get_ref()?.downcast_ref::<rustls::Error>()
 }
 
-fn tls_hint(error: &rustls::Error) -> &'static str {
+pub(super) fn tls_hint(error: &rustls::Error) -> &'static str {
     use rustls::CertificateError::{
         BadSignature, Expired, ExpiredContext, NotValidForName, NotValidForNameContext, UnknownIssuer,
     };
@@ -269,7 +269,9 @@ fn tls_hint(error: &rustls::Error) -> &'static str {
         rustls::Error::InvalidCertificate(Expired | ExpiredContext { .. }) => {
             "its certificate has expired, or this machine's clock is wrong"
         }
-        rustls::Error::InvalidMessage(_) => "that port does not speak TLS; a server without TLS wants redis://",
+        rustls::Error::InvalidMessage(_) => {
+            "that port does not speak TLS; a server without TLS wants redis:// (or, for REST, another address)"
+        }
         rustls::Error::AlertReceived(_) => "the server ended the handshake; it may ask for a client certificate",
         _ => "check the server's TLS settings and its certificate",
     }

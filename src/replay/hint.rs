@@ -6,6 +6,9 @@ use super::link::Reply;
 ///
 /// Codes as servers send them; the texts of quotas are those of Upstash, all `ERR` and told apart by their wording.
 pub fn for_reply(got: &Reply) -> &'static str {
+    if *got == Reply::Nil {
+        return "somebody made a key of that name since; it is left as it is";
+    }
     let Reply::Error(text) = got else {
         return "the database is not as it was in the dump; look at the difference with --dry-run, then plan again from a new dump";
     };

@@ -82,6 +82,11 @@ impl<'a> Item<'a> {
         self.args.get(1..end).unwrap_or_default()
     }
 
+    /// Whether it makes a key, or a piece of one, as a whole.
+    pub fn makes_key(&self) -> bool {
+        matches!(self.verb, Verb::Set | Verb::Append | Verb::RPush | Verb::HSet | Verb::JsonSet | Verb::Restore)
+    }
+
     /// Whether it edits single members, which can be asked for and left out one by one.
     pub fn edits_members(&self) -> bool {
         matches!(self.verb, Verb::SAdd | Verb::SRem | Verb::ZAdd | Verb::ZRem)
@@ -155,6 +160,26 @@ impl<'a> Item<'a> {
         self.args = args;
         self.bytes = Cow::Owned(bytes);
         left > 0
+    }
+
+    /// A command of the way back that does not touch what somebody else made meanwhile, where one command can say that:
+    /// a value is set only where there is no key, a member is scored only where there is none, or changed only where
+    /// there is one.
+    pub fn careful(&mut self) {
+        let parts = i64::try_from(self.parts().count()).unwrap_or(i64::MAX);
+        let (at, flag): (usize, &'a [u8]) = match (self.verb, &self.wanted) {
+            (Verb::Set | Verb::JsonSet, _) => (self.args.len(), b"NX"),
+            (Verb::ZAdd, Wanted::Reply(Expected::Integer(new))) if *new == parts => (2, b"NX"),
+            (Verb::ZAdd, Wanted::Reply(Expected::Integer(0))) => (2, b"XX"),
+            _ => return,
+        };
+        if self.args.contains(&flag) || self.args.len() < at {
+            return;
+        }
+        self.args.insert(at, flag);
+        let mut bytes = Vec::new();
+        resp::encode(&self.args, &mut bytes);
+        self.bytes = Cow::Owned(bytes);
     }
 
     /// The command that takes out what this one adds, as a piece of the command of another number.
@@ -242,6 +267,28 @@ mod tests {
             resp::encode(&item.args, &mut bytes);
             assert_eq!(*item.bytes, *bytes);
             assert!(!item.retain(|_, _| false));
+        }
+    }
+
+    #[test]
+    fn what_somebody_else_made_is_not_touched() {
+        let mut bytes = Vec::new();
+        let commands = [
+            ("SET k v", Expected::Status("OK".into())),
+            ("ZADD z 1 x 2 y", Expected::Integer(2)),
+            ("ZADD z 1 x 2 y", Expected::Integer(0)),
+            // One is new and one is not: no flag says that.
+            ("ZADD z 1 x 2 y", Expected::Integer(1)),
+            ("SADD s x", Expected::Integer(1)),
+        ];
+        let mut items = items(&mut bytes, &commands);
+        let wanted = ["SET k v NX", "ZADD z NX 1 x 2 y", "ZADD z XX 1 x 2 y", "ZADD z 1 x 2 y", "SADD s x"];
+        for (item, wanted) in items.iter_mut().zip(wanted) {
+            item.careful();
+            assert_eq!(text(item), wanted);
+            let mut bytes = Vec::new();
+            resp::encode(&item.args, &mut bytes);
+            assert_eq!(*item.bytes, *bytes);
         }
     }
 

@@ -1,7 +1,8 @@
 //! From a bundle's bytes to a database, one reply compared after the other.
 //!
 //! The only code of the crate that opens a connection to a user's database, and the only code that writes to one. What
-//! is written is exactly the bytes of `apply.resp` or `rollback.resp`; [`preflight`] and [`verify`] only read.
+//! is written is the commands of `apply.resp` or `rollback.resp`, less what must be left out, and on the way back with
+//! conditions ([`Item::careful`], [`Guard`]); [`preflight`] and [`verify`] only read.
 //!
 //! Everything but [`Connection`] is written against [`Link`], so that another transport needs no change elsewhere.
 
@@ -45,7 +46,7 @@ pub use engine::{Ending, OnDrift, Report, Terms, rest, run};
 pub use error::ReplayError;
 pub use event::{Event, Progress, Watcher};
 pub use forecast::{Expectation, Forecast, State, cardinality_command};
-pub use guard::{Guard, Judge, Membership, Rule, Value};
+pub use guard::{Guard, Judge, Known, Membership, Rule, Value};
 pub use inspect::{Found, Subject, inspect};
 pub use item::{Item, Wanted, read};
 pub use link::{Link, LinkError, Printable, Reply};
@@ -59,4 +60,4 @@ pub use target::{Source, Target, TargetError, Timeouts};
 pub use touched::{Kind, Touched, TouchedKey};
 pub use url::UrlError;
 pub use verify::{Verification, verify, verify_some};
-pub use work::{Files, Outlook, Work};
+pub use work::{Files, Outlook, Work, refused, removals, removed_keys};

@@ -2,6 +2,7 @@
 
 use super::class::Class;
 use super::link::{Link, LinkError, Reply};
+use super::preflight::LookOptions;
 use crate::resp::{self, BatchLimits, BatchMeter};
 
 /// Why looking at a database came to nothing.
@@ -10,6 +11,8 @@ use crate::resp::{self, BatchLimits, BatchMeter};
 pub enum QueryError {
     #[error(transparent)]
     Script(#[from] super::script::ScriptError),
+    #[error(transparent)]
+    Replay(#[from] super::error::ReplayError),
     #[error(transparent)]
     Link(#[from] LinkError),
     /// A question that must be answered was not.
@@ -80,6 +83,36 @@ pub(super) fn ask<A: AsRef<[u8]>>(link: &mut dyn Link, args: &[A]) -> Result<Rep
     resp::encode(args, &mut command);
     link.send(&command)?;
     link.receive()
+}
+
+/// A question in each of several databases, and the answers in the order of the questions.
+pub(super) fn ask_all<'q>(
+    link: &mut dyn Link,
+    options: &LookOptions,
+    questions: impl Iterator<Item = (u32, Vec<&'q [u8]>)>,
+) -> Result<Vec<Reply>, QueryError> {
+    let mut replies = Vec::new();
+    let mut pipeline = Pipeline::new(link, options.limits, |is_select: bool, reply: Reply| {
+        match (is_select, reply) {
+            (true, reply @ Reply::Error(_)) => return Err(QueryError::Refused { command: "SELECT", reply }),
+            (true, _) => {}
+            (false, reply) => replies.push(reply),
+        }
+        Ok(())
+    });
+    let mut db = options.db;
+    for (in_db, args) in questions {
+        if in_db != db {
+            db = in_db;
+            pipeline.push(&["SELECT", &db.to_string()], true)?;
+        }
+        pipeline.push(&args, false)?;
+    }
+    if db != options.db {
+        pipeline.push(&["SELECT", &options.db.to_string()], true)?;
+    }
+    pipeline.finish()?;
+    Ok(replies)
 }
 
 /// Whether the server knows a command of the form `NAME key member`.

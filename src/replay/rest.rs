@@ -11,7 +11,7 @@ use rustls::pki_types::{CertificateDer, pem::PemObject as _};
 use serde_json::Value;
 use ureq::tls::{Certificate, RootCerts, TlsConfig};
 
-use super::connection::read_ca;
+use super::connection::{read_ca, tls_error, tls_hint};
 use super::link::{Link, LinkError, Printable, Reply};
 use super::query::ask;
 use super::target::Target;
@@ -127,16 +127,11 @@ impl RestLink {
             ureq::Error::Io(error) if error.kind() == std::io::ErrorKind::ConnectionRefused => {
                 LinkError::Connect { target, cause: error.to_string() }
             }
-            ureq::Error::Io(error) => match error.get_ref().and_then(|error| error.downcast_ref::<rustls::Error>()) {
-                Some(cause) => {
-                    let hint = "if its certificate comes from a private authority, give that with --tls-ca FILE";
-                    LinkError::Tls { target, cause: cause.to_string(), hint }
-                }
+            ureq::Error::Io(error) => match tls_error(error) {
+                Some(cause) => LinkError::Tls { target, cause: cause.to_string(), hint: tls_hint(cause) },
                 None => LinkError::Io { target, cause: error.to_string() },
             },
-            ureq::Error::Rustls(cause) => {
-                LinkError::Tls { target, cause: cause.to_string(), hint: "check the server's certificate" }
-            }
+            ureq::Error::Rustls(cause) => LinkError::Tls { target, cause: cause.to_string(), hint: tls_hint(cause) },
             ureq::Error::Protocol(_) => LinkError::Protocol { target },
             _ => LinkError::Io { target, cause: "the request came to nothing".into() },
         }

@@ -5,13 +5,14 @@ use std::collections::{HashMap, HashSet};
 use super::engine::OnDrift;
 use super::error::ReplayError;
 use super::forecast::{Expectation, Forecast, State};
+use super::guard::Known;
 use super::inspect::{Found, Subject, inspect};
 use super::item::{Item, read};
-use super::journal::{Fate, History, Record, Way};
+use super::journal::{Course, Fate, History, Record, Way};
 use super::link::Link;
 use super::preflight::{LookOptions, Preflight, preflight};
 use super::query::{Difference, QueryError, Tally};
-use super::script::{Script, Verb};
+use super::script::{Script, Steps, Totals, Verb};
 use crate::plan::manifest::{Bytes, Manifest};
 
 /// What a bundle holds.
@@ -29,8 +30,11 @@ pub struct Work<'a> {
     pub of: u64,
     /// Of those, the ones an earlier run sent and has no answer to.
     sent: HashSet<u64>,
+    /// For a guard.
+    pub known: Known<'a>,
     forecast: Forecast<'a>,
     way: Way,
+    guarded: bool,
 }
 
 /// What a look at the database came to.
@@ -60,29 +64,55 @@ impl<'a> Work<'a> {
     pub fn new(way: Way, files: &Files<'a>, history: &History, guarded: bool) -> Result<Self, ReplayError> {
         let manifest = files.manifest;
         let (mut apply, totals) = read(files.apply, Script::Apply, &manifest.expected_replies)?;
-        if guarded && way == Way::Apply {
-            let (rollback, _) = read(files.rollback, Script::Rollback, &manifest.rollback_expected_replies)?;
-            apply = one_by_one(apply, &rollback);
-        }
+        let rollback = || read(files.rollback, Script::Rollback, &manifest.rollback_expected_replies);
         let mut forecast = Forecast::new(&manifest.touched);
-        match way {
-            Way::Apply => {
-                let (items, sent) = take_done(apply, Way::Apply, history, &mut forecast);
-                Ok(Self { items, of: totals.commands.saturating_sub(totals.selects), sent, forecast, way })
+        let mut known = Known::default();
+        // For a guard one command of the file may become several.
+        let of = |totals: Totals, items: &[Item<'a>]| match guarded {
+            true => u64::try_from(items.len()).unwrap_or(u64::MAX),
+            false => totals.commands.saturating_sub(totals.selects),
+        };
+        if way == Way::Apply {
+            if guarded {
+                let (rollback, _) = rollback()?;
+                apply = one_by_one(apply, &rollback);
+                known = Known::there(&apply, &rollback);
             }
-            Way::Rollback => {
-                let (mut items, totals) = read(files.rollback, Script::Rollback, &manifest.rollback_expected_replies)?;
-                if history.apply.started.is_some() {
-                    let undone = Undone::new(&apply, history);
-                    take_done(apply, Way::Apply, history, &mut forecast);
-                    items.retain_mut(|item| undone.happened(item));
-                } else {
-                    forecast = forecast.after(&apply);
-                }
-                let (items, sent) = take_done(items, Way::Rollback, history, &mut forecast);
-                Ok(Self { items, of: totals.commands.saturating_sub(totals.selects), sent, forecast, way })
+            let of = of(totals, &apply);
+            let (items, sent) = take_done(apply, way, history, &mut forecast);
+            return Ok(Self { items, of, sent, known, forecast, way, guarded });
+        }
+        let (mut items, totals) = rollback()?;
+        if guarded {
+            known = Known::back(&apply, &items, history.apply.states.clone());
+        }
+        let built = if guarded { built(&apply, &items) } else { HashMap::new() };
+        if history.apply.started.is_some() {
+            let undone = Undone::new(&apply, history);
+            take_done(apply, Way::Apply, history, &mut forecast);
+            items.retain_mut(|item| undone.happened(item));
+            if guarded {
+                items = taken_out(items, &built, |db, key, member| !undone.members.contains(&(db, key, member)));
+            }
+        } else {
+            forecast = forecast.after(&apply);
+            if guarded {
+                items = taken_out(items, &built, |_, _, _| true);
             }
         }
+        if !guarded {
+            items.iter_mut().for_each(Item::careful);
+        }
+        let of = of(totals, &items);
+        let (items, sent) = take_done(items, way, history, &mut forecast);
+        Ok(Self { items, of, sent, known, forecast, way, guarded })
+    }
+
+    /// How much there is to look at: what the progress of [`Work::look`] counts to.
+    pub fn to_look_at(&self) -> u64 {
+        let keys = self.keys().len();
+        let edits = self.items.iter().filter(|item| item.edits_members() || self.may_have_been_sent(item)).count();
+        u64::try_from(keys.saturating_add(edits)).unwrap_or(u64::MAX)
     }
 
     /// The first command with an argument that is not text, which REST could not carry.
@@ -119,15 +149,16 @@ impl<'a> Work<'a> {
         // Every difference is needed, not only the first few.
         let all = LookOptions { examples: usize::MAX, ..*options };
         outlook.preflight = preflight(link, &expectations, &all, progress)?;
+        let looked_at = outlook.preflight.looked_at;
         let subjects: Vec<Subject<'_, 'a>> =
             self.items.iter().map(|item| Subject { item, was_sent: self.may_have_been_sent(item) }).collect();
-        let found = inspect(link, &subjects, options, progress)?;
+        let found = inspect(link, &subjects, options, &mut |edits| progress(looked_at.saturating_add(edits)))?;
 
         let drifted = self.drifted(&outlook.preflight, on_drift);
         let way = self.way;
         outlook.left = drifted
             .iter()
-            .map(|(db, key)| Record::Leave { way, db: *db, key: Bytes(key.clone()), member: None })
+            .map(|(db, key)| Record::Leave { way, db: *db, key: Bytes(key.clone()), member: None, in_place: false })
             .collect();
         let mut items = Vec::with_capacity(self.items.len());
         for (mut item, found) in std::mem::take(&mut self.items).into_iter().zip(found) {
@@ -155,7 +186,7 @@ impl<'a> Work<'a> {
                 for ((_, member), _) in item.parts().zip(&states).filter(|(_, state)| **state) {
                     outlook.in_place.add(options.examples, || difference(&item, member));
                     let member = Some(Bytes(member.to_vec()));
-                    outlook.left.push(Record::Leave { way, db, key: Bytes(key.clone()), member });
+                    outlook.left.push(Record::Leave { way, db, key: Bytes(key.clone()), member, in_place: true });
                 }
             }
             let whole = !item.edits_members() && !item.verb.deletes_keys();
@@ -188,7 +219,16 @@ impl<'a> Work<'a> {
                 // A key that another type was expected under, and that is simply gone, can be built all the same.
                 let gone = drift.missing_keys.examples.iter().filter(is_deleted);
                 let gone = gone.filter(|difference| !rebuilt.contains(&(difference.db, &difference.key[..])));
-                other_type.chain(gone).map(key).collect()
+                // Nor is a key replaced that somebody made since. A guard sees to that when the time comes.
+                let made: HashSet<(u32, &[u8])> = match self.guarded {
+                    true => HashSet::new(),
+                    false => {
+                        self.items.iter().filter(|item| item.makes_key()).map(|item| (item.db, item.key())).collect()
+                    }
+                };
+                let taken = drift.unexpected_keys.examples.iter();
+                let taken = taken.filter(|difference| made.contains(&(difference.db, &difference.key[..])));
+                other_type.chain(gone).chain(taken).map(key).collect()
             }
         }
     }
@@ -240,6 +280,93 @@ fn one_by_one<'a>(apply: Vec<Item<'a>>, rollback: &[Item<'a>]) -> Vec<Item<'a>> 
         }
     }
     items
+}
+
+/// A database, a key, and a member where it is not the whole key.
+pub type Part = (u32, Vec<u8>, Option<Vec<u8>>);
+
+/// Keys, and members of keys, whose command an apply gave up.
+pub fn refused(files: &Files<'_>, apply: &Course) -> Result<HashSet<Part>, ReplayError> {
+    let (items, _) = read(files.apply, Script::Apply, &files.manifest.expected_replies)?;
+    let mut refused = HashSet::new();
+    for item in items.iter().filter(|item| apply.fate(item.number) == Fate::Failed) {
+        let (db, key) = (item.db, item.key().to_vec());
+        refused.extend(item.parts().map(|(_, part)| match item.edits_members() {
+            true => (db, key.clone(), Some(part.to_vec())),
+            false => (db, part.to_vec(), None),
+        }));
+    }
+    Ok(refused)
+}
+
+/// The keys of what [`removals`] gives.
+pub fn removed_keys(removals: &[u8]) -> Result<HashSet<(u32, Vec<u8>)>, ReplayError> {
+    let mut steps = Steps::new(removals, Script::Apply, 0);
+    let mut keys = HashSet::new();
+    while let Some(step) = steps.next_step()? {
+        if step.verb != Verb::Select {
+            keys.insert((step.db, step.key().to_vec()));
+        }
+    }
+    Ok(keys)
+}
+
+/// Commands that take the members of these keys (by database and name) out of them, as a guarded apply does instead of
+/// deleting the keys: to look what of them is still there.
+pub fn removals(files: &Files<'_>, keys: &HashSet<(u32, Vec<u8>)>) -> Result<Vec<u8>, ReplayError> {
+    let manifest = files.manifest;
+    let (mut apply, _) = read(files.apply, Script::Apply, &manifest.expected_replies)?;
+    let (rollback, _) = read(files.rollback, Script::Rollback, &manifest.rollback_expected_replies)?;
+    apply.retain_mut(|item| {
+        let db = item.db;
+        item.verb.deletes_keys() && item.retain(|_, key| keys.contains(&(db, key.to_vec())))
+    });
+    let (mut commands, mut db) = (Vec::new(), 0);
+    for item in one_by_one(apply, &rollback).iter().filter(|item| item.edits_members()) {
+        if item.db != db {
+            db = item.db;
+            crate::resp::encode(&["SELECT", &db.to_string()], &mut commands);
+        }
+        commands.extend_from_slice(&item.bytes);
+    }
+    Ok(commands)
+}
+
+/// What an apply built anew in the place of a key of another type, for each key that the way back takes out of the way.
+fn built<'a>(apply: &[Item<'a>], rollback: &[Item<'a>]) -> HashMap<(u32, &'a [u8]), Vec<Item<'a>>> {
+    let deleting = rollback.iter().filter(|item| item.verb.deletes_keys());
+    let mut built: HashMap<(u32, &[u8]), Vec<Item<'a>>> =
+        deleting.flat_map(|item| item.keys().iter().map(|key| ((item.db, *key), Vec::new()))).collect();
+    for item in apply.iter().filter(|item| matches!(item.verb, Verb::SAdd | Verb::ZAdd)) {
+        if let Some(items) = built.get_mut(&(item.db, item.key())) {
+            items.push(item.clone());
+        }
+    }
+    built
+}
+
+/// Puts removals of what an apply built in the place of the deletion of such keys: what came since stays.
+fn taken_out<'a>(
+    items: Vec<Item<'a>>,
+    built: &HashMap<(u32, &'a [u8]), Vec<Item<'a>>>,
+    happened: impl Fn(u32, &'a [u8], &'a [u8]) -> bool,
+) -> Vec<Item<'a>> {
+    let mut all = Vec::with_capacity(items.len());
+    for item in items {
+        if !item.verb.deletes_keys() {
+            all.push(item);
+            continue;
+        }
+        for key in item.keys() {
+            for piece in built.get(&(item.db, *key)).into_iter().flatten() {
+                let mut removal = piece.removal(item.number);
+                if removal.retain(|_, member| happened(item.db, key, member)) {
+                    all.push(removal);
+                }
+            }
+        }
+    }
+    all
 }
 
 /// Takes away what was done, notes it in the forecast, and says which commands may have been.

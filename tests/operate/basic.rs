@@ -10,7 +10,7 @@ fn apply_verify_rollback() {
     let verified = stage.run("verify", &[]);
     assert_eq!(verified.status, Some(5), "nothing was applied: {verified:?}");
     assert!(
-        verified.out.contains("1 keys that should be deleted (index: 1)\n  wrong: expected no key, found set"),
+        verified.out.contains("1 key that should be deleted (index: 1)\n  wrong: expected no key, found set"),
         "{verified:?}"
     );
     let applied = stage.confirmed("apply", &[]);
@@ -175,7 +175,7 @@ member = "{@key}"
     };
     let before = verify();
     assert_eq!(before.status, Some(5), "{before:?}");
-    assert!(before.out.contains("1 members to add") && before.out.contains("1 members to remove"), "{before:?}");
+    assert!(before.out.contains("1 member to add") && before.out.contains("1 member to remove"), "{before:?}");
     assert_eq!(stage.confirmed("apply", &[]).status, Some(0));
     let done = verify();
     assert_eq!(done.status, Some(0), "{done:?}");

@@ -20,6 +20,13 @@ pub struct Scene {
     pub rollback: Vec<u8>,
     pub rolled_back: Vec<Reply>,
     pub spec: String,
+    /// Names of indexes and how many members are added to each; one of all keys if there is none.
+    pub indexes: Vec<(String, u64)>,
+}
+
+fn index(name: &str, counts: Counts) -> IndexPlan {
+    let (name, policy, pattern) = (name.into(), "maintain".into(), "*".into());
+    IndexPlan { name, policy, pattern, counts, examples: Vec::new() }
 }
 
 /// Words apart by spaces, as arguments.
@@ -58,6 +65,11 @@ impl Scene {
         self
     }
 
+    fn index_plans(&self) -> Vec<IndexPlan> {
+        let counts = |added| Counts { added_members: added, ..Counts::default() };
+        self.indexes.iter().map(|(name, added)| index(name, counts(*added))).collect()
+    }
+
     /// Writes the bundle, and gives the id of its plan.
     pub fn write(&self, folder: &Path) -> String {
         std::fs::create_dir_all(folder).expect("the test's folder is writable");
@@ -86,13 +98,7 @@ impl Scene {
             caps: Caps { max_args: 1000, max_command_bytes: 512 * 1024 },
             expiry: "careful".into(),
             total: counts,
-            indexes: vec![IndexPlan {
-                name: "index".into(),
-                policy: "maintain".into(),
-                pattern: "*".into(),
-                counts,
-                examples: Vec::new(),
-            }],
+            indexes: if self.indexes.is_empty() { vec![index("index", counts)] } else { self.index_plans() },
             lower_bound: commands,
             batches: 1,
             billed_commands: commands,

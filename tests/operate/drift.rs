@@ -70,7 +70,7 @@ fn a_key_of_another_type_is_counted_and_the_rest_done() {
     command.arg("apply").arg(stage.dir()).args(["--to", &format!("redis://127.0.0.1:{}", proxy.port)]);
     let done = ran(command.args(["--confirm", &stage.plan_id]));
     assert_eq!(done.status, Some(7), "{done:?}");
-    assert!(done.out.contains("1 commands were refused because of their key"), "{done:?}");
+    assert!(done.out.contains("1 command was refused because of its key"), "{done:?}");
     assert!(done.err.contains("command 4, SADD kept, was answered with error \"WRONGTYPE"), "{done:?}");
     assert_eq!(members(&stage, "kept"), ["a", "b"], "all but that one");
     // The command that was given up is not undone.
@@ -132,7 +132,7 @@ fn live_expiries_are_kept() {
     stage.server.query::<u64>(&["PEXPIREAT", "kept", &(far + 5).to_string()]);
     let refused = stage.confirmed("rollback", &[]);
     assert_eq!(refused.status, Some(4), "{refused:?}");
-    assert!(refused.out.contains("1 keys of another expiry"), "{refused:?}");
+    assert!(refused.out.contains("1 key of another expiry"), "{refused:?}");
     let back = stage.confirmed("rollback", &["--on-drift", "proceed"]);
     assert_eq!(back.status, Some(0), "{back:?}");
     assert_eq!((expiry("kept"), expiry("wrong")), (far + 5, far));

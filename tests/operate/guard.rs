@@ -5,12 +5,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::bundle::{Scene, small};
 use crate::drift::wait_until;
-use crate::proxy::Fault;
+use crate::proxy::{Fault, Proxy};
 use crate::resume::Ground;
 use crate::support::server::{Server, query};
 use crate::{Stage, program, ran};
 
-const SPEC: &str = r#"version = 1
+pub const SPEC: &str = r#"version = 1
 
 [[record]]
 name = "message"
@@ -46,14 +46,14 @@ key = "user:{userId}"
 
 /// How the records are kept.
 #[derive(Clone, Copy, Debug)]
-enum Form {
+pub enum Form {
     Json,
     Text,
     Hash,
 }
 
 impl Form {
-    fn write(self, key: &str, project: &str, time: &str) -> Vec<Vec<u8>> {
+    pub fn write(self, key: &str, project: &str, time: &str) -> Vec<Vec<u8>> {
         let document = format!(r#"{{"x":{{"projectId":"no"}},"projectId":"{project}","time":{time}}}"#);
         let args: Vec<&str> = match self {
             Self::Json => vec!["JSON.SET", key, "$", &document],
@@ -65,7 +65,7 @@ impl Form {
 }
 
 /// Messages 1 to 6, in projects a and b. Missing: 1 to 3 in index:a. Stale: 4 to 6 there, which belong to b.
-fn scene(form: Form) -> Scene {
+pub fn scene(form: Form) -> Scene {
     let mut scene = Scene { spec: SPEC.into(), ..Scene::default() };
     for n in 1..=6 {
         scene.state.push(form.write(&format!("message:{n}"), if n <= 3 { "a" } else { "b" }, &n.to_string()));
@@ -91,7 +91,7 @@ fn scene(form: Form) -> Scene {
         .rollback("ZREM ranked:b message:6", 1)
 }
 
-fn sorted(stage: &Stage, key: &str) -> Vec<String> {
+pub fn sorted(stage: &Stage, key: &str) -> Vec<String> {
     let mut members: Vec<String> = stage.server.query(&["SMEMBERS", key]);
     members.sort();
     members
@@ -107,8 +107,9 @@ fn records_that_did_not_move_make_no_difference() {
         assert_eq!(sorted(&stage, "index:a"), ["message:1", "message:2", "message:3"]);
         assert_eq!(stage.server.query::<u64>(&["EXISTS", "index:gone", "user:u"]), 0);
         assert_eq!(stage.run("verify", &[]).status, Some(0));
-        let back = stage.confirmed("rollback", &[]);
+        let back = stage.confirmed("rollback", &["--guard", "records"]);
         assert_eq!(back.status, Some(0), "{form:?}: {back:?}");
+        assert_eq!(back.err, "", "nothing is missing");
         assert_eq!(stage.server.digest(), stage.before, "{form:?}");
     }
 }
@@ -297,4 +298,66 @@ fn scripts_without_the_flag_where_the_server_knows_none() {
         let done = stage.confirmed("apply", &["--guard", "records"]);
         assert_eq!(done.status, Some(0), "{done:?}");
     }
+}
+
+/// Runs `NAME DIR --guard records` through a proxy.
+fn through(stage: &Stage, proxy: &Proxy, name: &str) -> crate::Ran {
+    let mut command = program();
+    command.arg(name).arg(stage.dir()).args(["--to", &format!("redis://127.0.0.1:{}", proxy.port)]);
+    ran(command.args(["--guard", "records", "--confirm", &stage.plan_id]))
+}
+
+#[test]
+fn scripts_with_the_flag_where_the_server_wants_it() {
+    // Upstash locks the whole database for a script without the flag; this stand-in refuses such a script.
+    let Some(stage) = Stage::new(&scene(Form::Hash)) else { return };
+    let proxy = Proxy::start(stage.server.port(), Fault::DeclaredOnly);
+    for name in ["apply", "rollback"] {
+        let done = through(&stage, &proxy, name);
+        assert_eq!(done.status, Some(0), "{done:?}");
+    }
+    assert!(!proxy.fired(), "no script came without the flag");
+    assert_eq!(stage.server.digest(), stage.before);
+    // It is what the stand-in says it is.
+    let mut connection = redis::Client::open(format!("redis://127.0.0.1:{}", proxy.port))
+        .and_then(|client| client.get_connection())
+        .expect("the proxy is there");
+    let plain = redis::cmd("EVAL").arg("return 1").arg(0).query::<u64>(&mut connection);
+    assert!(plain.is_err() && proxy.fired());
+}
+
+#[test]
+fn where_no_script_runs_nothing_is_edited() {
+    let Some(stage) = Stage::new(&scene(Form::Hash)) else { return };
+    let proxy = Proxy::start(stage.server.port(), Fault::NoScripts);
+    let stopped = through(&stage, &proxy, "apply");
+    assert_eq!(stopped.status, Some(6), "{stopped:?}");
+    assert!(stopped.err.contains("EVAL was answered with error \"NOPERM"), "{stopped:?}");
+    assert_eq!(stage.server.digest(), stage.before);
+    let resumed = stage.confirmed("apply", &["--guard", "records", "--resume"]);
+    assert_eq!(resumed.status, Some(0), "{resumed:?}");
+}
+
+#[test]
+fn an_index_that_is_not_edited_needs_no_judge() {
+    // The members of the other index are no keys, but the plan has no edit of it.
+    let spec = SPEC.replace(
+        "key = \"index:{projectId}\"\nmember = \"{@key}\"",
+        "key = \"index:{projectId}\"\nmember = \"{time}\"",
+    );
+    let mut scene = Scene { spec, ..Scene::default() }
+        .state(&["HSET message:1 projectId a time 1"])
+        .touch("ranked:a", "none", 0)
+        .apply("ZADD ranked:a 1 message:1", 1)
+        .rollback("ZREM ranked:a message:1", 1);
+    for (name, added) in [("by-project", 0), ("ranked", 1), ("by-user", 0)] {
+        scene.indexes.push((name.into(), added));
+    }
+    let Some(stage) = Stage::new(&scene) else { return };
+    let done = stage.confirmed("apply", &["--guard", "records"]);
+    assert_eq!(done.status, Some(0), "{done:?}");
+    scene.indexes[0].1 = 1;
+    let other = Stage::new(&scene).expect("the first started");
+    let refused = other.confirmed("apply", &["--guard", "records"]);
+    assert_eq!(refused.status, Some(4), "{refused:?}");
 }

@@ -8,10 +8,13 @@ mod bundle;
 mod drift;
 mod fixture;
 mod guard;
+mod https;
+mod left_out;
 mod pace;
 mod proxy;
 mod rest;
 mod resume;
+mod undo;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};

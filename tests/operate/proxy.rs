@@ -35,6 +35,18 @@ pub enum Fault {
     Stall {
         write: u64,
     },
+    /// The connection ends before the n-th command of any kind.
+    CutAny {
+        command: u64,
+    },
+    /// Every reply comes so late.
+    Slow {
+        millis: u64,
+    },
+    /// Like a service that runs only scripts which declare their keys, by the first line: others are refused.
+    DeclaredOnly,
+    /// No script is run at all.
+    NoScripts,
     /// The program is killed as soon as it has sent so many bytes.
     KillSent {
         bytes: u64,
@@ -56,6 +68,7 @@ struct State {
     server: u16,
     fault: Fault,
     writes: AtomicU64,
+    commands: AtomicU64,
     sent: AtomicU64,
     received: AtomicU64,
     over: AtomicBool,
@@ -92,6 +105,7 @@ impl Proxy {
             server,
             fault,
             writes: AtomicU64::new(0),
+            commands: AtomicU64::new(0),
             sent: AtomicU64::new(0),
             received: AtomicU64::new(0),
             over: AtomicBool::new(false),
@@ -164,13 +178,31 @@ impl State {
 
     /// One command there, its reply back.
     fn pass(&self, client: &mut Side<'_>, server: &mut Side<'_>) -> Result<(), Gone> {
-        let command = self.command(client)?;
+        let mut command = self.command(client)?;
+        let number = self.commands.fetch_add(1, Ordering::SeqCst) + 1;
         let name = command.split(|byte| *byte == b'\n').nth(2).map(|line| line.trim_ascii_end().to_vec());
+        let is_script = name.as_deref() == Some(b"EVAL");
         let is_write = name.is_some_and(|name| WRITES.contains(&&name[..]));
         let write = if is_write { self.writes.fetch_add(1, Ordering::SeqCst) + 1 } else { 0 };
         let at = |number: u64| is_write && write == number && !self.fired.swap(true, Ordering::SeqCst);
         match &self.fault {
             Fault::CutBefore { write } if at(*write) => return Err(Gone),
+            Fault::CutAny { command } if number == *command && !self.fired.swap(true, Ordering::SeqCst) => {
+                return Err(Gone);
+            }
+            Fault::Slow { millis } => std::thread::sleep(Duration::from_millis(*millis)),
+            Fault::NoScripts if is_script => {
+                let text = b"-NOPERM this user has no permissions to run the 'eval' command\r\n";
+                return client.stream.write_all(text).map_err(|_| Gone);
+            }
+            Fault::DeclaredOnly if is_script => match without_header(&command) {
+                Some(script) => command = script,
+                None => {
+                    self.fired.store(true, Ordering::SeqCst);
+                    let text = b"-ERR a script must declare its keys\r\n";
+                    return client.stream.write_all(text).map_err(|_| Gone);
+                }
+            },
             Fault::Refuse { write: first, text, times } if is_write && (*first..first + times).contains(&write) => {
                 self.fired.store(true, Ordering::SeqCst);
                 return client.stream.write_all(format!("-{text}\r\n").as_bytes()).map_err(|_| Gone);
@@ -261,6 +293,16 @@ impl Side<'_> {
             }
         }
     }
+}
+
+/// The same `EVAL` for a server that knows no flags, if its script has the one of the service.
+fn without_header(command: &[u8]) -> Option<Vec<u8>> {
+    let mut reader = rdb_reindex::resp::CommandReader::new(command);
+    let mut args: Vec<&[u8]> = reader.next_command().ok()??.args.to_vec();
+    args[1] = args[1].strip_prefix(b"#!lua flags=allow-key-locking\n")?;
+    let mut bytes = Vec::new();
+    rdb_reindex::resp::encode(&args, &mut bytes);
+    Some(bytes)
 }
 
 /// Where the value that starts at `at` ends, if all of it is there.

@@ -16,7 +16,7 @@ use crate::drift::wait_until;
 use crate::resume::many;
 use crate::{Ran, Stage, program, ran};
 
-const TOKEN: &str = "hunter2hunter2";
+pub const TOKEN: &str = "hunter2hunter2";
 
 fn over_rest(stage: &Stage, port: u16, name: &str, args: &[&str]) -> Ran {
     let mut command = program();
@@ -44,7 +44,7 @@ fn packages() -> Option<PathBuf> {
 }
 
 /// Ends with the test.
-struct Ended(Child);
+pub struct Ended(Child);
 
 impl Drop for Ended {
     fn drop(&mut self) {
@@ -53,10 +53,9 @@ impl Drop for Ended {
     }
 }
 
-#[test]
-fn a_server_that_nobody_here_wrote_and_the_official_client() {
-    let Some(packages) = packages() else { return };
-    let Some(stage) = Stage::new(&small()) else { return };
+/// npm's server on the server of a stage, and its port.
+pub fn served(stage: &Stage) -> Option<(Ended, u16)> {
+    let packages = packages()?;
     let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).and_then(|l| l.local_addr()).expect("a free port").port();
     let server = Command::new("node")
         .arg(packages.join("node_modules/@humanwhocodes/upstash-redis-server/dist/server.js"))
@@ -65,8 +64,16 @@ fn a_server_that_nobody_here_wrote_and_the_official_client() {
         .env("REDIS_URL", stage.server.url())
         .stdout(Stdio::null())
         .spawn();
-    let _server = Ended(server.expect("node runs"));
+    let server = Ended(server.expect("node runs"));
     wait_until(|| TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_ok());
+    Some((server, port))
+}
+
+#[test]
+fn a_server_that_nobody_here_wrote_and_the_official_client() {
+    let Some(packages) = packages() else { return };
+    let Some(stage) = Stage::new(&small()) else { return };
+    let Some((_server, port)) = served(&stage) else { return };
     assert_eq!(over_rest(&stage, port, "verify", &["--settle", "0"]).status, Some(5));
     let applied = over_rest(&stage, port, "apply", &[]);
     assert_eq!(applied.status, Some(0), "{applied:?}");

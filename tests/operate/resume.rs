@@ -76,7 +76,7 @@ pub struct Ground {
     scene: Scene,
     before: String,
     after: String,
-    /// More arguments for `apply`.
+    /// More arguments.
     args: &'static [&'static str],
 }
 
@@ -136,9 +136,7 @@ impl Ground {
         let mut command = program();
         command.arg(name).arg(dir).args(["--to", &format!("redis://127.0.0.1:{port}"), "--confirm", plan_id]);
         command.args(["--batch-commands", &batch.to_string(), "--timeout", "1", "--retry-for", "20"]);
-        if name == "apply" {
-            command.args(self.args);
-        }
+        command.args(self.args);
         command
     }
 
@@ -225,11 +223,22 @@ fn stalls_and_drips() {
 #[test]
 fn random_faults() {
     let Some(ground) = Ground::new(many()) else { return };
+    run_into_faults(&ground, 20_261_123);
+}
+
+#[test]
+fn random_faults_under_guard() {
+    let scene = Scene { spec: crate::guard::SPEC.into(), ..many() };
+    let Some(ground) = Ground::with(scene, &["--guard", "records"]) else { return };
+    run_into_faults(&ground, 11_232_026);
+}
+
+/// Two faults there and two back, time after time, from a seed.
+fn run_into_faults(ground: &Ground, mut seed: u64) {
     let count: u32 = std::env::var("RDB_REINDEX_FAULTS").ok().and_then(|text| text.parse().ok()).unwrap_or(40);
     let (_folder, dir, plan_id) = ground.reset();
     let (writes, sent, received) = ground.traffic("apply", &dir, &plan_id, 7);
     // A linear congruential generator (Knuth's MMIX constants): the same faults every time.
-    let mut seed: u64 = 20_261_123;
     let mut random = move |below: u64| {
         seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         (seed >> 33) % below

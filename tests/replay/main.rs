@@ -173,7 +173,7 @@ fn replay(
     let folder = tempfile::tempdir().expect("a temporary folder");
     let path = folder.path().join("journal.ndjson");
     let counts = (totals.commands, totals.commands);
-    let (mut journal, _) = Journal::open(&path, ("id", "sha"), counts, true).expect("a new journal");
+    let (mut journal, _) = Journal::open(&path, ("id", "sha"), counts, (true, false)).expect("a new journal");
     let mut link = Some(Box::new(link) as Box<dyn Link>);
     let gone = || LinkError::Connect { target: "the test".into(), cause: "there is one connection only".into() };
     let mut dial = || link.take().ok_or_else(gone);

@@ -3,9 +3,9 @@
 use std::borrow::Cow;
 
 use super::super::event::Event;
-use super::super::guard::Shape;
+use super::super::guard::{Prepared, Shape};
 use super::super::item::{Item, Wanted};
-use super::super::journal::Record;
+use super::super::journal::{JournalError, Record};
 use super::super::preflight::LookOptions;
 use super::super::query::QueryError;
 use super::super::script::Verb;
@@ -14,6 +14,9 @@ use crate::plan::manifest::Bytes;
 
 /// How often a record is judged anew because it changed in between.
 const MOST_ROUNDS: u32 = 5;
+/// Answers of a script: the record is not as it was when it was judged; a score or a member is somebody else's.
+const RECORD_CHANGED: i64 = -1;
+const SOMEBODY_ELSE: i64 = -2;
 
 impl Engine<'_, '_, '_> {
     /// Lets the guard decide about a batch; what it keeps is left out for good. Whatever is judged anew too often is kept
@@ -22,10 +25,17 @@ impl Engine<'_, '_, '_> {
         &mut self,
         pending: &mut Vec<Cow<'_, Item<'_>>>,
         rounds: u32,
-    ) -> Result<Vec<Shape>, QueryError> {
-        let Some(guard) = &mut self.guard else { return Ok(vec![Shape::Plain; pending.len()]) };
+    ) -> Result<Result<Vec<Shape>, QueryError>, JournalError> {
+        let Some(guard) = &mut self.guard else { return Ok(Ok(vec![Shape::Plain; pending.len()])) };
         let look = LookOptions { db: self.session.db(), limits: self.terms.limits, ..LookOptions::default() };
-        let (mut shapes, mut kept) = guard.prepare(self.session.link()?, pending, &look)?;
+        let link = match self.session.link() {
+            Ok(link) => link,
+            Err(error) => return Ok(Err(error.into())),
+        };
+        let Prepared { mut shapes, mut kept, seen } = match guard.prepare(link, pending, &look) {
+            Ok(prepared) => prepared,
+            Err(error) => return Ok(Err(error)),
+        };
         if rounds > MOST_ROUNDS {
             let scripted = shapes.iter_mut().zip(pending.iter()).enumerate();
             for (at, (shape, item)) in scripted.filter(|(_, (shape, _))| matches!(shape, Shape::Script(_))) {
@@ -38,10 +48,23 @@ impl Engine<'_, '_, '_> {
                 self.keep(item, parts);
             }
         }
+        // How the records were must be known of every edit that was made, whatever ends this process.
+        let mut must_sync = false;
+        for (at, states) in seen {
+            if let Some(item) = pending.get(at).filter(|_| !states.is_empty()) {
+                let states = states.into_iter().map(|(member, state)| (Bytes(member), state)).collect();
+                let (way, db, key) = (self.terms.way, item.db, Bytes(item.key().to_vec()));
+                self.journal.add(&Record::Seen { way, db, key, states });
+                must_sync = true;
+            }
+        }
+        if must_sync {
+            self.journal.sync()?;
+        }
         let mut left = shapes.iter();
         pending.retain(|_| !matches!(left.next(), Some(Shape::Nothing)));
         shapes.retain(|shape| *shape != Shape::Nothing);
-        Ok(shapes)
+        Ok(Ok(shapes))
     }
 
     /// Edits that are not made: noted, so that nothing undoes them.
@@ -60,29 +83,52 @@ impl Engine<'_, '_, '_> {
     }
 
     pub(super) fn leave(&mut self, item: &Item<'_>, part: &[u8]) {
-        let (key, member) = match item.verb.deletes_keys() {
-            true => (part, None),
-            false => (item.key(), Some(Bytes(part.to_vec()))),
-        };
-        self.journal.add(&Record::Leave { way: self.terms.way, db: item.db, key: Bytes(key.to_vec()), member });
+        self.leave_out(item, part, false);
     }
 
-    /// What a script answered: edits that were made, edits that were in place, edits whose record has changed since it
-    /// was judged. The last are left in the item; whether there are any.
+    /// An edit that somebody else made.
+    pub(super) fn leave_in_place(&mut self, item: &Item<'_>, part: &[u8]) {
+        self.leave_out(item, part, true);
+    }
+
+    fn leave_out(&mut self, item: &Item<'_>, part: &[u8], in_place: bool) {
+        let (way, db) = (self.terms.way, item.db);
+        let (key, member) = match item.edits_members() {
+            true => (item.key(), Some(Bytes(part.to_vec()))),
+            false => (part, None),
+        };
+        self.journal.add(&Record::Leave { way, db, key: Bytes(key.to_vec()), member, in_place });
+    }
+
+    /// A key that is not made again, because somebody else made it: nothing more of it is.
+    pub(super) fn keep_key(&mut self, item: &Item<'_>) {
+        self.taken.insert((item.db, item.key().to_vec()));
+        self.keep(item, vec![item.key().to_vec()]);
+    }
+
+    /// What a script answered: edits that were made, edits that were in place, edits that are kept, edits whose record has
+    /// changed since it was judged. The last are left in the item; whether there are any.
     pub(super) fn scripted<'a>(&mut self, item: &mut Cow<'_, Item<'a>>, answers: &[i64]) -> bool {
         let parts: Vec<&'a [u8]> = item.parts().map(|(_, part)| part).collect();
         let was_sent_before = matches!(item.wanted, Wanted::UpTo(_));
         for (part, _) in parts.iter().zip(answers).filter(|(_, answer)| **answer == 0) {
             // Somebody else made that edit. A score that changes is answered with 0 as well, and is ours.
             if !was_sent_before && item.verb != Verb::ZAdd {
-                self.leave(item, part);
+                self.leave_in_place(item, part);
             }
+        }
+        let others = parts.iter().zip(answers).filter(|(_, answer)| **answer == SOMEBODY_ELSE);
+        let others: Vec<Vec<u8>> = others.map(|(part, _)| part.to_vec()).collect();
+        if !others.is_empty() {
+            self.keep(item, others);
         }
         let mut done = item.clone();
         let least = i64::from(item.verb != Verb::ZAdd);
         if done.to_mut().retain(|at, _| answers.get(at).is_some_and(|answer| *answer >= least)) {
             self.count(&done);
         }
-        item.to_mut().retain(|at, _| answers.get(at).is_some_and(|answer| *answer < 0))
+        let again = item.to_mut().retain(|at, _| answers.get(at).is_some_and(|answer| *answer == RECORD_CHANGED));
+        self.judged_anew |= again;
+        again
     }
 }

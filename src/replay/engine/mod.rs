@@ -27,6 +27,9 @@ const SLICE: Duration = Duration::from_millis(50);
 /// A service closes a connection that says nothing for long.
 const KEEP_ALIVE: Duration = Duration::from_secs(20);
 
+/// About as many bytes as the text of a guard's script has.
+const SCRIPT: usize = 2_500;
+
 /// What to do about a database that is not as the plan expects it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OnDrift {
@@ -99,7 +102,18 @@ pub fn run(
         sent: false,
     };
     let pace = Pace::new(terms.limits.commands, terms.max_rate);
-    let mut engine = Engine { session, journal, terms, guard, watcher, report, pace, full: None };
+    let mut engine = Engine {
+        session,
+        journal,
+        terms,
+        guard,
+        watcher,
+        report,
+        pace,
+        full: None,
+        judged_anew: false,
+        taken: HashSet::new(),
+    };
     let mut rest = items;
     while !rest.is_empty() {
         if let Err(ending) = engine.wait_for_leave() {
@@ -154,6 +168,10 @@ struct Engine<'e, 'd, 'g> {
     pace: Pace,
     /// The server's words when it had no room.
     full: Option<String>,
+    /// A record of the last round had changed after it was judged.
+    judged_anew: bool,
+    /// Keys that are not made again, because somebody else made them: what follows on them is not sent.
+    taken: HashSet<(u32, Vec<u8>)>,
 }
 
 /// What is known of a batch while it is under way.
@@ -211,11 +229,20 @@ impl Engine<'_, '_, '_> {
         let mut bytes: usize = 0;
         let mut grown: HashSet<(u32, &[u8])> = HashSet::new();
         let deletes = items.first().is_some_and(|first| first.verb.deletes_keys());
+        let guarded = self.guard.is_some();
         for (at, item) in items.iter().enumerate() {
-            // What a script needs besides: each member again as a key, and the state of its record.
-            let factor: usize = if self.guard.is_some() { 4 } else { 1 };
-            bytes = bytes.saturating_add(item.bytes.len().saturating_mul(factor));
-            let grows = matches!(item.verb, Verb::Set | Verb::Append | Verb::RPush);
+            bytes = bytes.saturating_add(item.bytes.len());
+            if guarded {
+                // What a script needs besides: each member again as a key, the state of its record, and its own text.
+                bytes = bytes.saturating_add(item.bytes.len().saturating_mul(3)).saturating_add(SCRIPT);
+            }
+            // Whose key it is must be known before it expires.
+            let of_made = || {
+                let before = at.checked_sub(1).and_then(|at| items.get(at));
+                before.is_some_and(|before| before.makes_key())
+            };
+            let waits = item.verb == Verb::HPExpireAt || item.verb == Verb::PExpireAt && of_made();
+            let grows = item.makes_key() || waits;
             if at > 0
                 && (at >= self.pace.commands()
                     || bytes > self.terms.limits.bytes
@@ -224,7 +251,7 @@ impl Engine<'_, '_, '_> {
             {
                 return at;
             }
-            if grows {
+            if item.makes_key() {
                 grown.insert((item.db, item.key()));
             }
         }
@@ -239,7 +266,9 @@ impl Engine<'_, '_, '_> {
         let mut tally = Tally::default();
         let mut pending: Vec<Cow<'_, Item<'_>>> = Vec::with_capacity(batch.len());
         for item in batch {
+            let is_taken = !self.taken.is_empty() && self.taken.contains(&(item.db, item.key().to_vec()));
             match self.full {
+                _ if is_taken && !item.edits_members() => self.keep_key(item),
                 Some(_) if makes_larger(item.verb) => tally.open.push(item.number),
                 _ => pending.push(Cow::Borrowed(item)),
             }
@@ -252,7 +281,7 @@ impl Engine<'_, '_, '_> {
             let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
             self.watcher.event(&Event::Sending { first, last, bytes });
             self.report.sent = true;
-            self.send(pending, &mut tally);
+            self.send(pending, &mut tally)?;
             self.report.done.batches = self.report.done.batches.saturating_add(1);
             self.watcher.event(&Event::Answered(self.report.done));
         }

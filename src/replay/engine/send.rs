@@ -10,9 +10,11 @@ use super::super::guard::{self, Shape};
 use super::super::hint;
 use super::super::inspect::{Found, Subject, inspect};
 use super::super::item::{Item, Wanted};
+use super::super::journal::JournalError;
 use super::super::link::{LinkError, Printable, Reply};
 use super::super::preflight::LookOptions;
 use super::super::query::QueryError;
+use super::super::script::Verb;
 use super::{Engine, Tally, makes_larger};
 use crate::resp;
 
@@ -22,20 +24,19 @@ const LONGEST_WAIT: Duration = Duration::from_secs(5);
 
 impl Engine<'_, '_, '_> {
     /// Sends a batch until each of its commands has an answer, or there is no sense in trying again.
-    pub(super) fn send(&mut self, mut pending: Vec<Cow<'_, Item<'_>>>, tally: &mut Tally) {
+    pub(super) fn send(&mut self, mut pending: Vec<Cow<'_, Item<'_>>>, tally: &mut Tally) -> Result<(), JournalError> {
         let give_up = Instant::now().checked_add(self.terms.retry_for);
         let mut wait = FIRST_WAIT;
         let mut rounds = 0;
         while !pending.is_empty() {
             let sent = Instant::now();
             let commands = pending.len();
-            let (shapes, refused) = match self.prepare(&mut pending, rounds) {
+            let (shapes, refused) = match self.prepare(&mut pending, rounds)? {
                 Ok(shapes) => (shapes, None),
                 Err(error) => (Vec::new(), Some(error)),
             };
-            rounds = rounds.saturating_add(1);
             if pending.is_empty() {
-                return;
+                return Ok(());
             }
             let (replies, lost) = match refused {
                 None => self.exchange(&pending, &shapes),
@@ -45,7 +46,7 @@ impl Engine<'_, '_, '_> {
                     if late || !error.is_transient(true) || !self.pause(&error.to_string(), &mut wait) {
                         tally.stop = Some(error.to_string());
                         tally.open.extend(pending.iter().map(|item| item.number));
-                        return;
+                        return Ok(());
                     }
                     continue;
                 }
@@ -78,10 +79,12 @@ impl Engine<'_, '_, '_> {
             }
             if tally.stop.is_some() {
                 tally.open.extend(again.iter().map(|item| item.number));
-                return;
+                return Ok(());
             }
+            rounds = rounds.saturating_add(u32::from(std::mem::take(&mut self.judged_anew)));
             pending = again;
         }
+        Ok(())
     }
 
     /// Says why, and waits; longer each time.
@@ -108,7 +111,10 @@ impl Engine<'_, '_, '_> {
                 resp::encode(&["SELECT", &db.to_string()], &mut bytes);
             }
             selects.push(select);
-            bytes.extend_from_slice(if let Shape::Script(script) = shape { script } else { &item.bytes });
+            bytes.extend_from_slice(match shape {
+                Shape::Script(script) | Shape::Whole(script) => script,
+                Shape::Plain | Shape::Nothing => &item.bytes,
+            });
         }
         self.session.selected(db);
         let link = match self.session.link() {
@@ -164,7 +170,7 @@ impl Engine<'_, '_, '_> {
                     for ((_, key), _) in item.parts().zip(&answers).filter(|(_, answer)| **answer == 0) {
                         // Somebody else deleted it, unless we did before the connection was lost.
                         if !matches!(item.wanted, Wanted::UpTo(_)) {
-                            self.leave(&item, key);
+                            self.leave_in_place(&item, key);
                         }
                     }
                     if !changed.is_empty() {
@@ -173,7 +179,16 @@ impl Engine<'_, '_, '_> {
                     }
                     self.count(&item);
                 } else if self.scripted(&mut item, &answers) {
+                    waiting.insert((item.db, item.key()));
                     again.push(item);
+                }
+                continue;
+            }
+            if self.guard.is_some() && reply.as_bytes() == Some(guard::KEPT) {
+                // What was in the way may be gone once what came before is done.
+                match waiting.contains(&(item.db, item.key())) {
+                    true => again.push(item),
+                    false => self.keep_key(&item),
                 }
                 continue;
             }
@@ -198,6 +213,9 @@ impl Engine<'_, '_, '_> {
                     }
                     Class::Key => {
                         self.trouble(&item, &reply);
+                        if item.makes_key() {
+                            self.taken.insert((item.db, item.key().to_vec()));
+                        }
                         tally.failed.push((item.number, text.clone()));
                     }
                     Class::Stop | Class::Full => {
@@ -208,6 +226,11 @@ impl Engine<'_, '_, '_> {
                         tally.open.push(item.number);
                     }
                 },
+                Reply::Nil if matches!(item.verb, Verb::Set | Verb::JsonSet) => {
+                    self.trouble(&item, &reply);
+                    self.taken.insert((item.db, item.key().to_vec()));
+                    tally.failed.push((item.number, "there is a key of that name".into()));
+                }
                 Reply::Integer(_) if after_refusal => again.push(item),
                 Reply::Integer(number) => {
                     self.trouble(&item, &reply);

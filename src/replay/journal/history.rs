@@ -1,6 +1,7 @@
 //! What a journal says of the runs before.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
 use super::record::{JOURNAL_VERSION, Operator, Record, Way};
 
@@ -18,6 +19,9 @@ pub enum Fate {
     Done,
 }
 
+/// States of records by database, index key and member.
+pub type States = HashMap<(u32, Vec<u8>, Vec<u8>), String>;
+
 /// The runs in one direction.
 #[derive(Clone, Debug, Default)]
 pub struct Course {
@@ -29,6 +33,12 @@ pub struct Course {
     fates: Vec<Fate>,
     pub left_keys: HashSet<(u32, Vec<u8>)>,
     pub left_members: HashSet<(u32, Vec<u8>, Vec<u8>)>,
+    /// Of those, the ones that were in place.
+    pub in_place: HashSet<(u32, Vec<u8>, Vec<u8>)>,
+    /// How the record of an edit was when it was made.
+    pub states: Arc<States>,
+    /// A run of this direction was guarded by records.
+    pub guarded: bool,
     /// Replies of commands that answered otherwise than planned.
     pub otherwise: Vec<(u64, i64)>,
 }
@@ -74,6 +84,8 @@ pub struct History {
     pub last: Option<Operator>,
     /// Somebody gave the plan's id.
     pub confirmed: bool,
+    /// The last run was guarded by records.
+    guarded: bool,
     pub apply: Course,
     pub rollback: Course,
 }
@@ -125,8 +137,9 @@ impl History {
     fn take(&mut self, record: Record, line: usize, sha256: &str, commands: (u64, u64)) -> Result<(), HistoryError> {
         let most = |way| if way == Way::Apply { commands.0 } else { commands.1 };
         match record {
-            Record::Open { version, plan_sha256, confirmed, who, .. } => {
+            Record::Open { version, plan_sha256, confirmed, guarded, who, .. } => {
                 self.confirmed |= confirmed;
+                self.guarded = guarded;
                 if version != JOURNAL_VERSION {
                     return Err(HistoryError::Version { line, version });
                 }
@@ -140,14 +153,24 @@ impl History {
                 self.confirmed = true;
                 self.course_mut(way).started.get_or_insert((at, to));
             }
-            Record::Leave { way, db, key, member } => {
+            Record::Leave { way, db, key, member, in_place } => {
                 let course = self.course_mut(way);
-                match member {
-                    Some(member) => course.left_members.insert((db, key.0, member.0)),
-                    None => course.left_keys.insert((db, key.0)),
+                let Some(member) = member else {
+                    course.left_keys.insert((db, key.0));
+                    return Ok(());
                 };
+                if in_place {
+                    course.in_place.insert((db, key.0.clone(), member.0.clone()));
+                }
+                course.left_members.insert((db, key.0, member.0));
+            }
+            Record::Seen { way, db, key, states } => {
+                let known = Arc::make_mut(&mut self.course_mut(way).states);
+                known.extend(states.into_iter().map(|(member, state)| ((db, key.0.clone(), member.0), state)));
             }
             Record::Intent { way, first, last } => {
+                let guarded = self.guarded;
+                self.course_mut(way).guarded |= guarded;
                 let sent = |_, fate: Fate| if fate == Fate::Open { Fate::Unknown } else { fate };
                 self.course_mut(way).set(first, last, most(way), sent).ok_or(HistoryError::Number { line })?;
             }

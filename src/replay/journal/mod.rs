@@ -12,7 +12,7 @@ use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
 
-pub use history::{Course, Fate, History, HistoryError};
+pub use history::{Course, Fate, History, HistoryError, States};
 pub use record::{JOURNAL_VERSION, Operator, Record, Way, now};
 
 /// Why a journal cannot be used.
@@ -41,12 +41,12 @@ impl Journal {
     /// Opens and locks the journal of a plan, and says what is in it.
     ///
     /// `plan` is the plan's id and the SHA-256 of its `plan.json`; `commands` the number of commands there and back;
-    /// `confirmed` whether somebody gave the id.
+    /// `confirmed` whether somebody gave the id, `guarded` whether records guard this run.
     pub fn open(
         path: &Path,
         (plan_id, plan_sha256): (&str, &str),
         commands: (u64, u64),
-        confirmed: bool,
+        (confirmed, guarded): (bool, bool),
     ) -> Result<(Self, History), JournalError> {
         let failed = |cause| JournalError::Io { path: path.to_owned(), cause };
         let file = lock(path)?;
@@ -63,7 +63,7 @@ impl Journal {
         let mut journal = Self { file, path: path.to_owned(), is_new, lines: Vec::new() };
         let (plan_id, plan_sha256) = (plan_id.to_owned(), plan_sha256.to_owned());
         let who = Operator::current();
-        journal.add(&Record::Open { version: JOURNAL_VERSION, plan_id, plan_sha256, confirmed, who });
+        journal.add(&Record::Open { version: JOURNAL_VERSION, plan_id, plan_sha256, confirmed, guarded, who });
         // Who comes second reads this to say who was first.
         journal.write()?;
         Ok((journal, history))
@@ -155,7 +155,7 @@ mod tests {
     const WAY: Way = Way::Apply;
 
     fn open(path: &Path) -> Result<(Journal, History), JournalError> {
-        Journal::open(path, PLAN, (100, 100), false)
+        Journal::open(path, PLAN, (100, 100), (false, true))
     }
 
     fn ack(first: u64, last: u64) -> Record {
@@ -177,10 +177,19 @@ mod tests {
             db: 2,
             key: Bytes(vec![0xff]),
             member: member.map(|member| Bytes(member.to_vec())),
+            in_place: member.is_some(),
+        };
+        let seen = |state: &str| Record::Seen {
+            way: WAY,
+            db: 2,
+            key: Bytes(b"k".to_vec()),
+            states: vec![(Bytes(vec![0xfe]), state.into())],
         };
         journal.add(&start());
         journal.add(&leave(None));
         journal.add(&leave(Some(b"m\r\n")));
+        journal.add(&seen("none"));
+        journal.add(&seen("hash:1"));
         journal.add(&Record::Intent { way: WAY, first: 1, last: 10 });
         journal.sync().unwrap();
         journal.add(&Record::Ack {
@@ -204,6 +213,10 @@ mod tests {
         assert_eq!(course.counts(), (7, 12));
         assert!(course.left_keys.contains(&(2, vec![0xff])));
         assert!(course.left_members.contains(&(2, vec![0xff], b"m\r\n".to_vec())));
+        assert_eq!(course.in_place, course.left_members);
+        let state = course.states.get(&(2, b"k".to_vec(), vec![0xfe]));
+        assert_eq!(state.map(String::as_str), Some("hash:1"), "the later one counts");
+        assert!(course.guarded);
         assert_eq!((course.otherwise.as_slice(), course.ended.as_ref()), (&[(5, 0)][..], None));
         assert_eq!(course.started.as_ref().unwrap().1, "h:1 db 0");
         assert!(!history.rollback.is_begun());

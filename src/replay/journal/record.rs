@@ -20,6 +20,9 @@ pub enum Record {
         /// The plan's id was given: going on after a crash needs no new decision.
         #[serde(default)]
         confirmed: bool,
+        /// It ran with `--guard records`.
+        #[serde(default)]
+        guarded: bool,
         #[serde(flatten)]
         who: Operator,
     },
@@ -38,7 +41,13 @@ pub enum Record {
         key: Bytes,
         #[serde(skip_serializing_if = "Option::is_none", default)]
         member: Option<Bytes>,
+        /// It was in place, so nothing is missing for its being left out.
+        #[serde(skip_serializing_if = "std::ops::Not::not", default)]
+        in_place: bool,
     },
+    /// How the records of these members of a key are when their edits are made, as a guard knows a state: what a guarded
+    /// rollback compares with. On the disk before the edits leave.
+    Seen { way: Way, db: u32, key: Bytes, states: Vec<(Bytes, String)> },
     /// The commands of these numbers are about to be sent. On the disk before their first byte leaves.
     Intent { way: Way, first: u64, last: u64 },
     /// They were answered, but for those that are named as unknown.

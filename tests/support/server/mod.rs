@@ -13,7 +13,7 @@ mod launch;
 mod monitor;
 mod pipe;
 mod programs;
-mod tls;
+pub mod tls;
 
 pub use launch::{Server, query};
 pub use monitor::Monitor;
