@@ -4,7 +4,8 @@ use super::args;
 use super::exit::{Exit, Failure, Outcome};
 use super::terminal::Terminal;
 use super::{dump, spec};
-use crate::plan::manifest::Caps;
+use crate::plan::digest::Digest;
+use crate::plan::manifest::{Caps, Manifest};
 use crate::plan::{self, bundle};
 use crate::report;
 use crate::report::inventory::Inventory;
@@ -17,7 +18,9 @@ pub fn run(args: &args::Plan, terminal: &Terminal) -> Outcome {
     let snapshot = dump::open(&args.dump, &observer)?;
     let difference = dump::compare(&args.dump, &snapshot, &spec, &observer, terminal)?;
     let caps = Caps { max_args: args.max_args, max_command_bytes: args.max_command_bytes };
-    let manifest = plan::build(&difference, caps, &args.out, &observer.stop).map_err(|error| match error {
+    let page = |manifest: &Manifest, digest: &Digest| report::html::review(&difference, manifest, digest);
+    let built = plan::build_with_page(&difference, caps, &args.out, &observer.stop, &page);
+    let manifest = built.map_err(|error| match error {
         plan::Error::Interrupted => dump::interrupted(),
         error => Failure::error(error),
     })?;

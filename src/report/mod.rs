@@ -6,6 +6,7 @@
 mod csv;
 mod findings;
 mod grid;
+pub mod html;
 pub mod inventory;
 mod json;
 pub mod plan;
