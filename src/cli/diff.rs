@@ -164,7 +164,7 @@ pub fn run(args: &Diff, terminal: &Terminal) -> Outcome {
 fn read<'a>(
     args: &Diff,
     file: &'a Snapshot,
-    what: &str,
+    what: &'static str,
     names: &Names<'_>,
     seed: &Seed,
     observer: &Observer,

@@ -4,7 +4,8 @@ use super::args;
 use super::exit::{Exit, Failure, Outcome};
 use super::terminal::Terminal;
 use super::{dump, progress, spec};
-use crate::plan::manifest::Caps;
+use crate::plan::digest::Digest;
+use crate::plan::manifest::{Caps, Manifest};
 use crate::plan::{self, bundle};
 use crate::report;
 use crate::report::inventory::Inventory;
@@ -17,7 +18,8 @@ pub fn run(args: &args::Plan, terminal: &Terminal) -> Outcome {
     let snapshot = dump::open(&args.dump, &observer)?;
     let difference = dump::compare(&args.dump, &snapshot, &spec, &observer, terminal)?;
     let caps = Caps { max_args: args.max_args, max_command_bytes: args.max_command_bytes };
-    let work = || plan::build(&difference, caps, &args.out, &*observer);
+    let page = |manifest: &Manifest, digest: &Digest| report::html::review(&difference, manifest, digest);
+    let work = || plan::build_with_page(&difference, caps, &args.out, &*observer, &page);
     let manifest = progress::during(&observer, work).map_err(|error| match error {
         plan::Error::Interrupted => dump::interrupted(),
         // What is wrong with the dump is said with its name.

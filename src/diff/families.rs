@@ -87,7 +87,7 @@ pub(super) fn group(
         types.entry(name).or_default().after.add(*tally);
     }
     let mut index_keys = Vec::new();
-    let mut finder = Finder { tree: after, glob: Vec::new() };
+    let mut finder = Finder { tree: after, glob: Vec::new(), label: Vec::new() };
     let mut room = Vec::new();
     for (at, change) in changes.iter().enumerate() {
         let (db, key) = key_of(old, new, change, &mut room)?;
@@ -129,11 +129,12 @@ pub(super) fn group(
 struct Finder {
     tree: Families,
     glob: Vec<u8>,
+    label: Vec<u8>,
 }
 
 impl Finder {
     fn of<'t>(&mut self, key: &[u8], all: &'t mut BTreeMap<Vec<u8>, Tallies>) -> Option<&'t mut Tallies> {
-        self.tree.find(key, &mut self.glob);
+        self.tree.find(key, &mut self.glob, &mut self.label);
         if !all.contains_key(&self.glob) {
             all.insert(self.glob.clone(), Tallies::default());
         }

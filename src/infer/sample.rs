@@ -159,7 +159,7 @@ fn top(path: &str) -> &str {
 /// A share of each family, by the lots of their names.
 fn documents(
     survey: &Survey<'_>,
-    mut families: Families,
+    families: Families,
     reader: &mut Reader,
     observer: &Observer,
 ) -> Result<Vec<Document>, Error> {
@@ -168,13 +168,13 @@ fn documents(
     let mut starts: Vec<(u64, u64)> = survey.values.iter().map(|value| (value.start, value.db)).collect();
     starts.sort_unstable();
     let (mut room, mut all, mut bytes) = (Vec::new(), Vec::new(), 0_usize);
-    let mut glob = Vec::new();
+    let (mut glob, mut label) = (Vec::new(), Vec::new());
     for (start, db) in starts {
         if observer.stopped() {
             return Err(Error::Interrupted);
         }
         let name = survey.dump.key(start, &mut room)?;
-        families.find(name, &mut glob);
+        families.find(name, &mut glob, &mut label);
         let every = sizes.get(&glob).copied().unwrap_or(1).div_ceil(share).max(1);
         if !lot(name).is_multiple_of(every) || bytes > BYTES {
             continue;
@@ -188,20 +188,20 @@ fn documents(
     Ok(all)
 }
 
-fn families(survey: &Survey<'_>, mut families: Families, observer: &Observer) -> Result<Vec<Family>, Error> {
+fn families(survey: &Survey<'_>, families: Families, observer: &Observer) -> Result<Vec<Family>, Error> {
     let mut all: BTreeMap<Vec<u8>, Family> = BTreeMap::new();
     for (glob, tally) in families.list() {
         let (keys, elements) = (tally.keys, tally.elements);
         all.insert(glob.clone(), Family { glob, keys, elements, chosen: Vec::new() });
     }
     let share = per_family(COLLECTIONS, all.len());
-    let (mut room, mut glob) = (Vec::new(), Vec::new());
+    let (mut room, mut glob, mut label) = (Vec::new(), Vec::new(), Vec::new());
     for collection in &survey.collections {
         if observer.stopped() {
             return Err(Error::Interrupted);
         }
         let name = survey.dump.key(collection.start, &mut room)?;
-        families.find(name, &mut glob);
+        families.find(name, &mut glob, &mut label);
         if let Some(family) = all.get_mut(&glob) {
             family.chosen.push(*collection);
         }

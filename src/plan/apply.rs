@@ -5,6 +5,7 @@ use std::collections::{HashMap, HashSet};
 use super::build::{Error, by_key, writing};
 use super::changes::{ADD, Changes, DELETE, REMOVE, RESCORE};
 use super::command::{CommandFile, Pending, Written};
+use super::digest::{Digest, Edit};
 use super::manifest::{APPLY, Bytes, CHANGES, Counts, Touched};
 use crate::derive::write_score;
 use crate::index::{DeleteReason, Difference, Edits, Expires, Membership, Present, Reason, escape};
@@ -25,6 +26,7 @@ pub struct Apply<'d, 'a> {
     pub total: Counts,
     pub lower_bound: u64,
     pub touched: Vec<Touched>,
+    pub digest: Digest,
 }
 
 impl<'d, 'a> Apply<'d, 'a> {
@@ -46,6 +48,7 @@ impl<'d, 'a> Apply<'d, 'a> {
             total: Counts::default(),
             lower_bound: 0,
             touched: Vec::new(),
+            digest: Digest::new(d.spec.indexes.len()),
         }
     }
 
@@ -135,6 +138,9 @@ impl<'d, 'a> Apply<'d, 'a> {
             self.changes.add((index, self.name(index)), key, DELETE, None, &reason).map_err(writing(CHANGES))?;
             let key = key.to_vec();
             self.touch(db, key, Some(&record))?;
+            if let Some(touched) = self.touched.last() {
+                self.digest.deletion(d, deletion, &record, &touched.key.0, touched.elements);
+            }
             self.watch.add(1);
             self.interrupted()?;
         }
@@ -185,18 +191,27 @@ impl<'d, 'a> Apply<'d, 'a> {
             let is_zset = d.spec.indexes[index].kind == IndexType::Zset;
             self.file.begin(&mut pending, if is_zset { "ZADD" } else { "SADD" }, Some(key));
             let mut made = 0;
+            let (mut size, mut edit) = (0_u64, Edit::Rescore);
             for member in members {
                 let entry = member.entry();
                 let bytes = d.members().get(entry.source, &mut scratch)?;
-                let rescored = is_zset && d.rescored.contains_key(&(entry.key, entry.source));
+                let old = d.rescored.get(&(entry.key, entry.source)).filter(|_| is_zset);
+                let rescored = old.is_some();
+                size += 1;
+                if !rescored {
+                    edit = Edit::Add;
+                }
+                let scores = old.map(|old| (*old, member.score()));
+                let rule = (index, &d.spec.indexes[index]);
+                self.digest.addition(d, rule, key, (entry.source, bytes), scores);
                 score.clear();
                 write_score(member.score(), &mut score);
                 let pair: [&[u8]; 2] = [&score, bytes];
                 let args = if is_zset { &pair[..] } else { &pair[1..] };
                 self.file.push(&mut pending, args, i64::from(!rescored)).map_err(writing(APPLY))?;
-                let (edit, reason) = if rescored { (RESCORE, "score differs") } else { (ADD, "record not indexed") };
+                let (change, reason) = if rescored { (RESCORE, "score differs") } else { (ADD, "record not indexed") };
                 self.changes
-                    .add((index, self.name(index)), key, edit, Some(bytes), reason)
+                    .add((index, self.name(index)), key, change, Some(bytes), reason)
                     .map_err(writing(CHANGES))?;
                 self.counts[index].added_members += 1;
                 self.total.added_members += 1;
@@ -205,6 +220,7 @@ impl<'d, 'a> Apply<'d, 'a> {
             self.watch.add(made);
             let written = self.file.end(&mut pending).map_err(writing(APPLY))?;
             self.count(index, written);
+            self.digest.edited(index, edit, key, size, there.get(&rank).copied());
             if self.rebuilt.contains(&rank) {
                 return Ok(());
             }
@@ -239,6 +255,7 @@ impl<'d, 'a> Apply<'d, 'a> {
             for member in stale {
                 let bytes = resolver.resolve(member.place, record.value.ty, &mut out)?;
                 self.file.push(&mut pending, &[bytes], 1).map_err(writing(APPLY))?;
+                self.digest.removal(d, (index, &d.spec.indexes[index]), key, (member, bytes));
                 let moved;
                 let reason = match member.reason {
                     Reason::NotImplied => "no record implies it",
@@ -263,6 +280,7 @@ impl<'d, 'a> Apply<'d, 'a> {
                 counts.removed_members += stale.len() as u64;
             }
             self.watch.add(stale.len() as u64);
+            self.digest.edited(index, Edit::Remove, key, stale.len() as u64, Some(&present));
             let key = key.to_vec();
             self.touch(db, key, Some(&record))?;
         }

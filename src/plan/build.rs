@@ -10,8 +10,10 @@ use super::apply::Apply;
 use super::bundle::{self, Draft};
 use super::changes::Changes;
 use super::command::CommandFile;
+use super::digest::Digest;
 use super::manifest::{
-    APPLY, CHANGES, Caps, FORMAT_VERSION, IndexPlan, MANIFEST, Manifest, ROLLBACK, Reply, SnapshotId, SpecId,
+    APPLY, CHANGES, Caps, FORMAT_VERSION, FileId, IndexPlan, MANIFEST, Manifest, REVIEW, ROLLBACK, Reply, SnapshotId,
+    SpecId,
 };
 use super::output::{Output, sha256};
 use super::recreate;
@@ -68,12 +70,40 @@ impl Error {
     }
 }
 
-/// Makes the bundle in `destination`, and gives back its manifest. `watch` may be a flag that stops it.
+/// Renders the review page: it is asked when everything else is known, the plan id included.
+///
+/// The page must follow from its arguments and the difference alone: it is part of the bundle, and the same dump gives the
+/// same bundle.
+pub type Page<'p> = &'p dyn Fn(&Manifest, &Digest) -> Vec<u8>;
+
+/// Makes the bundle in `destination` without a review page, and gives back its manifest. `watch` may be a flag
+/// that stops it.
 pub fn build(
     difference: &Difference<'_>,
     caps: Caps,
     destination: &Path,
     watch: &dyn Watch,
+) -> Result<Manifest, Error> {
+    make(difference, caps, destination, watch, None)
+}
+
+/// Makes the bundle in `destination` with a review page, and gives back its manifest.
+pub fn build_with_page(
+    difference: &Difference<'_>,
+    caps: Caps,
+    destination: &Path,
+    watch: &dyn Watch,
+    page: Page<'_>,
+) -> Result<Manifest, Error> {
+    make(difference, caps, destination, watch, Some(page))
+}
+
+fn make(
+    difference: &Difference<'_>,
+    caps: Caps,
+    destination: &Path,
+    watch: &dyn Watch,
+    page: Option<Page<'_>>,
 ) -> Result<Manifest, Error> {
     let footer = &difference.facts.footer;
     match footer.crc {
@@ -102,11 +132,21 @@ pub fn build(
     let mut rollback = Rollback { d: difference, watch, rebuilt: &rebuilt, file };
     let (forth, back) = rayon::join(|| apply.write(), || rollback.write());
     forth.and(back)?;
+    let digest = std::mem::take(&mut apply.digest);
     let mut manifest = finish(difference, apply, rollback.file, caps)?;
-    let text = manifest.seal();
-    let path = draft.path().join(MANIFEST);
-    let mut output = Output::create(&path).map_err(writing(MANIFEST))?;
-    output.write(&text).and_then(|()| output.finish()).map_err(writing(MANIFEST))?;
+    if page.is_some() {
+        manifest.files.insert(REVIEW.to_owned(), FileId::default());
+    }
+    let mut text = manifest.seal();
+    let whole = |name: &str, bytes: &[u8]| -> Result<FileId, Error> {
+        let mut output = Output::create(&draft.path().join(name)).map_err(writing(name))?;
+        output.write(bytes).and_then(|()| output.finish()).map_err(writing(name))
+    };
+    if let Some(page) = page {
+        let id = whole(REVIEW, &page(&manifest, &digest))?;
+        manifest.add_page(id, &mut text);
+    }
+    whole(MANIFEST, &text)?;
     if watch.stopped() {
         return Err(Error::Interrupted);
     }

@@ -72,20 +72,31 @@ impl Manifest {
         Ok(())
     }
 
-    /// The plan id that follows from the content: the first 12 digits of the SHA-256 of everything else in here.
+    /// The plan id that follows from the content: the first 12 digits of the SHA-256 of everything else in here, but for
+    /// what the review page is known by. The page names the id; that it is there at all counts.
     pub fn identity(&self) -> String {
         let mut text = self.to_json();
         replace_id(&mut text, &self.plan_id, "");
+        if let Some(page) = self.files.get(REVIEW) {
+            replace_page(&mut text, page, &FileId::default());
+        }
         identity_of(&text)
     }
 
-    /// Gives the manifest its id, and returns its text.
+    /// Gives the manifest its id, and returns its text. If there is to be a page, `files` has an empty [`FileId`] for it:
+    /// see [`Manifest::add_page`].
     pub fn seal(&mut self) -> Vec<u8> {
         self.plan_id.clear();
         let mut text = self.to_json();
         self.plan_id = identity_of(&text);
         replace_id(&mut text, "", &self.plan_id);
         text
+    }
+
+    /// Names the review page in a manifest that is sealed, and in its text.
+    pub fn add_page(&mut self, page: FileId, text: &mut Vec<u8>) {
+        replace_page(text, &FileId::default(), &page);
+        self.files.insert(REVIEW.to_owned(), page);
     }
 
     /// The text of `plan.json`: indented down to the entries of its lists, one entry a line.
@@ -111,6 +122,18 @@ fn replace_id(text: &mut Vec<u8>, from: &str, to: &str) {
     let field = |id: &str| format!("\"plan_id\": \"{id}\"").into_bytes();
     let (from, to) = (field(from), field(to));
     if let Some(at) = memchr::memmem::find(text, &from) {
+        text.splice(at..at + from.len(), to);
+    }
+}
+
+/// Replaces what the review page is known by: in one of the last lines, and what stands before is no file of that name,
+/// since quotes inside of a string are escaped.
+fn replace_page(text: &mut Vec<u8>, from: &FileId, to: &FileId) {
+    let line = |page: &FileId| {
+        format!("\"{REVIEW}\": {{\"sha256\": \"{}\", \"bytes\": {}}}", page.sha256, page.bytes).into_bytes()
+    };
+    let (from, to) = (line(from), line(to));
+    if let Some(at) = memchr::memmem::rfind(text, &from) {
         text.splice(at..at + from.len(), to);
     }
 }
@@ -267,7 +290,7 @@ pub enum Reply {
 }
 
 /// A file of the bundle.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FileId {
     pub sha256: String,
     pub bytes: u64,

@@ -5,10 +5,15 @@ mod build;
 pub mod bundle;
 mod changes;
 pub mod command;
+pub mod digest;
+pub mod excerpt;
 pub mod manifest;
 pub mod output;
+pub mod pattern;
 mod recreate;
 mod rollback;
+mod unify;
 mod warnings;
+pub mod why;
 
-pub use build::{Error, build, snapshot_id};
+pub use build::{Error, Page, build, build_with_page, snapshot_id};

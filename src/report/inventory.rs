@@ -256,7 +256,7 @@ impl Snapshot {
     }
 }
 
-fn families(difference: &Difference<'_>) -> Vec<Family> {
+pub(super) fn families(difference: &Difference<'_>) -> Vec<Family> {
     let (spec, stock) = (difference.spec, &difference.stock);
     let family = |pattern: Vec<u8>, kind, name: Option<&String>, db, tally: &Tally| Family {
         pattern: Bytes(pattern),
@@ -280,7 +280,7 @@ fn families(difference: &Difference<'_>) -> Vec<Family> {
     indexes.chain(records).chain(others).collect()
 }
 
-fn indexes(difference: &Difference<'_>) -> Vec<Index> {
+pub(super) fn indexes(difference: &Difference<'_>) -> Vec<Index> {
     let indexes = difference.spec.indexes.iter().zip(&difference.summaries);
     indexes
         .map(|(index, summary)| Index {
@@ -306,7 +306,7 @@ fn indexes(difference: &Difference<'_>) -> Vec<Index> {
         .collect()
 }
 
-fn diagnostics(difference: &Difference<'_>) -> Vec<Diagnostic> {
+pub(super) fn diagnostics(difference: &Difference<'_>) -> Vec<Diagnostic> {
     let facts = &difference.facts;
     let mut all: Vec<Diagnostic> = difference
         .diagnostics

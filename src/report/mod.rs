@@ -10,6 +10,7 @@ pub mod diff_rows;
 mod diff_table;
 mod findings;
 mod grid;
+pub mod html;
 pub mod inventory;
 mod json;
 pub mod plan;

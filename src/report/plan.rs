@@ -6,7 +6,7 @@ use super::text::{ago, counted, fit, name, number, safe, shell, size, span, time
 use crate::plan::manifest::{CHANGES, Counts, Example, Manifest};
 
 /// A round trip to a database on another continent, or to a busy one near by.
-const ROUND_TRIP_MS: u64 = 50;
+pub(super) const ROUND_TRIP_MS: u64 = 50;
 /// Warnings in the short form.
 const WARNINGS: usize = 3;
 /// Prose is no easier to read on a wider terminal.
@@ -165,7 +165,7 @@ fn examples(manifest: &Manifest, style: Style, out: &mut String) {
     out.push_str(&format!("{}\n", style.dim(all.trim_end())));
 }
 
-fn price(usd: f64) -> String {
+pub(super) fn price(usd: f64) -> String {
     if !(0.0..0.01).contains(&usd) || usd == 0.0 {
         return format!("${usd:.2}");
     }
@@ -174,7 +174,7 @@ fn price(usd: f64) -> String {
     text.trim_end_matches('0').to_owned()
 }
 
-fn waiting(manifest: &Manifest) -> String {
+pub(super) fn waiting(manifest: &Manifest) -> String {
     let ms = manifest.batches.saturating_mul(ROUND_TRIP_MS);
     if ms < 10_000 { format!("{}.{:02} s", ms / 1000, ms % 1000 / 10) } else { span(ms) }
 }

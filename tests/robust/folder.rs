@@ -15,7 +15,11 @@ fn an_absent_or_empty_folder_takes_the_bundle() {
         fs::create_dir_all(work.path("x")).expect("made");
         let ran = work.run(&["plan", "dump.rdb", "--out", out]);
         assert_eq!(ran.status, Some(0), "{out}: {}", ran.stderr);
-        assert_eq!(names(&work.path(out)), ["apply.resp", "changes.csv", "plan.json", "rollback.resp"], "{out}");
+        assert_eq!(
+            names(&work.path(out)),
+            ["apply.resp", "changes.csv", "plan.json", "review.html", "rollback.resp"],
+            "{out}"
+        );
     }
     assert_eq!(work.names(), ["a", "dump.rdb", "empty", "plan", "plan2", "x"]);
     assert_eq!(names(&work.path("a/b/c")), ["plan"]);
@@ -34,7 +38,7 @@ fn the_current_folder_takes_the_bundle_and_stays_the_same_folder() {
     let mut command = work.program(&["plan", dump.to_str().expect("a name"), "--out", "."]);
     let ran = ran(command.current_dir(&here));
     assert_eq!(ran.status, Some(0), "{}", ran.stderr);
-    assert_eq!(names(&here).len(), 4);
+    assert_eq!(names(&here).len(), 5);
     assert_eq!(fs::metadata(&here).expect("there").ino(), before);
     assert_eq!(work.names(), ["dump.rdb", "here"]);
 }

@@ -1,0 +1,274 @@
+//! A plan in bounded numbers, for a person: its edits grouped by reason, the largest of them, and examples with the
+//! fields that decided. Filled while the edits are written, since nobody keeps a list of them.
+
+use std::collections::BTreeMap;
+
+use super::excerpt::Excerpt;
+use super::pattern::{Pattern, RightNames};
+use super::why::{self, Field};
+use crate::derive::write_score;
+use crate::index::{DeleteReason, Deletion, Difference, Present, Reason, Source, Stale, is_index_type};
+use crate::rdb::Record;
+use crate::spec::{Index, Policy};
+
+/// Examples kept of a group.
+const SAMPLES: usize = 6;
+/// Indexes with examples, the first of the spec: the others only have counts.
+const DETAILED: usize = 64;
+/// Edits that are the largest.
+const LARGEST: usize = 10;
+/// Types told apart in a group; modules name theirs as they like.
+const TYPES: usize = 12;
+
+/// What kind of edit it is, and why it is made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Class {
+    /// A key is deleted: its index is retired.
+    Retired,
+    /// … no record belongs to it.
+    NotImplied,
+    /// … records belong to it, and lack a record they require.
+    Orphaned,
+    /// … it has another type than its index.
+    WrongType,
+    /// … records disagree on every score.
+    Disputed,
+    /// A member is added: its record is in no key, or not in this one.
+    NotIndexed,
+    /// … its score changes.
+    ScoreDiffers,
+    /// A member is taken out: its record belongs to another key now.
+    Moved,
+    /// … its record does not exist.
+    RecordMissing,
+    /// … its record exists and has no entry in this index.
+    ImpliesNothing,
+    /// … its record lacks a record it requires.
+    Orphan,
+    /// … no record implies it.
+    NoRecordImplies,
+}
+
+/// What is done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Edit {
+    Delete,
+    Add,
+    Remove,
+    /// An addition that only changes scores.
+    Rescore,
+}
+
+impl Class {
+    pub fn edit(self) -> Edit {
+        match self {
+            Self::Retired | Self::NotImplied | Self::Orphaned | Self::WrongType | Self::Disputed => Edit::Delete,
+            Self::NotIndexed => Edit::Add,
+            Self::ScoreDiffers => Edit::Rescore,
+            _ => Edit::Remove,
+        }
+    }
+}
+
+/// The edits of a plan, by index in the order of the spec.
+#[derive(Debug, Default)]
+pub struct Digest {
+    pub indexes: Vec<IndexDigest>,
+    /// The largest first; of equals the first of the plan.
+    pub largest: Vec<Large>,
+    /// What right names look like, by index, once there is a wrong one.
+    right: BTreeMap<usize, RightNames>,
+}
+
+/// The edits of one index.
+#[derive(Debug, Default)]
+pub struct IndexDigest {
+    /// Deletions in a maintained index also by what the names look like.
+    pub groups: BTreeMap<(Class, Option<Pattern>), Group>,
+    /// Keys that did not exist, or were deleted for their type.
+    pub created_keys: u64,
+    /// Members of deleted keys that have the type of the index.
+    pub deleted_members: u64,
+    /// Additions that are more than another score.
+    pub new_members: u64,
+}
+
+/// Edits made for the same reason.
+#[derive(Clone, Debug, Default)]
+pub struct Group {
+    pub count: u64,
+    /// Elements of deleted keys.
+    pub elements: u64,
+    /// Deleted keys by type.
+    pub types: BTreeMap<String, u64>,
+    pub samples: Vec<Sample>,
+}
+
+/// One edit.
+#[derive(Clone, Debug, Default)]
+pub struct Sample {
+    pub key: Excerpt,
+    pub member: Option<Excerpt>,
+    /// Of a deleted key.
+    pub type_name: String,
+    pub elements: u64,
+    /// What decided.
+    pub fields: Vec<Field>,
+    /// The index key that the record belongs to.
+    pub other: Option<Excerpt>,
+    /// The score in the dump and that of the record.
+    pub scores: Option<(String, String)>,
+}
+
+/// All that is done to one key in one way.
+#[derive(Clone, Debug)]
+pub struct Large {
+    pub index: usize,
+    pub edit: Edit,
+    pub key: Excerpt,
+    /// Elements of a deleted key, or members added or taken out.
+    pub size: u64,
+}
+
+impl Group {
+    /// Counts one edit; `sample` is only called for one that is kept as an example.
+    fn add(&mut self, keeps: bool, sample: impl FnOnce() -> Sample) {
+        self.count = self.count.saturating_add(1);
+        if keeps && self.samples.len() < SAMPLES {
+            self.samples.push(sample());
+        }
+    }
+}
+
+impl Digest {
+    pub fn new(indexes: usize) -> Self {
+        Self { indexes: (0..indexes).map(|_| IndexDigest::default()).collect(), ..Self::default() }
+    }
+
+    /// A key that is deleted.
+    pub fn deletion(
+        &mut self,
+        d: &Difference<'_>,
+        deletion: &Deletion,
+        record: &Record<'_>,
+        key: &[u8],
+        elements: u64,
+    ) {
+        let at = deletion.index as usize;
+        let (Some(index), Some(digest)) = (d.spec.indexes.get(at), self.indexes.get_mut(at)) else { return };
+        let class = match deletion.reason {
+            DeleteReason::Retired => Class::Retired,
+            DeleteReason::WrongType => Class::WrongType,
+            DeleteReason::NotImplied => Class::NotImplied,
+            DeleteReason::Orphaned => Class::Orphaned,
+            DeleteReason::Disputed => Class::Disputed,
+        };
+        let pattern = match class {
+            Class::NotImplied | Class::WrongType if index.policy == Policy::Maintain => {
+                let is_right = d.keys.find(at, key).is_some_and(|rank| d.keys.is_live(rank));
+                let right = self.right.entry(at).or_insert_with(|| RightNames::new(&d.keys, at, index));
+                Some(if is_right { Pattern::RightName } else { right.pattern(index, key) })
+            }
+            _ => None,
+        };
+        if is_index_type(record.value.ty.kind(), index.kind) {
+            digest.deleted_members = digest.deleted_members.saturating_add(elements);
+        }
+        let group = digest.groups.entry((class, pattern)).or_default();
+        group.elements = group.elements.saturating_add(elements);
+        let type_name = record.value.type_name();
+        let room = group.types.len() < TYPES;
+        match group.types.get_mut(type_name.as_str()) {
+            Some(count) => *count = count.saturating_add(1),
+            None if room => {
+                group.types.insert(type_name.as_str().to_owned(), 1);
+            }
+            None => {}
+        }
+        group.add(at < DETAILED, || Sample {
+            key: Excerpt::new(key),
+            type_name: type_name.as_str().to_owned(),
+            elements,
+            fields: if class == Class::Retired { Vec::new() } else { why::of_name(d, index, &index.key, key) },
+            ..Sample::default()
+        });
+        self.large(at, Edit::Delete, key, elements);
+    }
+
+    /// A member that is added, or whose score changes from `old` to `new`.
+    pub fn addition(
+        &mut self,
+        d: &Difference<'_>,
+        (at, index): (usize, &Index),
+        key: &[u8],
+        (source, member): (Source, &[u8]),
+        scores: Option<(f64, f64)>,
+    ) {
+        let Some(digest) = self.indexes.get_mut(at) else { return };
+        let class = if scores.is_some() { Class::ScoreDiffers } else { Class::NotIndexed };
+        digest.new_members = digest.new_members.saturating_add(u64::from(scores.is_none()));
+        digest.groups.entry((class, None)).or_default().add(at < DETAILED, || {
+            let mut fields = why::of_record(d, index, source);
+            if fields.is_empty() {
+                fields = why::of_name(d, index, &index.key, key);
+            }
+            Sample {
+                key: Excerpt::new(key),
+                member: Some(Excerpt::new(member)),
+                fields,
+                scores: scores.map(|(old, new)| (score_text(old), score_text(new))),
+                ..Sample::default()
+            }
+        });
+    }
+
+    /// A member that is taken out.
+    pub fn removal(
+        &mut self,
+        d: &Difference<'_>,
+        (at, index): (usize, &Index),
+        key: &[u8],
+        (stale, member): (&Stale, &[u8]),
+    ) {
+        let Some(digest) = self.indexes.get_mut(at) else { return };
+        let (class, other) = match stale.reason {
+            Reason::NotImplied => (Class::NoRecordImplies, None),
+            Reason::RecordMissing => (Class::RecordMissing, None),
+            Reason::ImpliesNothing => (Class::ImpliesNothing, None),
+            Reason::Orphan => (Class::Orphan, None),
+            Reason::MovedTo(rank) => (Class::Moved, Some(d.keys.name(rank))),
+        };
+        digest.groups.entry((class, None)).or_default().add(at < DETAILED, || Sample {
+            key: Excerpt::new(key),
+            member: Some(Excerpt::new(member)),
+            fields: other.map(|other| why::of_name(d, index, &index.key, other)).unwrap_or_default(),
+            other: other.map(Excerpt::new),
+            ..Sample::default()
+        });
+    }
+
+    /// A key that has been written, with how much was done to it; `before` is what was there.
+    pub fn edited(&mut self, at: usize, edit: Edit, key: &[u8], size: u64, before: Option<&Present>) {
+        if let Some(digest) = self.indexes.get_mut(at)
+            && edit == Edit::Add
+            && before.is_none()
+        {
+            digest.created_keys = digest.created_keys.saturating_add(1);
+        }
+        self.large(at, edit, key, size);
+    }
+
+    fn large(&mut self, index: usize, edit: Edit, key: &[u8], size: u64) {
+        let place = self.largest.partition_point(|known| known.size >= size);
+        if place < LARGEST {
+            self.largest.insert(place, Large { index, edit, key: Excerpt::new(key), size });
+            self.largest.truncate(LARGEST);
+        }
+    }
+}
+
+fn score_text(score: f64) -> String {
+    let mut text = Vec::new();
+    write_score(score, &mut text);
+    String::from_utf8_lossy(&text).into_owned()
+}

@@ -1,0 +1,100 @@
+//! Why one edit is made, down to the fields of the record: for the few that are shown as examples.
+
+use super::excerpt::Excerpt;
+use super::unify::unify;
+use crate::document::{Extractor, Slot};
+use crate::index::{Difference, Source, SourcePlace, decode};
+use crate::rdb::Scratch;
+use crate::spec::{Index, Part, Template};
+
+/// A field of a record.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Field {
+    /// As the spec writes it.
+    pub path: String,
+    pub value: FieldValue,
+}
+
+/// What a record has in a field.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum FieldValue {
+    Absent,
+    Null,
+    /// An object or an array.
+    Composite,
+    Text(Excerpt),
+    /// A number, `true` or `false`.
+    Literal(Excerpt),
+    /// It follows from a name that was made of it; whether it is text or a number does not.
+    Implied(Excerpt),
+    /// The first of several values of an array.
+    Several(Excerpt, u64),
+}
+
+/// Fields kept of one record.
+const FIELDS: usize = 6;
+
+/// What the record that implies an addition has in the fields which decide about it; nothing for a member that stands in
+/// no single record, or for a record that can only be read on the way through the dump.
+pub fn of_record(d: &Difference<'_>, index: &Index, source: Source) -> Vec<Field> {
+    let class = index.from.and_then(|class| d.spec.records.get(class));
+    let (Some(class), SourcePlace::Key(start)) = (class, source.get()) else { return Vec::new() };
+    let Ok(record) = d.dump.record(start) else { return Vec::new() };
+    let mut extractor = Extractor::new(&class.paths);
+    let mut text = Vec::new();
+    let decoded = decode(&record, &mut extractor, &mut text, &mut Scratch::default(), d.clock);
+    let Ok(Ok(slots)) = decoded else { return Vec::new() };
+    let fields = paths(index).into_iter().filter_map(|at| {
+        let path = class.paths.get(at)?;
+        let value = |slot: Slot<'_>| match slot {
+            Slot::Absent => FieldValue::Absent,
+            Slot::Null => FieldValue::Null,
+            Slot::Composite => FieldValue::Composite,
+            Slot::Text(text) => FieldValue::Text(Excerpt::new(text)),
+            Slot::Literal(text) => FieldValue::Literal(Excerpt::new(text)),
+        };
+        let value = match (slots.len(at), slots.element(at, 0)) {
+            (2.., Some((_, Slot::Text(text) | Slot::Literal(text)))) if path.arrays() > 0 => {
+                FieldValue::Several(Excerpt::new(text), u64::try_from(slots.len(at)).unwrap_or(u64::MAX))
+            }
+            _ => value(slots.get(at)),
+        };
+        Some(Field { path: path.to_string(), value })
+    });
+    fields.collect()
+}
+
+/// What a record must have for a key to bear this name, where the name says so without doubt.
+pub fn of_name(d: &Difference<'_>, index: &Index, template: &Template, name: &[u8]) -> Vec<Field> {
+    let class = index.from.and_then(|class| d.spec.records.get(class));
+    let unified = unify(template, name).filter(|unified| unified.unique);
+    let (Some(class), Some(unified)) = (class, unified) else { return Vec::new() };
+    let fields = unified.values.iter().filter_map(|(part, value)| {
+        let path = match part {
+            Part::Field(at) => class.paths.get(*at)?.to_string(),
+            Part::RecordKey => "@key".to_owned(),
+            Part::Literal(_) | Part::Wildcard => return None,
+        };
+        Some(Field { path, value: FieldValue::Implied(Excerpt::new(value)) })
+    });
+    fields.take(FIELDS).collect()
+}
+
+/// The paths of all fields that decide whether a record is in an index, and where.
+pub fn names(d: &Difference<'_>, index: &Index) -> Vec<String> {
+    let class = index.from.and_then(|class| d.spec.records.get(class));
+    let paths = paths(index).into_iter().filter_map(|at| Some(class?.paths.get(at)?.to_string()));
+    paths.collect()
+}
+
+fn paths(index: &Index) -> Vec<usize> {
+    let require = index.require.iter().map(|require| &require.key);
+    let templates = std::iter::once(&index.key).chain([&index.member]).chain(&index.score).chain(require);
+    let mut paths = Vec::new();
+    for at in templates.flat_map(Template::fields) {
+        if !paths.contains(&at) && paths.len() < FIELDS {
+            paths.push(at);
+        }
+    }
+    paths
+}

@@ -1,0 +1,130 @@
+//! The page in a few sentences.
+
+use super::super::escape::{Html, Room, code};
+use super::words::{done, join, label, list};
+use crate::plan::manifest::Manifest;
+use crate::report::inventory::Index;
+use crate::report::plan::{price, waiting};
+use crate::report::text::{counted, number, size};
+
+/// Indexes that the first sentences name; the rest are counted.
+const NAMED: usize = 4;
+
+pub struct Head {
+    pub id: Html,
+    pub is_empty: bool,
+    pub headline: Html,
+    /// What is wrong, index by index.
+    pub wrong: Vec<Html>,
+    /// What is done about it.
+    pub lead: Html,
+    pub will: String,
+    pub commands: String,
+    pub duration: String,
+    pub price: String,
+    pub dump: Html,
+    /// RFC 3339, and the same for reading.
+    pub created: Option<(String, String)>,
+    pub tool: Html,
+}
+
+impl Head {
+    pub fn new(manifest: &Manifest, numbers: &[Index]) -> Self {
+        let total = &manifest.total;
+        let is_empty = total.commands == 0;
+        let snapshot = &manifest.snapshot;
+        let server = if snapshot.flavor == "valkey" { "Valkey" } else { "Redis" };
+        let version = snapshot.server_version.as_deref().map(|version| Html::fill(" {}", &[&label(version)]));
+        let mut dump = Html::words(&format!("{}, {}, ", size(snapshot.bytes), counted(snapshot.keys, "key")));
+        dump.push(&Html::words(server));
+        dump.push(&version.unwrap_or_default());
+        dump.push(&Html::fill(", CRC-64 {}", &[&code(&snapshot.crc64, Room::LABEL)]));
+        let not_right: Vec<&Index> = numbers.iter().filter(|index| !index.is_right()).collect();
+        let mut wrong: Vec<Html> = not_right.iter().take(NAMED).map(|index| sentence(index)).collect();
+        if not_right.len() > NAMED {
+            let more = counted(u64::try_from(not_right.len().saturating_sub(NAMED)).unwrap_or(u64::MAX), "more index");
+            wrong.push(Html::words(&format!(
+                "{} not as they should be; the table below has them all.",
+                more.replace("indexs", "indexes")
+            )));
+        }
+        let commands = counted(total.commands, "command");
+        let trips = counted(manifest.batches, "round trip");
+        let lead = if is_empty {
+            Html::words("The plan has no commands. Nothing is to be applied, and nothing can be undone.")
+        } else {
+            Html::words(&format!(
+                "This plan {}, in {commands} and {trips}. It takes about {} of waiting, costs an estimated {}, and every \
+                 step of it can be undone.",
+                done(total),
+                waiting(manifest),
+                price(manifest.estimated_cost_usd)
+            ))
+        };
+        Self {
+            id: code(&manifest.plan_id, Room::LABEL),
+            is_empty,
+            headline: headline(numbers, is_empty),
+            wrong,
+            lead,
+            will: done(total),
+            commands: format!("{commands}, {trips}, {}", size(total.bytes)),
+            duration: waiting(manifest),
+            price: price(manifest.estimated_cost_usd),
+            dump,
+            created: snapshot.created_at.clone().map(|at| (at.clone(), crate::report::text::time(&at))),
+            tool: label(&manifest.tool_version),
+        }
+    }
+}
+
+/// The worst in one sentence.
+fn headline(numbers: &[Index], is_empty: bool) -> Html {
+    let maintained = || numbers.iter().filter(|index| index.policy == "maintain" && !index.is_right());
+    if let Some(worst) = maintained().filter(|index| index.wrong_keys > 0).max_by_key(|index| index.wrong_keys) {
+        let keys = counted(worst.keys, "key");
+        let claim = if worst.keys == 1 { "claims" } else { "claim" };
+        let right = match worst.correct_keys {
+            0 => "none of them is right".to_owned(),
+            1 => "1 is right".to_owned(),
+            n => format!("{} are right", number(n)),
+        };
+        let words = format!("{keys} {claim} to belong to the index {{}}; {right}.");
+        return Html::fill(&words, &[&code(&worst.name, Room::LABEL)]);
+    }
+    let worst = maintained().max_by_key(|index| index.missing_members.saturating_add(index.stale_members));
+    if let Some(worst) = worst {
+        let missing =
+            (worst.missing_members > 0).then(|| format!("lacks {}", counted(worst.missing_members, "member")));
+        let stale = (worst.stale_members > 0).then(|| format!("holds {} too many", number(worst.stale_members)));
+        let what = list(&[missing, stale].into_iter().flatten().collect::<Vec<_>>());
+        return Html::fill(&format!("The index {{}} {what}."), &[&code(&worst.name, Room::LABEL)]);
+    }
+    if is_empty {
+        return Html::words("Nothing to do: the indexes in the dump are as they should be.");
+    }
+    let retired: u64 = numbers.iter().filter(|index| index.policy == "retire").map(|index| index.keys).sum();
+    Html::words(&format!("{} to delete: the spec retires their indexes.", counted(retired, "key")))
+}
+
+/// What is wrong with one index.
+fn sentence(index: &Index) -> Html {
+    let name = code(&index.name, Room::LABEL);
+    if index.policy == "retire" {
+        let words =
+            format!("{{}}: {}, all to be deleted, because the spec retires the index.", counted(index.keys, "key"));
+        return Html::fill(&words, &[&name]);
+    }
+    let (right, keys) = (number(index.correct_keys), counted(index.keys, "key"));
+    let names = if index.keys == 0 { "no keys".to_owned() } else { format!("{right} of {keys} right in name") };
+    let mut parts = vec![Html::words(&names)];
+    let mut add = |n: u64, words: String| {
+        if n > 0 {
+            parts.push(Html::words(&words));
+        }
+    };
+    add(index.absent_keys, format!("{} absent", counted(index.absent_keys, "key")));
+    add(index.missing_members, format!("{} missing", counted(index.missing_members, "member")));
+    add(index.stale_members, format!("{} too many", counted(index.stale_members, "member")));
+    Html::fill("{}: {}.", &[&name, &join(parts, ", ")])
+}

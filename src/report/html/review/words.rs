@@ -1,0 +1,401 @@
+//! Why edits are made, in words.
+
+use super::super::escape::{Html, Room, code, name, text};
+use crate::plan::digest::{Class, Edit, Sample};
+use crate::plan::excerpt::Excerpt;
+use crate::plan::manifest::Counts;
+use crate::plan::pattern::Pattern;
+use crate::plan::why::{Field, FieldValue};
+use crate::report::text::{counted, number};
+use crate::spec::{Index, Spec};
+
+/// What words about an index need to know of it.
+#[derive(Clone, Debug)]
+pub struct About {
+    /// The record class it is made from.
+    pub class: Html,
+    /// The classes that must have a record.
+    pub required: Html,
+    /// `set` or `zset`, in words.
+    pub kind: &'static str,
+    /// The fields that decide.
+    pub fields: Html,
+}
+
+impl About {
+    pub fn new(spec: &Spec, index: &Index, fields: &[String]) -> Self {
+        let class = |at: usize| spec.records.get(at).map_or("", |class| class.name.as_str());
+        let required = index.require.iter().map(|require| code(class(require.record), Room::LABEL));
+        let fields = fields.iter().map(|field| code(field, Room::LABEL));
+        Self {
+            class: code(index.from.map_or("", class), Room::LABEL),
+            required: join(required, " or "),
+            kind: match index.kind {
+                crate::spec::IndexType::Set => "set",
+                crate::spec::IndexType::Zset => "sorted set",
+            },
+            fields: join(fields, " or "),
+        }
+    }
+}
+
+/// Parts with words between them.
+pub fn join(parts: impl IntoIterator<Item = Html>, between: &'static str) -> Html {
+    let mut out = Html::default();
+    for part in parts {
+        if !out.is_empty() {
+            out.push(&Html::words(between));
+        }
+        out.push(&part);
+    }
+    out
+}
+
+/// A word for filtering by kind, the same for all classes of an edit.
+pub fn kind(edit: Edit) -> &'static str {
+    match edit {
+        Edit::Delete => "delete",
+        Edit::Add => "add",
+        Edit::Remove => "remove",
+        Edit::Rescore => "score",
+    }
+}
+
+/// A sign beside the words, so that the kind of edit is seen at a glance.
+pub fn mark(edit: Edit) -> Html {
+    Html::own(match edit {
+        Edit::Delete => "<span class=\"mark m-del\" aria-hidden=\"true\">×</span>",
+        Edit::Add => "<span class=\"mark m-add\" aria-hidden=\"true\">+</span>",
+        Edit::Remove => "<span class=\"mark m-rem\" aria-hidden=\"true\">−</span>",
+        Edit::Rescore => "<span class=\"mark m-sco\" aria-hidden=\"true\">≠</span>",
+    })
+}
+
+/// What is done to how many, and why, in a line.
+pub fn title(class: Class, count: u64, about: &About) -> Html {
+    let (n, one) = (number(count), count == 1);
+    let keys = |rest: &str| format!("{n} key{} deleted: {rest}", if one { "" } else { "s" });
+    let members = |done: &str, rest: &str| format!("{n} member{} {done}: {rest}", if one { "" } else { "s" });
+    let (words, parts): (String, Vec<&Html>) = match class {
+        Class::Retired => (keys("the spec retires the index"), vec![]),
+        Class::NotImplied => (keys("no {} record belongs to them"), vec![&about.class]),
+        Class::Orphaned => (keys("there is no such {} record"), vec![&about.required]),
+        Class::WrongType => (keys(&format!("they are no {}", plural(about.kind))), vec![]),
+        Class::Disputed => (keys("records disagree on every score"), vec![]),
+        Class::NotIndexed => (members("added", "the record is there, its entry is not"), vec![]),
+        Class::ScoreDiffers => {
+            (format!("{n} score{} changed: records say otherwise", if one { "" } else { "s" }), vec![])
+        }
+        Class::Moved => (members("taken out", "the record belongs to another key"), vec![]),
+        Class::RecordMissing => (members("taken out", "the record does not exist"), vec![]),
+        Class::ImpliesNothing => (members("taken out", "the record has no entry in this index"), vec![]),
+        Class::Orphan => (members("taken out", "there is no such {} record"), vec![&about.required]),
+        Class::NoRecordImplies => (members("taken out", "no record leads to them"), vec![]),
+    };
+    Html::fill(&words, &parts)
+}
+
+fn plural(kind: &str) -> String {
+    format!("{kind}s")
+}
+
+/// The reason at length.
+pub fn reason(class: Class, about: &About) -> Html {
+    let About { class: of, required, kind, fields } = about;
+    match class {
+        Class::Retired => Html::words(
+            "The spec says `policy = \"retire\"`: nothing needs this family of keys any more, so all of it goes. What the \
+             keys hold is in `rollback.resp`.",
+        ),
+        Class::NotImplied if fields.is_empty() => {
+            Html::fill("A key of this index may exist only if there is a record of class {}.", &[of])
+        }
+        Class::NotImplied => Html::fill(
+            "A key of this index may exist only if some record of class {} leads to it by its {}. No record in the dump \
+             leads to these.",
+            &[of, fields],
+        ),
+        Class::Orphaned => Html::fill(
+            "Records of class {} lead to these keys, but the index also requires a record of class {}, and the dump has \
+             none of that name: it was deleted, or never was.",
+            &[of, required],
+        ),
+        Class::WrongType => Html::words(&format!(
+            "This index consists of {}. A command of the application that reads one would fail with `WRONGTYPE` on these. \
+             Where a key of that name should exist, it is made anew.",
+            plural(kind)
+        )),
+        Class::Disputed => Html::words(
+            "The records that belong there give each of their members several scores, so that none of them is right, and \
+             nothing else in these keys is.",
+        ),
+        Class::NotIndexed if fields.is_empty() => Html::fill(
+            "These records of class {} exist, and the index does not name them: a reader does not find them.",
+            &[of],
+        ),
+        Class::NotIndexed => Html::fill(
+            "These records of class {} exist, their {} say which key they belong to, and that key does not name them: a \
+             reader of the index does not find them.",
+            &[of, fields],
+        ),
+        Class::ScoreDiffers => Html::words("The member is there, with another score than its record gives it."),
+        Class::Moved => Html::fill(
+            "The record exists, and its {} say another key of this index. It is taken out of this one; where the other one \
+             lacks it, it is added there.",
+            &[fields],
+        ),
+        Class::RecordMissing => Html::fill(
+            "The dump has no record of class {} by that name: it was deleted or has expired, and its entry was left behind.",
+            &[of],
+        ),
+        Class::ImpliesNothing => Html::fill(
+            "The record exists, but its {} is null or missing, so that it belongs to no key of this index.",
+            &[fields],
+        ),
+        Class::Orphan => Html::fill(
+            "The record exists, but the record of class {} that the index requires for it does not.",
+            &[required],
+        ),
+        Class::NoRecordImplies => Html::fill("No record of class {} leads to this member of this key.", &[of]),
+    }
+}
+
+/// One edit, with its record and the fields that decided.
+pub fn example(class: Class, sample: &Sample, about: &About) -> Html {
+    let key = name(&sample.key, Room::NAME);
+    let member = sample.member.as_ref().map(|member| name(member, Room::NAME)).unwrap_or_default();
+    let other = sample.other.as_ref().map(|other| name(other, Room::NAME)).unwrap_or_default();
+    let has = fields(&sample.fields);
+    let known = !sample.fields.is_empty();
+    let holds = Html::words(&holds(&sample.type_name, sample.elements));
+    let words = match class {
+        Class::Retired => Html::fill("{} — {}.", &[&key, &holds]),
+        Class::NotImplied if known => {
+            Html::fill("{} — {}. It would be right for records with {}; there is none.", &[&key, &holds, &has])
+        }
+        Class::NotImplied => Html::fill("{} — {}. No record leads to it.", &[&key, &holds]),
+        Class::Orphaned if known => Html::fill(
+            "{} — {}. Records have {}, but there is no {} record of that name.",
+            &[&key, &holds, &has, &about.required],
+        ),
+        Class::Orphaned => Html::fill("{} — {}. There is no {} record for it.", &[&key, &holds, &about.required]),
+        Class::WrongType => Html::fill("{} — {}.", &[&key, &holds]),
+        Class::Disputed => Html::fill("{} — {}, each with several scores in the records.", &[&key, &holds]),
+        Class::NotIndexed if known => {
+            Html::fill("{} has {}, so it belongs in {}, which does not name it.", &[&member, &has, &key])
+        }
+        Class::NotIndexed => Html::fill("{} belongs in {}, which does not name it.", &[&member, &key]),
+        Class::ScoreDiffers => {
+            let (old, new) = sample.scores.clone().unwrap_or_default();
+            let (old, new) = (code(&old, Room::LABEL), code(&new, Room::LABEL));
+            let words = "{} in {} has the score {}; its record says {} ({}).";
+            Html::fill(words, &[&member, &key, &old, &new, &has])
+        }
+        Class::Moved if known => {
+            Html::fill("{} has {}, so it belongs in {}, not in {}.", &[&member, &has, &other, &key])
+        }
+        Class::Moved => Html::fill("{} belongs in {}, not in {}.", &[&member, &other, &key]),
+        Class::RecordMissing => Html::fill("There is no record {}; {} still names it.", &[&member, &key]),
+        Class::ImpliesNothing => {
+            Html::fill("{} exists, and its {} is null or missing; {} still names it.", &[&member, &about.fields, &key])
+        }
+        Class::Orphan => {
+            Html::fill("{} exists, its {} record does not; {} still names it.", &[&member, &about.required, &key])
+        }
+        Class::NoRecordImplies => Html::fill("No record leads to {} in {}.", &[&member, &key]),
+    };
+    let mut out = mark(class.edit());
+    out.push(&words);
+    out
+}
+
+/// What a key holds: `a set of 3 members`.
+pub fn holds(type_name: &str, elements: u64) -> String {
+    let some = |what: &str, thing: &str| format!("{what} of {}", counted(elements, thing));
+    match type_name {
+        "set" => some("a set", "member"),
+        "zset" => some("a sorted set", "member"),
+        "list" => some("a list", "element"),
+        "hash" => some("a hash", "field"),
+        "stream" => some("a stream", "entry").replace("entrys", "entries"),
+        "string" => "a string".to_owned(),
+        "ReJSON-RL" => "a JSON document".to_owned(),
+        _ => "a value of a module".to_owned(),
+    }
+}
+
+fn fields(fields: &[Field]) -> Html {
+    join(fields.iter().map(field), " and ")
+}
+
+fn field(field: &Field) -> Html {
+    let path = code(&field.path, Room::LABEL);
+    let value = |excerpt: &Excerpt| name(excerpt, Room::NAME);
+    match &field.value {
+        FieldValue::Absent => Html::fill("no {}", &[&path]),
+        FieldValue::Null => Html::fill("{} = `null`", &[&path]),
+        FieldValue::Composite => Html::fill("an object or array in {}", &[&path]),
+        FieldValue::Text(excerpt) if excerpt.len > 0 => {
+            Html::fill("{} = \u{201c}{}\u{201d}", &[&path, &value(excerpt)])
+        }
+        FieldValue::Text(excerpt) | FieldValue::Literal(excerpt) | FieldValue::Implied(excerpt) => {
+            Html::fill("{} = {}", &[&path, &value(excerpt)])
+        }
+        FieldValue::Several(first, n) => {
+            let n = Html::words(&number(*n));
+            Html::fill("{} values in {}, the first of them {}", &[&n, &path, &value(first)])
+        }
+    }
+}
+
+/// What the names of wrong keys look like, and what may have made them.
+pub fn pattern(pattern: Pattern) -> (Html, Html) {
+    let (what, hint) = match pattern {
+        Pattern::Word(word) => {
+            let what = format!("`{word}` where a value belongs");
+            let hint = match word {
+                "[object Object]" => "A whole object was put into the key instead of one of its fields.",
+                "true" | "false" => "The result of a comparison was put into the key instead of a value.",
+                "NaN" => "Something that is no number was made into one before it was put into the key.",
+                _ => {
+                    "The key was put together from a field that was missing. Look for the write that does not check \
+                     whether the field is there."
+                }
+            };
+            return (Html::words(&what), Html::words(hint));
+        }
+        Pattern::Empty => (
+            "nothing where a value belongs",
+            "The field was an empty text, or was replaced by one when it was missing (`?? \"\"`).",
+        ),
+        Pattern::Unfilled => (
+            "a template that nobody filled in",
+            "A text with a placeholder was used as it is: wrong quotes, or another template language.",
+        ),
+        Pattern::DoubledPrefix => (
+            "a prefix twice or more",
+            "The prefix was put before a value that has it already. Look for the places that make the key, and for whether \
+             an id is stored with or without its prefix.",
+        ),
+        Pattern::Variant => (
+            "a right name but for case, spaces, quotes or percent-encoding",
+            "The value came from somewhere that quotes, trims or encodes differently: a URL, a CSV file, a form.",
+        ),
+        Pattern::OtherPrefix => (
+            "a known id without its prefix, or with another one",
+            "One part of the program keeps ids with their prefix, another without.",
+        ),
+        Pattern::Wildcard => {
+            ("a glob such as `*` in the name", "A pattern that was meant for `SCAN` or `KEYS` was used as a name.")
+        }
+        Pattern::UnknownId => (
+            "an id of the right form that no record has",
+            "The records were deleted, and their index keys left behind; or they come from another database.",
+        ),
+        Pattern::BareId => (
+            "an id of the right length, without its prefix or with another one, that no record has",
+            "One part of the program keeps ids with their prefix, another without; and the records are gone.",
+        ),
+        Pattern::Number => {
+            ("a number, where right ids are none", "An id of something else was used: of a server or a channel, say.")
+        }
+        Pattern::Other => ("anything else", "Tests, other programs, people at a prompt."),
+        Pattern::RightName => (
+            "a right name, but another type",
+            "Another command wrote to the key first: `SET`, `LPUSH` or `JSON.SET` in the place of `SADD`.",
+        ),
+    };
+    (Html::words(what), Html::words(hint))
+}
+
+/// What a plan, or an index of it, does: `deletes 3 keys, adds 1 member and takes out 2`.
+pub fn done(counts: &Counts) -> String {
+    let deletes = (counts.deleted_keys > 0).then(|| format!("deletes {}", counted(counts.deleted_keys, "key")));
+    let adds = (counts.added_members > 0).then(|| format!("adds {}", counted(counts.added_members, "member")));
+    let removes =
+        (counts.removed_members > 0).then(|| format!("takes out {}", counted(counts.removed_members, "member")));
+    list(&[deletes, adds, removes].into_iter().flatten().collect::<Vec<_>>())
+}
+
+/// `a`, `a and b`, `a, b and c`.
+pub fn list(parts: &[String]) -> String {
+    match parts {
+        [] => String::new(),
+        [one] => one.clone(),
+        [before @ .., last] => format!("{} and {last}", before.join(", ")),
+    }
+}
+
+/// A name in a sentence.
+pub fn label(words: &str) -> Html {
+    text(words, Room::LABEL)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sentences() {
+        let counts = |deleted_keys, added_members, removed_members| Counts {
+            deleted_keys,
+            added_members,
+            removed_members,
+            ..Counts::default()
+        };
+        assert_eq!(done(&counts(6046, 53, 55)), "deletes 6,046 keys, adds 53 members and takes out 55 members");
+        assert_eq!(done(&counts(0, 1, 0)), "adds 1 member");
+        assert_eq!(done(&counts(1, 0, 2)), "deletes 1 key and takes out 2 members");
+        assert_eq!(holds("stream", 2), "a stream of 2 entries");
+        assert_eq!(holds("stream", 1), "a stream of 1 entry");
+        assert_eq!(holds("my<module>", 1), "a value of a module");
+    }
+
+    #[test]
+    fn an_example_names_record_field_and_keys() {
+        let about = About {
+            class: Html::words("`message`"),
+            required: Html::words("`project`"),
+            kind: "set",
+            fields: Html::words("`projectId`"),
+        };
+        let excerpt = |text: &str| Excerpt::new(text.as_bytes());
+        let sample = Sample {
+            key: excerpt("i:p3"),
+            member: Some(excerpt("message:123")),
+            other: Some(excerpt("i:p7")),
+            fields: vec![Field { path: "projectId".into(), value: FieldValue::Text(excerpt("p7")) }],
+            ..Sample::default()
+        };
+        let plain = |html: Html| {
+            let mut text = String::new();
+            let mut inside = false;
+            for c in html.as_str().chars() {
+                match c {
+                    '<' => inside = true,
+                    '>' => inside = false,
+                    c if !inside => text.push(c),
+                    _ => {}
+                }
+            }
+            text
+        };
+        let moved = plain(example(Class::Moved, &sample, &about));
+        assert_eq!(moved, "−message:123 has projectId = “p7”, so it belongs in i:p7, not in i:p3.");
+        let added = plain(example(Class::NotIndexed, &sample, &about));
+        assert_eq!(added, "+message:123 has projectId = “p7”, so it belongs in i:p3, which does not name it.");
+        let gone = plain(example(Class::RecordMissing, &sample, &about));
+        assert_eq!(gone, "−There is no record message:123; i:p3 still names it.");
+        let wrong = Sample {
+            key: excerpt("i:undefined"),
+            type_name: "set".into(),
+            elements: 1,
+            fields: vec![Field { path: "projectId".into(), value: FieldValue::Implied(excerpt("undefined")) }],
+            ..Sample::default()
+        };
+        assert_eq!(
+            plain(example(Class::NotImplied, &wrong, &about)),
+            "×i:undefined — a set of 1 member. It would be right for records with projectId = undefined; there is none."
+        );
+    }
+}
