@@ -4,6 +4,7 @@
 #[allow(dead_code, reason = "only a part of it is used here")]
 mod collect;
 mod command;
+mod damage;
 #[cfg(feature = "parquet")]
 mod document;
 #[path = "../corpus/expected.rs"]
