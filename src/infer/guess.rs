@@ -198,13 +198,13 @@ impl Poll<'_, '_> {
     }
 
     /// Some members, from all over the part that is looked at.
-    fn members(&mut self, collection: &Collection, share: usize) -> Result<Vec<(Vec<u8>, Option<f64>)>, rdb::Error> {
+    fn members(&mut self, collection: &Collection, share: usize) -> Result<Vec<Picked>, rdb::Error> {
         let record = self.survey.dump.record(collection.start)?;
         let looked_at = collection.elements.min(PASSED);
         let every = looked_at.div_ceil(share as u64).max(1);
-        let mut some = Some_ { every, left: looked_at, at: 0, members: Vec::new() };
-        record.value.visit(&mut self.scratch, &mut some)?;
-        Ok(some.members)
+        let mut picker = Picker { every, left: looked_at, at: 0, members: Vec::new() };
+        record.value.visit(&mut self.scratch, &mut picker)?;
+        Ok(picker.members)
     }
 
     /// Votes for every rule that would put this member there. False if no field is in the name.
@@ -334,15 +334,18 @@ fn equal_to(score: f64, fields: &Fields) -> Vec<u32> {
     paths
 }
 
+/// A member, and its score in a sorted set.
+type Picked = (Vec<u8>, Option<f64>);
+
 /// Takes every n-th member.
-struct Some_ {
+struct Picker {
     every: u64,
     left: u64,
     at: u64,
-    members: Vec<(Vec<u8>, Option<f64>)>,
+    members: Vec<Picked>,
 }
 
-impl Some_ {
+impl Picker {
     fn take(&mut self, member: &[u8], score: Option<f64>) -> Flow {
         let Some(left) = self.left.checked_sub(1) else { return ControlFlow::Break(()) };
         self.left = left;
@@ -354,7 +357,7 @@ impl Some_ {
     }
 }
 
-impl Visitor for Some_ {
+impl Visitor for Picker {
     fn set_member(&mut self, member: Element<'_>) -> Flow {
         self.take(member.bytes, None)
     }

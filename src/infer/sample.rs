@@ -40,6 +40,8 @@ pub struct Family {
     pub glob: Vec<u8>,
     pub keys: u64,
     pub elements: u64,
+    /// The name of one of its keys.
+    pub example: Vec<u8>,
     pub chosen: Vec<Collection>,
 }
 
@@ -192,7 +194,7 @@ fn families(survey: &Survey<'_>, mut families: Families, observer: &Observer) ->
     let mut all: BTreeMap<Vec<u8>, Family> = BTreeMap::new();
     for (glob, tally) in families.list() {
         let (keys, elements) = (tally.keys, tally.elements);
-        all.insert(glob.clone(), Family { glob, keys, elements, chosen: Vec::new() });
+        all.insert(glob.clone(), Family { glob, keys, elements, example: Vec::new(), chosen: Vec::new() });
     }
     let share = per_family(COLLECTIONS, all.len());
     let (mut room, mut glob) = (Vec::new(), Vec::new());
@@ -203,6 +205,9 @@ fn families(survey: &Survey<'_>, mut families: Families, observer: &Observer) ->
         let name = survey.dump.key(collection.start, &mut room)?;
         families.find(name, &mut glob);
         if let Some(family) = all.get_mut(&glob) {
+            if family.chosen.is_empty() {
+                family.example = name.to_vec();
+            }
             family.chosen.push(*collection);
         }
     }

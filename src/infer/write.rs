@@ -261,15 +261,8 @@ pub fn notes(sample: &Sample, guesses: &Guesses, outcome: &Outcome) -> Vec<Strin
         ));
     }
     let is_covered = |family: &Family| {
-        family.chosen.first().is_some_and(|one| {
-            outcome.accepted.iter().any(|(candidate, _)| {
-                candidate.rule.db == one.db
-                    && candidate.rule.key.first().is_some_and(|part| match part {
-                        super::rule::Part::Literal(text) => family.glob.starts_with(text),
-                        super::rule::Part::Field(_) => false,
-                    })
-            })
-        })
+        let db = family.chosen.first().map_or(0, |one| one.db);
+        outcome.accepted.iter().any(|(candidate, _)| candidate.rule.covers(db, &family.example))
     };
     let mut others: Vec<_> =
         sample.families.iter().zip(&guesses.heard).filter(|(family, _)| !is_covered(family)).collect();
@@ -279,10 +272,10 @@ pub fn notes(sample: &Sample, guesses: &Guesses, outcome: &Outcome) -> Vec<Strin
             "it has no members"
         } else if heard.named == 0 && heard.valued == 0 {
             "no sampled member is the key of a record, or the value of a field of one"
-        } else if heard.matched == 0 {
-            "members belong to records, but no field of theirs is in the name of the key"
         } else if family.keys == 1 {
             "a single key shows no rule, unless it lists most records of a class"
+        } else if heard.matched == 0 {
+            "members belong to records, but no field of theirs is in the name of the key"
         } else {
             "what fields say of its names explains too few of its members"
         };
