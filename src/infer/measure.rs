@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 
 use super::Error;
 use super::fields::Paths;
-use super::guess::{Guesses, Votes};
+use super::guess::Guesses;
 use super::rule::{Member, Part, Rule};
 use super::sample::Sample;
+use super::votes::Votes;
 use super::write;
 use crate::index::{Difference, Expiry};
 use crate::scan::Observer;
@@ -15,6 +16,8 @@ use crate::spec::Spec;
 
 /// Rules that are put to the dump.
 const CANDIDATES: usize = 24;
+/// Rules with fields in the key that are compared with each other before, those with the most votes.
+const COMPARED: usize = 512;
 /// Rules without a field in the key among them.
 const REGISTRIES: usize = 24;
 /// A rule that fewer sampled memberships speak for is chance.
@@ -140,6 +143,7 @@ fn is_good(candidate: &Candidate, measured: &Measured) -> bool {
 /// For each family of keys the rule with the most votes, the best families first.
 fn candidates(sample: &Sample, guesses: &Guesses) -> Vec<Candidate> {
     let mut families: BTreeMap<_, Vec<(&Rule, &Votes)>> = BTreeMap::new();
+    let mut unique: BTreeMap<(u32, u32), bool> = BTreeMap::new();
     for (rule, votes) in &guesses.rules {
         let is_register = rule.fields() == 0;
         let scored = !rule.zset || score(votes).is_some();
@@ -149,7 +153,10 @@ fn candidates(sample: &Sample, guesses: &Guesses) -> Vec<Candidate> {
         let lists = !is_register
             || votes.elements.saturating_mul(2) >= sampled
                 && match &rule.member {
-                    Member::Field(_, path) => sample.is_unique(rule.class, *path),
+                    Member::Field(_, path) => {
+                        let field = (rule.class, *path);
+                        *unique.entry(field).or_insert_with(|| sample.is_unique(field.0, field.1))
+                    }
                     Member::Key => true,
                 };
         if votes.count >= VOTES && votes.vary() && scored && sayable && lists {
@@ -173,6 +180,11 @@ fn candidates(sample: &Sample, guesses: &Guesses) -> Vec<Candidate> {
             rivals: close.map(|(rule, _)| rule.clone()).take(3).collect(),
         };
         best.push((candidate, rule.fields() == 0));
+    }
+    best.sort_by_key(|(candidate, register)| (*register, Reverse(candidate.votes)));
+    let fields = best.iter().take_while(|(_, register)| !register).count();
+    if let Some(excess) = fields.checked_sub(COMPARED) {
+        best.drain(COMPARED..COMPARED.saturating_add(excess));
     }
     settle_pairs(&mut best, &sample.paths);
     best.sort_by_key(|(candidate, register)| (*register, candidate.rule.fields(), Reverse(candidate.votes)));
@@ -204,11 +216,14 @@ fn settle_pairs(best: &mut Vec<(Candidate, bool)>, paths: &Paths) {
     for (pair, _) in best.iter().filter(|(candidate, _)| candidate.rule.fields() > 1) {
         let is_part = |one: &Candidate| {
             let rule = &one.rule;
+            if rule.fields() != 1 {
+                return false;
+            }
             let same = (rule.zset, rule.class, &rule.member) == (pair.rule.zset, pair.rule.class, &pair.rule.member);
             let shared =
                 rule.key.iter().filter(|part| matches!(part, Part::Field(_))).all(|part| pair.rule.key.contains(part));
             let name = rule.key_text(paths).unwrap_or_default();
-            rule.fields() == 1 && same && shared && pair.rule.covers(rule.db, name.as_bytes())
+            same && shared && pair.rule.covers(rule.db, name.as_bytes())
         };
         let parts: Vec<usize> =
             best.iter().enumerate().filter(|(_, (one, _))| is_part(one)).map(|(at, _)| at).collect();

@@ -20,6 +20,8 @@ const MOST: u64 = 2_048;
 const LEAST: u64 = 32;
 /// Of a family, so many of the largest sets are looked at in any case.
 const LARGEST: usize = 64;
+/// Keys with a longer name are passed over.
+pub const NAME_BYTES: usize = 1 << 10;
 /// Bytes of values that are kept.
 const BYTES: usize = 32 << 20;
 /// Records that are kept for a value: one that more share is no identifier.
@@ -178,7 +180,7 @@ fn documents(
         let name = survey.dump.key(start, &mut room)?;
         families.find(name, &mut glob);
         let every = sizes.get(&glob).copied().unwrap_or(1).div_ceil(share).max(1);
-        if !lot(name).is_multiple_of(every) || bytes > BYTES {
+        if !lot(name).is_multiple_of(every) || bytes > BYTES || name.len() > NAME_BYTES {
             continue;
         }
         if let Some(fields) = reader.read(&survey.dump, survey.clock, start)? {
@@ -206,7 +208,7 @@ fn families(survey: &Survey<'_>, mut families: Families, observer: &Observer) ->
         families.find(name, &mut glob);
         if let Some(family) = all.get_mut(&glob) {
             if family.chosen.is_empty() {
-                family.example = name.to_vec();
+                family.example = name.get(..NAME_BYTES).unwrap_or(name).to_vec();
             }
             family.chosen.push(*collection);
         }

@@ -22,6 +22,8 @@ fn the_rules_of_the_preset_are_found() {
     for rule in &preset {
         assert!(found.contains(rule), "{rule:?} is not in\n{text}");
     }
+    let names: Vec<_> = spec.records.iter().map(|class| class.name.as_str()).collect();
+    assert_eq!(names, ["message", "project"]);
     // The two others are in the list of the application's keys: a set of user ids, and a sorted set of message ids by time.
     let others: Vec<_> = found.iter().filter(|rule| !preset.contains(rule)).collect();
     let keys: Vec<_> = others.iter().map(|rule| (rule.key.as_str(), rule.kind, rule.member.as_str())).collect();

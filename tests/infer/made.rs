@@ -180,8 +180,9 @@ fn what_explains_too_little_is_not_proposed() {
         &dump(|dump| {
             write(dump, &users, Form::Json);
             for (at, team) in TEAMS.iter().enumerate() {
-                let is_member =
-                    |user: &&User| if user.team == *team { user.id % 4 == 0 } else { (user.id + at as u64) % 4 == 1 };
+                let is_member = |user: &&User| {
+                    if user.team == *team { user.id.is_multiple_of(4) } else { (user.id + at as u64) % 4 == 1 }
+                };
                 let members: Vec<&str> = users.iter().filter(is_member).map(|user| user.key.as_str()).collect();
                 dump.set(format!("team:{team}"), &members);
             }
