@@ -26,7 +26,7 @@ use crate::snapshot::Snapshot;
 #[command(after_help = "Examples:
   rdb-reindex diff monday.rdb today.rdb                                  what changed, for people
   rdb-reindex diff monday.rdb today.rdb --table keys --format csv        a row for each changed key
-  rdb-reindex diff monday.rdb today.rdb --table memberships              which project lost which members")]
+  rdb-reindex diff monday.rdb today.rdb --table memberships              which key lost which members")]
 pub struct Diff {
     /// The earlier dump; `-` is standard input (for one of the two). gzip, zstd and LZ4 are unpacked.
     #[arg(value_name = "OLD")]

@@ -91,8 +91,8 @@ pub(super) fn group(
     let mut room = Vec::new();
     for (at, change) in changes.iter().enumerate() {
         let (db, key) = key_of(old, new, change, &mut room)?;
-        let old = change.old().and_then(|n| old.print(n));
-        let new = change.new().and_then(|n| new.print(n));
+        let old = change.before().and_then(|n| old.print(n));
+        let new = change.after().and_then(|n| new.print(n));
         let tallies = match family_of(names, new, old, db, key) {
             Family::Record(class) => records.get_mut(class),
             Family::Index(index) => {

@@ -141,7 +141,7 @@ impl<'a, 'n> Diff<'a, 'n> {
 
     /// The key of a change in the old and in the new dump.
     pub fn prints(&self, change: &Change) -> (Option<&Print>, Option<&Print>) {
-        (change.old().and_then(|n| self.old.print(n)), change.new().and_then(|n| self.new.print(n)))
+        (change.before().and_then(|n| self.old.print(n)), change.after().and_then(|n| self.new.print(n)))
     }
 
     /// Its database and its name.
@@ -210,8 +210,8 @@ fn key_of<'b, 'a: 'b>(
     change: &Change,
     scratch: &'b mut Vec<u8>,
 ) -> Result<(u64, &'b [u8]), rdb::Error> {
-    let new = change.new().and_then(|n| new.print(n)).map(|print| (new.dump, print));
-    let old = change.old().and_then(|n| old.print(n)).map(|print| (old.dump, print));
+    let new = change.after().and_then(|n| new.print(n)).map(|print| (new.dump, print));
+    let old = change.before().and_then(|n| old.print(n)).map(|print| (old.dump, print));
     match new.or(old) {
         Some((dump, print)) => Ok((print.db, dump.key(print.start, scratch)?)),
         None => Ok((0, &[])),

@@ -48,12 +48,12 @@ const NONE: u32 = u32::MAX;
 
 impl Change {
     /// Its number in the old dump.
-    pub fn old(&self) -> Option<u32> {
+    pub fn before(&self) -> Option<u32> {
         (self.old != NONE).then_some(self.old)
     }
 
     /// Its number in the new dump.
-    pub fn new(&self) -> Option<u32> {
+    pub fn after(&self) -> Option<u32> {
         (self.new != NONE).then_some(self.new)
     }
 }
@@ -97,9 +97,9 @@ pub fn pair(old: &Side<'_>, new: &Side<'_>, observer: &Observer) -> Result<Optio
         all.twice.0 = all.twice.0.saturating_add(part.twice.0);
         all.twice.1 = all.twice.1.saturating_add(part.twice.1);
     }
-    all.changes.par_sort_unstable_by_key(|change| match change.old() {
+    all.changes.par_sort_unstable_by_key(|change| match change.before() {
         Some(number) => (false, old.print(number).map_or(0, |print| print.start)),
-        None => (true, change.new().and_then(|number| new.print(number)).map_or(0, |print| print.start)),
+        None => (true, change.after().and_then(|number| new.print(number)).map_or(0, |print| print.start)),
     });
     Ok(Some(all))
 }

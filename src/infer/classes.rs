@@ -1,6 +1,6 @@
 //! Record classes: prefixes under which all documents have like fields.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use crate::spec::Glob;
 
@@ -128,18 +128,25 @@ fn is_like(paths: &BTreeSet<u32>, standard: &BTreeSet<u32>) -> bool {
     shared > 0 && shared.saturating_mul(4) >= paths.len().saturating_mul(3)
 }
 
+/// What parts of a name are cut after.
+pub fn is_separator(byte: &u8) -> bool {
+    matches!(byte, b':' | b'/' | b'|' | b'#')
+}
+
 /// The first part of a name with the separator behind it, and the rest.
 fn cut(name: &[u8], parts: usize) -> (&[u8], &[u8]) {
-    let separator = |byte: &u8| matches!(byte, b':' | b'/' | b'|' | b'#');
-    match name.iter().position(separator) {
+    match name.iter().position(is_separator) {
         Some(at) if parts > 0 => name.split_at_checked(at.saturating_add(1)).unwrap_or((name, &[])),
         _ => (name, &[]),
     }
 }
 
-/// The classes of some documents, found from their names and the paths in them.
-#[derive(Debug)]
-pub struct Classes(pub Vec<Class>);
+/// The classes of some documents, found from their names and the names of their fields.
+#[derive(Debug, Default)]
+pub struct Classes {
+    pub all: Vec<Class>,
+    by_prefix: HashMap<(u64, Vec<u8>), u32>,
+}
 
 impl Classes {
     pub fn find<'d>(documents: impl Iterator<Item = (u64, &'d [u8], BTreeSet<u32>)>) -> Self {
@@ -151,17 +158,33 @@ impl Classes {
         for (db, root) in roots {
             root.classes(db, &mut Vec::new(), &mut all);
         }
-        Self(all)
+        Self::new(all)
     }
 
-    /// The class of a name: the one with the longest prefix.
+    /// These classes.
+    pub fn new(all: Vec<Class>) -> Self {
+        let numbered = all.iter().zip(0_u32..);
+        let by_prefix = numbered.map(|(class, number)| ((class.db, class.prefix.clone()), number)).collect();
+        Self { all, by_prefix }
+    }
+
+    /// The class of a name: the one with the longest prefix. A prefix is a whole name, or ends with a separator.
     pub fn of(&self, db: u64, name: &[u8]) -> Option<u32> {
-        let holding = self.0.iter().enumerate().filter(|(_, class)| class.holds(db, name));
-        holding.max_by_key(|(_, class)| class.prefix.len()).and_then(|(at, _)| u32::try_from(at).ok())
+        let separators = name.iter().enumerate().filter(|(_, byte)| is_separator(byte));
+        let cuts = separators.map(|(at, _)| at.saturating_add(1)).take(PARTS);
+        let mut found = None;
+        for end in cuts.chain([name.len()]) {
+            if let Some(number) = self.by_prefix.get(&(db, name.get(..end)?.to_vec()))
+                && self.get(*number).is_some_and(|class| class.holds(db, name))
+            {
+                found = Some(*number);
+            }
+        }
+        found
     }
 
     pub fn get(&self, class: u32) -> Option<&Class> {
-        self.0.get(usize::try_from(class).ok()?)
+        self.all.get(usize::try_from(class).ok()?)
     }
 }
 
@@ -172,7 +195,7 @@ mod tests {
     fn globs(documents: &[(&str, &[u32])]) -> Vec<String> {
         let documents = documents.iter().map(|(name, paths)| (0, name.as_bytes(), paths.iter().copied().collect()));
         let classes = Classes::find(documents);
-        classes.0.iter().map(|class| String::from_utf8(class.glob()).unwrap()).collect()
+        classes.all.iter().map(|class| String::from_utf8(class.glob()).unwrap()).collect()
     }
 
     #[test]
@@ -190,6 +213,21 @@ mod tests {
             ("m:x:null:3", &[1, 2]),
         ]);
         assert_eq!(found, ["app:order:*", "app:user:*", "config", "m:x:*"]);
+    }
+
+    #[test]
+    fn the_longest_prefix_is_the_class_of_a_name() {
+        let class = |prefix: &str, exact| {
+            let prefix = prefix.as_bytes().to_vec();
+            Class { db: 0, prefix, exact, sampled: 1, profile: BTreeSet::new() }
+        };
+        let classes = Classes::new(vec![class("a:", false), class("a:b:", false), class("a:c", true)]);
+        for (name, expected) in
+            [("a:x", Some(0)), ("a:b:x", Some(1)), ("a:c", Some(2)), ("a:c:d", Some(0)), ("b:x", None), ("", None)]
+        {
+            assert_eq!(classes.of(0, name.as_bytes()), expected, "{name}");
+        }
+        assert_eq!(classes.of(1, b"a:x"), None);
     }
 
     #[test]

@@ -74,7 +74,7 @@ impl Reader {
         match value.ty.kind() {
             Kind::Hash => {
                 value.visit(scratch, &mut HashFields { found: &mut found, clock })?;
-                return Ok(Some(found.fields));
+                Ok(Some(found.fields))
             }
             Kind::String => {
                 let raw = rdb::string_at(value.bytes, 0)?;

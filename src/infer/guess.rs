@@ -5,10 +5,12 @@ use std::ops::ControlFlow;
 use std::rc::Rc;
 
 use super::Error;
+use super::classes::is_separator;
 use super::fields::{Fields, Reader};
 use super::rule::{Member, Part, Rule};
-use super::sample::Sample;
+use super::sample::{NAME_BYTES, Sample};
 use super::survey::{Collection, Survey, lot};
+use super::votes::Votes;
 use crate::derive::unix_millis;
 use crate::rdb::{self, Element, Flow, Scratch, Visitor};
 use crate::scan::Observer;
@@ -19,72 +21,13 @@ const ALL_MEMBERS: usize = 100_000;
 /// To find them, so many are passed over at most.
 const PASSED: u64 = 1 << 14;
 /// Matches of fields in one key, and pairs of them.
-const MATCHES: usize = 24;
+const MATCHES: usize = 12;
+/// Longer members are no identifiers.
+const MEMBER_BYTES: usize = 1 << 12;
 /// Rules that are counted at the same time.
 const RULES: usize = 1 << 16;
 /// Records that are kept decoded.
 const CACHED: usize = 4_096;
-
-/// The votes for a rule.
-#[derive(Clone, Debug, Default)]
-pub struct Votes {
-    pub count: u64,
-    /// Members of the largest set that it would explain.
-    pub elements: u64,
-    /// Lots of the first value of each field of the key, and whether there was another.
-    first: Vec<u64>,
-    varies: Vec<bool>,
-    /// Fields that the score was equal to, and how often.
-    pub scores: BTreeMap<u32, u64>,
-    /// By field of the key and class: how often the value was the key of a record of that class.
-    pub required: BTreeMap<(u32, u32), u64>,
-}
-
-impl Votes {
-    /// Whether every field of the key has had more than one value.
-    pub fn vary(&self) -> bool {
-        self.varies.iter().all(|varies| *varies)
-    }
-
-    /// Adds the votes of other members for the same rule.
-    pub fn add(&mut self, other: Self) {
-        self.count = self.count.saturating_add(other.count);
-        self.elements = self.elements.max(other.elements);
-        self.values(&other.first);
-        for (varies, theirs) in self.varies.iter_mut().zip(&other.varies) {
-            *varies |= theirs;
-        }
-        for (path, count) in other.scores {
-            let sum = self.scores.entry(path).or_default();
-            *sum = sum.saturating_add(count);
-        }
-        for (pair, count) in other.required {
-            let sum = self.required.entry(pair).or_default();
-            *sum = sum.saturating_add(count);
-        }
-    }
-
-    /// The same with other numbers for the classes.
-    pub fn with_classes(mut self, new: impl Fn(u32) -> u32) -> Self {
-        let mut required: BTreeMap<(u32, u32), u64> = BTreeMap::new();
-        for ((path, class), count) in self.required {
-            let sum = required.entry((path, new(class))).or_default();
-            *sum = sum.saturating_add(count);
-        }
-        self.required = required;
-        self
-    }
-
-    fn values(&mut self, lots: &[u64]) {
-        if self.first.is_empty() {
-            self.first = lots.to_vec();
-            self.varies = vec![false; lots.len()];
-        }
-        for ((first, varies), lot) in self.first.iter().zip(&mut self.varies).zip(lots) {
-            *varies |= first != lot;
-        }
-    }
-}
 
 /// What the sampled memberships of a family of sets say.
 #[derive(Clone, Copy, Debug, Default)]
@@ -153,6 +96,9 @@ impl Poll<'_, '_> {
     fn collection(&mut self, collection: &Collection, share: usize, heard: &mut Heard) -> Result<(), rdb::Error> {
         let mut room = Vec::new();
         let name = self.survey.dump.key(collection.start, &mut room)?;
+        if name.len() > NAME_BYTES {
+            return Ok(());
+        }
         for (member, score) in self.members(collection, share)? {
             heard.members = heard.members.saturating_add(1);
             self.voted.clear();
@@ -198,13 +144,13 @@ impl Poll<'_, '_> {
     }
 
     /// Some members, from all over the part that is looked at.
-    fn members(&mut self, collection: &Collection, share: usize) -> Result<Vec<(Vec<u8>, Option<f64>)>, rdb::Error> {
+    fn members(&mut self, collection: &Collection, share: usize) -> Result<Vec<Picked>, rdb::Error> {
         let record = self.survey.dump.record(collection.start)?;
         let looked_at = collection.elements.min(PASSED);
         let every = looked_at.div_ceil(share as u64).max(1);
-        let mut some = Some_ { every, left: looked_at, at: 0, members: Vec::new() };
-        record.value.visit(&mut self.scratch, &mut some)?;
-        Ok(some.members)
+        let mut picker = Picker { every, left: looked_at, at: 0, members: Vec::new() };
+        record.value.visit(&mut self.scratch, &mut picker)?;
+        Ok(picker.members)
     }
 
     /// Votes for every rule that would put this member there. False if no field is in the name.
@@ -313,7 +259,7 @@ fn parts(name: &[u8], fields: &[&Match]) -> Vec<Part> {
 
 /// The whole of a member, and what follows its last separators.
 fn tails(member: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
-    let separators = member.iter().enumerate().rev().filter(|(_, byte)| matches!(byte, b':' | b'/' | b'|' | b'#'));
+    let separators = member.iter().enumerate().rev().filter(|(_, byte)| is_separator(byte));
     let cuts = separators.map(|(at, _)| at.saturating_add(1)).take(3);
     std::iter::once(0).chain(cuts).filter_map(|at| member.split_at_checked(at)).filter(|(_, tail)| !tail.is_empty())
 }
@@ -334,19 +280,22 @@ fn equal_to(score: f64, fields: &Fields) -> Vec<u32> {
     paths
 }
 
+/// A member, and its score in a sorted set.
+type Picked = (Vec<u8>, Option<f64>);
+
 /// Takes every n-th member.
-struct Some_ {
+struct Picker {
     every: u64,
     left: u64,
     at: u64,
-    members: Vec<(Vec<u8>, Option<f64>)>,
+    members: Vec<Picked>,
 }
 
-impl Some_ {
+impl Picker {
     fn take(&mut self, member: &[u8], score: Option<f64>) -> Flow {
         let Some(left) = self.left.checked_sub(1) else { return ControlFlow::Break(()) };
         self.left = left;
-        if self.at.is_multiple_of(self.every) {
+        if self.at.is_multiple_of(self.every) && member.len() <= MEMBER_BYTES {
             self.members.push((member.to_vec(), score));
         }
         self.at = self.at.saturating_add(1);
@@ -354,7 +303,7 @@ impl Some_ {
     }
 }
 
-impl Visitor for Some_ {
+impl Visitor for Picker {
     fn set_member(&mut self, member: Element<'_>) -> Flow {
         self.take(member.bytes, None)
     }

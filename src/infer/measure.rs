@@ -4,17 +4,20 @@ use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use super::Error;
-use super::guess::{Guesses, Votes};
-use super::rule::{Member, Rule};
+use super::fields::Paths;
+use super::guess::Guesses;
+use super::rule::{Member, Part, Rule};
 use super::sample::Sample;
+use super::votes::Votes;
 use super::write;
 use crate::index::{Difference, Expiry};
-use crate::rdb;
 use crate::scan::Observer;
 use crate::spec::Spec;
 
 /// Rules that are put to the dump.
 const CANDIDATES: usize = 24;
+/// Rules with fields in the key that are compared with each other before, those with the most votes.
+const COMPARED: usize = 512;
 /// Rules without a field in the key among them.
 const REGISTRIES: usize = 24;
 /// A rule that fewer sampled memberships speak for is chance.
@@ -27,6 +30,8 @@ const LEAST_SHARE: u64 = 5;
 const LIST_SHARE: u64 = 80;
 /// A field of a key that is nearly always the key of a record is taken for a reference.
 const REFERENCE: u64 = 90;
+/// What has so many of a hundred votes has as good as all.
+const CLOSE: u64 = 95;
 /// Times that the rest is measured again, after some were dropped.
 const ROUNDS: usize = 4;
 
@@ -138,6 +143,7 @@ fn is_good(candidate: &Candidate, measured: &Measured) -> bool {
 /// For each family of keys the rule with the most votes, the best families first.
 fn candidates(sample: &Sample, guesses: &Guesses) -> Vec<Candidate> {
     let mut families: BTreeMap<_, Vec<(&Rule, &Votes)>> = BTreeMap::new();
+    let mut unique: BTreeMap<(u32, u32), bool> = BTreeMap::new();
     for (rule, votes) in &guesses.rules {
         let is_register = rule.fields() == 0;
         let scored = !rule.zset || score(votes).is_some();
@@ -147,7 +153,10 @@ fn candidates(sample: &Sample, guesses: &Guesses) -> Vec<Candidate> {
         let lists = !is_register
             || votes.elements.saturating_mul(2) >= sampled
                 && match &rule.member {
-                    Member::Field(_, path) => sample.is_unique(rule.class, *path),
+                    Member::Field(_, path) => {
+                        let field = (rule.class, *path);
+                        *unique.entry(field).or_insert_with(|| sample.is_unique(field.0, field.1))
+                    }
                     Member::Key => true,
                 };
         if votes.count >= VOTES && votes.vary() && scored && sayable && lists {
@@ -158,7 +167,7 @@ fn candidates(sample: &Sample, guesses: &Guesses) -> Vec<Candidate> {
     for rules in families.into_values() {
         let most = rules.iter().map(|(_, votes)| votes.count).max().unwrap_or(0);
         // What has nearly as many votes and says it more simply is meant.
-        let mut close: Vec<_> = rules.into_iter().filter(|(_, votes)| percent(votes.count, most) >= 95).collect();
+        let mut close: Vec<_> = rules.into_iter().filter(|(_, votes)| percent(votes.count, most) >= CLOSE).collect();
         close.sort_by_key(|(rule, votes)| (rule.order(&sample.paths, &sample.classes), Reverse(votes.count)));
         let mut close = close.into_iter();
         let Some((rule, votes)) = close.next() else { continue };
@@ -172,6 +181,12 @@ fn candidates(sample: &Sample, guesses: &Guesses) -> Vec<Candidate> {
         };
         best.push((candidate, rule.fields() == 0));
     }
+    best.sort_by_key(|(candidate, register)| (*register, Reverse(candidate.votes)));
+    let fields = best.iter().take_while(|(_, register)| !register).count();
+    if let Some(excess) = fields.checked_sub(COMPARED) {
+        best.drain(COMPARED..COMPARED.saturating_add(excess));
+    }
+    settle_pairs(&mut best, &sample.paths);
     best.sort_by_key(|(candidate, register)| (*register, candidate.rule.fields(), Reverse(candidate.votes)));
     let mut chosen: Vec<Candidate> = Vec::new();
     let mut registers = 0_usize;
@@ -185,7 +200,7 @@ fn candidates(sample: &Sample, guesses: &Guesses) -> Vec<Candidate> {
                 continue;
             }
             registers = registers.saturating_add(1);
-        } else if chosen.len() >= CANDIDATES || says_the_same(&chosen, &candidate) {
+        } else if chosen.len() >= CANDIDATES {
             continue;
         }
         chosen.push(candidate);
@@ -193,19 +208,36 @@ fn candidates(sample: &Sample, guesses: &Guesses) -> Vec<Candidate> {
     chosen
 }
 
-/// Whether a rule with two fields only replaces a word that never varies in the sample by a field: its keys are those of
-/// a rule with one, which has as many votes.
-fn says_the_same(chosen: &[Candidate], candidate: &Candidate) -> bool {
-    candidate.rule.fields() > 1
-        && chosen.iter().any(|other| {
-            let same = (other.rule.db, other.rule.zset, other.rule.class)
-                == (candidate.rule.db, candidate.rule.zset, candidate.rule.class);
-            let fields = |rule: &Rule| {
-                rule.key.iter().filter(|part| matches!(part, super::rule::Part::Field(_))).cloned().collect::<Vec<_>>()
-            };
-            let shared = fields(&other.rule).iter().all(|field| fields(&candidate.rule).contains(field));
-            same && shared && percent(other.votes, candidate.votes) >= 95
-        })
+/// Decides between a rule with two fields and those that have one of its values in place of a field: `by:{team}/{role}`
+/// and `by:{team}/admin`. If one of these has nearly all the votes, the other field does not vary and is a word; otherwise
+/// they are parts of the one with two.
+fn settle_pairs(best: &mut Vec<(Candidate, bool)>, paths: &Paths) {
+    let mut dropped = vec![false; best.len()];
+    for (pair, _) in best.iter().filter(|(candidate, _)| candidate.rule.fields() > 1) {
+        let is_part = |one: &Candidate| {
+            let rule = &one.rule;
+            if rule.fields() != 1 {
+                return false;
+            }
+            let same = (rule.zset, rule.class, &rule.member) == (pair.rule.zset, pair.rule.class, &pair.rule.member);
+            let shared =
+                rule.key.iter().filter(|part| matches!(part, Part::Field(_))).all(|part| pair.rule.key.contains(part));
+            let name = rule.key_text(paths).unwrap_or_default();
+            same && shared && pair.rule.covers(rule.db, name.as_bytes())
+        };
+        let parts: Vec<usize> =
+            best.iter().enumerate().filter(|(_, (one, _))| is_part(one)).map(|(at, _)| at).collect();
+        let most = parts.iter().filter_map(|at| best.get(*at)).map(|(one, _)| one.votes).max().unwrap_or(0);
+        let pair_at = best.iter().position(|(one, _)| one.rule == pair.rule);
+        let losers = if percent(most, pair.votes) >= CLOSE { pair_at.into_iter().collect() } else { parts };
+        for at in losers {
+            if let Some(dropped) = dropped.get_mut(at) {
+                *dropped = true;
+            }
+        }
+    }
+    let mut dropped = dropped.into_iter();
+    best.retain(|_| !dropped.next().unwrap_or(false));
 }
 
 /// The field that most scores are equal to.
@@ -235,7 +267,7 @@ fn figures(file: &[u8], spec: &Spec, expiry: Expiry, observer: &Observer) -> Res
         }
     }
     for key in difference.present.iter().filter(|key| key.rank.is_some()) {
-        let elements = difference.record(key.start)?.value.elements().map_err(rdb::Error::from)?;
+        let elements = difference.record(key.start)?.value.elements()?;
         if let Some(measured) = usize::try_from(key.index).ok().and_then(|at| all.get_mut(at)) {
             measured.explained = measured.explained.saturating_add(elements.saturating_sub(key.stale));
         }

@@ -6,10 +6,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::classes::{Class, Classes};
-use super::guess::{Guesses, Votes};
+use super::classes::{Class, Classes, is_separator};
+use super::guess::Guesses;
 use super::rule::Rule;
 use super::sample::Sample;
+use super::votes::Votes;
 
 /// A class with fewer votes for a rule may be there by chance.
 const VOTES: u64 = 2;
@@ -53,7 +54,7 @@ fn apply(sample: &mut Sample, guesses: &mut Guesses, prefixes: &[(u64, Vec<u8>)]
         })
         .collect();
     let mut numbers: Vec<u32> = Vec::new();
-    for class in std::mem::take(&mut sample.classes.0) {
+    for class in std::mem::take(&mut sample.classes.all) {
         let at = prefixes.iter().position(|(db, prefix)| *db == class.db && class.prefix.starts_with(prefix));
         let at = at.unwrap_or(merged.len());
         numbers.push(u32::try_from(at).unwrap_or(u32::MAX));
@@ -65,7 +66,7 @@ fn apply(sample: &mut Sample, guesses: &mut Guesses, prefixes: &[(u64, Vec<u8>)]
             None => merged.push(class),
         }
     }
-    sample.classes = Classes(merged);
+    sample.classes = Classes::new(merged);
     let new = |class: u32| usize::try_from(class).ok().and_then(|at| numbers.get(at)).copied().unwrap_or(u32::MAX);
     for document in &mut sample.documents {
         document.class = document.class.map(new);
@@ -88,13 +89,13 @@ fn common_prefix(classes: &Classes, numbers: &[u32]) -> Option<(u64, Vec<u8>)> {
         len = len.min(same);
     }
     let prefix = first.prefix.get(..len)?;
-    let end = prefix.iter().rposition(|byte| matches!(byte, b':' | b'/' | b'|' | b'#'))?;
+    let end = prefix.iter().rposition(is_separator)?;
     Some((first.db, prefix.get(..=end)?.to_vec()))
 }
 
 /// Whether each class under a prefix shares half of its fields with the largest, or has half of that one's.
 fn are_alike(classes: &Classes, db: u64, prefix: &[u8]) -> bool {
-    let inside = || classes.0.iter().filter(|class| class.db == db && class.prefix.starts_with(prefix));
+    let inside = || classes.all.iter().filter(|class| class.db == db && class.prefix.starts_with(prefix));
     let Some(largest) = inside().max_by_key(|class| class.sampled) else { return false };
     inside().all(|class| {
         let shared = class.profile.intersection(&largest.profile).count();

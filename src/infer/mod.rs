@@ -20,6 +20,7 @@ mod merge;
 mod rule;
 mod sample;
 mod survey;
+mod votes;
 mod write;
 
 pub use measure::Measured;

@@ -20,6 +20,8 @@ const MOST: u64 = 2_048;
 const LEAST: u64 = 32;
 /// Of a family, so many of the largest sets are looked at in any case.
 const LARGEST: usize = 64;
+/// Keys with a longer name are passed over.
+pub const NAME_BYTES: usize = 1 << 10;
 /// Bytes of values that are kept.
 const BYTES: usize = 32 << 20;
 /// Records that are kept for a value: one that more share is no identifier.
@@ -40,6 +42,8 @@ pub struct Family {
     pub glob: Vec<u8>,
     pub keys: u64,
     pub elements: u64,
+    /// The name of one of its keys.
+    pub example: Vec<u8>,
     pub chosen: Vec<Collection>,
 }
 
@@ -176,7 +180,7 @@ fn documents(
         let name = survey.dump.key(start, &mut room)?;
         families.find(name, &mut glob, &mut label);
         let every = sizes.get(&glob).copied().unwrap_or(1).div_ceil(share).max(1);
-        if !lot(name).is_multiple_of(every) || bytes > BYTES {
+        if !lot(name).is_multiple_of(every) || bytes > BYTES || name.len() > NAME_BYTES {
             continue;
         }
         if let Some(fields) = reader.read(&survey.dump, survey.clock, start)? {
@@ -192,7 +196,7 @@ fn families(survey: &Survey<'_>, families: Families, observer: &Observer) -> Res
     let mut all: BTreeMap<Vec<u8>, Family> = BTreeMap::new();
     for (glob, tally) in families.list() {
         let (keys, elements) = (tally.keys, tally.elements);
-        all.insert(glob.clone(), Family { glob, keys, elements, chosen: Vec::new() });
+        all.insert(glob.clone(), Family { glob, keys, elements, example: Vec::new(), chosen: Vec::new() });
     }
     let share = per_family(COLLECTIONS, all.len());
     let (mut room, mut glob, mut label) = (Vec::new(), Vec::new(), Vec::new());
@@ -203,6 +207,9 @@ fn families(survey: &Survey<'_>, families: Families, observer: &Observer) -> Res
         let name = survey.dump.key(collection.start, &mut room)?;
         families.find(name, &mut glob, &mut label);
         if let Some(family) = all.get_mut(&glob) {
+            if family.chosen.is_empty() {
+                family.example = name.get(..NAME_BYTES).unwrap_or(name).to_vec();
+            }
             family.chosen.push(*collection);
         }
     }

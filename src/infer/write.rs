@@ -15,7 +15,8 @@ const PATHS: usize = 8;
 
 /// A class or an index needs a name: the part of its text that the fewest others have.
 struct Names {
-    uses: BTreeMap<String, usize>,
+    among_some: BTreeMap<String, usize>,
+    among_all: BTreeMap<String, usize>,
     taken: Vec<String>,
 }
 
@@ -33,29 +34,17 @@ fn words(text: &str) -> Vec<String> {
 }
 
 impl Names {
-    fn new<'t>(texts: impl Iterator<Item = &'t str>) -> Self {
-        let mut uses: BTreeMap<String, usize> = BTreeMap::new();
-        for text in texts {
-            let mut words = words(text);
-            words.sort();
-            words.dedup();
-            for word in words {
-                let count = uses.entry(word).or_default();
-                *count = count.saturating_add(1);
-            }
-        }
-        Self { uses, taken: Vec::new() }
+    /// Names for some of the texts; a word that is rare among these is preferred, then one that is rare among all.
+    fn new(some: &[String], all: &[String]) -> Self {
+        Self { among_some: uses(some), among_all: uses(all), taken: Vec::new() }
     }
 
-    fn of(&mut self, text: &str) -> String {
+    /// Of equals the last word is taken, which is next to what varies, or where nothing does, the first.
+    fn of(&mut self, text: &str, varies: bool) -> String {
         let words = words(text);
-        let uses = |word: &String| self.uses.get(word).copied().unwrap_or(0);
-        // Of equals the one next to the field says most; where there is no field, the first.
-        let rarest = if text.contains('{') {
-            words.iter().rev().min_by_key(|word| uses(word))
-        } else {
-            words.iter().min_by_key(|word| uses(word))
-        };
+        let count = |uses: &BTreeMap<String, usize>, word: &String| uses.get(word).copied().unwrap_or(0);
+        let rarity = |word: &&String| (count(&self.among_some, word), count(&self.among_all, word));
+        let rarest = if varies { words.iter().rev().min_by_key(rarity) } else { words.iter().min_by_key(rarity) };
         let base = rarest.cloned().unwrap_or_else(|| "records".to_owned());
         let numbered = (2..).map(|n: u32| format!("{base}-{n}"));
         let free = std::iter::once(base.clone()).chain(numbered).find(|name| !self.taken.contains(name));
@@ -63,6 +52,21 @@ impl Names {
         self.taken.push(name.clone());
         name
     }
+}
+
+/// How many of the texts have each word.
+fn uses(texts: &[String]) -> BTreeMap<String, usize> {
+    let mut uses: BTreeMap<String, usize> = BTreeMap::new();
+    for text in texts {
+        let mut words = words(text);
+        words.sort();
+        words.dedup();
+        for word in words {
+            let count = uses.entry(word).or_default();
+            *count = count.saturating_add(1);
+        }
+    }
+    uses
 }
 
 /// The classes that candidates need, by number, and what they are called.
@@ -74,10 +78,10 @@ fn class_names(sample: &Sample, candidates: &[&Candidate]) -> BTreeMap<u32, Stri
     numbers.sort_unstable();
     numbers.dedup();
     let glob = |class: u32| sample.classes.get(class).map(|class| String::from_utf8_lossy(&class.glob()).into_owned());
-    // All classes are asked, so that a word which many share names none.
-    let all: Vec<String> = (0..sample.classes.0.len()).filter_map(|at| glob(u32::try_from(at).ok()?)).collect();
-    let mut names = Names::new(all.iter().map(String::as_str));
-    numbers.into_iter().filter_map(|class| Some((class, names.of(&glob(class)?)))).collect()
+    let all: Vec<String> = (0..sample.classes.all.len()).filter_map(|at| glob(u32::try_from(at).ok()?)).collect();
+    let some: Vec<String> = numbers.iter().filter_map(|class| glob(*class)).collect();
+    let mut names = Names::new(&some, &all);
+    numbers.into_iter().filter_map(|class| Some((class, names.of(&glob(class)?, true)))).collect()
 }
 
 fn quoted(text: &str) -> String {
@@ -141,8 +145,8 @@ fn index(
 
 fn names_of(sample: &Sample, candidates: &[&Candidate]) -> Vec<String> {
     let texts: Vec<String> = candidates.iter().filter_map(|one| one.rule.key_text(&sample.paths)).collect();
-    let mut names = Names::new(texts.iter().map(String::as_str));
-    texts.iter().map(|text| names.of(text)).collect()
+    let mut names = Names::new(&texts, &texts);
+    texts.iter().map(|text| names.of(text, text.contains('{'))).collect()
 }
 
 /// A spec of these candidates without a word of explanation.
@@ -261,15 +265,8 @@ pub fn notes(sample: &Sample, guesses: &Guesses, outcome: &Outcome) -> Vec<Strin
         ));
     }
     let is_covered = |family: &Family| {
-        family.chosen.first().is_some_and(|one| {
-            outcome.accepted.iter().any(|(candidate, _)| {
-                candidate.rule.db == one.db
-                    && candidate.rule.key.first().is_some_and(|part| match part {
-                        super::rule::Part::Literal(text) => family.glob.starts_with(text),
-                        super::rule::Part::Field(_) => false,
-                    })
-            })
-        })
+        let db = family.chosen.first().map_or(0, |one| one.db);
+        outcome.accepted.iter().any(|(candidate, _)| candidate.rule.covers(db, &family.example))
     };
     let mut others: Vec<_> =
         sample.families.iter().zip(&guesses.heard).filter(|(family, _)| !is_covered(family)).collect();
@@ -279,10 +276,10 @@ pub fn notes(sample: &Sample, guesses: &Guesses, outcome: &Outcome) -> Vec<Strin
             "it has no members"
         } else if heard.named == 0 && heard.valued == 0 {
             "no sampled member is the key of a record, or the value of a field of one"
-        } else if heard.matched == 0 {
-            "members belong to records, but no field of theirs is in the name of the key"
         } else if family.keys == 1 {
             "a single key shows no rule, unless it lists most records of a class"
+        } else if heard.matched == 0 {
+            "members belong to records, but no field of theirs is in the name of the key"
         } else {
             "what fields say of its names explains too few of its members"
         };

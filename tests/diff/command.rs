@@ -2,19 +2,14 @@
 
 use std::path::PathBuf;
 
-use predicates_free::contains;
-
 use super::Dumps;
 use crate::output::program;
 use crate::support::dump_writer::DumpBuilder;
 
-/// What one wants of an output, without a crate for it.
-mod predicates_free {
-    pub fn contains(output: &std::process::Output, words: &[&str]) {
-        let text = String::from_utf8_lossy(&output.stderr);
-        for word in words {
-            assert!(text.contains(word), "{word:?} is not in {text}");
-        }
+fn contains(output: &std::process::Output, words: &[&str]) {
+    let text = String::from_utf8_lossy(&output.stderr);
+    for word in words {
+        assert!(text.contains(word), "{word:?} is not in {text}");
     }
 }
 
@@ -34,10 +29,10 @@ fn the_status_tells_a_difference_only_when_asked() {
 #[test]
 fn wrong_arguments_are_said_to_be() {
     let dumps = Dumps::new(&small("a"), &small("b"));
-    contains(&dumps.command(&["--table", "keys", "--format", "json"]).assert().code(2).get_output(), &["ndjson"]);
-    contains(&dumps.command(&["--format", "ndjson"]).assert().code(2).get_output(), &["--table keys"]);
-    contains(&program(&["diff", "-", "-"]).assert().code(2).get_output(), &["standard input"]);
-    contains(&program(&["diff", "/no/such", "/no/such/either"]).assert().code(1).get_output(), &["/no/such"]);
+    contains(dumps.command(&["--table", "keys", "--format", "json"]).assert().code(2).get_output(), &["ndjson"]);
+    contains(dumps.command(&["--format", "ndjson"]).assert().code(2).get_output(), &["--table keys"]);
+    contains(program(&["diff", "-", "-"]).assert().code(2).get_output(), &["standard input"]);
+    contains(program(&["diff", "/no/such", "/no/such/either"]).assert().code(1).get_output(), &["/no/such"]);
 }
 
 #[test]
@@ -61,7 +56,7 @@ fn damage_is_an_error_and_a_wrong_checksum_can_be_ignored() {
     let mut wrong = whole.clone();
     *wrong.last_mut().unwrap() ^= 1;
     let dumps = Dumps::new(&whole, &wrong);
-    contains(&dumps.command(&[]).assert().code(1).get_output(), &["new.rdb", "checksum", "--ignore-checksum"]);
+    contains(dumps.command(&[]).assert().code(1).get_output(), &["new.rdb", "checksum", "--ignore-checksum"]);
     dumps.command(&["--ignore-checksum"]).assert().code(0);
 }
 
