@@ -22,6 +22,7 @@ mod rehearse;
 mod replay;
 mod replay_bar;
 mod replay_end;
+mod replay_words;
 mod show;
 mod spec;
 mod terminal;

@@ -10,13 +10,14 @@ use super::events::Teller;
 use super::exit::{Exit, Failure, Outcome};
 use super::judge::SpecJudge;
 use super::replay_end::Ended;
+use super::replay_words as words;
 use super::terminal::Terminal;
 use super::{args, bundle, consent, replay_bar};
 use crate::plan::bundle::Bundle;
 use crate::plan::manifest::{APPLY, Counts, JOURNAL, MANIFEST, ROLLBACK};
 use crate::plan::output::sha256;
-use crate::replay::journal::{History, Journal, JournalError, Operator, Record, Way, now};
-use crate::replay::{self, Ending, Files, Guard, OnDrift, Outlook, QueryError, Session, Terms, Verb, Work};
+use crate::replay::journal::{History, Journal, JournalError, Record, Way, now};
+use crate::replay::{self, Ending, Files, Guard, OnDrift, Outlook, QueryError, Session, Terms, Work};
 use crate::report::text::{counted, number};
 use crate::resp::BatchLimits;
 use crate::spec::Spec;
@@ -137,10 +138,12 @@ impl Job<'_> {
         self.refuse_what_is_not_text(&connector, &history)?;
         let mut dial = || connector.dial();
         let mut session = Session::new(&mut dial);
-        self.say_what_is_not_known(&history);
+        words::of_what_is_not_known(self.terminal, self.way, self.is_guarded(), &history, &self.journal_path());
         let (outlook, work) = self.look(&history, &mut session)?;
         self.judge(&outlook)?;
-        self.say_what_is_overwritten(&history, &work);
+        if self.way == Way::Rollback && history.apply.started.is_none() {
+            words::of_what_is_overwritten(self.terminal, &work);
+        }
         let count = u64::try_from(work.items.len()).unwrap_or(u64::MAX);
         let text = format!("{} would send {}; nothing was written\n", self.name(), counted(count, "command"));
         let fields = json!({ "way": self.name(), "commands": work.items.len() });
@@ -282,6 +285,31 @@ impl Job<'_> {
         judge.map(Some)
     }
 
+    /// A guard that cannot work is better known before anything is begun.
+    fn ask_for_scripts(
+        &self,
+        history: &History,
+        guard: Option<&mut Guard<'_>>,
+        session: &mut Session<'_>,
+    ) -> Result<(), Failure> {
+        let Some(guard) = guard else { return Ok(()) };
+        match session.link().map_err(QueryError::Link).and_then(|link| guard.ask_for_scripts(link)) {
+            Ok(()) => Ok(()),
+            // It is asked again with the first batch.
+            Err(QueryError::Link(_)) => {
+                session.broken();
+                Ok(())
+            }
+            Err(error) if error.is_transient(true) => Ok(()),
+            Err(error) => {
+                let message = format!("a guard needs scripts, and {error}; nothing was sent");
+                let begun = history.course(self.way).started.is_some();
+                let exit = if begun { Exit::Interrupted } else { Exit::Refused };
+                Err(Failure::new(exit, message).with_hint("use a user who may run EVAL, or --guard replies"))
+            }
+        }
+    }
+
     fn replay(&self, mut journal: Journal, history: &History) -> Outcome {
         let mut judge = self.spec_judge()?;
         let mut connector =
@@ -292,13 +320,17 @@ impl Job<'_> {
         let mut session = Session::new(&mut dial);
         self.stopped()?;
         if self.args.resume {
-            self.say_what_was_found(history);
+            words::of_what_was_found(self.terminal, history, self.way);
         }
-        self.say_what_is_not_known(history);
+        words::of_what_is_not_known(self.terminal, self.way, self.is_guarded(), history, &self.journal_path());
         let (outlook, work) = self.look(history, &mut session)?;
         self.stopped()?;
         self.judge(&outlook)?;
-        self.say_what_is_overwritten(history, &work);
+        if self.way == Way::Rollback && history.apply.started.is_none() {
+            words::of_what_is_overwritten(self.terminal, &work);
+        }
+        let mut guard = judge.as_mut().map(|judge| Guard::new(judge, self.way, &work.known));
+        self.ask_for_scripts(history, guard.as_mut(), &mut session)?;
         if outlook.found_done > 0 {
             let done = counted(outlook.found_done, "command");
             self.terminal.say(format!("{done} without an answer had been carried out"));
@@ -326,7 +358,6 @@ impl Job<'_> {
             on_drift: self.on_drift(),
             interrupt: self.interrupt,
         };
-        let mut guard = judge.as_mut().map(|judge| Guard::new(judge, self.way, &work.known));
         let report = replay_bar::show(self.terminal, self.teller, self.name(), &work, self.sent, |watcher| {
             replay::run(&work.items, &mut session, &mut journal, &terms, guard.as_mut(), watcher)
         })
@@ -347,73 +378,5 @@ impl Job<'_> {
         let shown = have.map_or("an unknown number".to_owned(), |have| have.to_string());
         let text = format!("{shown} of {replicas} replicas have everything\n");
         self.teller.tell("replicas", json!({ "replicas": replicas, "have": have }), &text)
-    }
-
-    fn say_what_was_found(&self, history: &History) {
-        let course = history.course(self.way);
-        let Some((at, to)) = &course.started else {
-            self.terminal.say("nothing had been sent; starting at the beginning");
-            return;
-        };
-        let (done, unknown) = course.counts();
-        let (done, unknown) = (counted(done, "command"), number(unknown));
-        self.terminal
-            .say(format!("resuming what was begun at {at} on {to}: {done} done, the answers of {unknown} not known"));
-        // The lock holds between the processes of one machine.
-        let here = Operator::current();
-        if let Some(last) = history.last.as_ref().filter(|last| last.host != here.host) {
-            self.terminal.warn(format!(
-                "the last run was by {last}; this is {}. A lock does not reach from one machine to another: make sure \
-                 that it has ended",
-                here.host
-            ));
-        }
-    }
-
-    /// What the way back has to do without.
-    fn say_what_is_not_known(&self, history: &History) {
-        if self.way != Way::Rollback {
-            return;
-        }
-        let mut missing = Vec::new();
-        if history.apply.started.is_none() {
-            missing.push(format!(
-                "there is no journal of an apply beside this plan ({}): all of rollback.resp is used, as if the whole plan \
-                 had been applied",
-                self.journal_path().display()
-            ));
-        }
-        if self.is_guarded() && history.apply.states.is_empty() {
-            missing.push(
-                "how the records were when the plan was applied is not known (apply ran without --guard records): keys \
-                 and scores that somebody changed since are left alone, but no record is looked at"
-                    .into(),
-            );
-        }
-        missing.iter().for_each(|text| self.terminal.warn(text));
-    }
-
-    /// Without a journal: what would be written, as nobody noted what happened.
-    fn say_what_is_overwritten(&self, history: &History, work: &Work<'_>) {
-        if self.way != Way::Rollback || history.apply.started.is_some() {
-            return;
-        }
-        let (mut added, mut removed, mut deleted, mut made) = (0, 0, 0, 0);
-        for item in &work.items {
-            match item.verb {
-                Verb::SAdd | Verb::ZAdd => added += item.members(),
-                Verb::SRem | Verb::ZRem => removed += item.members(),
-                Verb::Unlink | Verb::Del => deleted += item.deleted_keys(),
-                Verb::Set | Verb::JsonSet | Verb::Restore | Verb::RPush | Verb::HSet => made += 1,
-                _ => {}
-            }
-        }
-        self.terminal.say(format!(
-            "this puts back {} (or their old scores), takes out {}, deletes {}, and makes values anew with {}",
-            counted(added, "member"),
-            counted(removed, "member"),
-            counted(deleted, "key"),
-            counted(made, "command"),
-        ));
     }
 }

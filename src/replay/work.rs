@@ -8,11 +8,13 @@ use super::forecast::{Expectation, Forecast, State};
 use super::guard::Known;
 use super::inspect::{Found, Subject, inspect};
 use super::item::{Item, read};
-use super::journal::{Course, Fate, History, Record, Way};
+use super::journal::{Fate, History, Record, Way};
 use super::link::Link;
+use super::pieces::{built, one_by_one, taken_out};
 use super::preflight::{LookOptions, Preflight, preflight};
 use super::query::{Difference, QueryError, Tally};
-use super::script::{Script, Steps, Totals, Verb};
+use super::script::{Script, Totals, Verb};
+use super::undone::Undone;
 use crate::plan::manifest::{Bytes, Manifest};
 
 /// What a bundle holds.
@@ -249,126 +251,6 @@ fn difference(item: &Item<'_>, member: &[u8]) -> Difference {
     }
 }
 
-/// Puts removals of the members that a set or sorted set had in the dump in the place of its deletion. What they are,
-/// the way back says, which makes the key again.
-fn one_by_one<'a>(apply: Vec<Item<'a>>, rollback: &[Item<'a>]) -> Vec<Item<'a>> {
-    let deleted: HashSet<(u32, &[u8])> = apply
-        .iter()
-        .filter(|item| item.verb.deletes_keys())
-        .flat_map(|item| item.keys().iter().map(|key| (item.db, *key)))
-        .collect();
-    let mut contents: HashMap<(u32, &[u8]), Vec<&Item<'a>>> = HashMap::new();
-    for item in rollback.iter().filter(|item| matches!(item.verb, Verb::SAdd | Verb::ZAdd)) {
-        if deleted.contains(&(item.db, item.key())) {
-            contents.entry((item.db, item.key())).or_default().push(item);
-        }
-    }
-    let mut items = Vec::with_capacity(apply.len());
-    for mut item in apply {
-        if !item.verb.deletes_keys() {
-            items.push(item);
-            continue;
-        }
-        let db = item.db;
-        let taken: Vec<&[u8]> = item.keys().iter().copied().filter(|key| contents.contains_key(&(db, key))).collect();
-        for key in &taken {
-            let pieces = contents.get(&(db, key)).into_iter().flatten();
-            items.extend(pieces.map(|piece| piece.removal(item.number)));
-        }
-        if item.retain(|_, key| !contents.contains_key(&(db, key))) {
-            items.push(item);
-        }
-    }
-    items
-}
-
-/// A database, a key, and a member where it is not the whole key.
-pub type Part = (u32, Vec<u8>, Option<Vec<u8>>);
-
-/// Keys, and members of keys, whose command an apply gave up.
-pub fn refused(files: &Files<'_>, apply: &Course) -> Result<HashSet<Part>, ReplayError> {
-    let (items, _) = read(files.apply, Script::Apply, &files.manifest.expected_replies)?;
-    let mut refused = HashSet::new();
-    for item in items.iter().filter(|item| apply.fate(item.number) == Fate::Failed) {
-        let (db, key) = (item.db, item.key().to_vec());
-        refused.extend(item.parts().map(|(_, part)| match item.edits_members() {
-            true => (db, key.clone(), Some(part.to_vec())),
-            false => (db, part.to_vec(), None),
-        }));
-    }
-    Ok(refused)
-}
-
-/// The keys of what [`removals`] gives.
-pub fn removed_keys(removals: &[u8]) -> Result<HashSet<(u32, Vec<u8>)>, ReplayError> {
-    let mut steps = Steps::new(removals, Script::Apply, 0);
-    let mut keys = HashSet::new();
-    while let Some(step) = steps.next_step()? {
-        if step.verb != Verb::Select {
-            keys.insert((step.db, step.key().to_vec()));
-        }
-    }
-    Ok(keys)
-}
-
-/// Commands that take the members of these keys (by database and name) out of them, as a guarded apply does instead of
-/// deleting the keys: to look what of them is still there.
-pub fn removals(files: &Files<'_>, keys: &HashSet<(u32, Vec<u8>)>) -> Result<Vec<u8>, ReplayError> {
-    let manifest = files.manifest;
-    let (mut apply, _) = read(files.apply, Script::Apply, &manifest.expected_replies)?;
-    let (rollback, _) = read(files.rollback, Script::Rollback, &manifest.rollback_expected_replies)?;
-    apply.retain_mut(|item| {
-        let db = item.db;
-        item.verb.deletes_keys() && item.retain(|_, key| keys.contains(&(db, key.to_vec())))
-    });
-    let (mut commands, mut db) = (Vec::new(), 0);
-    for item in one_by_one(apply, &rollback).iter().filter(|item| item.edits_members()) {
-        if item.db != db {
-            db = item.db;
-            crate::resp::encode(&["SELECT", &db.to_string()], &mut commands);
-        }
-        commands.extend_from_slice(&item.bytes);
-    }
-    Ok(commands)
-}
-
-/// What an apply built anew in the place of a key of another type, for each key that the way back takes out of the way.
-fn built<'a>(apply: &[Item<'a>], rollback: &[Item<'a>]) -> HashMap<(u32, &'a [u8]), Vec<Item<'a>>> {
-    let deleting = rollback.iter().filter(|item| item.verb.deletes_keys());
-    let mut built: HashMap<(u32, &[u8]), Vec<Item<'a>>> =
-        deleting.flat_map(|item| item.keys().iter().map(|key| ((item.db, *key), Vec::new()))).collect();
-    for item in apply.iter().filter(|item| matches!(item.verb, Verb::SAdd | Verb::ZAdd)) {
-        if let Some(items) = built.get_mut(&(item.db, item.key())) {
-            items.push(item.clone());
-        }
-    }
-    built
-}
-
-/// Puts removals of what an apply built in the place of the deletion of such keys: what came since stays.
-fn taken_out<'a>(
-    items: Vec<Item<'a>>,
-    built: &HashMap<(u32, &'a [u8]), Vec<Item<'a>>>,
-    happened: impl Fn(u32, &'a [u8], &'a [u8]) -> bool,
-) -> Vec<Item<'a>> {
-    let mut all = Vec::with_capacity(items.len());
-    for item in items {
-        if !item.verb.deletes_keys() {
-            all.push(item);
-            continue;
-        }
-        for key in item.keys() {
-            for piece in built.get(&(item.db, *key)).into_iter().flatten() {
-                let mut removal = piece.removal(item.number);
-                if removal.retain(|_, member| happened(item.db, key, member)) {
-                    all.push(removal);
-                }
-            }
-        }
-    }
-    all
-}
-
 /// Takes away what was done, notes it in the forecast, and says which commands may have been.
 fn take_done<'a>(
     items: Vec<Item<'a>>,
@@ -408,68 +290,4 @@ fn take_done<'a>(
     });
     let left = left.collect();
     (left, sent)
-}
-
-/// The edits of an apply that were *not* made: a rollback must not undo them.
-struct Undone<'a, 'h> {
-    /// Keys that the apply deletes, and whether it did.
-    deletions: HashMap<(u32, &'a [u8]), bool>,
-    members: HashSet<(u32, &'a [u8], &'a [u8])>,
-    /// Keys that it may have written to.
-    written: HashSet<(u32, &'a [u8])>,
-    /// Members that stayed of keys that it took the members out of.
-    kept: HashMap<(u32, &'h [u8]), HashSet<&'h [u8]>>,
-}
-
-impl<'a, 'h> Undone<'a, 'h> {
-    fn new(apply: &[Item<'a>], history: &'h History) -> Self {
-        let course = &history.apply;
-        let mut undone =
-            Self { deletions: HashMap::new(), members: HashSet::new(), written: HashSet::new(), kept: HashMap::new() };
-        // A guard may have kept members of a key that is emptied instead of deleted.
-        for (db, key, member) in &course.left_members {
-            undone.kept.entry((*db, key)).or_default().insert(member);
-        }
-        for item in apply {
-            let may_have_happened = matches!(course.fate(item.number), Fate::Done | Fate::Unknown);
-            if may_have_happened && !item.verb.deletes_keys() {
-                undone.written.insert((item.db, item.key()));
-            }
-            for (_, part) in item.parts() {
-                let left =
-                    |key: &[u8]| !course.left_keys.is_empty() && course.left_keys.contains(&(item.db, key.to_vec()));
-                if item.verb.deletes_keys() {
-                    undone.deletions.insert((item.db, part), may_have_happened && !left(part));
-                } else {
-                    let in_place = !course.left_members.is_empty()
-                        && course.left_members.contains(&(item.db, item.key().to_vec(), part.to_vec()));
-                    if !may_have_happened || in_place || left(item.key()) {
-                        undone.members.insert((item.db, item.key(), part));
-                    }
-                }
-            }
-        }
-        undone
-    }
-
-    /// Takes out of a command of the rollback what undoes nothing. Whether anything is left of it.
-    fn happened(&self, item: &mut Item<'a>) -> bool {
-        let (db, key) = (item.db, item.key());
-        if item.verb.deletes_keys() {
-            // What was deleted and never built anew need not be deleted.
-            return item.retain(|_, key| {
-                self.written.contains(&(db, key)) && self.deletions.get(&(db, key)).copied().unwrap_or_default()
-            });
-        }
-        match self.deletions.get(&(db, key)) {
-            Some(true) if item.edits_members() => {
-                let kept = self.kept.get(&(db, key));
-                item.retain(|_, member| !kept.is_some_and(|kept| kept.contains(member)))
-            }
-            Some(was_deleted) => *was_deleted,
-            None if item.edits_members() => item.retain(|_, member| !self.members.contains(&(db, key, member))),
-            // Nothing but a deletion takes a key's expiry or its other types away.
-            None => false,
-        }
-    }
 }

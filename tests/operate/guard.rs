@@ -330,12 +330,12 @@ fn scripts_with_the_flag_where_the_server_wants_it() {
 fn where_no_script_runs_nothing_is_edited() {
     let Some(stage) = Stage::new(&scene(Form::Hash)) else { return };
     let proxy = Proxy::start(stage.server.port(), Fault::NoScripts);
-    let stopped = through(&stage, &proxy, "apply");
-    assert_eq!(stopped.status, Some(6), "{stopped:?}");
-    assert!(stopped.err.contains("EVAL was answered with error \"NOPERM"), "{stopped:?}");
+    let refused = through(&stage, &proxy, "apply");
+    assert_eq!(refused.status, Some(4), "{refused:?}");
+    assert!(refused.err.contains("EVAL was answered with error \"NOPERM"), "{refused:?}");
+    assert!(refused.err.contains("nothing was sent") && refused.err.contains("--guard replies"), "{refused:?}");
     assert_eq!(stage.server.digest(), stage.before);
-    let resumed = stage.confirmed("apply", &["--guard", "records", "--resume"]);
-    assert_eq!(resumed.status, Some(0), "{resumed:?}");
+    assert!(!stage.dir().join("journal.ndjson").exists(), "nothing was begun");
 }
 
 #[test]

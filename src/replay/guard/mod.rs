@@ -177,8 +177,8 @@ impl<'g> Guard<'g> {
         Ok(prepared)
     }
 
-    /// Which header the server takes, asked once.
-    fn ask_for_scripts(&mut self, link: &mut dyn Link) -> Result<(), QueryError> {
+    /// Asks, once, which header the server takes: an error if it runs no scripts.
+    pub fn ask_for_scripts(&mut self, link: &mut dyn Link) -> Result<(), QueryError> {
         if self.scripts.is_some() {
             return Ok(());
         }
