@@ -67,8 +67,8 @@ pub fn draw(tiles: &[Tile], label: &str) -> Html {
 
 /// Rectangles for weights in descending order.
 fn layout(weights: &[u64]) -> Vec<Rect> {
-    let total: u64 = weights.iter().fold(0, |sum, weight| sum.saturating_add(*weight));
-    let unit = WIDTH * HEIGHT / float(total.max(1));
+    let total: f64 = weights.iter().map(|weight| float(*weight)).sum();
+    let unit = WIDTH * HEIGHT / total.max(1.0);
     let areas: Vec<f64> = weights.iter().map(|weight| float(*weight) * unit).collect();
     let mut room = Rect { x: 0.0, y: 0.0, width: WIDTH, height: HEIGHT };
     let mut out = Vec::with_capacity(areas.len());
@@ -103,17 +103,18 @@ fn place(row: &[f64], room: Rect, out: &mut Vec<Rect>) -> Rect {
     let sum: f64 = row.iter().sum();
     let Rect { mut x, mut y, width, height } = room;
     if width >= height {
-        let thick = sum / height.max(f64::MIN_POSITIVE);
+        // What rounding leaves of a room may have no width at all.
+        let thick = (sum / height.max(f64::MIN_POSITIVE)).min(width);
         for area in row {
-            let long = area / thick.max(f64::MIN_POSITIVE);
+            let long = (area / thick.max(f64::MIN_POSITIVE)).min(height);
             out.push(Rect { x, y, width: thick, height: long });
             y += long;
         }
         Rect { x: x + thick, y: room.y, width: (width - thick).max(0.0), height }
     } else {
-        let thick = sum / width.max(f64::MIN_POSITIVE);
+        let thick = (sum / width.max(f64::MIN_POSITIVE)).min(height);
         for area in row {
-            let long = area / thick.max(f64::MIN_POSITIVE);
+            let long = (area / thick.max(f64::MIN_POSITIVE)).min(width);
             out.push(Rect { x, y, width: long, height: thick });
             x += long;
         }
