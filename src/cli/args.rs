@@ -361,6 +361,8 @@ pub enum Format {
     Table,
     /// For scripts: exact. Bytes that are no UTF-8 are {"base64":"…"}.
     Json,
+    /// One page for a browser, with pictures: `> inventory.html`.
+    Html,
     /// One table, a row for the dump and for each database, type, family, index and finding: the column `section` says
     /// which. Bytes that are no printable text are escaped.
     Csv,

@@ -29,6 +29,7 @@ pub fn run(args: &args::Inventory, terminal: &Terminal) -> Outcome {
     warn(&inventory.diagnostics, terminal);
     let bytes = match args.format {
         Format::Json => report::json(&inventory).map_err(Failure::error)?,
+        Format::Html => report::html::inventory(&inventory, &next(&args.dump)),
         Format::Csv => report::csv(&inventory).map_err(Failure::error)?,
         Format::Table => {
             let now = args.now.unwrap_or_else(super::now_ms);

@@ -1,6 +1,7 @@
 //! When the dump was made, and what its expiries mean.
 
 use crate::rdb::{self, Item, RawStr, Walker};
+use crate::stock::Left;
 
 /// What to make of expiries.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -73,6 +74,16 @@ impl Clock {
         match (self.expiry, self.created_ms) {
             (Expiry::Relative, Some(created)) if ms < FIRST_POSSIBLE_MS => Some(created.saturating_add(ms)),
             _ => Some(ms),
+        }
+    }
+
+    /// How long an expiry leaves a key.
+    pub fn left(&self, expire_ms: Option<i64>) -> Left {
+        match (self.expires(expire_ms), self.created_ms) {
+            (Expires::Never, _) => Left::Forever,
+            (Expires::Gone, _) => Left::Gone,
+            (Expires::At(at), Some(created)) => u64::try_from(at.saturating_sub(created)).map_or(Left::Gone, Left::Ms),
+            (Expires::At(_), None) | (Expires::InDoubt, _) => Left::Unknown,
         }
     }
 

@@ -292,6 +292,7 @@ impl<'a> scan::Worker<'a> for Gathered<'_, 'a> {
                 with_expiry: u64::from(record.expire_ms.is_some()),
             };
             self.stock.add(record, tally);
+            self.stock.expiries.add(context.clock.left(record.expire_ms));
             // Old bugs, and services, write collections without elements; a server that loads them leaves them out.
             let empty = tally.elements == 0 && !matches!(record.value.ty.kind(), Kind::String | Kind::Stream);
             if expires == Expires::InDoubt {

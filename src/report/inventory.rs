@@ -4,11 +4,12 @@ use std::path::Path;
 
 use serde::Serialize;
 
-use crate::index::{Difference, Facts, Frozen};
+use crate::index::{Difference, Expires, Facts, Frozen};
+use crate::plan::excerpt::Excerpt;
 use crate::plan::manifest::Bytes;
 use crate::rdb::Flavor;
 use crate::spec::Policy;
-use crate::stock::Tally;
+use crate::stock::{Expiries, Tally};
 use crate::time::rfc3339;
 
 /// The version of this form. Fields may be added to it; none changes its meaning.
@@ -41,6 +42,12 @@ pub struct Inventory {
     pub functions: u64,
     /// Modules that left data of their own, which belongs to no key.
     pub modules: Vec<String>,
+    /// Keys with an expiry, by how long they have left; for pages only.
+    #[serde(skip)]
+    pub expiries: Expiries,
+    /// The largest keys, the largest first; for pages only.
+    #[serde(skip)]
+    pub largest: Vec<LargeKey>,
 }
 
 /// The dump itself.
@@ -56,6 +63,9 @@ pub struct Snapshot {
     pub created_at: Option<String>,
     /// Of the server that made it, if it says so.
     pub server_version: Option<Bytes>,
+    /// Of all bytes before the footer, as 16 hexadecimal digits.
+    #[serde(skip)]
+    pub crc64: String,
     #[serde(skip)]
     pub created_ms: Option<i64>,
     /// By the server's own name in the dump: Valkey up to 8 writes the flavor `redis`.
@@ -179,6 +189,19 @@ impl Index {
     }
 }
 
+/// One of the largest keys.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LargeKey {
+    pub db: u64,
+    pub key: Excerpt,
+    pub kind: String,
+    pub encoding: &'static str,
+    pub elements: u64,
+    pub bytes: u64,
+    /// RFC 3339, if it expires at a time that can be told.
+    pub expires: Option<String>,
+}
+
 /// Problems of one kind.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Diagnostic {
@@ -215,6 +238,8 @@ impl Inventory {
             diagnostics: diagnostics(difference),
             functions: difference.facts.functions,
             modules: difference.facts.module_aux.clone(),
+            expiries: stock.expiries,
+            largest: largest(difference),
         }
     }
 
@@ -250,10 +275,26 @@ impl Snapshot {
             checksum: Checksum::of(facts),
             created_at: created_ms.and_then(rfc3339),
             server_version: valkey.or_else(|| aux(b"redis-ver")).map(Bytes),
+            crc64: format!("{:016x}", facts.crc64),
             created_ms,
             server,
         }
     }
+}
+
+fn largest(difference: &Difference<'_>) -> Vec<LargeKey> {
+    let mut scratch = Vec::new();
+    let keys = difference.stock.largest.iter().filter_map(|large| {
+        // It was read once already.
+        let key = Excerpt::new(difference.dump.key(large.start, &mut scratch).ok()?);
+        let expires = match difference.clock.expires(large.expire_ms) {
+            Expires::At(ms) => rfc3339(ms),
+            _ => None,
+        };
+        let (kind, encoding) = (large.type_name.as_str().to_owned(), large.encoding);
+        Some(LargeKey { db: large.db, key, kind, encoding, elements: large.elements, bytes: large.bytes, expires })
+    });
+    keys.collect()
 }
 
 pub(super) fn families(difference: &Difference<'_>) -> Vec<Family> {

@@ -4,9 +4,13 @@ use std::collections::BTreeMap;
 
 use crate::rdb::{Record, TypeName};
 
+mod expiries;
 mod families;
+mod largest;
 
+pub use expiries::{Expiries, Left, SPANS};
 pub use families::Families;
+pub use largest::{LARGEST, Large, Largest};
 
 /// A count of keys and what they hold.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -41,6 +45,9 @@ pub struct Stock {
     /// By index of the spec.
     pub indexes: Vec<Tally>,
     pub others: Families,
+    /// Keys by how long they have left.
+    pub expiries: Expiries,
+    pub largest: Largest,
     /// The last database, so that the map is not asked for every key.
     current: (u64, Tally),
 }
@@ -55,6 +62,8 @@ impl Stock {
             records: vec![Tally::default(); records],
             indexes: vec![Tally::default(); indexes],
             others: Families::default(),
+            expiries: Expiries::default(),
+            largest: Largest::default(),
             current: (0, Tally::default()),
         }
     }
@@ -69,6 +78,7 @@ impl Stock {
         self.current.1.add(tally);
         let key = (record.value.type_name(), record.value.ty.encoding());
         self.types.entry(key).or_default().add(tally);
+        self.largest.add(record, tally.bytes, tally.elements);
     }
 
     /// Counts it in the family of a record class.
@@ -110,5 +120,7 @@ impl Stock {
             }
         }
         self.others.merge(other.others);
+        self.expiries.merge(other.expiries);
+        self.largest.merge(other.largest);
     }
 }

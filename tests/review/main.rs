@@ -7,6 +7,7 @@ mod support;
 mod bounds;
 mod browser;
 mod content;
+mod inventory;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};

@@ -10,10 +10,13 @@
 )]
 
 mod escape;
+mod inventory;
 mod picture;
 mod review;
 mod shell;
+mod treemap;
 
+pub use inventory::inventory;
 pub use review::review;
 
 /// The most bytes of a page.

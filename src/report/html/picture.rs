@@ -94,6 +94,19 @@ impl Bar {
     }
 }
 
+impl Bar {
+    /// A bar of one part beside a figure that says it all.
+    pub fn plain(n: u64, most: u64) -> Html {
+        let width = layout(&[(Part::Added, n)], most).first().map_or(0, |(_, _, width)| *width);
+        Html::made(format!(
+            "<svg class=\"plain\" aria-hidden=\"true\" focusable=\"false\"><rect y=\"3\" width=\"{}.{:02}%\" height=\"10\" \
+             class=\"s-plain\"/></svg>",
+            width / 100,
+            width % 100
+        ))
+    }
+}
+
 fn words(thing: &str, parts: &[(Part, u64)]) -> String {
     let there: u64 = parts.iter().filter(|(part, _)| *part != Part::Missing).map(|(_, n)| n).sum();
     let some: Vec<String> =

@@ -1,0 +1,322 @@
+//! `inventory --format html`: what is in a dump, as pictures and tables.
+
+use askama::Template;
+
+use super::MOST_BYTES;
+use super::escape::{Html, Room, code, name, option, text};
+use super::picture::{Bar, Part};
+use super::shell::Shell;
+use super::treemap::{Tile, draw};
+use crate::plan::excerpt::Excerpt;
+use crate::report::findings;
+use crate::report::inventory::{Checksum, Diagnostic, Family, FamilyKind, Index, Inventory, LargeKey};
+use crate::report::text::{counted, number, safe, size, time};
+use crate::report::verdict::{limits, records, verdict};
+use crate::stock::SPANS;
+
+/// Families that are rectangles of their own; the others are one.
+const TILES: usize = 40;
+
+/// Rows that are seen at once.
+const OPEN: usize = 12;
+
+/// Rows of each table: less and less, until the page is small enough.
+const SIZES: [usize; 4] = [200, 80, 20, 1];
+
+#[derive(Template)]
+#[template(path = "inventory.html")]
+struct Page {
+    shell: Shell,
+    file: Html,
+    headline: String,
+    facts: Vec<(&'static str, Html)>,
+    created: Option<(String, String)>,
+    warnings: Vec<Html>,
+    by_bytes: Html,
+    by_keys: Html,
+    families: Vec<FamilyRow>,
+    folded_families: Vec<FamilyRow>,
+    more_families: usize,
+    types: Vec<TypeRow>,
+    more_types: usize,
+    expiring: String,
+    expiries: Vec<SpanRow>,
+    largest: Vec<LargeRow>,
+    folded_largest: Vec<LargeRow>,
+    indexes: Vec<IndexCard>,
+    more_indexes: usize,
+    findings: Vec<(Html, Vec<Html>)>,
+    databases: Vec<[String; 3]>,
+    more_databases: usize,
+    next: Html,
+    tool: &'static str,
+}
+
+struct FamilyRow {
+    pattern: Html,
+    kind: String,
+    keys: String,
+    elements: String,
+    bytes: String,
+}
+
+struct TypeRow {
+    kind: Html,
+    encoding: &'static str,
+    keys: String,
+    elements: String,
+    bytes: String,
+    bar: Html,
+}
+
+struct SpanRow {
+    words: &'static str,
+    keys: String,
+    bar: Html,
+}
+
+struct LargeRow {
+    key: Html,
+    kind: Html,
+    elements: String,
+    bytes: String,
+    expires: String,
+}
+
+struct IndexCard {
+    number: usize,
+    name: Html,
+    policy: &'static str,
+    verdict: String,
+    notes: Vec<String>,
+    bars: Vec<(&'static str, Bar)>,
+    legend: Vec<(Html, &'static str)>,
+}
+
+/// Renders the inventory; `next` is the command that makes a plan of the dump.
+pub fn inventory(inventory: &Inventory, next: &str) -> Vec<u8> {
+    let mut page = String::new();
+    for rows in SIZES {
+        // Writing to memory cannot fail.
+        page = Page::new(inventory, next, rows).render().unwrap_or_default();
+        if page.len() < MOST_BYTES {
+            break;
+        }
+    }
+    page.into_bytes()
+}
+
+impl Page {
+    fn new(inventory: &Inventory, next: &str, rows: usize) -> Self {
+        let snapshot = &inventory.snapshot;
+        let version = snapshot.server_version.as_ref().map(|version| name(&Excerpt::new(&version.0), Room::LABEL));
+        let server = Html::fill(
+            &format!("{} {{}}, RDB {}", snapshot.server, snapshot.rdb_version),
+            &[&version.unwrap_or_default()],
+        );
+        let checksum = match snapshot.checksum {
+            Checksum::Verified => "right",
+            Checksum::Absent => "the dump has none",
+            Checksum::Mismatch => "WRONG: the dump is damaged, and so may be these figures",
+        };
+        let crc = Html::fill(&format!("{{}}; checksum {checksum}"), &[&code(&snapshot.crc64, Room::LABEL)]);
+        let mut families: Vec<&Family> = inventory.families.iter().filter(|family| family.keys > 0).collect();
+        families.sort_by_key(|family| std::cmp::Reverse(family.bytes));
+        let expiring = inventory.databases.iter().map(|db| db.with_expiry).sum();
+        let count = |all: usize| all.saturating_sub(rows);
+        let more_families = count(families.len());
+        let by_bytes =
+            map(&families, |family| family.bytes, size, "Families of keys by bytes; the table below has the figures");
+        let by_keys = map(
+            &families,
+            |family| family.keys,
+            |keys| counted(keys, "key"),
+            "Families of keys by number of keys; the table below has the figures",
+        );
+        let (families, folded_families) = fold(families.into_iter().take(rows).map(family_row).collect());
+        let (largest, folded_largest) = fold(inventory.largest.iter().take(rows).map(large_row).collect());
+        Self {
+            shell: Shell::new(),
+            file: name(&Excerpt::new(&snapshot.file.0), Room::NAME),
+            headline: headline(inventory),
+            facts: vec![("Size", Html::words(&size(snapshot.bytes))), ("Written by", server), ("CRC-64", crc)],
+            created: snapshot.created_at.clone().map(|at| (at.clone(), time(&at))),
+            warnings: warnings(inventory),
+            by_bytes,
+            by_keys,
+            more_families,
+            families,
+            folded_families,
+            types: types(inventory, rows),
+            more_types: count(inventory.types.len()),
+            expiring: expiring_words(expiring, inventory.keys),
+            expiries: if expiring == 0 { Vec::new() } else { spans(inventory) },
+            largest,
+            folded_largest,
+            indexes: inventory.indexes.iter().take(rows).enumerate().map(index_card).collect(),
+            more_indexes: count(inventory.indexes.len()),
+            findings: inventory.diagnostics.iter().map(finding).collect(),
+            databases: inventory
+                .databases
+                .iter()
+                .take(rows)
+                .map(|db| [db.db, db.keys, db.with_expiry].map(number))
+                .collect(),
+            more_databases: count(inventory.databases.len()),
+            next: text(next, Room::PROSE),
+            tool: env!("CARGO_PKG_VERSION"),
+        }
+    }
+}
+
+/// The rows that are seen at once, and those that are folded away.
+fn fold<T>(mut rows: Vec<T>) -> (Vec<T>, Vec<T>) {
+    let folded = if rows.len() > OPEN.saturating_add(2) { rows.split_off(OPEN) } else { Vec::new() };
+    (rows, folded)
+}
+
+fn headline(inventory: &Inventory) -> String {
+    let keys = counted(inventory.keys, "key");
+    let wrong = inventory.indexes.iter().filter(|index| !index.is_right()).count();
+    if inventory.is_foreign() {
+        return format!("{keys}, none of them of the kind that the spec is about");
+    }
+    match wrong {
+        0 => format!("{keys}, and all indexes are as they should be"),
+        1 => format!("{keys}, and 1 index is not as it should be"),
+        n => format!("{keys}, and {n} indexes are not as they should be"),
+    }
+}
+
+/// What makes the dump as a whole doubtful, and records about which nothing can be said.
+fn warnings(inventory: &Inventory) -> Vec<Html> {
+    let grave =
+        |found: &&Diagnostic| ["record.", "dump.", "key.expiry"].iter().any(|code| found.code.starts_with(code));
+    inventory.diagnostics.iter().filter(grave).map(|found| text(&findings::words(found), Room::PROSE)).collect()
+}
+
+fn finding(found: &Diagnostic) -> (Html, Vec<Html>) {
+    let examples = found.examples.iter().map(|example| text(example, Room::PROSE)).collect();
+    (text(&findings::words(found), Room::PROSE), examples)
+}
+
+/// The map of families by some weight: the heaviest, and the others together.
+fn map(families: &[&Family], weight: impl Fn(&Family) -> u64, figure: impl Fn(u64) -> String, label: &str) -> Html {
+    let mut heaviest: Vec<&Family> = families.to_vec();
+    heaviest.sort_by_key(|family| std::cmp::Reverse(weight(family)));
+    let rest = heaviest.split_off(TILES.min(heaviest.len()));
+    let mut tiles: Vec<Tile> = heaviest
+        .into_iter()
+        .map(|family| {
+            let pattern = String::from_utf8_lossy(&family.pattern.0);
+            let weight = weight(family);
+            let figure = format!("{} · {}", figure(weight), family.kind.as_str());
+            let class = match family.kind {
+                FamilyKind::Index => "t-index",
+                FamilyKind::Record => "t-record",
+                FamilyKind::Other => "t-other",
+            };
+            Tile { weight, class, label: option(&pattern), title: option(&pattern), figure }
+        })
+        .collect();
+    if !rest.is_empty() {
+        let weight = rest.iter().fold(0, |sum: u64, family| sum.saturating_add(weight(family)));
+        let words = Html::words(&format!("{} more families", number(u64::try_from(rest.len()).unwrap_or(u64::MAX))));
+        tiles.push(Tile { weight, class: "t-other", label: words.clone(), title: words, figure: figure(weight) });
+    }
+    draw(&tiles, label)
+}
+
+fn family_row(family: &Family) -> FamilyRow {
+    let kind = match &family.name {
+        Some(name) => format!("{} {}", family.kind.as_str(), safe(name)),
+        None => family.kind.as_str().to_owned(),
+    };
+    FamilyRow {
+        pattern: name(&Excerpt::new(&family.pattern.0), Room::NAME),
+        kind: kind.chars().take(60).collect(),
+        keys: number(family.keys),
+        elements: number(family.elements),
+        bytes: size(family.bytes),
+    }
+}
+
+fn types(inventory: &Inventory, rows: usize) -> Vec<TypeRow> {
+    let mut types: Vec<_> = inventory.types.iter().collect();
+    types.sort_by_key(|one| std::cmp::Reverse(one.bytes));
+    let most = types.first().map_or(0, |one| one.bytes);
+    let row = |one: &crate::report::inventory::Type| TypeRow {
+        kind: code(&one.kind, Room::LABEL),
+        encoding: one.encoding,
+        keys: number(one.keys),
+        elements: number(one.elements),
+        bytes: size(one.bytes),
+        bar: Bar::plain(one.bytes, most),
+    };
+    types.into_iter().take(rows).map(row).collect()
+}
+
+fn expiring_words(expiring: u64, keys: u64) -> String {
+    match expiring {
+        0 => "No key has an expiry.".to_owned(),
+        n => format!(
+            "{} of {} with an expiry, by the time they had left when the dump was made.",
+            number(n),
+            counted(keys, "key")
+        ),
+    }
+}
+
+fn spans(inventory: &Inventory) -> Vec<SpanRow> {
+    let expiries = &inventory.expiries;
+    let spans = SPANS.iter().zip(expiries.spans).map(|((_, words), keys)| (*words, keys));
+    let all = [("had expired", expiries.gone)].into_iter().chain(spans).chain([("cannot be told", expiries.unknown)]);
+    let all: Vec<(&str, u64)> = all.collect();
+    let most = all.iter().map(|(_, keys)| *keys).max().unwrap_or(0);
+    all.into_iter().map(|(words, keys)| SpanRow { words, keys: number(keys), bar: Bar::plain(keys, most) }).collect()
+}
+
+fn large_row(large: &LargeKey) -> LargeRow {
+    let mut kind = code(&large.kind, Room::LABEL);
+    if large.db > 0 {
+        kind.push(&Html::words(&format!(" in database {}", large.db)));
+    }
+    LargeRow {
+        key: name(&large.key, Room::NAME),
+        kind,
+        elements: number(large.elements),
+        bytes: size(large.bytes),
+        expires: large.expires.as_deref().map(time).unwrap_or_default(),
+    }
+}
+
+fn index_card((at, index): (usize, &Index)) -> IndexCard {
+    let retired = index.policy == "retire";
+    let mut parts = if retired {
+        vec![(Part::Retired, index.keys)]
+    } else {
+        vec![(Part::Right, index.correct_keys), (Part::Wrong, index.wrong_keys), (Part::Missing, index.absent_keys)]
+    };
+    let mut notes = limits(index);
+    notes.extend(records(index));
+    let mut bars = vec![("keys", Bar::new("keys", "key", &parts, 0))];
+    // Of the members of wrong keys nobody says which would be right elsewhere.
+    if !retired && index.wrong_keys == 0 && index.members + index.missing_members > 0 {
+        let right = index.members.saturating_sub(index.stale_members).saturating_sub(index.held_members);
+        let (stale, held) = ((Part::Wrong, index.stale_members), (Part::Held, index.held_members));
+        let members = [(Part::Right, right), stale, held, (Part::Missing, index.missing_members)];
+        bars.push(("members", Bar::new("members", "member", &members, 0)));
+        parts.extend(members);
+    }
+    let used = |part: &Part| parts.iter().any(|(is, n)| is == part && *n > 0);
+    let legend = Part::ALL.into_iter().filter(used).map(|part| (part.swatch(), part.word())).collect();
+    IndexCard {
+        number: at,
+        name: code(&index.name, Room::LABEL),
+        policy: index.policy,
+        verdict: verdict(index),
+        notes,
+        bars,
+        legend,
+    }
+}

@@ -1,0 +1,118 @@
+//! `inventory --format html`.
+
+use super::browser::open;
+use super::{Work, fixture, hostile, hostile_names, plain, start};
+
+const MOST: usize = 2_000_000;
+
+fn page(work: &Work, args: &[&str]) -> String {
+    String::from_utf8(work.run(&[&["inventory", "--format", "html"], args].concat())).expect("UTF-8")
+}
+
+/// The numbers are those of fixtures/README.md.
+#[test]
+fn the_fixture_on_a_page() {
+    let work = Work::new();
+    let path = fixture();
+    let html = page(&work, &[path.to_str().expect("a name")]);
+    let text = plain(&html);
+    for part in [
+        "29,695 keys, and 4 indexes are not as they should be",
+        "Taken 2026-11-23 13:36:47 UTC",
+        "0062dc44a99fc245; checksum right",
+        "2,001 keys: 3 right, 1,998 wrong",
+        "2,040 keys: 2,040 retired",
+        // 2 of 4 projects are there, and 4 members are no projects.
+        "6 members: 2 right, 4 wrong, 2 missing",
+        "discord:messages:project:* index project 2,001",
+        "message:discord:* record message 19,485",
+        // 25 wrong keys, 10 of user and channel, and the heartbeat; all of them years ahead.
+        "36 of 29,695 keys with an expiry",
+        "had expired 0",
+        "cannot be told 0",
+        // The largest key is the index of the first project, with 1,991 members.
+        "discord:messages:project:project:discord:bU5oBuc5W-FkXBygJf7mu set 1,991",
+        "35 records with a field that names no index key",
+        "rdb-reindex plan",
+    ] {
+        assert!(text.contains(part), "{part:?} is not there");
+    }
+    assert_eq!(html, page(&work, &[path.to_str().expect("a name"), "--threads", "1"]), "whatever the threads");
+    work.write("page.html", html);
+    let Some(found) = open(&work.path("page.html"), &[]) else { return };
+    assert!(found.age.is_some_and(|age| age.ends_with("before you opened this page)")));
+}
+
+/// Worked out by hand from the dump here.
+#[test]
+fn expiries_and_largest_keys() {
+    let work = Work::new();
+    let mut dump = start();
+    dump.compression(false);
+    // The dump is of 1,736,185,500 s; an expiry of 60,000 ms is before 2009 and in doubt.
+    let now = 1_736_185_500_000;
+    for (at, expiry) in
+        [now - 1, now, now + 1, now + 59_999, now + 3_600_000, now + 3_600_001, 60_000].iter().enumerate()
+    {
+        dump.expire_ms(*expiry).string(format!("k{at}"), "x");
+    }
+    for n in 0..60_usize {
+        dump.string(format!("big{n:02}"), "x\u{1}".repeat(100 + n));
+    }
+    let file = work.write("dump.rdb", dump.finish());
+    let text = plain(&page(&work, &[file.to_str().expect("a name")]));
+    for part in [
+        "7 of 67 keys with an expiry",
+        "had expired 2",
+        "up to a minute 2",
+        "up to 10 minutes 0",
+        "up to an hour 1",
+        "up to 6 hours 1",
+        "cannot be told 1",
+        // 50 of 60: from big59 down to big10.
+        "big59 string 1",
+        "big10 string 1",
+    ] {
+        assert!(text.contains(part), "{part:?} is not there");
+    }
+    assert!(!text.contains("big09 string"));
+    let (first, last) = (text.find("big59 string").expect("there"), text.find("big10 string").expect("there"));
+    assert!(first < last, "the largest first");
+}
+
+#[test]
+fn hostile_names_on_the_page_of_an_inventory() {
+    let work = Work::new();
+    hostile(&work);
+    let html = page(&work, &["dump.rdb", "--spec", "spec.toml"]);
+    assert_eq!(html.matches("<script").count(), 1);
+    assert!(!html.contains("<img") && !html.contains("<!--") && !html.contains("<i>") && !html.contains("<b>"));
+    let text = plain(&html);
+    // Names of indexes have what a spec allows; the largest keys have them as they are.
+    for (_, seen) in hostile_names() {
+        assert!(text.contains(seen), "{seen:?} is not there");
+    }
+    work.write("page.html", html);
+    open(&work.path("page.html"), &[]);
+}
+
+#[test]
+fn families_and_indexes_without_number() {
+    let work = Work::new();
+    let mut spec = String::from("version = 1\n[[record]]\nname = \"r\"\nkey = \"r:*\"\n");
+    let mut dump = start();
+    let long = "\"\u{3042}".repeat(100);
+    for n in 0..2000 {
+        spec.push_str(&format!(
+            "[[index]]\nname = \"{n}{}\"\npolicy = \"maintain\"\nfrom = \"r\"\nkey = \"i{n}:{{f}}\"\nmember = \"{{@key}}\"\n",
+            long.replace('"', "&")
+        ));
+        dump.set(format!("i{n}:{long}"), &["r:1"]);
+        dump.string(format!("{}{n}:{}", "\u{202e}'".repeat(9), n % 7), "x");
+    }
+    work.write("spec.toml", &spec);
+    work.write("dump.rdb", dump.finish());
+    let html = page(&work, &["dump.rdb", "--spec", "spec.toml"]);
+    assert!(html.len() < MOST, "{} bytes", html.len());
+    assert!(plain(&html).contains("more indexes: --format json has them all."));
+}
