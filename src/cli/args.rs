@@ -54,8 +54,11 @@ pub enum Command {
     Rollback(Replay),
     #[command(after_long_help = examples::CHECK)]
     Check(Check),
+    #[command(after_long_help = examples::EXPORT)]
     Export(Export),
+    #[command(after_long_help = examples::DIFF)]
     Diff(super::diff::Diff),
+    #[command(after_long_help = examples::INFER)]
     Infer(super::infer::Infer),
     #[command(after_long_help = examples::SPEC)]
     Spec(Spec),
@@ -94,7 +97,6 @@ pub struct Check {
 
 /// What is in a dump as rows: keys, their elements, or the members of the indexes.
 #[derive(Debug, clap::Args)]
-#[command(after_help = super::filter::EXAMPLES)]
 pub struct Export {
     #[command(flatten)]
     pub dump: Dump,

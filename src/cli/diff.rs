@@ -23,10 +23,6 @@ use crate::snapshot::Snapshot;
 /// A key changed if its type, its content or its expiry did; another encoding, another order of members, or that it was
 /// used is no change.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:
-  rdb-reindex diff monday.rdb today.rdb                                  what changed, for people
-  rdb-reindex diff monday.rdb today.rdb --table keys --format csv        a row for each changed key
-  rdb-reindex diff monday.rdb today.rdb --table memberships              which key lost which members")]
 pub struct Diff {
     /// The earlier dump; `-` is standard input (for one of the two). gzip, zstd and LZ4 are unpacked.
     #[arg(value_name = "OLD")]

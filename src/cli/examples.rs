@@ -73,6 +73,35 @@ Examples:
   # Status 0 says that it is whole, 1 that it is not
   rdb-reindex check dump.rdb.gz && echo whole";
 
+pub const EXPORT: &str = "\
+Examples:
+  # Where the space goes: a row a key, for DuckDB and others
+  rdb-reindex export dump.rdb --table keys --format parquet > keys.parquet
+  # The messages, with their content
+  rdb-reindex export dump.rdb --table elements --format csv --match 'message:*'
+  # Large keys
+  rdb-reindex export dump.rdb --table keys --format csv --min-bytes 1MB
+  # What is wrong with the indexes, member by member
+  rdb-reindex export dump.rdb --table memberships --format csv > members.csv
+
+docs/duckdb.md has ten questions and their answers in SQL.";
+
+pub const DIFF: &str = "\
+Examples:
+  # What changed, for people
+  rdb-reindex diff monday.rdb today.rdb
+  # A row for each changed key
+  rdb-reindex diff monday.rdb today.rdb --table keys --format csv
+  # Which index key gained and lost which members
+  rdb-reindex diff monday.rdb today.rdb --table memberships";
+
+pub const INFER: &str = "\
+Examples:
+  # Propose a spec, with its evidence in comments
+  rdb-reindex infer dump.rdb > proposed.toml
+  # And see what it would find wrong
+  rdb-reindex inventory dump.rdb --spec proposed.toml";
+
 pub const SPEC: &str = "\
 Examples:
   # The preset, ready to edit
@@ -102,7 +131,7 @@ Exit status:
   0  done
   1  error
   2  wrong use
-  3  there is something to repair (`plan --exit-code`)
+  3  there is something to repair, or the dumps differ (`--exit-code`)
   4  refused: drift, or a safety limit; nothing was written
   5  verification or rehearsal failed
   6  interrupted, can be resumed

@@ -3,22 +3,6 @@
 use crate::export::{self, Expires, TypeRule};
 use crate::spec::Glob;
 
-/// What `export --help` ends with.
-pub const EXAMPLES: &str = "\
-Examples:
-  # Where the space goes, in DuckDB
-  rdb-reindex export dump.rdb --table keys --format parquet > keys.parquet
-  duckdb -c \"SELECT family, sum(bytes) FROM 'keys.parquet' GROUP BY ALL ORDER BY 2 DESC\"
-
-  # The messages as JSON, one a line
-  rdb-reindex export dump.rdb --table elements --format ndjson --match 'message:discord:*'
-
-  # Large keys that never expire
-  rdb-reindex export dump.rdb --table keys --format csv --min-bytes 1MB --expires none
-
-  # What is wrong with the indexes, member by member
-  rdb-reindex export dump.rdb --table memberships --format csv | grep -v ',correct$'";
-
 /// Which keys; nothing given is all of them.
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Only some of the keys")]

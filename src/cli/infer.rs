@@ -14,9 +14,6 @@ use crate::report::text;
 /// What it prints is TOML for --spec, with the figures that speak for each rule beside it. Every policy in it is
 /// "report": a guess changes nothing.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example:
-  rdb-reindex infer dump.rdb > my.toml
-  rdb-reindex inventory dump.rdb --spec my.toml")]
 pub struct Infer {
     #[command(flatten)]
     pub dump: InferDump,

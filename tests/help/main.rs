@@ -16,8 +16,22 @@ mod support;
 use output::program;
 use support::server::Server;
 
-const COMMANDS: [&str; 11] =
-    ["inventory", "plan", "rehearse", "show", "apply", "verify", "rollback", "check", "spec", "completions", "man"];
+const COMMANDS: [&str; 14] = [
+    "inventory",
+    "plan",
+    "rehearse",
+    "show",
+    "apply",
+    "verify",
+    "rollback",
+    "check",
+    "export",
+    "diff",
+    "infer",
+    "spec",
+    "completions",
+    "man",
+];
 
 fn help(args: &[&str]) -> String {
     let output = program(args).assert().success().get_output().stdout.clone();
@@ -55,6 +69,9 @@ fn furnish(folder: &Path) {
     packed.write_all(&dump).expect("packed");
     write("dump.rdb.gz", &packed.finish().expect("packed"));
     write("dump.rdb", &dump);
+    let last_week = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/discord-analytics-last-week.rdb");
+    write("monday.rdb", &fs::read(last_week).expect("the fixture"));
+    write("today.rdb", &dump);
     write("shard-1.rdb", &small("a"));
     write("shard-2.rdb", &small("b"));
     write("my.toml", help(&["spec"]).as_bytes());
