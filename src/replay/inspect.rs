@@ -53,18 +53,26 @@ pub fn inspect(
     let zsets_at_once = any([Verb::ZAdd, Verb::ZRem]) && knows(link, "ZMSCORE")?;
     let mut looked_at: u64 = 0;
     let mut pipeline = Pipeline::new(link, options.limits, |query, reply| {
-        let reply = match reply {
-            // A key of another type has no such member and no such length.
-            Reply::Error(text) if text.starts_with("WRONGTYPE") => return Ok(()),
-            reply @ Reply::Error(_) => return Err(QueryError::Refused { command: "a look at a key", reply }),
-            reply => reply,
-        };
+        let is_other_type = matches!(&reply, Reply::Error(text) if text.starts_with("WRONGTYPE"));
+        if let reply @ Reply::Error(_) = &reply
+            && !is_other_type
+        {
+            return Err(QueryError::Refused { command: "a look at a key", reply: reply.clone() });
+        }
         let at = match query {
             Query::Select => return Ok(()),
             Query::All(at) | Query::Part(at, _) | Query::Whole(at) => at,
         };
         let (Some(subject), Some(found)) = (subjects.get(at), found.get_mut(at)) else { return Ok(()) };
         let item = subject.item;
+        if is_other_type {
+            // A key of another type has no such member and no such length. Where a removal was sent, it made room for
+            // what is there now.
+            if subject.was_sent && matches!(item.verb, Verb::SRem | Verb::ZRem) {
+                *found = Found::Done;
+            }
+            return Ok(());
+        }
         match query {
             Query::Select => {}
             Query::Whole(_) => {

@@ -3,13 +3,13 @@
 use std::process::Stdio;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use crate::Stage;
 use crate::bundle::Scene;
 use crate::drift::wait_until;
 use crate::guard::{Form, SPEC, scene, sorted};
-use crate::proxy::Fault;
+use crate::proxy::{Fault, Proxy};
 use crate::resume::{Ground, many};
 use crate::support::server::{Server, query};
+use crate::{Stage, program, ran};
 use rdb_reindex::plan::manifest::Reply;
 use rdb_reindex::resp;
 
@@ -183,6 +183,31 @@ const CHANGES: [&str; 7] = [
     "XADD stream 6-1 f w",
 ];
 
+/// No room for the key, and room for what follows it in the same batch: its expiry is not given up for that.
+#[test]
+fn an_expiry_waits_for_its_key() {
+    let Some(stage) = each_type() else { return };
+    let args = ["--guard", "records"];
+    assert_eq!(stage.confirmed("apply", &args).status, Some(0));
+    // After two questions for the script's header, each is refused in turn.
+    for write in 3..=20 {
+        let text = "OOM command not allowed when used memory > 'maxmemory'.".into();
+        let proxy = Proxy::start(stage.server.port(), Fault::Refuse { write, text, times: 1 });
+        let mut command = program();
+        command.arg("rollback").arg(stage.dir()).args(["--to", &format!("redis://127.0.0.1:{}", proxy.port)]);
+        command.args(args).args(["--confirm", &stage.plan_id, "--resume"]);
+        let stopped = ran(&mut command);
+        if stopped.status == Some(0) {
+            break;
+        }
+        assert_eq!(stopped.status, Some(6), "{write}: {stopped:?}");
+        assert!(stopped.err.contains("there is no room for the additions"), "{stopped:?}");
+    }
+    let resumed = stage.run("rollback", &["--guard", "records", "--resume"]);
+    assert_eq!(resumed.status, Some(0), "{resumed:?}");
+    assert_eq!(stage.server.digest(), stage.before);
+}
+
 #[test]
 fn a_key_whose_content_changed_is_not_deleted() {
     let Some(stage) = each_type() else { return };
@@ -313,7 +338,41 @@ fn faults_under_guard_with_keys_of_all_types() {
             fired += u32::from(ground.both_ways(7, &fault));
         }
     }
-    assert!(fired > 40, "{fired} of 56 came to pass");
+    // One piece of the first command of the way back is refused, what follows it is not.
+    for write in 2..=9 {
+        let fault = Fault::Refuse { write, text: "READONLY You can't write".into(), times: 1 };
+        fired += u32::from(ground.both_ways(100, &fault));
+    }
+    assert!(fired > 45, "{fired} of 64 came to pass");
+}
+
+/// A set that becomes a sorted set: emptied member by member, built anew, and back.
+#[test]
+fn faults_under_guard_with_a_key_of_another_type() {
+    let scene = Scene { spec: SPEC.into(), ..Scene::default() }
+        .state(&["SADD k a b c", "SADD l a b c"])
+        .touch("k", "set", 3)
+        .touch("l", "set", 3)
+        .apply("UNLINK k l", 2)
+        .apply("ZADD k 1 x 2 y", 2)
+        .apply("ZADD l 1 x 2 y", 2)
+        .rollback("UNLINK k l", 2)
+        .rollback("SADD k a b c", 3)
+        .rollback("SADD l a b c", 3);
+    let Some(ground) = Ground::with(scene, &["--guard", "records"]) else { return };
+    for write in 2..=7 {
+        for fault in [
+            Fault::CutBefore { write },
+            Fault::CutAfter { write, bytes: 0 },
+            Fault::Refuse { write, text: "LOADING Redis is loading".into(), times: 1 },
+            Fault::Refuse { write, text: "READONLY You can't write".into(), times: 1 },
+            Fault::Refuse { write, text: "OOM command not allowed".into(), times: 1 },
+        ] {
+            for batch in [1, 100] {
+                ground.both_ways(batch, &fault);
+            }
+        }
+    }
 }
 
 /// A server that is busy for longer than a record may change is not a record that changes.

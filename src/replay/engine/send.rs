@@ -160,6 +160,8 @@ impl Engine<'_, '_, '_> {
         let mut reason = None;
         // Keys of which a command of this batch was refused: what follows on them may be answered otherwise for it.
         let mut waiting: HashSet<(u32, &'a [u8])> = HashSet::new();
+        // Keys of which a command was refused and is not sent again in this run.
+        let mut held: HashSet<(u32, &'a [u8])> = HashSet::new();
         for (mut item, reply) in sent.into_iter().zip(replies) {
             if self.guard.is_some()
                 && let Some(answers) = guard::answers(&reply, item.parts().count())
@@ -186,9 +188,13 @@ impl Engine<'_, '_, '_> {
             }
             if self.guard.is_some() && reply.as_bytes() == Some(guard::KEPT) {
                 // What was in the way may be gone once what came before is done.
-                match waiting.contains(&(item.db, item.key())) {
-                    true => again.push(item),
-                    false => self.keep_key(&item),
+                let key = (item.db, item.key());
+                if held.contains(&key) {
+                    tally.open.push(item.number);
+                } else if waiting.contains(&key) {
+                    again.push(item);
+                } else {
+                    self.keep_key(&item);
                 }
                 continue;
             }
@@ -197,6 +203,10 @@ impl Engine<'_, '_, '_> {
                 continue;
             }
             let after_refusal = waiting.contains(&(item.db, item.key()));
+            let is_held = held.contains(&(item.db, item.key()));
+            if matches!(&reply, Reply::Error(text) if matches!(Class::of(text), Class::Stop | Class::Full)) {
+                held.extend(item.keys().iter().map(|key| (item.db, *key)));
+            }
             match &reply {
                 Reply::Error(text) => match Class::of(text) {
                     Class::Wait => {
@@ -211,6 +221,9 @@ impl Engine<'_, '_, '_> {
                         self.full.get_or_insert_with(|| Printable(text.as_bytes()).to_string());
                         tally.open.push(item.number);
                     }
+                    // What is there may be gone once what came before is done.
+                    Class::Key if is_held => tally.open.push(item.number),
+                    Class::Key if after_refusal => again.push(item),
                     Class::Key => {
                         self.trouble(&item, &reply);
                         if item.makes_key() {
