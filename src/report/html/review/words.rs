@@ -134,14 +134,14 @@ pub fn reason(class: Class, about: &About) -> Html {
             &[of],
         ),
         Class::NotIndexed => Html::fill(
-            "These records of class {} exist, their {} say which key they belong to, and that key does not name them: a \
-             reader of the index does not find them.",
+            "These records of class {} exist, and what they have in {} says which key they belong to. That key does not \
+             name them: a reader of the index does not find them.",
             &[of, fields],
         ),
         Class::ScoreDiffers => Html::words("The member is there, with another score than its record gives it."),
         Class::Moved => Html::fill(
-            "The record exists, and its {} say another key of this index. It is taken out of this one; where the other one \
-             lacks it, it is added there.",
+            "The record exists, and what it has in {} leads to another key of this index. It is taken out of this one; \
+             where the other one lacks it, it is added there.",
             &[fields],
         ),
         Class::RecordMissing => Html::fill(
