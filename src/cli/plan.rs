@@ -5,7 +5,7 @@ use super::exit::{Exit, Failure, Outcome};
 use super::terminal::Terminal;
 use super::{dump, progress, spec};
 use crate::plan::digest::Digest;
-use crate::plan::manifest::{Caps, Manifest};
+use crate::plan::manifest::{Caps, Manifest, REVIEW};
 use crate::plan::{self, bundle};
 use crate::report;
 use crate::report::inventory::Inventory;
@@ -35,6 +35,11 @@ pub fn run(args: &args::Plan, terminal: &Terminal) -> Outcome {
     text.push('\n');
     let (folder, dump) = (args.out.to_string_lossy(), args.dump.words());
     text.push_str(&report::plan::summary(&manifest, &folder, &dump, style));
+    let page = args.out.join(REVIEW);
+    text.push_str(&format!(
+        "\nFor the person who approves it: {}, in a browser\n",
+        report::text::shell(&page.to_string_lossy())
+    ));
     // The data of this command is in the folder; this is for the person who runs it.
     terminal.say(text.trim_end());
     Ok(if args.exit_code && manifest.total.commands > 0 { Exit::NotEmpty } else { Exit::Done })

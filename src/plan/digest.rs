@@ -76,8 +76,8 @@ pub struct Digest {
     pub indexes: Vec<IndexDigest>,
     /// The largest first; of equals the first of the plan.
     pub largest: Vec<Large>,
-    /// What right names look like, by index, once there is a wrong one.
-    right: BTreeMap<usize, RightNames>,
+    /// What right names of an index look like, once there is a wrong one. Deletions come index by index.
+    right: Option<(usize, RightNames)>,
 }
 
 /// The edits of one index.
@@ -166,8 +166,13 @@ impl Digest {
         let pattern = match class {
             Class::NotImplied | Class::WrongType if index.policy == Policy::Maintain => {
                 let is_right = d.keys.find(at, key).is_some_and(|rank| d.keys.is_live(rank));
-                let right = self.right.entry(at).or_insert_with(|| RightNames::new(&d.keys, at, index));
-                Some(if is_right { Pattern::RightName } else { right.pattern(index, key) })
+                if self.right.as_ref().is_none_or(|(known, _)| *known != at) {
+                    self.right = Some((at, RightNames::new(&d.keys, at, index)));
+                }
+                match &mut self.right {
+                    Some((_, right)) if !is_right => Some(right.pattern(index, key)),
+                    _ => Some(Pattern::RightName),
+                }
             }
             _ => None,
         };

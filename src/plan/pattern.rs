@@ -1,6 +1,7 @@
 //! What the names of wrong keys look like, so that the bug that made them can be found.
 
 use std::collections::{BTreeSet, HashSet};
+use std::hash::BuildHasher;
 
 use super::unify::unify;
 use crate::index::Keys;
@@ -49,8 +50,10 @@ const MOST: usize = 1 << 18;
 #[derive(Debug, Default)]
 pub struct RightNames {
     /// Names without what is got wrong by accident: see [`fold`].
-    folded: HashSet<Vec<u8>>,
-    last: HashSet<Vec<u8>>,
+    ///
+    /// Hashes stand for the names: a few bytes each, and what two that are alike by chance would spoil is a hint.
+    folded: HashSet<u64>,
+    last: HashSet<u64>,
     /// Lengths of last parts, and what stands before them.
     shapes: BTreeSet<(Vec<u8>, usize)>,
     numbers: bool,
@@ -71,14 +74,13 @@ impl RightNames {
     fn add(&mut self, index: &Index, name: &[u8]) {
         /// Beyond this, ids have no shape to speak of.
         const SHAPES: usize = 64;
-        let mut folded = Vec::with_capacity(name.len());
-        fold(name, &mut folded);
-        self.folded.insert(folded);
+        fold(name, &mut self.scratch);
+        self.folded.insert(hash(&self.scratch));
         for (_, value) in unify(&index.key, name).into_iter().flat_map(|unified| unified.values) {
             let (before, last) = split_last(value);
             self.numbers |= is_number(value);
             if last.len() > 3 {
-                self.last.insert(last.to_vec());
+                self.last.insert(hash(last));
             }
             if self.shapes.len() < SHAPES {
                 self.shapes.insert((before.to_vec(), last.len()));
@@ -107,13 +109,13 @@ impl RightNames {
             return Pattern::DoubledPrefix;
         }
         fold(name, &mut self.scratch);
-        if self.folded.contains(&self.scratch) {
+        if self.folded.contains(&hash(&self.scratch)) {
             return Pattern::Variant;
         }
         if values().any(|value| value.iter().any(|byte| matches!(byte, b'*' | b'?' | b'[' | b']'))) {
             return Pattern::Wildcard;
         }
-        if values().any(|value| self.last.contains(split_last(value).1)) {
+        if values().any(|value| self.last.contains(&hash(split_last(value).1))) {
             return Pattern::OtherPrefix;
         }
         let shape = |value| {
@@ -135,6 +137,10 @@ impl RightNames {
         }
         Pattern::Other
     }
+}
+
+fn hash(bytes: &[u8]) -> u64 {
+    foldhash::quality::FixedState::default().hash_one(bytes)
 }
 
 /// The last part of a value, and what stands before it with its separator.

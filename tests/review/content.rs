@@ -182,6 +182,69 @@ fn the_page_belongs_to_the_bundle() {
     work.run(&["rehearse", "plan", "elsewhere/other-name.rdb"]);
 }
 
+/// What is wrong in an index that is only reported is not called right because nothing is done about it.
+#[test]
+fn findings_without_a_plan() {
+    let work = Work::new();
+    let spec = "version = 1\n[[record]]\nname = \"r\"\nkey = \"r:*\"\n[[index]]\nname = \"i\"\npolicy = \"report\"\n\
+                from = \"r\"\nkey = \"i:{f}\"\nmember = \"{@key}\"\n";
+    work.write("spec.toml", spec);
+    let mut dump = start();
+    dump.json("r:1", r#"{"f":"x"}"#).set("i:wrong", &["r:1"]);
+    let file = work.write("dump.rdb", dump.finish());
+    let text = plain(&work.review(&file, &["--spec", "spec.toml"]));
+    assert!(text.contains("Nothing is to be changed: what is wrong is in indexes that are only reported."));
+    assert!(text.contains("i: 0 of 1 key right in name, 1 key absent, 1 member missing."));
+    // With no record at all nothing is deleted, and the page says why.
+    let mut dump = start();
+    dump.set("discord:messages:project:a", &["x"]);
+    let text = plain(&work.review(&work.write("dump.rdb", dump.finish()), &[]));
+    assert!(text.contains("1 key claims to belong to the index project; none of them is right."));
+    assert!(text.contains("The plan has no commands."));
+    assert!(text.contains("no record of class message that can be decoded, so nothing is deleted or removed"));
+    assert!(text.contains("1 key: 1 left as it is"));
+}
+
+/// What cannot be decided is said first, and the picture says what stays.
+#[test]
+fn held_keys_are_prominent() {
+    let work = Work::new();
+    let mut dump = start();
+    dump.json("project:discord:p", "{}");
+    dump.json("message:discord:1", r#"{"projectId":"project:discord:p"}"#);
+    dump.string("message:discord:2", "no JSON");
+    dump.set("discord:messages:project:undefined", &["message:discord:2"]);
+    dump.set("discord:messages:project:null", &["message:discord:1"]);
+    let text = plain(&work.review(&work.write("dump.rdb", dump.finish()), &[]));
+    let first = text.find("In short What is wrong").expect("the first section");
+    for part in [
+        // The one wrong key that stays, and the member in it.
+        "index project: 1 members and 1 wrong keys stay, because they name records that cannot be decoded",
+        "1 record that cannot be decoded: nothing is added for one, and nothing that names it is removed",
+    ] {
+        assert!(text.find(part).is_some_and(|at| at < first), "{part:?} is not before all else");
+    }
+    assert!(text.contains("2 keys: 1 added by the plan, 1 left as it is"));
+    assert!(text.contains("message:discord:2: "), "the record is named among the findings");
+}
+
+/// The id leaves out the digest of the page, but not that there is one.
+#[test]
+fn a_bundle_without_its_page_is_refused() {
+    let work = Work::new();
+    work.review(&fixture(), &[]);
+    let manifest = std::fs::read_to_string(work.path("plan/plan.json")).expect("plan.json");
+    let without: Vec<&str> = manifest.lines().filter(|line| !line.starts_with("    \"review.html\": ")).collect();
+    assert_eq!(without.len() + 1, manifest.lines().count());
+    work.write("plan/plan.json", without.join("\n") + "\n");
+    std::fs::remove_file(work.path("plan/review.html")).expect("removed");
+    let mut show = std::process::Command::new(env!("CARGO_BIN_EXE_rdb-reindex"));
+    let output = show.args(["show", "plan"]).current_dir(work.path("")).output().expect("it runs");
+    assert_eq!(output.status.code(), Some(1));
+    let error = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(error.contains("plan.json") && error.contains("has the plan id"), "{error}");
+}
+
 #[test]
 fn nothing_of_the_dump_is_markup() {
     let work = Work::new();

@@ -301,7 +301,7 @@ fn index_card((at, index): (usize, &Index)) -> IndexCard {
     notes.extend(records(index));
     let mut bars = vec![("keys", Bar::new("keys", "key", &parts, 0))];
     // Of the members of wrong keys nobody says which would be right elsewhere.
-    if !retired && index.wrong_keys == 0 && index.members + index.missing_members > 0 {
+    if !retired && index.wrong_keys == 0 && index.members.max(index.missing_members) > 0 {
         let right = index.members.saturating_sub(index.stale_members).saturating_sub(index.held_members);
         let (stale, held) = ((Part::Wrong, index.stale_members), (Part::Held, index.held_members));
         let members = [(Part::Right, right), stale, held, (Part::Missing, index.missing_members)];

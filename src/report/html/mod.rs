@@ -2,7 +2,7 @@
 //!
 //! A page is small however large the dump is: numbers of examples, lengths of names and rows of tables are bounded, and
 //! what is left out is counted. It follows from its arguments alone, without a clock, so that the same dump gives the
-//! same bytes. Keys come from strangers: see [`escape`].
+//! same bytes. Keys come from strangers: see `escape`.
 
 #![cfg_attr(
     not(test),

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::super::escape::{Html, Room, name};
-use super::words::{About, example, kind, pattern, reason, title};
+use super::bugs::pattern;
+use super::words::{About, example, kind, reason, title};
 use crate::plan::digest::{Class, Group, IndexDigest, Sample};
 use crate::plan::pattern::Pattern;
 use crate::report::text::{counted, number};

@@ -100,6 +100,9 @@ fn headline(numbers: &[Index], is_empty: bool) -> Html {
         let what = list(&[missing, stale].into_iter().flatten().collect::<Vec<_>>());
         return Html::fill(&format!("The index {{}} {what}."), &[&code(&worst.name, Room::LABEL)]);
     }
+    if is_empty && numbers.iter().any(|index| !index.is_right()) {
+        return Html::words("Nothing is to be changed: what is wrong is in indexes that are only reported.");
+    }
     if is_empty {
         return Html::words("Nothing to do: the indexes in the dump are as they should be.");
     }

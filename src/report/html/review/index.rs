@@ -53,7 +53,7 @@ impl IndexView {
             Part::ALL.into_iter().filter(|part| used(*part)).map(|part| (part.swatch(), part.word())).collect();
         let mut notes = limits(numbers);
         notes.extend(records(numbers));
-        let will = if counts.deleted_keys + counts.added_members + counts.removed_members == 0 {
+        let will = if [counts.deleted_keys, counts.added_members, counts.removed_members] == [0; 3] {
             "The plan does nothing here.".to_owned()
         } else if counts.commands == 0 {
             format!("The plan {}, in commands that it shares with another index.", done(counts))

@@ -1,5 +1,6 @@
 //! `review.html`: what is wrong, what will happen, what it costs and how to undo it, for the person who decides.
 
+mod bugs;
 mod cost;
 mod examples;
 mod head;

@@ -4,7 +4,6 @@ use super::super::escape::{Html, Room, code, name, text};
 use crate::plan::digest::{Class, Edit, Sample};
 use crate::plan::excerpt::Excerpt;
 use crate::plan::manifest::Counts;
-use crate::plan::pattern::Pattern;
 use crate::plan::why::{Field, FieldValue};
 use crate::report::text::{counted, number};
 use crate::spec::{Index, Spec};
@@ -134,14 +133,14 @@ pub fn reason(class: Class, about: &About) -> Html {
             &[of],
         ),
         Class::NotIndexed => Html::fill(
-            "These records of class {} exist, their {} say which key they belong to, and that key does not name them: a \
-             reader of the index does not find them.",
+            "These records of class {} exist, and what they have in {} says which key they belong to. That key does not \
+             name them: a reader of the index does not find them.",
             &[of, fields],
         ),
         Class::ScoreDiffers => Html::words("The member is there, with another score than its record gives it."),
         Class::Moved => Html::fill(
-            "The record exists, and its {} say another key of this index. It is taken out of this one; where the other one \
-             lacks it, it is added there.",
+            "The record exists, and what it has in {} leads to another key of this index. It is taken out of this one; \
+             where the other one lacks it, it is added there.",
             &[fields],
         ),
         Class::RecordMissing => Html::fill(
@@ -246,66 +245,6 @@ fn field(field: &Field) -> Html {
             Html::fill("{} values in {}, the first of them {}", &[&n, &path, &value(first)])
         }
     }
-}
-
-/// What the names of wrong keys look like, and what may have made them.
-pub fn pattern(pattern: Pattern) -> (Html, Html) {
-    let (what, hint) = match pattern {
-        Pattern::Word(word) => {
-            let what = format!("`{word}` where a value belongs");
-            let hint = match word {
-                "[object Object]" => "A whole object was put into the key instead of one of its fields.",
-                "true" | "false" => "The result of a comparison was put into the key instead of a value.",
-                "NaN" => "Something that is no number was made into one before it was put into the key.",
-                _ => {
-                    "The key was put together from a field that was missing. Look for the write that does not check \
-                     whether the field is there."
-                }
-            };
-            return (Html::words(&what), Html::words(hint));
-        }
-        Pattern::Empty => (
-            "nothing where a value belongs",
-            "The field was an empty text, or was replaced by one when it was missing (`?? \"\"`).",
-        ),
-        Pattern::Unfilled => (
-            "a template that nobody filled in",
-            "A text with a placeholder was used as it is: wrong quotes, or another template language.",
-        ),
-        Pattern::DoubledPrefix => (
-            "a prefix twice or more",
-            "The prefix was put before a value that has it already. Look for the places that make the key, and for whether \
-             an id is stored with or without its prefix.",
-        ),
-        Pattern::Variant => (
-            "a right name but for case, spaces, quotes or percent-encoding",
-            "The value came from somewhere that quotes, trims or encodes differently: a URL, a CSV file, a form.",
-        ),
-        Pattern::OtherPrefix => (
-            "a known id without its prefix, or with another one",
-            "One part of the program keeps ids with their prefix, another without.",
-        ),
-        Pattern::Wildcard => {
-            ("a glob such as `*` in the name", "A pattern that was meant for `SCAN` or `KEYS` was used as a name.")
-        }
-        Pattern::UnknownId => (
-            "an id of the right form that no record has",
-            "The records were deleted, and their index keys left behind; or they come from another database.",
-        ),
-        Pattern::BareId => (
-            "an id of the right length, without its prefix or with another one, that no record has",
-            "One part of the program keeps ids with their prefix, another without; and the records are gone.",
-        ),
-        Pattern::Number => {
-            ("a number, where right ids are none", "An id of something else was used: of a server or a channel, say.")
-        }
-        Pattern::Other => ("anything else", "Tests, other programs, people at a prompt."),
-        Pattern::RightName => (
-            "a right name, but another type",
-            "Another command wrote to the key first: `SET`, `LPUSH` or `JSON.SET` in the place of `SADD`.",
-        ),
-    };
-    (Html::words(what), Html::words(hint))
 }
 
 /// What a plan, or an index of it, does: `deletes 3 keys, adds 1 member and takes out 2`.
