@@ -23,6 +23,8 @@ pub struct Item {
     pub place: rdb::Place,
     pub score: f64,
     at: At,
+    /// Where the record of the first candidate starts.
+    start: u64,
     pub found: Option<Found>,
 }
 
@@ -37,7 +39,7 @@ impl Batch {
         let hash = low_half(full_hash);
         let bytes = start..self.bytes.len();
         let at = At { bucket: 0, entry: 0 };
-        self.items.push(Item { bytes, full_hash, hash, place, score, at, found: None });
+        self.items.push(Item { bytes, full_hash, hash, place, score, at, start: u64::MAX, found: None });
         self.items.len() >= Self::LEN
     }
 
@@ -117,11 +119,13 @@ impl<M: Membership> Store<M> {
         for item in &mut batch.items {
             let entries = &self.buckets[item.at.bucket].entries;
             item.at.entry = first_not_below(entries, item.at.entry, (near.key, item.hash));
-            if let Some(m) = entries.get(item.at.entry)
-                && let Place::Key(offset) = m.entry().source.get()
-            {
-                touched ^= members.dump.touch(offset);
-            }
+            let place = entries.get(item.at.entry).map(|m| m.entry().source.get());
+            item.start = if let Some(Place::Key(start)) = place { start } else { u64::MAX };
+        }
+        // In a loop of its own: as many of these loads are under way as the processor can keep track of, and it keeps
+        // track of few instructions.
+        for item in &batch.items {
+            touched ^= members.dump.touch(item.start);
         }
         // The loads above are for their side effect on the cache.
         std::hint::black_box(touched);
