@@ -6,10 +6,11 @@
 //! reads a few bytes here and there, finds them in the cache.
 
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use crc_fast::{CrcAlgorithm, Digest};
 
+pub use crate::progress::Observer;
 use crate::rdb::{self, Footer, Header, Item, ModuleItem, ModuleReader, Record, Walker};
 
 /// A batch ends when it covers this many bytes of the dump …
@@ -27,22 +28,6 @@ pub const PIECE_ELEMENTS: usize = 1 << 16;
 pub trait Worker<'a>: Send {
     /// Looks at one record. It may be called on any thread, with the records in any order of batches.
     fn record(&mut self, record: &Record<'a>) -> Result<(), rdb::Error>;
-}
-
-/// Shows how far a pass is, and lets it be stopped.
-#[derive(Debug, Default)]
-pub struct Observer {
-    /// Bytes walked so far.
-    pub position: AtomicU64,
-    /// Set to stop the pass; it then ends with [`Error::Interrupted`].
-    pub stop: AtomicBool,
-}
-
-impl Observer {
-    /// Whether the pass should stop.
-    pub fn stopped(&self) -> bool {
-        self.stop.load(Ordering::Relaxed)
-    }
 }
 
 /// What ends a pass early.

@@ -12,6 +12,7 @@ use crc_fast::{CrcAlgorithm, Digest};
 use foldhash::fast::RandomState;
 use rayon::slice::ParallelSliceMut;
 
+use crate::progress::{Unit, Watch};
 use crate::rdb::{self, Header, Item, Record, Walker, opcode};
 use crate::scan::{self, Observer, Worker};
 use crate::snapshot::Snapshot;
@@ -37,14 +38,34 @@ pub enum Error {
     Interrupted,
 }
 
+impl Error {
+    /// What can be done about it.
+    pub fn hint(&self) -> Option<&'static str> {
+        Some(match self {
+            Self::Dump { error, .. } => error.hint(),
+            Self::Flavor { .. } => "the shards of one database are all of one kind of server; look at each alone",
+            Self::Trailing { .. } => "cut the bytes off, or take the dump again",
+            Self::Checksum { .. } => "take it again; --ignore-checksum shows what is in it all the same",
+            Self::KeyTwice { .. } => "is the same dump named twice, or an older one of the same shard?",
+            Self::Template { .. } => "look at each dump alone",
+            Self::Spool(_) => "set TMPDIR to a folder with room for all the dumps together",
+            Self::Interrupted => return None,
+        })
+    }
+}
+
 /// Puts dumps together, in their order. With `ignore_checksum` one whose checksum is wrong is taken all the same; the
 /// whole then has a wrong checksum too.
 pub fn join(dumps: &[Snapshot], ignore_checksum: bool, observer: &Observer) -> Result<Snapshot, Error> {
     let name = dumps.iter().map(|dump| dump.path().display().to_string()).collect::<Vec<_>>().join(" + ");
-    let parts = dumps.iter().map(|dump| Part::read(dump, ignore_checksum)).collect::<Result<Vec<_>, _>>()?;
+    let total = dumps.iter().map(|dump| dump.len() as u64).sum();
+    observer.begin("reading the shards", Unit::Bytes, total);
+    let parts = dumps.iter().map(|dump| Part::read(dump, ignore_checksum, observer)).collect::<Result<Vec<_>, _>>()?;
     let header = agree(&parts)?;
-    let (file, ends) = write(header, &parts)?;
+    observer.begin("putting the shards together", Unit::Bytes, total);
+    let (file, ends) = write(header, &parts, observer)?;
     let joined = Snapshot::from_file(PathBuf::from(name), &file)?;
+    observer.begin("looking for keys that are there twice", Unit::Bytes, joined.len() as u64);
     no_key_twice(&joined, header, &parts, &ends, observer)?;
     Ok(joined)
 }
@@ -70,7 +91,7 @@ enum Sum {
 
 impl<'a> Part<'a> {
     /// Walks a dump to its end.
-    fn read(dump: &'a Snapshot, ignore_checksum: bool) -> Result<Self, Error> {
+    fn read(dump: &'a Snapshot, ignore_checksum: bool, observer: &Observer) -> Result<Self, Error> {
         let path = || dump.path().to_owned();
         let fail = |error| Error::Dump { path: path(), error };
         let mut walker = Walker::new(dump).map_err(fail)?;
@@ -78,7 +99,12 @@ impl<'a> Part<'a> {
         let (mut ctime, mut templates, mut scratch) = (None, Vec::new(), Vec::new());
         loop {
             let end = walker.position();
-            match walker.next().map_err(fail)? {
+            let item = walker.next().map_err(fail)?;
+            observer.add(walker.position().saturating_sub(end) as u64);
+            if observer.stopped() {
+                return Err(Error::Interrupted);
+            }
+            match item {
                 Some(Item::Aux { name, value }) if ctime.is_none() => {
                     if name.eq_bytes(b"ctime", &mut scratch).unwrap_or(false) {
                         let text = value.decode(&mut scratch).unwrap_or_default();
@@ -158,8 +184,11 @@ impl Output {
     }
 }
 
+/// So much is copied at a time.
+const COPY: usize = 1 << 20;
+
 /// The whole as a file, and where each part ends in it.
-fn write(header: Header, parts: &[Part<'_>]) -> Result<(File, Vec<u64>), Error> {
+fn write(header: Header, parts: &[Part<'_>], observer: &Observer) -> Result<(File, Vec<u64>), Error> {
     let file = BufWriter::with_capacity(1 << 20, tempfile::tempfile()?);
     let mut out = Output { file, crc: Digest::new(CrcAlgorithm::Crc64Redis), written: 0 };
     let Header { flavor, version } = header;
@@ -182,7 +211,13 @@ fn write(header: Header, parts: &[Part<'_>]) -> Result<(File, Vec<u64>), Error> 
     for part in parts {
         // What comes before any SELECTDB is in database 0.
         out.put(&[opcode::SELECTDB, 0])?;
-        out.put(part.dump.get(magic.len()..part.end).unwrap_or_default())?;
+        for piece in part.dump.get(magic.len()..part.end).unwrap_or_default().chunks(COPY) {
+            out.put(piece)?;
+            observer.add(piece.len() as u64);
+            if observer.stopped() {
+                return Err(Error::Interrupted);
+            }
+        }
         ends.push(out.written);
     }
     out.put(&[opcode::EOF])?;

@@ -78,14 +78,14 @@ fn a_bundle_that_was_edited_is_refused_by_name_of_the_file() {
     std::fs::write(&file, bytes).expect("the commands");
     let text = shown(&mut show(folder.path()));
     assert!(text.starts_with("status: 1\n--- stdout\n--- stderr\nerror: "), "{text}");
-    assert!(text.contains("apply.resp is not what the plan was made with"), "{text}");
+    assert!(text.contains("apply.resp was edited or damaged: its SHA-256 is "), "{text}");
 }
 
 #[test]
 fn a_folder_that_is_no_plan() {
     let folder = tempfile::tempdir().expect("a folder");
     let text = shown(&mut show(folder.path()));
-    let expected = "status: 1\n--- stdout\n--- stderr\nerror: plan is no plan: it has no plan.json. ";
+    let expected = "status: 1\n--- stdout\n--- stderr\nerror: there is no folder plan\nhint: ";
     assert!(text.starts_with(expected), "{text}");
 }
 

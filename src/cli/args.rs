@@ -4,45 +4,63 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand, ValueEnum};
 
+use super::examples;
 use crate::derive::unix_millis;
 use crate::index::Expiry;
 use crate::plan::manifest::Manifest;
 use crate::report::text::shell;
 
+/// Headings of groups of options.
+const COMMON: &str = "Common options";
+const READING: &str = "Reading the dump";
+const CONNECTION: &str = "Connection";
+const PACE: &str = "Pace";
+
 /// Take stock of the secondary indexes in a Redis dump, derive the right ones, and replay the smallest difference.
 #[derive(Debug, Parser)]
 #[command(name = "rdb-reindex", version, max_term_width = 100, propagate_version = true)]
+#[command(after_long_help = examples::PROGRAM)]
 pub struct Args {
     #[command(subcommand)]
     pub command: Command,
     /// Threads to use; all cores if not given.
-    #[arg(long, global = true, value_name = "N", value_parser = threads)]
+    #[arg(long, global = true, value_name = "N", value_parser = threads, help_heading = COMMON)]
     pub threads: Option<usize>,
     /// Say nothing on standard error but errors.
-    #[arg(long, short, global = true)]
+    #[arg(long, short, global = true, help_heading = COMMON)]
     pub quiet: bool,
     /// Say more.
-    #[arg(long, short, global = true, action = clap::ArgAction::Count, conflicts_with = "quiet")]
+    #[arg(long, short, global = true, action = clap::ArgAction::Count, conflicts_with = "quiet", help_heading = COMMON)]
     pub verbose: u8,
 }
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    #[command(after_long_help = examples::INVENTORY)]
     Inventory(Inventory),
+    #[command(after_long_help = examples::PLAN)]
     Plan(Plan),
+    #[command(after_long_help = examples::REHEARSE)]
     Rehearse(Rehearse),
+    #[command(after_long_help = examples::SHOW)]
     Show(Show),
     /// Replay a plan to its database, each reply compared with the expected one.
+    #[command(after_long_help = examples::APPLY)]
     Apply(Replay),
+    #[command(after_long_help = examples::VERIFY)]
     Verify(Verify),
     /// Undo what `apply` changed.
+    #[command(after_long_help = examples::ROLLBACK)]
     Rollback(Replay),
+    #[command(after_long_help = examples::CHECK)]
     Check(Check),
     Export(Export),
+    #[command(after_long_help = examples::SPEC)]
     Spec(Spec),
+    #[command(after_long_help = examples::COMPLETIONS)]
     Completions(Completions),
-    /// Print the manual as roff: `rdb-reindex man | man -l -`.
-    Man,
+    #[command(after_long_help = examples::MAN)]
+    Man(Man),
 }
 
 /// What is in a dump, and what is wrong with its indexes.
@@ -68,7 +86,7 @@ pub struct Check {
     #[arg(value_name = "DUMP")]
     pub more: Vec<PathBuf>,
     /// Read the file instead of mapping it into memory.
-    #[arg(long)]
+    #[arg(long, help_heading = READING)]
     pub no_mmap: bool,
 }
 
@@ -158,19 +176,20 @@ pub struct Replay {
     #[arg(long, value_enum, default_value_t, value_name = "LEVEL")]
     pub guard: GuardLevel,
     /// The most commands a second.
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, value_name = "N", help_heading = PACE, value_parser = clap::value_parser!(u32).range(1..))]
     pub max_rate: Option<u32>,
     /// The most commands that are under way at a time.
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, value_name = "N", help_heading = PACE, value_parser = clap::value_parser!(u32).range(1..))]
     pub max_in_flight: Option<u32>,
     /// Send nothing while this file exists; `pause` in the plan's folder if not given.
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", help_heading = PACE)]
     pub pause_file: Option<PathBuf>,
     /// How to say what happens: for a person, or as one JSON object a line.
     #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
     pub format: Telling,
     /// How long to try again when the server is busy or the connection is lost, in seconds.
-    #[arg(long, value_name = "SECONDS", default_value_t = 300, value_parser = clap::value_parser!(u64).range(0..=86_400))]
+    #[arg(long, value_name = "SECONDS", default_value_t = 300, help_heading = CONNECTION,
+        value_parser = clap::value_parser!(u64).range(0..=86_400))]
     pub retry_for: u64,
 }
 
@@ -233,22 +252,24 @@ pub struct Database {
     /// without it REDIS_URL, then UPSTASH_REDIS_REST_URL.
     ///
     /// Better than in the URL, where others on this machine can see it, a password is in RDB_REINDEX_PASSWORD or a file.
-    #[arg(long, value_name = "URL")]
+    #[arg(long, value_name = "URL", help_heading = CONNECTION)]
     pub to: Option<String>,
     /// A file with the password.
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", help_heading = CONNECTION)]
     pub password_file: Option<PathBuf>,
     /// Certificates (PEM) to trust instead of the public authorities.
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", help_heading = CONNECTION)]
     pub tls_ca: Option<PathBuf>,
     /// How long to wait for a reply, in seconds.
-    #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..=3600))]
+    #[arg(long, value_name = "SECONDS", default_value_t = 60, help_heading = CONNECTION,
+        value_parser = clap::value_parser!(u64).range(1..=3600))]
     pub timeout: u64,
     /// The most commands that go out before their replies are read.
-    #[arg(long, value_name = "N", default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    #[arg(long, value_name = "N", default_value_t = 1000, help_heading = PACE,
+        value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     pub batch_commands: u32,
     /// The most bytes that go out before their replies are read.
-    #[arg(long, value_name = "BYTES", default_value_t = 1_000_000,
+    #[arg(long, value_name = "BYTES", default_value_t = 1_000_000, help_heading = PACE,
         value_parser = clap::value_parser!(u32).range(1..=100_000_000))]
     pub batch_bytes: u32,
 }
@@ -272,18 +293,26 @@ pub struct Rehearse {
     #[arg(long, value_name = "PATH", requires = "server")]
     pub module: Vec<PathBuf>,
     /// What expiries before 2009 mean: the same as for `plan`.
-    #[arg(long, value_enum, value_name = "MEANING")]
+    #[arg(long, value_enum, value_name = "MEANING", help_heading = READING)]
     pub expiry: Option<ExpiryMode>,
     /// Read the file instead of mapping it into memory.
-    #[arg(long)]
+    #[arg(long, help_heading = READING)]
     pub no_mmap: bool,
 }
 
 /// Print what a shell needs to complete the arguments of this program.
 #[derive(Debug, clap::Args)]
 pub struct Completions {
-    #[arg(value_enum)]
+    #[arg(value_enum, value_name = "SHELL")]
     pub shell: clap_complete::Shell,
+}
+
+/// Print the manual as roff: `rdb-reindex man | man -l -`.
+#[derive(Debug, clap::Args)]
+pub struct Man {
+    /// Write a page a command into this folder, instead of all of them to standard output.
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
 }
 
 /// Print the spec in use, ready to edit.
@@ -307,13 +336,13 @@ pub struct Dump {
     #[arg(long, value_name = "FILE")]
     pub spec: Option<PathBuf>,
     /// Read the file instead of mapping it into memory.
-    #[arg(long)]
+    #[arg(long, help_heading = READING)]
     pub no_mmap: bool,
     /// Go on although the checksum is wrong; no plan is made of such a dump.
-    #[arg(long)]
+    #[arg(long, help_heading = READING)]
     pub ignore_checksum: bool,
     /// What expiries before 2009 mean, which some services write.
-    #[arg(long, value_enum, value_name = "MEANING")]
+    #[arg(long, value_enum, value_name = "MEANING", help_heading = READING)]
     pub expiry: Option<ExpiryMode>,
 }
 

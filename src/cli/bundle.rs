@@ -2,12 +2,20 @@
 
 use std::path::Path;
 
-use super::exit::Failure;
+use super::exit::{Exit, Failure};
+use super::progress;
 use crate::plan::bundle::{Bundle, Error};
+use crate::progress::Observer;
 
 /// Opens the bundle and checks every file in it.
 pub fn open(path: &Path) -> Result<Bundle, Failure> {
     Bundle::open(path).map_err(failure)
+}
+
+/// Opens the bundle and shows how far that is.
+pub fn open_watched(path: &Path, observer: &Observer) -> Result<Bundle, Failure> {
+    progress::during(observer, || Bundle::open_watched(path, observer))
+        .map_err(|error| if observer.stopped() { Failure::new(Exit::Stopped, "interrupted") } else { failure(error) })
 }
 
 /// A command file of it.
@@ -16,5 +24,6 @@ pub fn commands(bundle: &Bundle, name: &str) -> Result<Vec<u8>, Failure> {
 }
 
 fn failure(error: Error) -> Failure {
-    Failure::error(error)
+    let hint = error.hint();
+    Failure::error(error).with_any_hint(hint)
 }

@@ -8,12 +8,13 @@ use super::terminal::Terminal;
 use super::{dump, progress};
 use crate::check::{self, Error, Finding, Oddity, Report};
 use crate::index::display;
+use crate::rdb::ErrorKind;
 use crate::scan::Observer;
 use crate::snapshot::Snapshot;
 
 pub fn run(args: &args::Check, terminal: &Terminal) -> Outcome {
     let observer = dump::observer();
-    let dumps = dump::open_each(&args.dump, &args.more, !args.no_mmap)?;
+    let dumps = dump::open_each(&args.dump, &args.more, !args.no_mmap, &observer)?;
     let mut exit = Exit::Done;
     for dump in &dumps {
         if one(dump, &observer, terminal)? != Exit::Done {
@@ -34,7 +35,13 @@ fn one(snapshot: &Snapshot, observer: &Observer, terminal: &Terminal) -> Outcome
     let report = match progress::bytes(terminal, "checking", snapshot.len() as u64, observer, work) {
         Ok(report) => report,
         Err(Error::Interrupted) => return Err(Failure::new(Exit::Stopped, "interrupted")),
-        Err(error) => return Err(Failure::error(format!("{file}: {error}"))),
+        Err(Error::Header(error)) => {
+            return Err(Failure::error(format!("{file}: {error}")).with_hint(match error.kind {
+                // It would lead back here.
+                ErrorKind::Magic(_) | ErrorKind::Version { .. } => error.hint(),
+                _ => "take the dump again if you can",
+            }));
+        }
     };
     terminal.data(render(&file, &report).as_bytes())?;
     if let Some(footer) = report.footer.filter(|footer| footer.trailing > 0) {

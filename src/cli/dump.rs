@@ -27,7 +27,7 @@ pub fn open_all(
     ignore_checksum: bool,
     observer: &Observer,
 ) -> Result<Snapshot, Failure> {
-    let mut dumps = open_each(first, more, mmap)?;
+    let mut dumps = open_each(first, more, mmap, observer)?;
     match dumps.pop() {
         Some(dump) if dumps.is_empty() => Ok(dump),
         last => {
@@ -38,16 +38,32 @@ pub fn open_all(
 }
 
 /// Opens dumps, each on its own.
-pub fn open_each(first: &Path, more: &[PathBuf], mmap: bool) -> Result<Vec<Snapshot>, Failure> {
-    let open = |path: &Path| Snapshot::open(path, snapshot::Options { mmap }).map_err(Failure::error);
-    std::iter::once(first).chain(more.iter().map(PathBuf::as_path)).map(open).collect()
+pub fn open_each(first: &Path, more: &[PathBuf], mmap: bool, observer: &Observer) -> Result<Vec<Snapshot>, Failure> {
+    let all = || std::iter::once(first).chain(more.iter().map(PathBuf::as_path));
+    if all().filter(|path| *path == Path::new("-")).count() > 1 {
+        return Err(Failure::new(Exit::Usage, "standard input (-) can be one of the dumps, and is named twice"));
+    }
+    let open = |path: &Path| {
+        let work = || Snapshot::open_watched(path, snapshot::Options { mmap }, observer);
+        progress::during(observer, work).map_err(|error| match error {
+            snapshot::Error::Interrupted => interrupted(),
+            error => {
+                let hint = error.hint();
+                Failure::error(error).with_any_hint(hint)
+            }
+        })
+    };
+    all().map(open).collect()
 }
 
 /// Makes one database of several dumps.
 pub fn join(dumps: &[Snapshot], ignore_checksum: bool, observer: &Observer) -> Result<Snapshot, Failure> {
-    shards::join(dumps, ignore_checksum, observer).map_err(|error| match error {
+    progress::during(observer, || shards::join(dumps, ignore_checksum, observer)).map_err(|error| match error {
         shards::Error::Interrupted => interrupted(),
-        error => Failure::error(error),
+        error => {
+            let hint = error.hint();
+            Failure::error(error).with_any_hint(hint)
+        }
     })
 }
 
@@ -76,8 +92,9 @@ pub fn compare<'a>(
     let work = || Difference::take(snapshot, spec, args.expiry(), observer);
     progress::bytes(terminal, "reading", total, observer, work).map_err(|error| match error {
         index::Error::Interrupted => interrupted(),
-        index::Error::Dump(error) => Failure::error(format!("{}: {error}", snapshot.path().display()))
-            .with_hint("the dump is damaged or cut off; take it again if you can"),
+        index::Error::Dump(error) => {
+            Failure::error(format!("{}: {error}", snapshot.path().display())).with_hint(error.hint())
+        }
         error => Failure::error(format!("{}: {error}", snapshot.path().display())),
     })
 }

@@ -46,6 +46,14 @@ impl Failure {
         Self { is_report: true, ..Self::error(message) }
     }
 
+    /// A hint, if there is something to do.
+    pub fn with_any_hint(self, hint: Option<impl ToString>) -> Self {
+        match hint {
+            Some(hint) => self.with_hint(hint),
+            None => self,
+        }
+    }
+
     pub fn with_hint(mut self, hint: impl ToString) -> Self {
         self.hint = Some(hint.to_string());
         self

@@ -1,5 +1,7 @@
 //! `rdb-reindex completions` and `rdb-reindex man`.
 
+use std::path::Path;
+
 use clap::CommandFactory;
 
 use super::args::{self, Args};
@@ -14,16 +16,45 @@ pub fn completions(args: &args::Completions, terminal: &Terminal) -> Outcome {
     Ok(Exit::Done)
 }
 
-/// The manual: the page of the program, then one page a command, in one roff document.
-pub fn man(terminal: &Terminal) -> Outcome {
+/// The manual: the page of the program, then one page a command; in one roff document, or each in a file of its own.
+pub fn man(args: &args::Man, terminal: &Terminal) -> Outcome {
+    let pages = pages()?;
+    match &args.out {
+        Some(folder) => write(&pages, folder)?,
+        None => terminal.data(&pages.iter().flat_map(|page| page.text.iter().copied()).collect::<Vec<_>>())?,
+    }
+    Ok(Exit::Done)
+}
+
+struct Page {
+    name: String,
+    text: Vec<u8>,
+}
+
+fn pages() -> Result<Vec<Page>, Failure> {
     let mut command = Args::command().flatten_help(true);
     command.build();
-    let mut out = Vec::new();
-    let pages = std::iter::once(command.clone()).chain(command.get_subcommands().cloned());
-    for page in pages.filter(|page| page.get_name() != "help") {
+    let all = std::iter::once(command.clone()).chain(command.get_subcommands().cloned());
+    let mut pages = Vec::new();
+    for page in all.filter(|page| page.get_name() != "help") {
         let name = page.get_display_name().unwrap_or(page.get_name()).to_owned();
-        clap_mangen::Man::new(page).title(name).render(&mut out).map_err(Failure::error)?;
+        let mut text = Vec::new();
+        let source = concat!("rdb-reindex ", env!("CARGO_PKG_VERSION"));
+        let page = clap_mangen::Man::new(page).title(&name).source(source).manual("User Commands");
+        page.render(&mut text).map_err(Failure::error)?;
+        // What comes after the options has no name of its own.
+        let text = String::from_utf8_lossy(&text).replace(".SH EXTRA\nExamples:\n", ".SH EXAMPLES\n").into_bytes();
+        pages.push(Page { name, text });
     }
-    terminal.data(&out)?;
-    Ok(Exit::Done)
+    Ok(pages)
+}
+
+fn write(pages: &[Page], folder: &Path) -> Result<(), Failure> {
+    let failed = |path: &Path, error| Failure::error(format!("cannot write {}: {error}", path.display()));
+    std::fs::create_dir_all(folder).map_err(|error| failed(folder, error))?;
+    for page in pages {
+        let path = folder.join(format!("{}.1", page.name));
+        std::fs::write(&path, &page.text).map_err(|error| failed(&path, error))?;
+    }
+    Ok(())
 }

@@ -7,6 +7,7 @@ mod consent;
 mod database;
 mod dump;
 mod events;
+mod examples;
 mod exit;
 mod export;
 mod generate;
@@ -42,7 +43,8 @@ pub fn main() -> ExitCode {
             return ExitCode::from(if error.use_stderr() { Exit::Usage } else { Exit::Done } as u8);
         }
     };
-    let terminal = Terminal::new(args.quiet, args.verbose);
+    let streams = matches!(args.command, Command::Export(_));
+    let terminal = Terminal::new(args.quiet, args.verbose, streams);
     let exit = run(&args, &terminal).unwrap_or_else(|failure| {
         terminal.failure(&failure);
         failure.exit
@@ -65,7 +67,7 @@ fn run(args: &Args, terminal: &Terminal) -> Outcome {
         Command::Export(args) => export::run(args, terminal),
         Command::Spec(args) => spec::run(args, terminal),
         Command::Completions(args) => generate::completions(args, terminal),
-        Command::Man => generate::man(terminal),
+        Command::Man(args) => generate::man(args, terminal),
     })
 }
 

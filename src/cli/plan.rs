@@ -3,7 +3,7 @@
 use super::args;
 use super::exit::{Exit, Failure, Outcome};
 use super::terminal::Terminal;
-use super::{dump, spec};
+use super::{dump, progress, spec};
 use crate::plan::manifest::Caps;
 use crate::plan::{self, bundle};
 use crate::report;
@@ -11,15 +11,21 @@ use crate::report::inventory::Inventory;
 
 pub fn run(args: &args::Plan, terminal: &Terminal) -> Outcome {
     // What would be refused at the end is refused before any work is done.
-    bundle::check_destination(&args.out).map_err(Failure::error)?;
+    bundle::check_destination(&args.out).map_err(|error| failure(plan::Error::Bundle(error)))?;
     let spec = spec::load(args.dump.spec.as_deref(), terminal)?;
     let observer = dump::observer();
     let snapshot = dump::open(&args.dump, &observer)?;
     let difference = dump::compare(&args.dump, &snapshot, &spec, &observer, terminal)?;
     let caps = Caps { max_args: args.max_args, max_command_bytes: args.max_command_bytes };
-    let manifest = plan::build(&difference, caps, &args.out, &observer.stop).map_err(|error| match error {
+    let work = || plan::build(&difference, caps, &args.out, &*observer);
+    let manifest = progress::during(&observer, work).map_err(|error| match error {
         plan::Error::Interrupted => dump::interrupted(),
-        error => Failure::error(error),
+        // What is wrong with the dump is said with its name.
+        plan::Error::Bundle(_) | plan::Error::Write { .. } => failure(error),
+        _ => {
+            let hint = error.hint();
+            Failure::error(format!("{}: {error}", snapshot.path().display())).with_any_hint(hint)
+        }
     })?;
     let inventory = Inventory::new(&difference, snapshot.path(), snapshot.len() as u64);
     let style = terminal.message_style();
@@ -30,4 +36,9 @@ pub fn run(args: &args::Plan, terminal: &Terminal) -> Outcome {
     // The data of this command is in the folder; this is for the person who runs it.
     terminal.say(text.trim_end());
     Ok(if args.exit_code && manifest.total.commands > 0 { Exit::NotEmpty } else { Exit::Done })
+}
+
+fn failure(error: plan::Error) -> Failure {
+    let hint = error.hint();
+    Failure::error(error).with_any_hint(hint)
 }

@@ -1,14 +1,16 @@
 //! `rdb-reindex rehearse`.
 
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use super::args;
+use super::bundle;
 use super::dump;
 use super::exit::{Exit, Failure, Outcome};
 use super::progress;
 use super::terminal::Terminal;
-use crate::plan::bundle::Bundle;
 use crate::plan::manifest::{APPLY, ROLLBACK};
 use crate::rehearse::{self, Error, Files, Findings, Leash, Meaning, Model, Program, ServerError};
 use crate::scan::Observer;
@@ -18,14 +20,20 @@ use crate::spec::Spec;
 const REJSON: &str = "RDB_REINDEX_REJSON";
 
 pub fn run(args: &args::Rehearse, terminal: &Terminal) -> Outcome {
-    let bundle = Bundle::open(&args.dir).map_err(Failure::error)?;
+    let (observer, leash) = (Arc::new(Observer::default()), Leash::default());
+    let (watched, held) = (Arc::clone(&observer), leash.clone());
+    progress::on_interrupt(move || {
+        let before = watched.stop.swap(true, Ordering::SeqCst);
+        held.stop() || before
+    });
+    let bundle = bundle::open_watched(&args.dir, &observer)?;
     let manifest = &bundle.manifest;
     let spec = Spec::parse(&manifest.spec.text, "the plan's spec")
         .map_err(|errors| Failure::report(errors.render(terminal.colour)))?;
     let apply = bundle.commands(APPLY).map_err(Failure::error)?;
     let rollback = bundle.commands(ROLLBACK).map_err(Failure::error)?;
     let files = Files::new(manifest, &apply, &rollback);
-    let snapshot = dump::open_all(&args.dump, &args.more, !args.no_mmap, false, &Observer::default())?;
+    let snapshot = dump::open_all(&args.dump, &args.more, !args.no_mmap, false, &observer)?;
     let meaning = match args::ExpiryMode::or_as_planned(args.expiry, manifest) {
         None => Meaning::Careful,
         Some(args::ExpiryMode::Absolute) => Meaning::Absolute,
@@ -33,9 +41,16 @@ pub fn run(args: &args::Rehearse, terminal: &Terminal) -> Outcome {
     };
 
     let began = Instant::now();
-    let model = Model::read(&snapshot, &spec, meaning).map_err(|error| failure(error, args))?;
-    rehearse::check_dump(&snapshot, &model, manifest).map_err(|error| failure(error, args))?;
-    let mut proof = rehearse::prove(&model, files);
+    let read = || {
+        let model = Model::read_watched(&snapshot, &spec, meaning, &*observer)?;
+        rehearse::check_dump(&snapshot, &model, manifest)?;
+        Ok(model)
+    };
+    let model = progress::during(&observer, read).map_err(|error| failure(error, args))?;
+    let mut proof = progress::during(&observer, || rehearse::prove(&model, files));
+    if observer.stopped() {
+        return Err(interrupted());
+    }
     rehearse::check_manifest(&model, manifest, &mut proof);
     let mut text = format!("Plan {} on {}\n", manifest.plan_id, args.dump.display());
     let line = |findings: &Findings, place: String, keys: u64, time: Duration| {
@@ -59,10 +74,8 @@ pub fn run(args: &args::Rehearse, terminal: &Terminal) -> Outcome {
     if let Some(server) = args.server.as_ref().filter(|_| wrong == 0) {
         let began = Instant::now();
         let program = Program { server: server.clone(), modules: modules(args, &model) };
-        let leash = Leash::default();
-        let held = leash.clone();
-        progress::on_interrupt(move || held.stop());
-        let live = rehearse::run_live(&model, files, &snapshot, &program, super::now_ms(), &leash);
+        let work = || rehearse::run_live(&model, files, &snapshot, &program, super::now_ms(), &leash);
+        let live = progress::during(&observer, work);
         let live = live.map_err(|error| server_failure(error, &model))?;
         let text = line(&live.findings, format!("in {}", live.version), live.keys, began.elapsed());
         terminal.data(text.as_bytes())?;
@@ -90,7 +103,10 @@ fn modules(args: &args::Rehearse, model: &Model<'_>) -> Vec<PathBuf> {
 
 fn failure(error: Error, args: &args::Rehearse) -> Failure {
     let hint = match error {
+        Error::Interrupted => return interrupted(),
         Error::OtherDump(_) => Some("give the dump that `plan` was given"),
+        Error::Dump(error) => Some(error.hint()),
+        Error::Repeated { .. } => Some("`rdb-reindex check` says where both are"),
         _ => None,
     };
     let failure = Failure::error(format!("{}: {error}", args.dump.display()));
@@ -98,6 +114,11 @@ fn failure(error: Error, args: &args::Rehearse) -> Failure {
         Some(hint) => failure.with_hint(hint),
         None => failure,
     }
+}
+
+/// What Ctrl-C ends with before a server was started.
+fn interrupted() -> Failure {
+    Failure::new(Exit::Stopped, "interrupted; nothing was proven")
 }
 
 fn server_failure(error: ServerError, model: &Model<'_>) -> Failure {

@@ -1,14 +1,16 @@
 //! `rdb-reindex show`.
 
 use super::args;
-use super::exit::{Exit, Failure, Outcome};
+use super::exit::{Exit, Outcome};
 use super::terminal::Terminal;
+use super::{bundle, dump};
 use crate::derive::unix_millis;
 use crate::plan::bundle::Bundle;
 use crate::report::plan::{Context, plan};
 
 pub fn run(args: &args::Show, terminal: &Terminal) -> Outcome {
-    let bundle = Bundle::open(&args.dir).map_err(Failure::error)?;
+    let observer = dump::observer();
+    let bundle = bundle::open_watched(&args.dir, &observer)?;
     terminal.data(text(&bundle, bundle.is_applied(), args.now, terminal).as_bytes())?;
     Ok(Exit::Done)
 }

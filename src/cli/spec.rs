@@ -13,17 +13,28 @@ pub fn run(args: &args::Spec, terminal: &Terminal) -> Outcome {
     Ok(Exit::Done)
 }
 
+const START: &str = "a spec is a TOML file: `rdb-reindex spec > my.toml` writes one to start from";
+
 /// The spec in `path`, or the default preset.
 pub fn load(path: Option<&Path>, terminal: &Terminal) -> Result<Spec, Failure> {
     let Some(path) = path else {
         return Spec::preset(DEFAULT_PRESET).ok_or_else(|| Failure::error("the built-in preset cannot be read"));
     };
     let bytes = read_bounded(path).map_err(|error| {
-        Failure::error(format!("cannot read the spec {}: {error}", path.display()))
-            .with_hint("`rdb-reindex spec > my.toml` writes one to start from")
+        Failure::error(format!("cannot read the spec {}: {error}", path.display())).with_hint(START)
     })?;
     let name = path.display().to_string();
-    Spec::from_bytes(&bytes, &name).map_err(|errors| Failure::report(errors.render(terminal.colour)))
+    if bytes.starts_with(b"REDIS") || bytes.starts_with(b"VALKEY") {
+        return Err(Failure::error(format!("{name} is a dump, not a spec")).with_hint(START));
+    }
+    if bytes.len() > MAX_SPEC_BYTES {
+        return Err(Failure::error(format!("{name} has more than 1 MiB, too much for a spec")).with_hint(START));
+    }
+    Spec::from_bytes(&bytes, &name).map_err(|errors| {
+        let failure = Failure::report(errors.render(terminal.colour));
+        let is_explained = errors.errors().iter().all(|error| error.help.is_some());
+        failure.with_any_hint((!is_explained).then_some(START))
+    })
 }
 
 /// Reads no more than it takes to see that a file is too large.

@@ -1,9 +1,11 @@
 //! Standard output and standard error.
 
+use std::ffi::OsString;
 use std::io::{self, IsTerminal, Write};
 use std::os::fd::AsFd;
 
 use super::exit::{Exit, Failure};
+use super::progress::{self, Manner};
 use crate::report::Style;
 
 /// What may be said, and how.
@@ -19,10 +21,11 @@ pub struct Terminal {
     message_style: Style,
 }
 
-/// As wide as the terminal that a stream goes to, and coloured only there.
-fn style(stream: &(impl IsTerminal + AsFd), colour: bool) -> Style {
+/// As wide as the terminal that a stream goes to, and coloured only there, or everywhere if that is asked for.
+fn style(stream: &(impl IsTerminal + AsFd), wish: Wish) -> Style {
+    let colour = wish.colour(stream.is_terminal());
     if !stream.is_terminal() {
-        return Style::PLAIN;
+        return Style { colour, ..Style::PLAIN };
     }
     // Some terminals do not say how large they are.
     let size = terminal_size::terminal_size_of(stream);
@@ -30,19 +33,51 @@ fn style(stream: &(impl IsTerminal + AsFd), colour: bool) -> Style {
     Style { width, colour }
 }
 
+/// What the environment says of colour.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Wish {
+    /// `NO_COLOR`, `CLICOLOR=0`, or a terminal without.
+    none: bool,
+    /// `CLICOLOR_FORCE`: also where there is no terminal.
+    forced: bool,
+    /// A terminal that can do nothing but print.
+    dumb: bool,
+}
+
+impl Wish {
+    fn of(variable: impl Fn(&str) -> Option<OsString>) -> Self {
+        let said = |name| variable(name).filter(|value: &OsString| !value.is_empty());
+        let dumb = said("TERM").is_some_and(|term| term == "dumb");
+        let forced = said("CLICOLOR_FORCE").is_some_and(|value| value != "0");
+        let off = said("CLICOLOR").is_some_and(|value| value == "0") && !forced;
+        let none = said("NO_COLOR").is_some() || off || (dumb && !forced);
+        Self { none, forced, dumb }
+    }
+
+    fn colour(self, is_terminal: bool) -> bool {
+        !self.none && (is_terminal || self.forced)
+    }
+}
+
 impl Terminal {
-    pub fn new(quiet: bool, verbose: u8) -> Self {
-        let interactive = io::stderr().is_terminal();
-        let unwanted = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-        let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
-        let colour = !unwanted && !dumb;
+    /// `streams` says that rows go to standard output while the work lasts.
+    pub fn new(quiet: bool, verbose: u8, streams: bool) -> Self {
+        let is_terminal = io::stderr().is_terminal();
+        let wish = Wish::of(|name| std::env::var_os(name));
+        let interactive = is_terminal && !wish.dumb;
+        progress::set(match () {
+            // Rows and progress would be mixed on the screen.
+            () if quiet || (streams && is_terminal && io::stdout().is_terminal()) => Manner::Silent,
+            () if interactive => Manner::Drawn,
+            () => Manner::Lines,
+        });
         Self {
             quiet,
             verbose,
-            colour: interactive && colour,
-            interactive: interactive && !dumb,
-            style: style(&io::stdout(), colour),
-            message_style: style(&io::stderr(), colour),
+            colour: wish.colour(is_terminal),
+            interactive,
+            style: style(&io::stdout(), wish),
+            message_style: style(&io::stderr(), wish),
         }
     }
 
@@ -58,6 +93,7 @@ impl Terminal {
 
     /// Writes data to standard output. A reader that has seen enough is no error.
     pub fn data(&self, bytes: &[u8]) -> Result<(), Failure> {
+        let _held = progress::clear();
         let mut out = io::stdout().lock();
         match out.write_all(bytes).and_then(|()| out.flush()) {
             Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
@@ -70,6 +106,7 @@ impl Terminal {
     /// Says something to the person at the terminal.
     pub fn say(&self, text: impl AsRef<str>) {
         if !self.quiet {
+            let _held = progress::clear();
             // Nobody can be told that standard error does not work.
             let _ = writeln!(io::stderr().lock(), "{}", text.as_ref());
         }
@@ -93,6 +130,7 @@ impl Terminal {
             return;
         }
         if failure.is_report {
+            let _held = progress::clear();
             let _ = writeln!(io::stderr().lock(), "{}", failure.message);
         } else {
             self.labelled("error", "31", &failure.message);
@@ -103,11 +141,38 @@ impl Terminal {
     }
 
     fn labelled(&self, label: &str, colour: &str, text: &str) {
+        let _held = progress::clear();
         let mut err = io::stderr().lock();
         let _ = if self.colour {
             writeln!(err, "\x1b[1;{colour}m{label}\x1b[0m: {text}")
         } else {
             writeln!(err, "{label}: {text}")
         };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_decides_about_colour() {
+        // The variables, and whether there is colour on a terminal and elsewhere.
+        let facts: [(&[(&str, &str)], bool, bool); 9] = [
+            (&[], true, false),
+            (&[("NO_COLOR", "1")], false, false),
+            // As no-color.org has it: only if it is not empty.
+            (&[("NO_COLOR", "")], true, false),
+            (&[("TERM", "dumb")], false, false),
+            (&[("CLICOLOR", "0")], false, false),
+            (&[("CLICOLOR_FORCE", "1")], true, true),
+            (&[("CLICOLOR_FORCE", "0")], true, false),
+            (&[("CLICOLOR_FORCE", "1"), ("NO_COLOR", "1")], false, false),
+            (&[("CLICOLOR_FORCE", "1"), ("TERM", "dumb")], true, true),
+        ];
+        for (variables, on_terminal, elsewhere) in facts {
+            let wish = Wish::of(|name| variables.iter().find(|(n, _)| *n == name).map(|(_, value)| value.into()));
+            assert_eq!((wish.colour(true), wish.colour(false)), (on_terminal, elsewhere), "{variables:?}");
+        }
     }
 }

@@ -12,6 +12,7 @@ use super::resolve::Resolved;
 use super::store::{self, Mark, Members, Store};
 use super::survey::{ClassCount, Context, Gathered, IndexKey};
 use super::{Diagnostics, Difference, Error, Facts, Frozen, Summary, disputed, probe, reason, resolve, unit};
+use crate::progress::{Unit, Watch};
 use crate::rdb::{self, Record};
 use crate::scan::Observer;
 use crate::spec::{Policy, Spec};
@@ -29,6 +30,7 @@ pub struct Joined<'a> {
     classes: Vec<ClassCount>,
     existing: Vec<KeySet>,
     unindexed: Vec<KeySet>,
+    undecodable: Vec<KeySet>,
     undecidable: Vec<KeySet>,
     undecidable_count: Vec<u64>,
     units: Vec<u64>,
@@ -45,7 +47,8 @@ impl<'a> Joined<'a> {
         let mut undecidable_count = vec![0; spec.indexes.len()];
         let mut members = vec![0; spec.indexes.len()];
         let mut units: Vec<u64> = Vec::new();
-        let (mut existing, mut unindexed, mut undecidable) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut existing, mut unindexed) = (Vec::new(), Vec::new());
+        let (mut undecodable, mut undecidable) = (Vec::new(), Vec::new());
         for worker in workers {
             stock.merge(worker.stock);
             diagnostics.merge(worker.diagnostics);
@@ -69,6 +72,7 @@ impl<'a> Joined<'a> {
             }
             existing.push(worker.existing);
             unindexed.push(worker.unindexed);
+            undecodable.push(worker.undecodable);
             undecidable.push(worker.undecidable);
         }
         index_keys.par_sort_unstable();
@@ -83,6 +87,7 @@ impl<'a> Joined<'a> {
             classes,
             existing: transpose(existing, spec.records.len()),
             unindexed: transpose(unindexed, spec.indexes.len()),
+            undecodable: transpose(undecodable, spec.records.len()),
             undecidable: transpose(undecidable, spec.indexes.len()),
             undecidable_count,
             units,
@@ -109,7 +114,7 @@ pub fn compare<'a>(
 ) -> Result<Difference<'a>, Error> {
     let Context { names, dump, clock, hasher, groups, members, units, .. } = context;
     let spec = names.spec;
-    let Joined { stock, mut diagnostics, kept, existing, unindexed, undecidable, .. } = joined;
+    let Joined { stock, mut diagnostics, kept, existing, unindexed, undecodable, undecidable, .. } = joined;
 
     // Which required records exist decides what is an orphan.
     let mut scratch = Vec::new();
@@ -132,6 +137,7 @@ pub fn compare<'a>(
     let mut keys = Keys::new(groups.freeze(), lacks)?;
     let interned = members.freeze();
     let members = Members { dump, interned: &interned };
+    observer.begin("sorting the memberships", Unit::Members, 0);
     let sets = Store::new(joined.sets, &keys, members)?;
     let zsets = Store::new(joined.zsets, &keys, members)?;
     if observer.stopped() {
@@ -147,13 +153,24 @@ pub fn compare<'a>(
             ..Summary::default()
         })
         .collect();
-    let lookup = Lookup { names: &names, members, hasher: &hasher, kept: &kept, undecidable: &undecidable };
+    let lookup = Lookup {
+        names: &names,
+        members,
+        hasher: &hasher,
+        kept: &kept,
+        undecodable: &undecodable,
+        undecidable: &undecidable,
+    };
     let mut resolved = resolve::resolve(&lookup, joined.index_keys, &mut keys, &mut summaries, &mut diagnostics)?;
     if observer.stopped() {
         return Err(Error::Interrupted);
     }
 
-    let mut probed = probe::run(&lookup, &sets, &zsets, &resolved.present, &mut diagnostics)?;
+    observer.begin("comparing the indexes", Unit::Keys, resolved.present.len() as u64);
+    let mut probed = probe::run(&lookup, &sets, &zsets, &resolved.present, &mut diagnostics, observer)?;
+    if observer.stopped() {
+        return Err(Error::Interrupted);
+    }
     for (key, counts) in &probed.counts {
         let key = &mut resolved.present[*key as usize];
         key.stale += counts.stale;

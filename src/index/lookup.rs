@@ -15,7 +15,9 @@ pub struct Lookup<'l, 'a> {
     pub members: Members<'a, 'l>,
     pub hasher: &'l Hasher,
     pub kept: &'l HashMap<u64, Record<'a>>,
-    /// By index: records of which nothing can be said.
+    /// By record class: records that cannot be decoded.
+    pub undecodable: &'l [KeySet],
+    /// By index: records that can be, but of which nothing can be said in this index.
     pub undecidable: &'l [KeySet],
 }
 
@@ -29,9 +31,14 @@ impl<'l, 'a> Lookup<'l, 'a> {
         std::iter::once(index).chain(others).filter(|&at| indexes[at].policy != Policy::Retire).collect()
     }
 
-    /// Records of which nothing can be said in these indexes.
+    /// Records that hold what names them in an index key with these claimants: those of which nothing can be said in
+    /// their indexes, and every record of the same database that cannot be decoded, whatever its class.
     pub fn held(&self, claimants: &[usize]) -> AnyOf<'l> {
-        AnyOf::new(claimants.iter().map(|&index| &self.undecidable[index]))
+        let spec = self.names.spec;
+        let db = claimants.first().map(|&index| spec.indexes[index].db);
+        let classes = spec.records.iter().zip(self.undecodable);
+        let of_db = classes.filter(|(class, _)| Some(class.db) == db).map(|(_, set)| set);
+        AnyOf::new(claimants.iter().map(|&index| &self.undecidable[index]).chain(of_db))
     }
 
     pub fn record(&self, start: u64) -> Result<Record<'a>, rdb::Error> {

@@ -14,6 +14,7 @@ mod interner;
 mod keys;
 mod keyset;
 mod lookup;
+mod missing;
 mod names;
 mod probe;
 mod reason;

@@ -13,6 +13,7 @@ use super::store::{Mark, Members, Store};
 use super::strings::strings;
 use super::{Lookup, Present};
 use crate::document;
+use crate::progress::Watch;
 use crate::rdb::{self, Element, Flow, Json, Place, Record, Scratch, StreamFields, StreamId, Visitor};
 use crate::spec::IndexType;
 
@@ -270,12 +271,20 @@ pub fn run(
     zsets: &Store<Scored>,
     present: &[Present],
     diagnostics: &mut Diagnostics,
+    watch: &dyn Watch,
 ) -> Result<Probed, rdb::Error> {
     let chunks = present.par_chunks(KEYS_A_TASK).enumerate().map(|(chunk, keys)| {
         let first = chunk * KEYS_A_TASK;
-        keys.iter()
+        if watch.stopped() {
+            // The caller looks, too, and drops what is incomplete.
+            return Ok(Probed::default());
+        }
+        let all = keys
+            .iter()
             .zip(first..)
-            .try_fold(Probed::default(), |out, (key, at)| Ok(out.join(one(lookup, sets, zsets, at as u32, key)?)))
+            .try_fold(Probed::default(), |out, (key, at)| Ok(out.join(one(lookup, sets, zsets, at as u32, key)?)));
+        watch.add(keys.len() as u64);
+        all
     });
     let mut all = chunks.try_reduce(Probed::default, |a, b| Ok(a.join(b)))?;
     diagnostics.merge(std::mem::take(&mut all.diagnostics));

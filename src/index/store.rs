@@ -275,6 +275,11 @@ pub struct Edits<M> {
 }
 
 impl<M: Membership> Edits<M> {
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.buckets.iter().map(|bucket| bucket.len()).sum()
+    }
+
     /// All of them by index key and source. The buckets are merged on the way, so nothing is copied.
     pub fn iter<'e>(&'e self, interned: &'e Interned) -> impl Iterator<Item = &'e M> {
         let mut heap: BinaryHeap<Reverse<Head<'e, M>>> = self

@@ -116,8 +116,11 @@ pub struct Gathered<'c, 'a> {
     pub existing: Vec<KeyList>,
     /// By index: records that imply nothing, to tell them from records that are gone.
     pub unindexed: Vec<KeyList>,
-    /// By index: records of which nothing can be said.
+    /// By record class: records that cannot be decoded.
+    pub undecodable: Vec<KeyList>,
+    /// By index: records that can be, but of which nothing can be said in this index.
     pub undecidable: Vec<KeyList>,
+    /// By index: how many records are in one or the other.
     pub undecidable_count: Vec<u64>,
     /// Records by the set of records they require.
     pub units: Vec<u64>,
@@ -154,6 +157,7 @@ impl<'c, 'a> Gathered<'c, 'a> {
             classes: vec![ClassCount::default(); spec.records.len()],
             existing: lists(spec.records.len()),
             unindexed: lists(spec.indexes.len()),
+            undecodable: lists(spec.records.len()),
             undecidable: lists(spec.indexes.len()),
             undecidable_count: vec![0; spec.indexes.len()],
             units: Vec::new(),
@@ -205,8 +209,8 @@ impl<'c, 'a> Gathered<'c, 'a> {
             Ok(slots) => slots,
             Err(reason) => {
                 self.diagnostics.add("record.undecodable", start, || format!("{}: {reason}", display(key)));
+                self.undecodable[class].push(hash, start);
                 for (index, _) in derivers {
-                    self.undecidable[*index].push(hash, start);
                     self.undecidable_count[*index] += 1;
                 }
                 return Ok(());

@@ -1,7 +1,6 @@
 //! `apply.resp` and `changes.csv`: the repair, each edit with its reason.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::build::{Error, by_key, writing};
 use super::changes::{ADD, Changes, DELETE, REMOVE, RESCORE};
@@ -9,13 +8,14 @@ use super::command::{CommandFile, Pending, Written};
 use super::manifest::{APPLY, Bytes, CHANGES, Counts, Touched};
 use crate::derive::write_score;
 use crate::index::{DeleteReason, Difference, Edits, Expires, Membership, Present, Reason, escape};
+use crate::progress::Watch;
 use crate::rdb::{self, Resolver};
 use crate::spec::IndexType;
 
 /// Writes the repair, and counts it.
 pub struct Apply<'d, 'a> {
     d: &'d Difference<'a>,
-    stop: &'d AtomicBool,
+    watch: &'d dyn Watch,
     rebuilt: &'d HashSet<u32>,
     pub file: CommandFile,
     pub changes: Changes,
@@ -31,14 +31,14 @@ impl<'d, 'a> Apply<'d, 'a> {
     /// Nothing is written yet. `rebuilt` is what [`super::build::rebuilt`] gives.
     pub fn new(
         d: &'d Difference<'a>,
-        stop: &'d AtomicBool,
+        watch: &'d dyn Watch,
         rebuilt: &'d HashSet<u32>,
         file: CommandFile,
         changes: Changes,
     ) -> Self {
         Self {
             d,
-            stop,
+            watch,
             rebuilt,
             file,
             changes,
@@ -93,7 +93,7 @@ impl<'d, 'a> Apply<'d, 'a> {
     }
 
     fn interrupted(&self) -> Result<(), Error> {
-        if self.stop.load(Ordering::Relaxed) { Err(Error::Interrupted) } else { Ok(()) }
+        if self.watch.stopped() { Err(Error::Interrupted) } else { Ok(()) }
     }
 
     fn deletions(&mut self, db: u64) -> Result<(), Error> {
@@ -135,6 +135,8 @@ impl<'d, 'a> Apply<'d, 'a> {
             self.changes.add((index, self.name(index)), key, DELETE, None, &reason).map_err(writing(CHANGES))?;
             let key = key.to_vec();
             self.touch(db, key, Some(&record))?;
+            self.watch.add(1);
+            self.interrupted()?;
         }
         if let Some(index) = first {
             let mut written = self.file.end(&mut pending).map_err(writing(APPLY))?;
@@ -182,6 +184,7 @@ impl<'d, 'a> Apply<'d, 'a> {
             let key = d.keys.name(rank);
             let is_zset = d.spec.indexes[index].kind == IndexType::Zset;
             self.file.begin(&mut pending, if is_zset { "ZADD" } else { "SADD" }, Some(key));
+            let mut made = 0;
             for member in members {
                 let entry = member.entry();
                 let bytes = d.members().get(entry.source, &mut scratch)?;
@@ -197,7 +200,9 @@ impl<'d, 'a> Apply<'d, 'a> {
                     .map_err(writing(CHANGES))?;
                 self.counts[index].added_members += 1;
                 self.total.added_members += 1;
+                made += 1;
             }
+            self.watch.add(made);
             let written = self.file.end(&mut pending).map_err(writing(APPLY))?;
             self.count(index, written);
             if self.rebuilt.contains(&rank) {
@@ -257,6 +262,7 @@ impl<'d, 'a> Apply<'d, 'a> {
             for counts in [&mut self.counts[index], &mut self.total] {
                 counts.removed_members += stale.len() as u64;
             }
+            self.watch.add(stale.len() as u64);
             let key = key.to_vec();
             self.touch(db, key, Some(&record))?;
         }

@@ -5,7 +5,6 @@
 use std::collections::HashSet;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::apply::Apply;
 use super::bundle::{self, Draft};
@@ -19,6 +18,7 @@ use super::recreate;
 use super::rollback::Rollback;
 use super::warnings::warnings;
 use crate::index::{DeleteReason, Difference, Edits, Membership, display};
+use crate::progress::{Unit, Watch};
 use crate::rdb::{self, Flavor};
 use crate::resp::{BatchLimits, BatchMeter};
 use crate::spec::PRESETS;
@@ -41,7 +41,7 @@ pub enum Error {
     AofTail,
     #[error(
         "{0} bytes follow the end of the dump, whose version (before 5) has no checksum: its version number is damaged, or \
-         its end; take the dump again"
+         its end"
     )]
     Trailing(u64),
     #[error("the dump has the key {key} of database {db} twice; no server would load it, and no plan fits it")]
@@ -50,12 +50,30 @@ pub enum Error {
     Interrupted,
 }
 
-/// Makes the bundle in `destination`, and gives back its manifest.
+impl Error {
+    /// What can be done about it.
+    pub fn hint(&self) -> Option<&'static str> {
+        Some(match self {
+            Self::Bundle(error) => return error.hint(),
+            Self::Dump(error) => error.hint(),
+            Self::Checksum { .. } | Self::Trailing(_) => "no plan is made of a damaged dump: take it again",
+            Self::AofTail => "start a server with that file and let it SAVE: that makes a dump of the whole",
+            Self::Twice { .. } => "`rdb-reindex check` says where both are; take the dump again",
+            Self::Write { source, .. } => match source.kind() {
+                io::ErrorKind::StorageFull => "make room on that disk, or give --out a folder on another one",
+                _ => return None,
+            },
+            Self::Interrupted => return None,
+        })
+    }
+}
+
+/// Makes the bundle in `destination`, and gives back its manifest. `watch` may be a flag that stops it.
 pub fn build(
     difference: &Difference<'_>,
     caps: Caps,
     destination: &Path,
-    stop: &AtomicBool,
+    watch: &dyn Watch,
 ) -> Result<Manifest, Error> {
     let footer = &difference.facts.footer;
     match footer.crc {
@@ -77,10 +95,11 @@ pub fn build(
         Output::create(&path).map_err(|source| Error::Write { path, source })
     };
     let rebuilt = rebuilt(difference)?;
+    watch.begin("writing the plan", Unit::Edits, 2 * edits(difference));
     let changes = Changes::new(file(CHANGES)?, difference.spec.indexes.len()).map_err(writing(CHANGES))?;
-    let mut apply = Apply::new(difference, stop, &rebuilt, CommandFile::new(file(APPLY)?, caps), changes);
+    let mut apply = Apply::new(difference, watch, &rebuilt, CommandFile::new(file(APPLY)?, caps), changes);
     let file = CommandFile::new(file(ROLLBACK)?, caps);
-    let mut rollback = Rollback { d: difference, stop, rebuilt: &rebuilt, file };
+    let mut rollback = Rollback { d: difference, watch, rebuilt: &rebuilt, file };
     let (forth, back) = rayon::join(|| apply.write(), || rollback.write());
     forth.and(back)?;
     let mut manifest = finish(difference, apply, rollback.file, caps)?;
@@ -88,7 +107,7 @@ pub fn build(
     let path = draft.path().join(MANIFEST);
     let mut output = Output::create(&path).map_err(writing(MANIFEST))?;
     output.write(&text).and_then(|()| output.finish()).map_err(writing(MANIFEST))?;
-    if stop.load(Ordering::Relaxed) {
+    if watch.stopped() {
         return Err(Error::Interrupted);
     }
     draft.publish()?;
@@ -155,6 +174,11 @@ fn finish(d: &Difference<'_>, mut forth: Apply<'_, '_>, back: CommandFile, caps:
         warnings,
         files: files.into_iter().map(|(name, id)| (name.to_owned(), id)).collect(),
     })
+}
+
+/// How many edits there are, each of which is written once forth and once back.
+fn edits(d: &Difference<'_>) -> u64 {
+    (d.deletions.len() + d.stale.len() + d.sets.len() + d.zsets.len()) as u64
 }
 
 /// Ranks of the keys that are deleted for their type and made anew.

@@ -8,29 +8,56 @@ use sha2::{Digest, Sha256};
 
 use super::manifest::{APPLY, CHANGES, FORMAT_VERSION, JOURNAL, MANIFEST, Manifest, REVIEW, ROLLBACK};
 use super::output::hex;
+use crate::progress::{Nobody, Unit, Watch, Watched};
 
 /// Why a folder could not be used.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     #[error("{}: {source}", path.display())]
     Io { path: PathBuf, source: io::Error },
-    #[error("{} is not a folder; give --out a folder that does not exist yet, or an empty one", path.display())]
+    #[error("{} is not a folder", path.display())]
     NotAFolder { path: PathBuf },
-    #[error("{} holds {found}, which is no part of a plan; give --out another folder", path.display())]
+    #[error("{} holds {found}, which is no part of a plan; nothing in it was touched", path.display())]
     Foreign { path: PathBuf, found: String },
-    #[error("the plan in {} was applied, or begun; it is kept for its rollback. Give --out another folder", path.display())]
+    #[error("the plan in {} was applied, or begun, and is kept for its rollback", path.display())]
     Applied { path: PathBuf },
-    #[error("{} is no plan: it has no {MANIFEST}. `rdb-reindex plan DUMP --out DIR` writes one", path.display())]
+    #[error("there is no folder {}", path.display())]
+    NoFolder { path: PathBuf },
+    #[error("{} is a file, not the folder of a plan", path.display())]
+    File { path: PathBuf },
+    #[error("{} is no plan: it has no {MANIFEST}", path.display())]
     NoManifest { path: PathBuf },
-    #[error("{}: {message}. The file was edited or damaged; make the plan again", path.display())]
+    #[error("{} was edited or damaged: {message}", path.display())]
     Manifest { path: PathBuf, message: String },
     #[error("{} was written by another version of this tool (format {found}, this one reads {FORMAT_VERSION})", path.display())]
     Version { path: PathBuf, found: u64 },
-    #[error("{} is not what the plan was made with: {what}. It was edited or damaged; make the plan again", path.display())]
+    #[error("{} was edited or damaged: {what}", path.display())]
     Changed { path: PathBuf, what: String },
 }
 
 impl Error {
+    /// What can be done about it.
+    pub fn hint(&self) -> Option<&'static str> {
+        Some(match self {
+            Self::NotAFolder { .. } | Self::Foreign { .. } => {
+                "give --out a folder that does not exist yet, an empty one, or a plan that was never applied"
+            }
+            Self::Applied { .. } => "give --out another folder",
+            Self::NoFolder { .. } | Self::File { .. } | Self::NoManifest { .. } => {
+                "`rdb-reindex plan DUMP --out DIR` writes a plan; DIR is what to give here"
+            }
+            Self::Manifest { .. } | Self::Changed { .. } => {
+                "a plan is used as it was reviewed or not at all: copy it again from where it was made, or make it again"
+            }
+            Self::Version { .. } => "use the version that made it, or make it again",
+            Self::Io { source, .. } => match source.kind() {
+                io::ErrorKind::PermissionDenied => "use a folder that you may read and write",
+                io::ErrorKind::StorageFull => "make room on that disk, or use a folder on another one",
+                _ => return None,
+            },
+        })
+    }
+
     fn io(path: &Path) -> impl FnOnce(io::Error) -> Self + use<> {
         let path = path.to_owned();
         move |source| Self::Io { path, source }
@@ -170,15 +197,22 @@ pub struct Bundle {
 impl Bundle {
     /// Opens a bundle and checks every file in it against its SHA-256.
     pub fn open(path: &Path) -> Result<Self, Error> {
+        Self::open_watched(path, &Nobody)
+    }
+
+    /// Opens a bundle and lets somebody watch.
+    pub fn open_watched(path: &Path, watch: &dyn Watch) -> Result<Self, Error> {
         let manifest = read_manifest(path)?;
+        let total = manifest.files.values().fold(0_u64, |sum, id| sum.saturating_add(id.bytes));
+        watch.begin("checking the plan's files", Unit::Bytes, total);
         for (name, id) in &manifest.files {
             let file = path.join(name);
-            let (bytes, sha256) = hash_file(&file)?;
+            let (bytes, sha256) = hash_file(&file, watch)?;
             if (bytes, &sha256) != (id.bytes, &id.sha256) {
                 let what = if bytes == id.bytes {
-                    format!("its SHA-256 is {sha256}")
+                    format!("its SHA-256 is {sha256}, and was {}", id.sha256)
                 } else {
-                    format!("it has {bytes} bytes instead of {}", id.bytes)
+                    format!("it has {bytes} bytes, and had {}", id.bytes)
                 };
                 return Err(Error::Changed { path: file, what });
             }
@@ -212,10 +246,11 @@ fn read_manifest(folder: &Path) -> Result<Manifest, Error> {
     let text = match fs::read(&path) {
         Ok(text) => text,
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            return Err(Error::NoManifest { path: folder.to_owned() });
+            let path = folder.to_owned();
+            return Err(if folder.exists() { Error::NoManifest { path } } else { Error::NoFolder { path } });
         }
         Err(error) if error.kind() == io::ErrorKind::NotADirectory => {
-            return Err(Error::NoManifest { path: folder.to_owned() });
+            return Err(Error::File { path: folder.to_owned() });
         }
         Err(source) => return Err(Error::Io { path, source }),
     };
@@ -240,9 +275,9 @@ fn read_manifest(folder: &Path) -> Result<Manifest, Error> {
     Ok(manifest)
 }
 
-fn hash_file(path: &Path) -> Result<(u64, String), Error> {
+fn hash_file(path: &Path, watch: &dyn Watch) -> Result<(u64, String), Error> {
     let mut file = match fs::File::open(path) {
-        Ok(file) => file,
+        Ok(file) => Watched::new(file, watch),
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             return Err(Error::Changed { path: path.to_owned(), what: "it is not there".into() });
         }

@@ -1,7 +1,6 @@
 //! `rollback.resp`: from the target state back to the dump.
 
 use std::collections::HashSet;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use rayon::iter::ParallelIterator;
 use rayon::slice::ParallelSlice;
@@ -12,13 +11,14 @@ use super::manifest::{Caps, ROLLBACK};
 use super::recreate::recreate;
 use crate::derive::write_score;
 use crate::index::{Deletion, Difference, Edits, Membership};
+use crate::progress::Watch;
 use crate::rdb::{Resolver, Scratch};
 use crate::spec::IndexType;
 
 /// Writes the way back.
 pub struct Rollback<'d, 'a> {
     pub d: &'d Difference<'a>,
-    pub stop: &'d AtomicBool,
+    pub watch: &'d dyn Watch,
     /// What [`super::build::rebuilt`] gives.
     pub rebuilt: &'d HashSet<u32>,
     pub file: CommandFile,
@@ -63,6 +63,7 @@ impl<'d, 'a> Rollback<'d, 'a> {
                 file.push(&mut pending, if is_zset { &pair } else { &pair[1..] }, 1).map_err(&io)?;
             }
             file.end(&mut pending).map_err(&io)?;
+            self.watch.add(stale.len() as u64);
         }
         by_key(&d.zsets, d, |rank, members| {
             let mut begun = false;
@@ -97,7 +98,7 @@ impl<'d, 'a> Rollback<'d, 'a> {
         let db = |deletion: &Deletion| d.spec.indexes[deletion.index as usize].db;
         for same_db in d.deletions.chunk_by(|a, b| db(a) == db(b)) {
             for round in same_db.chunks(ROUND) {
-                if self.stop.load(Ordering::Relaxed) {
+                if self.watch.stopped() {
                     return Err(Error::Interrupted);
                 }
                 if let Some(first) = round.first() {
@@ -109,6 +110,7 @@ impl<'d, 'a> Rollback<'d, 'a> {
                         Some(made) => self.file.append(made).map_err(&io)?,
                         None => make(d, &mut self.file, task)?,
                     }
+                    self.watch.add(task.len() as u64);
                 }
             }
         }
@@ -123,12 +125,14 @@ impl<'d, 'a> Rollback<'d, 'a> {
             if self.rebuilt.contains(&rank) {
                 return Ok(());
             }
-            if self.stop.load(Ordering::Relaxed) {
+            if self.watch.stopped() {
                 return Err(Error::Interrupted);
             }
             let is_zset = d.spec.indexes[d.keys.index(rank)].kind == IndexType::Zset;
             let mut begun = false;
+            let mut made = 0;
             for member in members {
+                made += 1;
                 let entry = member.entry();
                 if is_zset && d.rescored.contains_key(&(entry.key, entry.source)) {
                     continue;
@@ -145,6 +149,7 @@ impl<'d, 'a> Rollback<'d, 'a> {
             if begun {
                 self.file.end(&mut pending).map_err(&io)?;
             }
+            self.watch.add(made);
             Ok(())
         })
     }

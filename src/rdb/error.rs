@@ -39,6 +39,22 @@ impl Error {
     }
 }
 
+impl Error {
+    /// What can be done about it.
+    pub fn hint(&self) -> &'static str {
+        match self.kind {
+            ErrorKind::Magic(_) => {
+                "a dump is the file that SAVE, BGSAVE or the provider's backup writes, often called dump.rdb"
+            }
+            ErrorKind::Version { .. } => {
+                "have an earlier server write the dump, or use a later version of this program"
+            }
+            ErrorKind::Unsupported { .. } | ErrorKind::Update => "have the server write a dump without such data",
+            _ => "the dump is damaged or cut off: `rdb-reindex check` says more; take it again if you can",
+        }
+    }
+}
+
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}, at offset {} ({:#x})", self.kind, self.offset, self.offset)?;

@@ -15,6 +15,7 @@ use super::server::{Leash, Program, Server, ServerError};
 use super::state::{self, Entry, Name, State, Value};
 use super::{Error, Files};
 use crate::plan::manifest::Reply as Due;
+use crate::progress::Unit;
 use crate::resp::CommandReader;
 
 /// Commands and bytes that go out before their replies are read.
@@ -46,6 +47,7 @@ pub fn run(
     leash: &Leash,
 ) -> Result<Live, ServerError> {
     let shift = Shift::find(dump, &model.clock, now_ms).map_err(copy::CopyError::Dump)?;
+    model.watch.begin("loading the dump into a server", Unit::Bytes, 0);
     let databases = model.last_db.saturating_add(1).max(16);
     let mut server = Server::start(program, databases, leash, |out| copy::write(dump, &model.clock, shift, out))?;
     let mut live = Live { version: server.version.clone(), ..Live::default() };
@@ -97,6 +99,11 @@ impl Run<'_, '_> {
 
     /// Sends a file and compares the replies.
     fn send(&mut self, stage: Stage, commands: &[u8], due: &[Due]) -> Result<(), ServerError> {
+        let name = match stage {
+            Stage::Rollback => "sending the rollback",
+            _ => "sending the plan",
+        };
+        self.model.watch.begin(name, Unit::Bytes, u64::try_from(commands.len()).unwrap_or(u64::MAX));
         // A plan begins in database 0.
         let selected = redis::cmd("SELECT").arg(0).exec(self.connection);
         self.ask(selected)?;
@@ -134,6 +141,7 @@ impl Run<'_, '_> {
                     self.find(stage, Some((number, offset)), Problem::Reply, key, expected, answer.to_string());
                 }
             }
+            self.model.watch.add(u64::try_from(batch.len()).unwrap_or(u64::MAX));
             batch.clear();
         }
         Ok(())
@@ -147,6 +155,7 @@ impl Run<'_, '_> {
         expected: &State,
         before: Option<&BTreeMap<Name, Digest>>,
     ) -> Result<BTreeMap<Name, Digest>, ServerError> {
+        self.model.watch.begin("comparing with the server", Unit::Keys, self.model.keys);
         let mut seen = BTreeMap::new();
         for db in self.databases()? {
             let selected = redis::cmd("SELECT").arg(db).exec(self.connection);
@@ -155,6 +164,7 @@ impl Run<'_, '_> {
             loop {
                 let page = redis::cmd("SCAN").arg(&cursor).arg("COUNT").arg(KEYS).query(self.connection);
                 let (next, keys): (String, Vec<Vec<u8>>) = self.ask(page)?;
+                self.model.watch.add(u64::try_from(keys.len()).unwrap_or(u64::MAX));
                 for (key, entry) in self.entries(keys)? {
                     let name = (db, key);
                     let digest = digest(&entry);

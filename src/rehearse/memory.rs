@@ -10,6 +10,7 @@ use super::packing::{Packing, is_within};
 use super::payload;
 use super::state::{Entry, Field, Name, State, Value};
 use crate::plan::manifest::{Caps, Reply};
+use crate::progress::Unit;
 use crate::resp::CommandReader;
 
 /// What a file of commands came to.
@@ -46,11 +47,17 @@ pub fn execute(model: &Model<'_>, state: &mut State, file: File<'_>, findings: &
         tally: Tally::default(),
         findings,
     };
+    let name = match file.stage {
+        Stage::Rollback => "executing the rollback",
+        _ => "executing the plan",
+    };
+    model.watch.begin(name, Unit::Bytes, u64::try_from(file.commands.len()).unwrap_or(u64::MAX));
     let mut packing = Packing::new(file.caps);
     let mut phase = Phase::Delete;
     let mut reader = CommandReader::new(file.commands);
     let mut replies = file.replies.iter();
-    loop {
+    // Whoever stops it throws away what it says.
+    while !model.watch.stopped() {
         let read = match reader.next_command() {
             Ok(Some(read)) => read,
             Ok(None) => break,
@@ -61,6 +68,7 @@ pub fn execute(model: &Model<'_>, state: &mut State, file: File<'_>, findings: &
         };
         machine.tally.commands = machine.tally.commands.saturating_add(1);
         machine.command = (machine.tally.commands, read.offset);
+        model.watch.add(u64::try_from(read.bytes.len()).unwrap_or(u64::MAX));
         let command = match Command::parse(read.args, file.stage) {
             Ok(command) => command,
             Err(due) => {

@@ -59,6 +59,8 @@ pub enum Error {
     NoEnd,
     #[error("this is not the dump that the plan was made from: {0}")]
     OtherDump(String),
+    #[error("interrupted")]
+    Interrupted,
     #[error(transparent)]
     Server(ServerError),
 }

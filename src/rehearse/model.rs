@@ -11,6 +11,7 @@ use super::holds::Holds;
 use super::state::{Entry, Name, State, Value};
 use crate::derive::Deriver;
 use crate::document::Extractor;
+use crate::progress::{Nobody, Unit, Watch};
 use crate::rdb::{self, Footer, Header, Item, Kind, Record, Walker};
 use crate::spec::{Glob, IndexType, Policy, Spec};
 
@@ -18,6 +19,8 @@ use crate::spec::{Glob, IndexType, Policy, Spec};
 #[derive(Debug)]
 pub struct Model<'a> {
     pub spec: &'a Spec,
+    /// Who watches what is done with it.
+    pub watch: &'a dyn Watch,
     pub header: Header,
     pub footer: Footer,
     pub clock: Clock,
@@ -50,18 +53,35 @@ type Members = BTreeMap<Vec<u8>, Score>;
 #[derive(Debug, Default)]
 struct Desired {
     keys: BTreeMap<Vec<u8>, Members>,
-    /// Records of which nothing can be said.
+    /// Records of its class of which nothing can be said.
     undecidable: BTreeSet<Vec<u8>>,
+}
+
+/// What the records say.
+#[derive(Debug)]
+struct Implied {
+    /// By index.
+    desired: Vec<Desired>,
+    /// By class.
+    decodable: Vec<u64>,
+    /// By database: records that cannot be decoded. They hold what names them in any index.
+    undecodable: BTreeMap<u64, BTreeSet<Vec<u8>>>,
 }
 
 impl<'a> Model<'a> {
     /// Reads the dump twice: once for what exists, once for what the records imply.
     pub fn read(dump: &'a [u8], spec: &'a Spec, meaning: Meaning) -> Result<Self, Error> {
+        Self::read_watched(dump, spec, meaning, &Nobody)
+    }
+
+    /// Reads the dump and lets somebody watch, this and what is done with the model.
+    pub fn read_watched(dump: &'a [u8], spec: &'a Spec, meaning: Meaning, watch: &'a dyn Watch) -> Result<Self, Error> {
         let names = Names { spec, families: spec.indexes.iter().map(|index| index.key.family()).collect() };
-        let mut first = First::read(dump, &names, meaning)?;
-        let (desired, decodable) = imply(dump, &names, &first)?;
+        let mut first = First::read(dump, &names, meaning, watch)?;
+        let implied = imply(dump, &names, &first, watch)?;
         let mut model = Self {
             spec,
+            watch,
             header: first.header,
             footer: first.footer,
             clock: first.clock,
@@ -73,7 +93,7 @@ impl<'a> Model<'a> {
             names,
             records_in_families: first.records_in_families,
         };
-        model.aim(&first.index_keys, &desired, &decodable)?;
+        model.aim(&first.index_keys, &implied)?;
         Ok(model)
     }
 
@@ -84,13 +104,9 @@ impl<'a> Model<'a> {
     }
 
     /// Makes `target` of a copy of `start`.
-    fn aim(
-        &mut self,
-        index_keys: &BTreeMap<Name, Record<'_>>,
-        desired: &[Desired],
-        decodable: &[u64],
-    ) -> Result<(), Error> {
+    fn aim(&mut self, index_keys: &BTreeMap<Name, Record<'_>>, implied: &Implied) -> Result<(), Error> {
         let spec = self.spec;
+        let Implied { desired, decodable, undecodable } = implied;
         let of = |index: usize| desired.get(index);
         // An index is frozen if nothing may be removed from it.
         let without_records = |index: usize| {
@@ -123,8 +139,9 @@ impl<'a> Model<'a> {
             // undecidable for another index names, and what is in the family of another frozen index, stays too.
             let is_retired = |at: usize| spec.indexes.get(at).is_none_or(|index| index.policy == Policy::Retire);
             let claimants = families.iter().copied().filter(|&at| !is_retired(at));
+            let in_any = undecodable.get(&name.0).filter(|_| claimants.clone().next().is_some());
             let held: Vec<&BTreeSet<Vec<u8>>> =
-                claimants.clone().filter_map(of).map(|desired| &desired.undecidable).collect();
+                claimants.clone().filter_map(of).map(|desired| &desired.undecidable).chain(in_any).collect();
             let frozen = frozen(owner) || claimants.clone().any(&frozen);
             let holds = Holds::find(record, &held)?;
             if rule.policy == Policy::Retire {
@@ -274,7 +291,7 @@ struct First<'a> {
 }
 
 impl<'a> First<'a> {
-    fn read(dump: &'a [u8], names: &Names<'_>, meaning: Meaning) -> Result<Self, Error> {
+    fn read(dump: &'a [u8], names: &Names<'_>, meaning: Meaning, watch: &dyn Watch) -> Result<Self, Error> {
         let spec = names.spec;
         let mut clock = Clock { created_ms: None, meaning };
         let (mut keys, mut last_db, mut modules) = (0_u64, 0_u64, BTreeSet::new());
@@ -284,7 +301,10 @@ impl<'a> First<'a> {
         let mut walker = Walker::new(dump)?;
         let header = walker.header();
         let mut footer = None;
+        watch.begin("reading for what is there", Unit::Bytes, bytes(dump));
+        let mut at = 0;
         while let Some(item) = walker.next()? {
+            step(&walker, &mut at, watch)?;
             match item {
                 Item::Aux { name, value } if text(name)? == b"ctime" => {
                     let value = text(value)?;
@@ -336,11 +356,24 @@ impl<'a> First<'a> {
     }
 }
 
-/// Reads the records: what they imply by index, and how many of each class can be decoded.
-fn imply(dump: &[u8], names: &Names<'_>, first: &First<'_>) -> Result<(Vec<Desired>, Vec<u64>), Error> {
+fn bytes(dump: &[u8]) -> u64 {
+    u64::try_from(dump.len()).unwrap_or(u64::MAX)
+}
+
+/// Tells how far the walk has come since it was `at`.
+fn step(walker: &Walker<'_>, at: &mut usize, watch: &dyn Watch) -> Result<(), Error> {
+    let position = walker.position();
+    watch.add(u64::try_from(position.saturating_sub(*at)).unwrap_or(u64::MAX));
+    *at = position;
+    if watch.stopped() { Err(Error::Interrupted) } else { Ok(()) }
+}
+
+/// Reads the records. A class that only retired indexes are made from, or none, decides nothing by what is in it.
+fn imply(dump: &[u8], names: &Names<'_>, first: &First<'_>, watch: &dyn Watch) -> Result<Implied, Error> {
     let spec = names.spec;
     let mut desired: Vec<Desired> = spec.indexes.iter().map(|_| Desired::default()).collect();
     let mut decodable = vec![0_u64; spec.records.len()];
+    let mut undecodable: BTreeMap<u64, BTreeSet<Vec<u8>>> = BTreeMap::new();
     let mut extractors: Vec<Extractor> = spec.records.iter().map(|class| Extractor::new(&class.paths)).collect();
     let mut derivers: Vec<Option<Deriver>> = spec
         .indexes
@@ -351,7 +384,10 @@ fn imply(dump: &[u8], names: &Names<'_>, first: &First<'_>) -> Result<(Vec<Desir
         })
         .collect();
     let mut walker = Walker::new(dump)?;
+    watch.begin("reading for what must be", Unit::Bytes, bytes(dump));
+    let mut at = 0;
     while let Some(item) = walker.next()? {
+        step(&walker, &mut at, watch)?;
         let Item::Record(record) = item else { continue };
         if first.clock.due(record.expire_ms) == Due::Gone || !Value::is_there(&record.value, &first.clock)? {
             continue;
@@ -374,6 +410,9 @@ fn imply(dump: &[u8], names: &Names<'_>, first: &First<'_>) -> Result<(Vec<Desir
             let of_class = spec.indexes.iter().zip(&mut derivers).zip(&mut desired);
             for ((index, deriver), desired) in of_class.filter(|((index, _), _)| index.from == Some(class)) {
                 let Some(deriver) = deriver else { continue };
+                if slots.is_none() {
+                    undecodable.entry(record.db).or_default().insert(key.clone());
+                }
                 let derived = slots.as_ref().map(|slots| {
                     deriver.derive(&key, slots, |_, implied| {
                         let mut required = index.require.iter().zip(implied.require());
@@ -396,7 +435,7 @@ fn imply(dump: &[u8], names: &Names<'_>, first: &First<'_>) -> Result<(Vec<Desir
             }
         }
     }
-    Ok((desired, decodable))
+    Ok(Implied { desired, decodable, undecodable })
 }
 
 /// What a record can be read from.

@@ -109,8 +109,8 @@ fn counts(manifest: &Manifest, style: Style, out: &mut String) {
         ("keys deleted", Column::Right),
         ("members added", Column::Right),
         ("removed", Column::Right),
-        ("commands", Column::Right),
-        ("bytes", Column::Right),
+        ("commands", Column::Spare),
+        ("bytes", Column::Spare),
     ]);
     let cells = |title: String, policy: String, counts: &Counts| {
         // A deletion takes keys of several indexes, and is counted where its first key belongs.
@@ -160,7 +160,9 @@ fn examples(manifest: &Manifest, style: Style, out: &mut String) {
             before = Some(example);
         }
     }
-    out.push_str(&format!("{}\n", style.dim(&format!("  every edit with its reason is in {CHANGES}"))));
+    let mut all = String::from("  ");
+    wrap(&format!("every edit with its reason is in {CHANGES}"), 2, 2, style.width, &mut all);
+    out.push_str(&format!("{}\n", style.dim(all.trim_end())));
 }
 
 fn price(usd: f64) -> String {

@@ -60,13 +60,13 @@ fn headline(inventory: &Inventory, now_ms: i64, style: Style, out: &mut String) 
         Checksum::Verified => "checksum verified".to_owned(),
     };
     out.push_str(&format!("{}\n", style.bold(&file)));
-    out.push_str(&format!("  {} · {} · {checksum}\n", size(snapshot.bytes), made_by(snapshot)));
+    facts(&format!("{} · {} · {checksum}", size(snapshot.bytes), made_by(snapshot)), style, out);
     let databases = counted(inventory.databases.len() as u64, "database");
     let when = match (&snapshot.created_at, snapshot.created_ms) {
         (Some(text), Some(ms)) => format!("made {}, {}", time(text), ago(ms, now_ms)),
         _ => "it does not say when it was made".to_owned(),
     };
-    out.push_str(&format!("  {} in {databases} · {when}\n", counted(inventory.keys, "key")));
+    facts(&format!("{} in {databases} · {when}", counted(inventory.keys, "key")), style, out);
     let mut more = Vec::new();
     if inventory.functions > 0 {
         let libraries = if inventory.functions == 1 { "library" } else { "libraries" };
@@ -76,7 +76,7 @@ fn headline(inventory: &Inventory, now_ms: i64, style: Style, out: &mut String) 
         more.push(format!("data of modules: {}", safe(&inventory.modules.join(", "))));
     }
     if !more.is_empty() {
-        out.push_str(&format!("  {}\n", more.join(" · ")));
+        facts(&more.join(" · "), style, out);
     }
 }
 
@@ -87,6 +87,19 @@ fn made_by(snapshot: &Snapshot) -> String {
         _ => "RDB",
     };
     format!("{}{}, {format} {}", snapshot.server, version.unwrap_or_default(), snapshot.rdb_version)
+}
+
+/// An indented line, or several, that says what is not shown.
+fn dim_line(text: &str, style: Style, out: &mut String) {
+    let mut lines = String::from("  ");
+    wrap(text, 2, 2, style.width, &mut lines);
+    out.push_str(&format!("{}\n", style.dim(lines.trim_end())));
+}
+
+/// Facts of the head, in one line if they fit.
+fn facts(text: &str, style: Style, out: &mut String) {
+    out.push_str("  ");
+    wrap(text, 2, 2, style.width, out);
 }
 
 fn heading(text: &str, style: Style, out: &mut String) {
@@ -140,9 +153,9 @@ fn families(families: &[Family], style: Style, out: &mut String) {
         ("pattern", Column::Flexible),
         ("is", Column::Left),
         ("keys", Column::Right),
-        ("elements", Column::Right),
+        ("elements", Column::Spare),
         ("bytes", Column::Right),
-        ("expiring", Column::Right),
+        ("expiring", Column::Spare),
     ]);
     for family in order.iter().take(FAMILIES) {
         let is = if family.kind == FamilyKind::Other { "" } else { family.kind.as_str() };
@@ -160,8 +173,8 @@ fn families(families: &[Family], style: Style, out: &mut String) {
     let hidden = order.get(FAMILIES..).unwrap_or_default();
     if !hidden.is_empty() {
         let keys = hidden.iter().fold(0_u64, |sum, family| sum.saturating_add(family.keys));
-        let more = format!("  and {} more with {}: --format json", number(hidden.len() as u64), counted(keys, "key"));
-        out.push_str(&format!("{}\n", style.dim(&more)));
+        let more = format!("and {} more with {}: --format json", number(hidden.len() as u64), counted(keys, "key"));
+        dim_line(&more, style, out);
     }
 }
 
@@ -172,9 +185,9 @@ fn types(inventory: &Inventory, style: Style, out: &mut String) {
     heading("Types", style, out);
     let mut grid = Grid::new([
         ("type", Column::Flexible),
-        ("form in the dump", Column::Left),
+        ("form in the dump", Column::Flexible),
         ("keys", Column::Right),
-        ("elements", Column::Right),
+        ("elements", Column::Spare),
         ("bytes", Column::Right),
     ]);
     for of_type in &inventory.types {
@@ -201,8 +214,7 @@ fn databases(inventory: &Inventory, style: Style, out: &mut String) {
     grid.render(2, style, out);
     let hidden = inventory.databases.len().saturating_sub(DATABASES);
     if hidden > 0 {
-        let more = format!("  and {} more: --format json", number(hidden as u64));
-        out.push_str(&format!("{}\n", style.dim(&more)));
+        dim_line(&format!("and {} more: --format json", number(hidden as u64)), style, out);
     }
 }
 

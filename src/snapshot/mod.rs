@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 
 use memmap2::Mmap;
 
+use crate::progress::{Nobody, Unit, Watch, Watched};
 use unpack::{Failure, Form, HEAD};
 
 /// How to open a dump.
@@ -29,28 +30,55 @@ impl Default for Options {
 /// Why a dump could not be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    #[error("cannot open {}: {source}", path.display())]
+    #[error("cannot open {}: {source}", shown(path))]
     Open { path: PathBuf, source: io::Error },
-    #[error("cannot read {}: {source}", path.display())]
+    #[error("cannot read {}: {source}", shown(path))]
     Read { path: PathBuf, source: io::Error },
-    #[error("cannot unpack {} ({name}): {source}; it is damaged or cut off", path.display())]
+    #[error("cannot unpack {} ({name}): {source}", shown(path))]
     Unpack { path: PathBuf, name: &'static str, source: io::Error },
-    #[error("{} is a folder, not a dump", path.display())]
+    #[error("{} is a folder, not a dump", shown(path))]
     Folder { path: PathBuf },
-    #[error("{} is empty", path.display())]
+    #[error("{} is empty", shown(path))]
     Empty { path: PathBuf },
-    #[error("{} is {name}; {help}", path.display())]
+    #[error("{} is {name}", shown(path))]
     NoDump { path: PathBuf, name: &'static str, help: &'static str },
-    #[error("{} is compressed, and what is in it is {name}", path.display())]
+    #[error("{} is compressed, and what is in it is {name}", shown(path))]
     Content { path: PathBuf, name: &'static str },
-    #[error(
-        "no room to unpack {}: the disk of the temporary folder is full after {written} bytes; set TMPDIR to a folder with \
-         more room, or unpack it yourself",
-        path.display()
-    )]
+    #[error("no room to unpack {}: the disk of the temporary folder is full after {written} bytes", shown(path))]
     Full { path: PathBuf, written: u64 },
-    #[error("cannot write to the temporary folder while unpacking {}: {source}", path.display())]
+    #[error("cannot write to the temporary folder while unpacking {}: {source}", shown(path))]
     Spool { path: PathBuf, source: io::Error },
+    #[error("interrupted")]
+    Interrupted,
+}
+
+/// A path as it is named in a message.
+fn shown(path: &Path) -> String {
+    if path == Path::new("-") { "standard input".to_owned() } else { path.display().to_string() }
+}
+
+impl Error {
+    /// What can be done about it.
+    pub fn hint(&self) -> Option<&'static str> {
+        Some(match self {
+            Self::Open { source, .. } => match source.kind() {
+                io::ErrorKind::NotFound => "is the path right, seen from this folder?",
+                io::ErrorKind::PermissionDenied => "read it as a user who may, or have it copied",
+                _ => return None,
+            },
+            Self::Unpack { .. } => "it is damaged or cut off: get it again, and compare its size with the original's",
+            Self::Folder { .. } => "give the file in it; a folder that `plan` wrote is for `rdb-reindex show`",
+            Self::Empty { .. } => {
+                "a dump has a header at least: did the download, or the command before the pipe, fail?"
+            }
+            Self::NoDump { help, .. } => help,
+            Self::Content { .. } => "if it is an archive, unpack it and give the dump that is in it",
+            Self::Full { .. } | Self::Spool { .. } => {
+                "set TMPDIR to a folder with room for the whole dump, or unpack it yourself"
+            }
+            Self::Read { .. } | Self::Interrupted => return None,
+        })
+    }
 }
 
 /// A dump, held for as long as anything borrows from it.
@@ -72,6 +100,11 @@ impl Snapshot {
     /// What cannot be mapped as it is (compressed, or from a pipe) goes into an unnamed temporary file first, so that
     /// memory stays bounded however large the dump is.
     pub fn open(path: &Path, options: Options) -> Result<Self, Error> {
+        Self::open_watched(path, options, &Nobody)
+    }
+
+    /// Opens a dump and lets somebody watch: unpacking takes its time, and reading from a pipe.
+    pub fn open_watched(path: &Path, options: Options, watch: &dyn Watch) -> Result<Self, Error> {
         let read_error = |source| Error::Read { path: path.to_owned(), source };
         let mut file = if path == Path::new("-") {
             stdin().map_err(read_error)?
@@ -94,13 +127,22 @@ impl Snapshot {
             Form::Plain if kind.is_file() && start == 0 => {
                 file.seek(SeekFrom::Start(0)).map(drop).map_err(read_error)?
             }
-            _ => file = spool(form, head.chain(file), path)?,
+            _ => {
+                // How much comes out is not known, but how much goes in, if it is a file.
+                let total = if kind.is_file() { kind.len().saturating_sub(start) } else { 0 };
+                let name = if form == Form::Plain { "receiving" } else { "unpacking" };
+                watch.begin(name, Unit::Bytes, total);
+                file =
+                    spool(form, Watched::new(head.chain(file), watch), path).map_err(|error| stopped(error, watch))?;
+            }
         }
         let backing = if options.mmap {
             Backing::Mapped(map(&file).map_err(read_error)?)
         } else {
             let mut bytes = Vec::new();
-            file.read_to_end(&mut bytes).map_err(read_error)?;
+            watch.begin("reading into memory", Unit::Bytes, file.metadata().map_or(0, |kind| kind.len()));
+            let read = Watched::new(file, watch).read_to_end(&mut bytes).map_err(read_error);
+            read.map_err(|error| stopped(error, watch))?;
             Backing::Read(bytes)
         };
         Ok(Self { path: path.to_owned(), backing })
@@ -146,6 +188,11 @@ fn stdin() -> io::Result<File> {
     io::copy(&mut io::stdin().lock(), &mut file)?;
     file.seek(SeekFrom::Start(0))?;
     Ok(file)
+}
+
+/// An error after work was stopped is that it was stopped.
+fn stopped(error: Error, watch: &dyn Watch) -> Error {
+    if watch.stopped() { Error::Interrupted } else { error }
 }
 
 /// Puts the dump in `source` into an unnamed temporary file.
@@ -209,6 +256,7 @@ mod tests {
         std::fs::write(&path, b"").expect("written");
         assert!(matches!(open(&path), Error::Empty { .. }));
         std::fs::write(&path, b"\xfd7zXZ\x00").expect("written");
-        assert!(open(&path).to_string().ends_with("is compressed with xz; unpack it first"));
+        assert!(open(&path).to_string().ends_with("is compressed with xz"));
+        assert_eq!(open(&path).hint(), Some("unpack it first"));
     }
 }

@@ -101,17 +101,17 @@ fn what_is_in_an_archive_must_be_a_dump() {
 #[test]
 fn other_files_are_refused_by_name() {
     let facts: [(&[u8], &str); 6] = [
-        (b"\xfd7zXZ\0\0\x04", "is compressed with xz; unpack it first"),
-        (b"BZh91AY&SY", "is compressed with bzip2; unpack it first"),
-        (b"PK\x03\x04\x14\0", "is a zip archive; unpack it first"),
-        (b"VKCS\x01\x02\0\0", "is a Valkey envelope with another compression than LZ4; unpack it first"),
+        (b"\xfd7zXZ\0\0\x04", "is compressed with xz\nhint: unpack it first"),
+        (b"BZh91AY&SY", "is compressed with bzip2\nhint: unpack it first"),
+        (b"PK\x03\x04\x14\0", "is a zip archive\nhint: unpack it first"),
+        (b"VKCS\x01\x02\0\0", "is a Valkey envelope with another compression than LZ4\nhint: unpack it first"),
         (
             b"*2\r\n$6\r\nSELECT\r\n",
-            "is a file of commands (AOF or RESP), not a dump; start a server with it and let it SAVE",
+            "is a file of commands (AOF or RESP), not a dump\nhint: start a server with it and let it SAVE",
         ),
         (
             b"$EOF:0123456789012345678901234567890123456789\r\nREDIS0011",
-            "is a captured replication stream; cut off its first line and its last 40 bytes, what is between them is the \
+            "is a captured replication stream\nhint: cut off its first line and its last 40 bytes, what is between them is the \
              dump",
         ),
     ];

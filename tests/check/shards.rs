@@ -44,7 +44,8 @@ fn a_key_in_two_shards_names_both() {
     shard(folder.path(), "a.rdb", &["one", "two"]);
     shard(folder.path(), "b.rdb", &["three"]);
     shard(folder.path(), "c.rdb", &["four", "two"]);
-    let said = "error: the key two of database 0 is in a.rdb and in c.rdb; shards of one database share none\n";
+    let said = "error: the key two of database 0 is in a.rdb and in c.rdb; shards of one database share none\n\
+                hint: is the same dump named twice, or an older one of the same shard?\n";
     for args in
         [&["inventory"][..], &["check"], &["export", "--table", "keys", "--format", "csv"], &["plan", "--out", "p"]]
     {

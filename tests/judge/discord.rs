@@ -140,10 +140,13 @@ pub fn fill(random: &mut Random, form: Form, sizes: &[usize]) -> Vec<Command> {
             continue;
         }
         let key = [b"discord:messages:project:", id.as_slice()].concat();
-        out.extend(index_key(random, &key, &messages));
+        let members = if random.one_in(4) { &projects } else { &messages };
+        out.extend(index_key(random, &key, members));
     }
     let mut registry: Vec<Vec<u8>> = projects.iter().filter(|_| random.one_in(2)).cloned().collect();
     registry.extend([b"undefined".to_vec(), b"".to_vec(), b"42".to_vec(), messages[3].clone()]);
+    // Records that cannot be decoded hold what names them, in the index of another class too.
+    registry.extend((0..40).map(|_| random.pick(&messages).clone()));
     out.push(with(&[b"SADD", b"discord:projects:all"], registry));
     for text in TEXTS {
         for family in ["user", "channel"] {

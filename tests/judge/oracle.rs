@@ -151,6 +151,15 @@ fn implied(spec: &Spec, rule: &Rule, state: &State) -> Implied {
     Implied { desired, undecidable, orphans, decodable, frozen }
 }
 
+/// Records that cannot be decoded, of all classes that an index which is not retired is made from.
+fn undecodable(spec: &Spec, db: u64, state: &State) -> BTreeSet<Vec<u8>> {
+    let derived =
+        |class: &&Class| spec.rules.iter().any(|rule| rule.from == class.name && rule.policy != Policy::Retire);
+    let classes = spec.classes.iter().filter(|class| class.db == db).filter(derived);
+    let names = classes.flat_map(|class| names_of(spec, class.name, state));
+    names.filter(|name| decode(&state[&(db, name.clone())].value).is_none()).collect()
+}
+
 /// The numbers of one index in the inventory.
 pub fn inventory(spec: &Spec, rule: &Rule, state: &State) -> BTreeMap<&'static str, u64> {
     let db = spec.db(rule);
@@ -194,7 +203,9 @@ pub fn inventory(spec: &Spec, rule: &Rule, state: &State) -> BTreeMap<&'static s
 fn apply(spec: &Spec, rule: &Rule, state: &State, target: &mut State) -> Edits {
     let mut edits = Edits::default();
     let db = spec.db(rule);
-    let Implied { mut desired, undecidable, decodable, frozen, .. } = implied(spec, rule, state);
+    let Implied { mut desired, mut undecidable, decodable, frozen, .. } = implied(spec, rule, state);
+    // Nothing that names a record which cannot be decoded is removed, whatever class it is of.
+    undecidable.extend(undecodable(spec, db, state));
     let parts = template(rule.key);
     let family: Vec<Vec<u8>> = state
         .keys()

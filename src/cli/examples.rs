@@ -1,0 +1,110 @@
+//! Examples for `--help`: comments and commands, as a shell takes them. A test runs all that need no server of somebody
+//! else's; no line is longer than a terminal of 80 columns.
+
+pub const INVENTORY: &str = "\
+Examples:
+  # What is there, what is wrong
+  rdb-reindex inventory dump.rdb
+  # Compressed, and with a spec of your own
+  rdb-reindex inventory dump.rdb.gz --spec my.toml
+  # The shards of one database
+  rdb-reindex inventory shard-1.rdb shard-2.rdb
+  # From a pipe
+  cat dump.rdb | rdb-reindex inventory -
+  # For a script
+  rdb-reindex inventory dump.rdb --format json > inventory.json";
+
+pub const PLAN: &str = "\
+Examples:
+  # Write the folder `plan`: commands, the way back, each edit with its reason
+  rdb-reindex plan dump.rdb --out plan
+  # By a spec of your own
+  rdb-reindex plan dump.rdb --out plan --spec my.toml
+  # In a script: status 3 says that there is something to repair
+  rdb-reindex plan dump.rdb --out plan --quiet --exit-code || [ $? -eq 3 ]
+
+What comes next: `show`, `rehearse`, `apply --dry-run`, `apply`, `verify`.";
+
+pub const REHEARSE: &str = "\
+Examples:
+  # In memory
+  rdb-reindex rehearse plan dump.rdb
+  # And in a throwaway redis-server
+  rdb-reindex rehearse plan dump.rdb --server
+  # With the module that the documents of the dump need
+  rdb-reindex rehearse plan dump.rdb --server --module /usr/lib/rejson.so";
+
+pub const SHOW: &str = "\
+Examples:
+  # What the plan will do, why, what it costs, what comes next
+  rdb-reindex show plan";
+
+pub const APPLY: &str = "\
+Examples:
+  # Compare with the database, write nothing
+  rdb-reindex apply plan --to rediss://HOST:6379 --dry-run
+  # Do it: asks for the plan id
+  rdb-reindex apply plan --to rediss://HOST:6379
+  # Go on after whatever ended it
+  rdb-reindex apply plan --to rediss://HOST:6379 --resume
+  # Upstash REST, gently, while the application writes
+  rdb-reindex apply plan --to https://HOST --guard records --max-rate 500
+
+`rdb-reindex rollback` undoes it, with the journal that it leaves in the folder.";
+
+pub const VERIFY: &str = "\
+Examples:
+  # Only reads
+  rdb-reindex verify plan --to rediss://HOST:6379
+  # Without a connection: a dump that was made afterwards
+  rdb-reindex verify plan --dump after.rdb";
+
+pub const ROLLBACK: &str = "\
+Examples:
+  # What would be undone; write nothing
+  rdb-reindex rollback plan --to rediss://HOST:6379 --dry-run
+  # Undo what was applied: asks for the plan id
+  rdb-reindex rollback plan --to rediss://HOST:6379";
+
+pub const CHECK: &str = "\
+Examples:
+  # Structure, every value, every name, the checksum
+  rdb-reindex check dump.rdb
+  # Status 0 says that it is whole, 1 that it is not
+  rdb-reindex check dump.rdb.gz && echo whole";
+
+pub const SPEC: &str = "\
+Examples:
+  # The preset, ready to edit
+  rdb-reindex spec > my.toml
+  # Is mine right? Errors point at the line
+  rdb-reindex spec --spec my.toml > /dev/null";
+
+pub const COMPLETIONS: &str = "\
+Examples:
+  # For this shell
+  eval \"$(rdb-reindex completions bash)\"
+  # For good: fish looks in ~/.config/fish/completions, zsh in $fpath
+  rdb-reindex completions fish > rdb-reindex.fish
+  rdb-reindex completions zsh > _rdb-reindex";
+
+pub const MAN: &str = "\
+Examples:
+  # Read it
+  rdb-reindex man | man -l -
+  # A page a command, to be installed
+  rdb-reindex man --out man1";
+
+pub const PROGRAM: &str = "\
+Begin with `rdb-reindex inventory DUMP`. Each command has examples: --help.
+
+Exit status:
+  0  done
+  1  error
+  2  wrong use
+  3  there is something to repair (`plan --exit-code`)
+  4  refused: drift, or a safety limit; nothing was written
+  5  verification or rehearsal failed
+  6  interrupted, can be resumed
+  7  done, with edits left out because their record had moved
+  130  Ctrl-C before anything was sent";

@@ -1,0 +1,151 @@
+//! How far some work is, and a way to stop it.
+//!
+//! The work says what step it is at and adds to a counter; somebody else looks now and then. Both are cheap enough for
+//! every batch, and too dear for every member.
+
+use std::io::{self, Read};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+/// What a step counts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Unit {
+    #[default]
+    Bytes,
+    Keys,
+    Members,
+    Edits,
+    Commands,
+}
+
+/// A part of the work.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Step {
+    /// What is being done, as a participle: `reading`.
+    pub name: &'static str,
+    pub unit: Unit,
+    /// How much there is to do; 0 if that is not known.
+    pub total: u64,
+    /// Goes up with every step.
+    pub number: u32,
+}
+
+/// Shows how far a piece of work is, and lets it be stopped.
+#[derive(Debug, Default)]
+pub struct Observer {
+    /// How much of the present step is done: bytes of the dump, unless [`Observer::begin`] said something else.
+    pub position: AtomicU64,
+    /// Set to stop the work; it then ends with an error that says so.
+    pub stop: AtomicBool,
+    number: AtomicU32,
+    step: Mutex<Step>,
+}
+
+impl Observer {
+    /// Whether the work should stop.
+    pub fn stopped(&self) -> bool {
+        self.stop.load(Ordering::Relaxed)
+    }
+
+    /// What is being done.
+    pub fn step(&self) -> Step {
+        *self.step.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What a piece of work needs of whoever watches it. A flag that stops it is enough.
+pub trait Watch: Sync + std::fmt::Debug {
+    /// Whether the work should stop.
+    fn stopped(&self) -> bool;
+
+    /// The next step begins; nothing of it is done.
+    fn begin(&self, _name: &'static str, _unit: Unit, _total: u64) {}
+
+    /// So much more of the step is done.
+    fn add(&self, _done: u64) {}
+}
+
+impl Watch for Observer {
+    fn stopped(&self) -> bool {
+        Self::stopped(self)
+    }
+
+    fn begin(&self, name: &'static str, unit: Unit, total: u64) {
+        let mut step = self.step.lock().unwrap_or_else(PoisonError::into_inner);
+        let number = self.number.fetch_add(1, Ordering::Relaxed).wrapping_add(1);
+        *step = Step { name, unit, total, number };
+        self.position.store(0, Ordering::Relaxed);
+    }
+
+    fn add(&self, done: u64) {
+        self.position.fetch_add(done, Ordering::Relaxed);
+    }
+}
+
+/// For work that nobody watches.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Nobody;
+
+impl Watch for Nobody {
+    fn stopped(&self) -> bool {
+        false
+    }
+}
+
+impl Watch for AtomicBool {
+    fn stopped(&self) -> bool {
+        self.load(Ordering::Relaxed)
+    }
+}
+
+/// A reader that is watched: it counts what is read, and ends with an error when it should stop.
+pub struct Watched<'w, R> {
+    reader: R,
+    watch: &'w dyn Watch,
+}
+
+impl<'w, R> Watched<'w, R> {
+    /// Watches `reader`.
+    pub fn new(reader: R, watch: &'w dyn Watch) -> Self {
+        Self { reader, watch }
+    }
+}
+
+impl<R: Read> Read for Watched<'_, R> {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        if self.watch.stopped() {
+            // `ErrorKind::Interrupted` would be taken for a call to try again.
+            return Err(io::Error::other("interrupted"));
+        }
+        let read = self.reader.read(out)?;
+        self.watch.add(u64::try_from(read).unwrap_or(u64::MAX));
+        Ok(read)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_step_begins_at_nothing() {
+        let observer = Observer::default();
+        observer.begin("reading", Unit::Bytes, 10);
+        observer.add(7);
+        assert_eq!(observer.position.load(Ordering::Relaxed), 7);
+        observer.begin("comparing", Unit::Keys, 3);
+        assert_eq!(observer.position.load(Ordering::Relaxed), 0);
+        let step = observer.step();
+        assert_eq!((step.name, step.unit, step.total, step.number), ("comparing", Unit::Keys, 3, 2));
+    }
+
+    #[test]
+    fn a_watched_reader_counts_and_stops() {
+        let observer = Observer::default();
+        let mut reader = Watched::new(&b"0123456789"[..], &observer);
+        reader.read_exact(&mut [0; 4]).expect("there is enough");
+        assert_eq!(observer.position.load(Ordering::Relaxed), 4);
+        observer.stop.store(true, Ordering::Relaxed);
+        assert!(reader.read(&mut [0; 4]).is_err());
+    }
+}
