@@ -19,6 +19,7 @@ mod names;
 mod probe;
 mod reason;
 mod resolve;
+mod stale;
 mod store;
 mod strings;
 mod survey;
@@ -31,7 +32,7 @@ pub use entry::{Entry, Membership, Scored, Source};
 pub use interner::Interned;
 pub use keys::Keys;
 pub use names::{Family, Names};
-pub use probe::{Reason, Stale};
+pub use stale::{Reason, Stale};
 pub use store::{Edits, Members};
 pub use survey::is_index_type;
 

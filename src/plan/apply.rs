@@ -240,7 +240,7 @@ impl<'d, 'a> Apply<'d, 'a> {
                 let bytes = resolver.resolve(member.place, record.value.ty, &mut out)?;
                 self.file.push(&mut pending, &[bytes], 1).map_err(writing(APPLY))?;
                 let moved;
-                let reason = match member.reason {
+                let reason = match member.reason() {
                     Reason::NotImplied => "no record implies it",
                     Reason::RecordMissing => "record missing",
                     Reason::ImpliesNothing => "record implies no entry",
