@@ -7,10 +7,12 @@
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
 
 use crc_fast::{CrcAlgorithm, Digest};
 
 pub use crate::progress::Observer;
+use crate::progress::Watch;
 use crate::rdb::{self, Footer, Header, Item, ModuleItem, ModuleReader, Record, Walker};
 
 /// A batch ends when it covers this many bytes of the dump …
@@ -82,10 +84,13 @@ where
     };
     let mut found = Found::default();
     let mut sum = Sum::new(file);
+    let mut walking = Duration::ZERO;
     let walked = rayon::scope(|scope| -> Result<Footer, Error> {
         let ahead = BATCHES_AHEAD.saturating_mul(rayon::current_num_threads());
         loop {
+            let began = Instant::now();
             let batch = Batch::fill(&mut walker, &mut sum, &mut found)?;
+            walking = walking.saturating_add(began.elapsed());
             let to = batch.footer.as_ref().map_or_else(|| walker.position(), |footer| footer.body_end);
             let shared = &shared;
             let footer = batch.footer;
@@ -119,6 +124,8 @@ where
         (_, Some(value)) => return Err(value.into()),
         (Err(error), None) => return Err(error),
     };
+    // The part that more threads do not make faster.
+    observer.took("the walk", walking);
     let crc64 = sum.finish(footer.body_end);
     let workers = shared.idle.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
     Ok(Pass {
