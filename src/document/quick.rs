@@ -103,7 +103,13 @@ impl<'a> Tokens<'a> for Quick<'a> {
 
     #[inline]
     fn literal(&mut self) -> Result<&'a [u8], Undecodable> {
-        let literal = Scanner::new(self.text.get(self.at..).unwrap_or_default()).literal()?;
+        let rest = self.text.get(self.at..).unwrap_or_default();
+        let literal = match rest {
+            [b'n', b'u', b'l', b'l', ..] => &b"null"[..],
+            [b't', b'r', b'u', b'e', ..] => b"true",
+            [b'f', b'a', b'l', b's', b'e', ..] => b"false",
+            _ => Scanner::new(rest).literal()?,
+        };
         self.at = self.at.wrapping_add(literal.len());
         Ok(literal)
     }

@@ -41,8 +41,9 @@ pub struct Stock {
     /// By index of the spec.
     pub indexes: Vec<Tally>,
     pub others: Families,
-    /// The last database, so that the map is not asked for every key.
+    /// The last database and the last type, so that the maps are not asked for every key.
     current: (u64, Tally),
+    current_type: Option<((TypeName, &'static str), Tally)>,
 }
 
 impl Stock {
@@ -56,6 +57,7 @@ impl Stock {
             indexes: vec![Tally::default(); indexes],
             others: Families::default(),
             current: (0, Tally::default()),
+            current_type: None,
         }
     }
 
@@ -68,7 +70,13 @@ impl Stock {
         }
         self.current.1.add(tally);
         let key = (record.value.type_name(), record.value.ty.encoding());
-        self.types.entry(key).or_default().add(tally);
+        match &mut self.current_type {
+            Some((last, sum)) if *last == key => sum.add(tally),
+            _ => {
+                self.settle_type();
+                self.current_type = Some((key, tally));
+            }
+        }
     }
 
     /// Counts it in the family of a record class.
@@ -93,10 +101,18 @@ impl Stock {
         }
     }
 
+    fn settle_type(&mut self) {
+        if let Some((key, tally)) = self.current_type.take() {
+            self.types.entry(key).or_default().add(tally);
+        }
+    }
+
     /// Adds what another thread counted.
     pub fn merge(&mut self, mut other: Self) {
-        self.settle();
-        other.settle();
+        for stock in [&mut *self, &mut other] {
+            stock.settle();
+            stock.settle_type();
+        }
         self.total.add(other.total);
         for (db, tally) in other.databases {
             self.databases.entry(db).or_default().add(tally);
