@@ -6,6 +6,7 @@
 use std::io::{self, Read};
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 /// What a step counts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -39,6 +40,15 @@ pub struct Observer {
     pub stop: AtomicBool,
     number: AtomicU32,
     step: Mutex<Step>,
+    times: Mutex<Vec<(&'static str, Time)>>,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Time {
+    /// When a step began; it lasts until the next one.
+    Began(Instant),
+    /// How long one thread took for a part of a step.
+    Took(Duration),
 }
 
 impl Observer {
@@ -50,6 +60,30 @@ impl Observer {
     /// What is being done.
     pub fn step(&self) -> Step {
         *self.step.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How long each step took, the present one up to now; and, true behind it, the parts of a step that were told.
+    pub fn times(&self) -> Vec<(&'static str, Duration, bool)> {
+        let times = self.times.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut out: Vec<(&'static str, Duration, bool)> = Vec::with_capacity(times.len());
+        for (at, (name, time)) in times.iter().enumerate() {
+            out.push(match time {
+                Time::Took(time) => (name, *time, true),
+                Time::Began(began) => {
+                    let later = times.iter().skip(at.saturating_add(1));
+                    let next = later.map(|(_, time)| time).find_map(|time| match time {
+                        Time::Began(next) => Some(*next),
+                        Time::Took(_) => None,
+                    });
+                    (name, next.unwrap_or_else(Instant::now).saturating_duration_since(*began), false)
+                }
+            });
+        }
+        out
+    }
+
+    fn note(&self, name: &'static str, time: Time) {
+        self.times.lock().unwrap_or_else(PoisonError::into_inner).push((name, time));
     }
 }
 
@@ -63,6 +97,9 @@ pub trait Watch: Sync + std::fmt::Debug {
 
     /// So much more of the step is done.
     fn add(&self, _done: u64) {}
+
+    /// A part of the step took one thread so long.
+    fn took(&self, _name: &'static str, _time: Duration) {}
 }
 
 impl Watch for Observer {
@@ -75,6 +112,11 @@ impl Watch for Observer {
         let number = self.number.fetch_add(1, Ordering::Relaxed).wrapping_add(1);
         *step = Step { name, unit, total, number };
         self.position.store(0, Ordering::Relaxed);
+        self.note(name, Time::Began(Instant::now()));
+    }
+
+    fn took(&self, name: &'static str, time: Duration) {
+        self.note(name, Time::Took(time));
     }
 
     fn add(&self, done: u64) {
@@ -137,6 +179,18 @@ mod tests {
         assert_eq!(observer.position.load(Ordering::Relaxed), 0);
         let step = observer.step();
         assert_eq!((step.name, step.unit, step.total, step.number), ("comparing", Unit::Keys, 3, 2));
+    }
+
+    #[test]
+    fn times_are_told_by_step() {
+        let observer = Observer::default();
+        observer.begin("reading", Unit::Bytes, 10);
+        observer.took("the walk", Duration::from_secs(7));
+        observer.begin("comparing", Unit::Keys, 3);
+        let times = observer.times();
+        let names: Vec<_> = times.iter().map(|(name, _, part)| (*name, *part)).collect();
+        assert_eq!(names, [("reading", false), ("the walk", true), ("comparing", false)]);
+        assert_eq!(times[1].1, Duration::from_secs(7));
     }
 
     #[test]

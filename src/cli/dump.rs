@@ -85,6 +85,14 @@ pub fn interrupted() -> Failure {
     Failure::new(Exit::Stopped, "interrupted; nothing was written")
 }
 
+/// Says with `-v` how long each step took, and how long one thread alone in it.
+pub fn times(observer: &Observer, terminal: &Terminal) {
+    for (name, time, part) in observer.times() {
+        let (indent, seconds) = (if part { "  " } else { "" }, time.as_secs_f64());
+        terminal.detail(format!("{indent}{name}: {seconds:.3} s"));
+    }
+}
+
 /// Reads the dump once, with a progress bar.
 pub fn compare<'a>(
     args: &args::Dump,

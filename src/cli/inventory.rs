@@ -17,6 +17,7 @@ pub fn run(args: &args::Inventory, terminal: &Terminal) -> Outcome {
     let difference = dump::compare(&args.dump, &snapshot, &spec, &observer, terminal)?;
     let (bytes, took) = (text::size(snapshot.len() as u64), began.elapsed().as_secs_f64());
     terminal.detail(format!("read {bytes} in {took:.2} s with {} threads", rayon::current_num_threads()));
+    dump::times(&observer, terminal);
     let inventory = Inventory::new(&difference, snapshot.path(), snapshot.len() as u64);
     drop(difference);
     if inventory.snapshot.checksum == Checksum::Mismatch && !args.dump.ignore_checksum {

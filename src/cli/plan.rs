@@ -29,6 +29,7 @@ pub fn run(args: &args::Plan, terminal: &Terminal) -> Outcome {
             Failure::error(format!("{}: {error}", dump::name(snapshot.path()))).with_any_hint(hint)
         }
     })?;
+    dump::times(&observer, terminal);
     let inventory = Inventory::new(&difference, snapshot.path(), snapshot.len() as u64);
     let style = terminal.message_style();
     let mut text = report::brief(&inventory, super::now_ms(), style);

@@ -64,8 +64,8 @@ pub fn check(json: Json<'_>, offset: u64, room: &mut Vec<u8>) -> Decoded<()> {
 const UNSUPPORTED: Undecodable = Undecodable { at: 0, reason: "an unknown RedisJSON encoding version" };
 
 fn check_text(text: &[u8]) -> Result<(), Undecodable> {
-    // No path is wanted, and neither of these allocates when empty.
-    json::extract(text, &Trie::new(&[]), &mut Captures::new(&[]), &mut Vec::new())
+    // No path is wanted, and none of these allocates when empty.
+    json::search(text, &Trie::new(&[]), &mut Captures::new(&[]), &mut Vec::new())
 }
 
 fn binary(json: Json<'_>, offset: u64, room: &mut Vec<u8>, sink: &mut impl Sink) -> Decoded<()> {

@@ -3,22 +3,50 @@
 //! Along the wanted paths the pass goes down level by level (a path has few steps); everything else is skipped, checked.
 
 use super::capture::{Captures, Value};
-use super::scan::{RawString, Scanner, unescape};
+use super::quick::Quick;
+use super::quotes::Quotes;
+use super::scan::{RawString, Scanner, Tokens, unescape};
 use super::trie::{NodeId, Trie};
 use super::{MAX_DEPTH, Undecodable};
 
-pub(super) fn extract(
-    text: &[u8],
+/// What one thread needs to read one text after the other.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Room {
+    quotes: Quotes,
+    /// A field name without its escapes, while it is compared.
+    name: Vec<u8>,
+}
+
+pub(super) fn extract(text: &[u8], trie: &Trie, captures: &mut Captures, room: &mut Room) -> Result<(), Undecodable> {
+    let Room { quotes, name } = room;
+    if let Some(found) = quotes.find(text)
+        && (found.ascii || simdutf8::basic::from_utf8(text).is_ok())
+    {
+        if scan(Quick::new(text, &found), trie, captures, name).is_ok() {
+            return Ok(());
+        }
+        captures.clear();
+    }
+    // Something is wrong, or the text is long. The slower way says what and where.
+    search(text, trie, captures, name)
+}
+
+/// The same without looking for the quotes ahead, which takes memory.
+pub(super) fn search(text: &[u8], trie: &Trie, captures: &mut Captures, name: &mut Vec<u8>) -> Result<(), Undecodable> {
+    if simdutf8::basic::from_utf8(text).is_err() {
+        let at = simdutf8::compat::from_utf8(text).err().map_or(0, |error| error.valid_up_to());
+        return Err(Undecodable { at, reason: "not UTF-8" });
+    }
+    scan(Scanner::new(text), trie, captures, name)
+}
+
+fn scan<'a>(
+    scan: impl Tokens<'a>,
     trie: &Trie,
     captures: &mut Captures,
     name: &mut Vec<u8>,
 ) -> Result<(), Undecodable> {
-    if simdutf8::basic::from_utf8(text).is_err() {
-        // The slower check, only to say where.
-        let at = simdutf8::compat::from_utf8(text).err().map_or(0, |error| error.valid_up_to());
-        return Err(Undecodable { at, reason: "not UTF-8" });
-    }
-    let mut pass = Pass { scan: Scanner::new(text), trie, captures, name };
+    let mut pass = Pass { scan, trie, captures, name };
     pass.value(Trie::ROOT, 0)?;
     match pass.scan.peek() {
         None => Ok(()),
@@ -26,19 +54,18 @@ pub(super) fn extract(
     }
 }
 
-struct Pass<'a, 'p> {
-    scan: Scanner<'a>,
+struct Pass<'p, T> {
+    scan: T,
     trie: &'p Trie,
     captures: &'p mut Captures,
     name: &'p mut Vec<u8>,
 }
 
-impl<'a> Pass<'a, '_> {
+impl<'a, T: Tokens<'a>> Pass<'_, T> {
     /// A value that is wanted, or has something wanted in it. Recursive as deep as the longest path.
     fn value(&mut self, node: NodeId, depth: u32) -> Result<(), Undecodable> {
         match self.scan.peek() {
             Some(b'"') => {
-                self.scan.take(b'"');
                 let string = self.scan.string()?;
                 let value = self.text(string);
                 self.captures.scalar(self.trie, node, value);
@@ -101,13 +128,14 @@ impl<'a> Pass<'a, '_> {
                     self.value(child, depth)?;
                 }
             }
-            self.scan.whitespace();
-            if self.scan.take(b'}') {
-                return Ok(());
-            }
-            if !self.scan.take(b',') {
-                return self.scan.error("expected , or } in an object");
-            }
+            match self.scan.peek() {
+                Some(b',') => self.scan.take(b','),
+                Some(b'}') => {
+                    self.scan.take(b'}');
+                    return Ok(());
+                }
+                _ => return self.scan.error("expected , or } in an object"),
+            };
         }
     }
 
@@ -124,17 +152,40 @@ impl<'a> Pass<'a, '_> {
         self.captures.enter_array();
         loop {
             self.value(each, depth)?;
-            self.scan.whitespace();
-            if self.scan.take(b']') {
-                self.captures.leave_array();
-                return Ok(());
-            }
-            if !self.scan.take(b',') {
-                return self.scan.error("expected , or ] in an array");
-            }
+            match self.scan.peek() {
+                Some(b',') => self.scan.take(b','),
+                Some(b']') => {
+                    self.scan.take(b']');
+                    self.captures.leave_array();
+                    return Ok(());
+                }
+                _ => return self.scan.error("expected , or ] in an array"),
+            };
             if !self.captures.next_element() {
                 return self.scan.error("too many elements");
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Documents as they are stored do not take the slower way, which would give the same answer.
+    #[test]
+    fn the_quick_way_is_enough() {
+        for text in [
+            r#"{"a":"b","c":null,"d":[1,-2.5e3,true,{"e":"\n\u00e9","f":{}}],"":[]}"#,
+            "{ \"a\" : [ ] ,\r\n\t\"b\" : { \"c\" : \"\" } }\n",
+            r#""\"""#,
+            "7",
+        ] {
+            let mut quotes = Quotes::default();
+            let found = quotes.find(text.as_bytes()).expect("no string is wrong");
+            let quick = Quick::new(text.as_bytes(), &found);
+            let verdict = scan(quick, &Trie::new(&[]), &mut Captures::new(&[]), &mut Vec::new());
+            assert_eq!(verdict, Ok(()), "{text}");
         }
     }
 }

@@ -22,6 +22,8 @@ mod events;
 mod hash;
 mod json;
 mod number;
+mod quick;
+mod quotes;
 mod scan;
 mod sink;
 mod text;
@@ -49,8 +51,7 @@ pub struct Extractor {
     trie: Trie,
     hash: hash::Names,
     captures: Captures,
-    /// A field name without its escapes, while it is compared.
-    name: Vec<u8>,
+    room: json::Room,
 }
 
 /// Why a value is not a document.
@@ -76,7 +77,7 @@ impl Extractor {
             trie: Trie::new(paths),
             hash: hash::Names::new(paths),
             captures: Captures::new(paths),
-            name: Vec::new(),
+            room: json::Room::default(),
         }
     }
 
@@ -87,7 +88,7 @@ impl Extractor {
     /// A number may have any size; it is not evaluated. A path with more than four million values is an error.
     pub fn json<'a>(&'a mut self, text: &'a [u8]) -> Result<Slots<'a>, Undecodable> {
         self.captures.clear();
-        json::extract(text, &self.trie, &mut self.captures, &mut self.name)?;
+        json::extract(text, &self.trie, &mut self.captures, &mut self.room)?;
         Ok(self.captures.slots(text))
     }
 

@@ -4,11 +4,101 @@
 
 use super::{MAX_DEPTH, Undecodable};
 
+/// Goes through a JSON text token by token.
+pub(super) trait Tokens<'a> {
+    /// The place of the next byte.
+    fn offset(&self) -> usize;
+    /// An error at this place.
+    fn error<T>(&self, reason: &'static str) -> Result<T, Undecodable>;
+    /// The next byte that is no white space, without going past it.
+    fn peek(&mut self) -> Option<u8>;
+    /// Goes past this byte, if it is the next one.
+    fn take(&mut self, byte: u8) -> bool;
+    /// A field name and the colon after it.
+    fn key(&mut self) -> Result<RawString<'a>, Undecodable>;
+    /// A string, from its opening quote to behind its closing one.
+    fn string(&mut self) -> Result<RawString<'a>, Undecodable>;
+    /// Goes past a string.
+    fn skip_string(&mut self) -> Result<(), Undecodable>;
+    /// A number, `true`, `false` or `null`, as written.
+    fn literal(&mut self) -> Result<&'a [u8], Undecodable>;
+
+    /// A value of any kind, checked and passed over. `depth` is how many objects and arrays are around it.
+    ///
+    /// Not recursive: whether each level is an object is one bit of a word.
+    #[inline]
+    fn skip(&mut self, depth: u32) -> Result<(), Undecodable> {
+        match self.peek() {
+            Some(b'"') => self.skip_string(),
+            Some(b'{' | b'[') => self.skip_nested(depth),
+            _ => self.literal().map(|_| ()),
+        }
+    }
+
+    fn skip_nested(&mut self, depth: u32) -> Result<(), Undecodable> {
+        // The lowest bit is the innermost level: 1 for an object. The levels above `depth` always fit, see MAX_DEPTH.
+        let mut objects = 0_u128;
+        let mut level = depth;
+        loop {
+            // A value is due.
+            let first = self.peek();
+            match first {
+                Some(open @ (b'{' | b'[')) => {
+                    if level >= MAX_DEPTH {
+                        return self.error("nested too deeply");
+                    }
+                    self.take(open);
+                    level = level.saturating_add(1);
+                    objects = (objects << 1) | u128::from(open == b'{');
+                    let close = if open == b'{' { b'}' } else { b']' };
+                    if self.peek() != Some(close) {
+                        if open == b'{' {
+                            self.key()?;
+                        }
+                        continue;
+                    }
+                }
+                Some(b'"') => self.skip_string()?,
+                _ => {
+                    self.literal()?;
+                }
+            }
+            // What follows a value: a comma and the next one, or the end of as many levels as there are.
+            loop {
+                if level == depth {
+                    return Ok(());
+                }
+                let object = objects & 1 == 1;
+                match self.peek() {
+                    Some(b',') => {
+                        self.take(b',');
+                        if object {
+                            self.key()?;
+                        }
+                        break;
+                    }
+                    Some(b'}') if object => self.take(b'}'),
+                    Some(b']') if !object => self.take(b']'),
+                    _ => {
+                        return self.error(if object {
+                            "expected , or } in an object"
+                        } else {
+                            "expected , or ] in an array"
+                        });
+                    }
+                };
+                objects >>= 1;
+                level = level.saturating_sub(1);
+            }
+        }
+    }
+}
+
 /// A place in a JSON text, and what is left from there.
 #[derive(Clone, Debug)]
 pub(super) struct Scanner<'a> {
     text: &'a [u8],
-    pub rest: &'a [u8],
+    rest: &'a [u8],
 }
 
 /// A string as it stands between its quotes.
@@ -30,82 +120,9 @@ impl<'a> Scanner<'a> {
     }
 
     #[inline]
-    pub fn offset(&self) -> usize {
-        self.text.len().saturating_sub(self.rest.len())
-    }
-
-    /// An error at this place.
-    #[cold]
-    pub fn error<T>(&self, reason: &'static str) -> Result<T, Undecodable> {
-        let reason = if self.rest.is_empty() { "the text ends too early" } else { reason };
-        Err(Undecodable { at: self.offset(), reason })
-    }
-
-    #[inline]
-    pub fn whitespace(&mut self) {
+    fn whitespace(&mut self) {
         while let Some((b' ' | b'\n' | b'\t' | b'\r', after)) = self.rest.split_first() {
             self.rest = after;
-        }
-    }
-
-    /// The next byte that is no white space, without going past it.
-    #[inline]
-    pub fn peek(&mut self) -> Option<u8> {
-        self.whitespace();
-        self.rest.first().copied()
-    }
-
-    /// Goes past this byte, if it is the next one.
-    #[inline]
-    pub fn take(&mut self, byte: u8) -> bool {
-        match self.rest.split_first() {
-            Some((first, after)) if *first == byte => {
-                self.rest = after;
-                true
-            }
-            _ => false,
-        }
-    }
-
-    /// A field name and the colon after it.
-    #[inline]
-    pub fn key(&mut self) -> Result<RawString<'a>, Undecodable> {
-        self.whitespace();
-        if !self.take(b'"') {
-            return self.error("expected a field name in quotes");
-        }
-        let name = self.string()?;
-        self.whitespace();
-        if !self.take(b':') {
-            return self.error("expected : after a field name");
-        }
-        Ok(name)
-    }
-
-    /// A string, from behind its opening quote to behind its closing one.
-    #[inline]
-    pub fn string(&mut self) -> Result<RawString<'a>, Undecodable> {
-        let from = self.rest;
-        let start = self.offset();
-        let mut escaped = false;
-        loop {
-            self.plain();
-            match self.rest.split_first() {
-                Some((b'"', after)) => {
-                    let length = from.len().saturating_sub(self.rest.len());
-                    self.rest = after;
-                    return Ok(RawString { bytes: from.get(..length).unwrap_or(&[]), start, escaped });
-                }
-                Some((b'\\', after)) => {
-                    escaped = true;
-                    let (_, after) = match escape(after) {
-                        Some(escape) => escape,
-                        None => return self.error("not an escape"),
-                    };
-                    self.rest = after;
-                }
-                _ => return self.error("a control character in a string"),
-            }
         }
     }
 
@@ -147,22 +164,6 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    /// A number, `true`, `false` or `null`, as written.
-    #[inline]
-    pub fn literal(&mut self) -> Result<&'a [u8], Undecodable> {
-        let from = self.rest;
-        match from.first() {
-            Some(b'-' | b'0'..=b'9') => self.number()?,
-            _ => {
-                let word = [&b"true"[..], b"false", b"null"].into_iter().find_map(|word| from.strip_prefix(word));
-                let Some(after) = word else { return self.error("expected a value") };
-                self.rest = after;
-            }
-        }
-        let length = from.len().saturating_sub(self.rest.len());
-        Ok(from.get(..length).unwrap_or(&[]))
-    }
-
     #[inline]
     fn number(&mut self) -> Result<(), Undecodable> {
         self.take(b'-');
@@ -190,81 +191,95 @@ impl<'a> Scanner<'a> {
         }
         if self.rest.len() == from { self.error("expected a digit") } else { Ok(()) }
     }
+}
 
-    /// A value of any kind, checked and passed over. `depth` is how many objects and arrays are around it.
-    ///
-    /// Not recursive: whether each level is an object is one bit of a word.
+impl<'a> Tokens<'a> for Scanner<'a> {
     #[inline]
-    pub fn skip(&mut self, depth: u32) -> Result<(), Undecodable> {
-        match self.peek() {
-            Some(b'"') => {
-                self.take(b'"');
-                self.string().map(|_| ())
+    fn offset(&self) -> usize {
+        self.text.len().saturating_sub(self.rest.len())
+    }
+
+    #[cold]
+    fn error<T>(&self, reason: &'static str) -> Result<T, Undecodable> {
+        let reason = if self.rest.is_empty() { "the text ends too early" } else { reason };
+        Err(Undecodable { at: self.offset(), reason })
+    }
+
+    #[inline]
+    fn peek(&mut self) -> Option<u8> {
+        self.whitespace();
+        self.rest.first().copied()
+    }
+
+    #[inline]
+    fn take(&mut self, byte: u8) -> bool {
+        match self.rest.split_first() {
+            Some((first, after)) if *first == byte => {
+                self.rest = after;
+                true
             }
-            Some(b'{' | b'[') => self.skip_nested(depth),
-            _ => self.literal().map(|_| ()),
+            _ => false,
         }
     }
 
-    fn skip_nested(&mut self, depth: u32) -> Result<(), Undecodable> {
-        // The lowest bit is the innermost level: 1 for an object. The levels above `depth` always fit, see MAX_DEPTH.
-        let mut objects = 0_u128;
-        let mut level = depth;
+    #[inline]
+    fn key(&mut self) -> Result<RawString<'a>, Undecodable> {
+        if self.peek() != Some(b'"') {
+            return self.error("expected a field name in quotes");
+        }
+        let name = self.string()?;
+        self.whitespace();
+        if !self.take(b':') {
+            return self.error("expected : after a field name");
+        }
+        Ok(name)
+    }
+
+    #[inline]
+    fn string(&mut self) -> Result<RawString<'a>, Undecodable> {
+        self.take(b'"');
+        let from = self.rest;
+        let start = self.offset();
+        let mut escaped = false;
         loop {
-            // A value is due.
-            let first = self.peek();
-            match first {
-                Some(open @ (b'{' | b'[')) => {
-                    if level >= MAX_DEPTH {
-                        return self.error("nested too deeply");
-                    }
-                    self.take(open);
-                    level = level.saturating_add(1);
-                    objects = (objects << 1) | u128::from(open == b'{');
-                    let close = if open == b'{' { b'}' } else { b']' };
-                    if self.peek() != Some(close) {
-                        if open == b'{' {
-                            self.key()?;
-                        }
-                        continue;
-                    }
+            self.plain();
+            match self.rest.split_first() {
+                Some((b'"', after)) => {
+                    let length = from.len().saturating_sub(self.rest.len());
+                    self.rest = after;
+                    return Ok(RawString { bytes: from.get(..length).unwrap_or(&[]), start, escaped });
                 }
-                Some(b'"') => {
-                    self.take(b'"');
-                    self.string()?;
+                Some((b'\\', after)) => {
+                    escaped = true;
+                    let (_, after) = match escape(after) {
+                        Some(escape) => escape,
+                        None => return self.error("not an escape"),
+                    };
+                    self.rest = after;
                 }
-                _ => {
-                    self.literal()?;
-                }
-            }
-            // What follows a value: a comma and the next one, or the end of as many levels as there are.
-            loop {
-                if level == depth {
-                    return Ok(());
-                }
-                let object = objects & 1 == 1;
-                match self.peek() {
-                    Some(b',') => {
-                        self.take(b',');
-                        if object {
-                            self.key()?;
-                        }
-                        break;
-                    }
-                    Some(b'}') if object => self.take(b'}'),
-                    Some(b']') if !object => self.take(b']'),
-                    _ => {
-                        return self.error(if object {
-                            "expected , or } in an object"
-                        } else {
-                            "expected , or ] in an array"
-                        });
-                    }
-                };
-                objects >>= 1;
-                level = level.saturating_sub(1);
+                _ => return self.error("a control character in a string"),
             }
         }
+    }
+
+    #[inline]
+    fn skip_string(&mut self) -> Result<(), Undecodable> {
+        self.string().map(drop)
+    }
+
+    #[inline]
+    fn literal(&mut self) -> Result<&'a [u8], Undecodable> {
+        let from = self.rest;
+        match from.first() {
+            Some(b'-' | b'0'..=b'9') => self.number()?,
+            _ => {
+                let word = [&b"true"[..], b"false", b"null"].into_iter().find_map(|word| from.strip_prefix(word));
+                let Some(after) = word else { return self.error("expected a value") };
+                self.rest = after;
+            }
+        }
+        let length = from.len().saturating_sub(self.rest.len());
+        Ok(from.get(..length).unwrap_or(&[]))
     }
 }
 
@@ -281,7 +296,7 @@ fn special(word: [u8; 8]) -> u64 {
 
 /// The character an escape stands for, from behind its backslash, and what follows it.
 #[inline]
-fn escape(text: &[u8]) -> Option<(char, &[u8])> {
+pub(super) fn escape(text: &[u8]) -> Option<(char, &[u8])> {
     let (kind, after) = text.split_first()?;
     let plain = match kind {
         b'"' => '"',

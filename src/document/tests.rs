@@ -333,6 +333,18 @@ proptest! {
         same_verdict(text.as_bytes())?;
     }
 
+    /// Any place of a block of 64 bytes, and the end of a text of several.
+    #[test]
+    fn accepts_what_serde_json_accepts_in_any_block(
+        before in 0..70_usize,
+        text in "[ab\\\\\"\\\\nu0\u{1}é]{0,12}",
+        after in 0..140_usize,
+    ) {
+        let (before, after) = (" ".repeat(before), "x".repeat(after));
+        same_verdict(format!("{before}[\"{text}{after}\"]").as_bytes())?;
+        same_verdict(format!("{before}{{\"a\":\"{after}{text}\"}}").as_bytes())?;
+    }
+
     #[test]
     fn accepts_what_serde_json_accepts_of_numbers(text in "-?[0-9eE+.\\-]{1,8}") {
         same_verdict(text.as_bytes())?;

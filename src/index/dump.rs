@@ -25,6 +25,15 @@ impl<'a> Dump<'a> {
         found.eq_bytes(key, scratch).map_err(|kind| rdb::Error::in_string(start, kind))
     }
 
+    /// Whether the record that starts at `start` is named like the element at `place`, as far as that is seen without
+    /// expanding anything: both are written the same way.
+    pub fn key_stands_at(&self, start: u64, place: rdb::Place) -> bool {
+        let whole = place.inner == rdb::Place::WHOLE;
+        whole
+            && rdb::key_at(self.file, self.header, start)
+                .is_ok_and(|key| rdb::string_at(self.file, place.string) == Ok(key))
+    }
+
     /// Loads bytes of a record's name that will be read soon, so that they are in the cache then: names are mostly longer
     /// than one cache line.
     pub fn touch(&self, start: u64) -> u64 {

@@ -21,6 +21,7 @@ mod names;
 mod probe;
 mod reason;
 mod resolve;
+mod stale;
 mod store;
 mod strings;
 mod survey;
@@ -36,7 +37,7 @@ pub use interner::Interned;
 pub use keys::Keys;
 pub use memberships::{Absent, Each, Listed, Memberships, Missing, Reader, State};
 pub use names::{Family, Names};
-pub use probe::{Reason, Stale};
+pub use stale::{Reason, Stale};
 pub use store::{Edits, Members};
 pub use survey::is_index_type;
 

@@ -9,45 +9,22 @@ use super::batch::{Batch, Item, Near};
 use super::diagnostics::{Diagnostics, display};
 use super::entry::{Entry, Hasher, Membership, Scored, Source};
 use super::keyset::AnyOf;
+use super::stale::Stale;
 use super::store::{Mark, Members, Store};
 use super::strings::strings;
 use super::{Lookup, Present};
 use crate::document;
 use crate::progress::Watch;
-use crate::rdb::{self, Element, Flow, Json, Place, Record, Scratch, StreamFields, StreamId, Visitor};
-use crate::spec::IndexType;
-
-/// A member that nothing implies.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Stale {
-    /// Position of its key among the index keys that were read.
-    pub key: u32,
-    pub hash: u32,
-    pub place: Place,
-    /// 0 in a set.
-    pub score: f64,
-    pub reason: Reason,
-}
-
-/// Why a member is stale. Found last, when all that is stale is known.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Reason {
-    /// No record implies it: all that can be said where members are not keys of records.
-    #[default]
-    NotImplied,
-    RecordMissing,
-    /// Its record exists and implies nothing.
-    ImpliesNothing,
-    /// Its record implies this key, but lacks a record it requires.
-    Orphan,
-    /// Its record belongs to the index key of this rank now.
-    MovedTo(u32),
-}
+use crate::rdb::{self, Element, Flow, Json, Record, Scratch, StreamFields, StreamId, Visitor};
+use crate::spec::{IndexType, Policy};
 
 /// What the members of index keys came to.
 #[derive(Debug, Default)]
 pub struct Probed {
+    /// In the order of keys and places.
     pub stale: Vec<Stale>,
+    /// The same in parts, as long as they are being joined: to append them to each other would copy them again and again.
+    parts: Vec<Vec<Stale>>,
     /// Index keys with members that had to be held or removed.
     pub counts: Vec<(u32, Counts)>,
     /// Scores that have to change: rank of the index key, member, and the score in the dump.
@@ -62,6 +39,13 @@ pub struct Counts {
     pub stale: u64,
 }
 
+/// What may be done to an index key: what nothing will be done about is only counted.
+#[derive(Clone, Copy, Debug)]
+pub struct May {
+    pub remove: bool,
+    pub rescore: bool,
+}
+
 /// Where the visitor is, and what it needs.
 pub struct Probe<'p, 'a, M> {
     pub store: &'p Store<M>,
@@ -69,8 +53,8 @@ pub struct Probe<'p, 'a, M> {
     pub hasher: &'p Hasher,
     /// Records whose memberships are held; empty where members are not keys of records.
     pub held: &'p AnyOf<'p>,
-    /// Scores may be changed.
-    pub may_rescore: bool,
+    /// What may be done to the index key.
+    pub may: May,
     pub out: Probed,
     scratch: Vec<u8>,
     batch: Batch,
@@ -87,14 +71,14 @@ impl<'p, 'a: 'p, M: Membership> Probe<'p, 'a, M> {
         members: Members<'a, 'p>,
         hasher: &'p Hasher,
         held: &'p AnyOf<'p>,
-        may_rescore: bool,
+        may: May,
     ) -> Self {
         Self {
             store,
             members,
             hasher,
             held,
-            may_rescore,
+            may,
             out: Probed::default(),
             scratch: Vec::new(),
             batch: Batch::default(),
@@ -117,6 +101,7 @@ impl<'p, 'a: 'p, M: Membership> Probe<'p, 'a, M> {
             return Err(error);
         }
         self.flush()?;
+        self.out.parts.push(std::mem::take(&mut self.out.stale));
         if self.counts != Counts::default() {
             self.out.counts.push((key, std::mem::take(&mut self.counts)));
         }
@@ -142,7 +127,7 @@ impl<'p, 'a: 'p, M: Membership> Probe<'p, 'a, M> {
     fn settle(&mut self, item: &Item, member: &[u8]) -> Result<(), rdb::Error> {
         if let (Some(rank), Some(found)) = (self.rank, item.found) {
             let right = found.score == item.score;
-            let mark = if right || !self.may_rescore { Mark::Seen } else { Mark::Rescore };
+            let mark = if right || !self.may.rescore { Mark::Seen } else { Mark::Rescore };
             match self.store.set_mark(found.at, mark) {
                 Mark::Missing if mark == Mark::Rescore => self.out.rescored.push((rank, found.source, item.score)),
                 Mark::Missing => {}
@@ -157,13 +142,9 @@ impl<'p, 'a: 'p, M: Membership> Probe<'p, 'a, M> {
             self.counts.held += 1;
         } else {
             self.counts.stale += 1;
-            self.out.stale.push(Stale {
-                key: self.key,
-                hash: item.hash,
-                place: item.place,
-                score: item.score,
-                reason: Reason::default(),
-            });
+            if self.may.remove {
+                self.out.stale.push(Stale::new(item.place, self.key, item.hash));
+            }
         }
         Ok(())
     }
@@ -263,6 +244,8 @@ impl Visitor for Holds<'_, '_> {
 
 /// Index keys that one task reads before it looks for another.
 const KEYS_A_TASK: usize = 64;
+/// Parts of so many stale members are not joined any more.
+const PART: usize = 1 << 16;
 
 /// Reads all index keys that stay, in parallel, and marks in the stores what they have.
 pub fn run(
@@ -288,6 +271,10 @@ pub fn run(
     });
     let mut all = chunks.try_reduce(Probed::default, |a, b| Ok(a.join(b)))?;
     diagnostics.merge(std::mem::take(&mut all.diagnostics));
+    all.stale.reserve_exact(all.parts.iter().map(Vec::len).sum());
+    for part in std::mem::take(&mut all.parts) {
+        all.stale.extend_from_slice(&part);
+    }
     Ok(all)
 }
 
@@ -303,18 +290,19 @@ fn one(
     let mut scratch = Vec::new();
     let name = if key.shared { lookup.members.dump.key(key.start, &mut scratch)? } else { &[] };
     let held = &lookup.held(&lookup.claimants(index, key.shared, name));
-    let may_rescore = !key.frozen;
+    let policy = lookup.names.spec.indexes[index].policy;
+    let may = May { remove: !key.frozen && policy == Policy::Maintain, rescore: !key.frozen };
     let kind = lookup.names.spec.indexes[index].kind;
     (0..record.value.pieces())
         .into_par_iter()
         .map(|piece| match kind {
             IndexType::Set => {
-                let mut probe = Probe::new(sets, lookup.members, lookup.hasher, held, may_rescore);
+                let mut probe = Probe::new(sets, lookup.members, lookup.hasher, held, may);
                 probe.piece(at, key.rank, &record, piece)?;
                 Ok(probe.out)
             }
             IndexType::Zset => {
-                let mut probe = Probe::new(zsets, lookup.members, lookup.hasher, held, may_rescore);
+                let mut probe = Probe::new(zsets, lookup.members, lookup.hasher, held, may);
                 probe.piece(at, key.rank, &record, piece)?;
                 Ok(probe.out)
             }
@@ -324,7 +312,12 @@ fn one(
 
 impl Probed {
     fn join(mut self, other: Self) -> Self {
-        append(&mut self.stale, other.stale);
+        for part in other.parts {
+            match self.parts.last_mut() {
+                Some(last) if last.len() + part.len() <= PART => last.extend_from_slice(&part),
+                _ => self.parts.push(part),
+            }
+        }
         append(&mut self.counts, other.counts);
         append(&mut self.rescored, other.rescored);
         self.diagnostics.merge(other.diagnostics);

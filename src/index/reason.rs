@@ -2,15 +2,19 @@
 
 use std::collections::HashMap;
 
-use hashbrown::HashTable;
+use rayon::iter::ParallelIterator;
+use rayon::slice::ParallelSliceMut;
 
 use super::entry::{Entry, Membership, ORPHAN, Scored};
 use super::keys::Keys;
 use super::keyset::KeySet;
-use super::probe::{Reason, Stale};
+use super::stale::{Reason, Stale};
 use super::store::{Mark, Store};
 use super::{Lookup, Present};
-use crate::rdb::{self, Resolver};
+use crate::rdb::{self, Resolver, ValueType};
+
+/// Members that one task explains before it looks for more.
+const TASK: usize = 4096;
 
 /// Fills in the reasons. Only where members are keys of records can there be one.
 pub fn explain(
@@ -23,63 +27,114 @@ pub fn explain(
     unindexed: &[KeySet],
 ) -> Result<(), rdb::Error> {
     let index_of = |stale: &Stale| present[stale.key as usize].index as usize;
-    let spread = |hash: u32| u64::from(hash) << 32 | u64::from(hash);
-    let mut table: HashTable<u32> = HashTable::new();
-    for (at, member) in stale.iter().enumerate() {
-        if lookup.names.spec.indexes[index_of(member)].member.is_record_key() {
-            table.insert_unique(spread(member.hash), at as u32, |&at| spread(stale[at as usize].hash));
-        }
+    let by_key: Vec<bool> = lookup.names.spec.indexes.iter().map(|index| index.member.is_record_key()).collect();
+    let mut hashes = Hashes::new(stale.len());
+    let mut any = false;
+    for member in stale.iter().filter(|member| by_key[index_of(member)]) {
+        hashes.insert(member.hash());
+        any = true;
     }
-    if table.is_empty() {
+    if !any {
         return Ok(());
     }
-    // Entries with the hash of a stale member of the same index: they may be its record's.
-    let collect = |found: &mut Vec<(u32, Entry)>, entry: &Entry| {
-        let same = table.iter_hash(spread(entry.hash));
-        found.extend(same.filter(|&&at| stale[at as usize].hash == entry.hash).map(|&at| (at, *entry)));
+    // Entries that may have the hash of a stale member: they may be its record's.
+    let collect = |found: &mut Vec<Entry>, entry: &Entry| {
+        if hashes.may_have(entry.hash) {
+            found.push(*entry);
+        }
     };
     let mut found = sets.fold(Vec::new, |found, entry, _| collect(found, entry));
     found.extend(zsets.fold(Vec::new, |found, scored: &Scored, _: Mark| collect(found, scored.entry())));
-    let found: Vec<(u32, Entry)> = found.into_iter().flatten().collect();
+    let mut found = found.concat();
+    drop(hashes);
+    found.par_sort_unstable_by_key(|entry| (entry.hash, entry.key, entry.source));
 
-    let file = lookup.members.dump.file;
-    let flavor = lookup.members.dump.header.flavor;
-    let mut resolver = Resolver::new(file, flavor);
-    let (mut out, mut scratch) = (Vec::new(), Vec::new());
     // Once for each key: to find a record's type again is to go through its whole value.
     let mut types = HashMap::new();
     for one in stale.chunk_by(|a, b| a.key == b.key).filter_map(<[Stale]>::first) {
         types.insert(one.key, lookup.record(present[one.key as usize].start)?.value.ty);
     }
-    for (at, entry) in found {
-        let member = &mut stale[at as usize];
-        let rank = entry.key & !ORPHAN;
-        if keys.index(rank) != present[member.key as usize].index as usize {
-            continue;
+    let explainer = Explainer { lookup, keys, unindexed, found: &found };
+    stale.par_chunks_mut(TASK).try_for_each(|task| {
+        let mut resolver = Resolver::new(lookup.members.dump.file, lookup.members.dump.header.flavor);
+        let (mut out, mut scratch) = (Vec::new(), Vec::new());
+        for member in task {
+            let index = index_of(member);
+            let reason = match types.get(&member.key) {
+                Some(ty) if by_key[index] => {
+                    explainer.one(member, index, *ty, &mut resolver, &mut out, &mut scratch)?
+                }
+                _ => Reason::NotImplied,
+            };
+            member.explain(reason);
         }
-        let Some(&ty) = types.get(&member.key) else { continue };
-        let bytes = resolver.resolve(member.place, ty, &mut out)?;
-        if !lookup.members.is(entry.source, bytes, &mut scratch)? {
-            continue;
-        }
-        member.reason = match member.reason {
-            _ if entry.key & ORPHAN == 0 && matches!(member.reason, Reason::MovedTo(other) if other < rank) => {
-                member.reason
+        Ok(())
+    })
+}
+
+struct Explainer<'e, 'l, 'a> {
+    lookup: &'e Lookup<'l, 'a>,
+    keys: &'e Keys,
+    unindexed: &'e [KeySet],
+    /// In the order of hashes, then of keys.
+    found: &'e [Entry],
+}
+
+impl<'a> Explainer<'_, '_, 'a> {
+    fn one(
+        &self,
+        member: &Stale,
+        index: usize,
+        ty: ValueType,
+        resolver: &mut Resolver<'a>,
+        out: &mut Vec<u8>,
+        scratch: &mut Vec<u8>,
+    ) -> Result<Reason, rdb::Error> {
+        let members = &self.lookup.members;
+        let hash = member.hash();
+        let bytes = resolver.resolve(member.place, ty, out)?;
+        let from = self.found.partition_point(|entry| entry.hash < hash);
+        let mut orphan = false;
+        // Orphans come last, and of the other keys the first one.
+        for entry in self.found[from..].iter().take_while(|entry| entry.hash == hash) {
+            let rank = entry.key & !ORPHAN;
+            if self.keys.index(rank) != index || !members.is(entry.source, bytes, scratch)? {
+                continue;
             }
-            _ if entry.key & ORPHAN == 0 => Reason::MovedTo(rank),
-            Reason::NotImplied => Reason::Orphan,
-            known => known,
-        };
-    }
-    for member in stale.iter_mut() {
-        let index = index_of(member);
-        if member.reason != Reason::NotImplied || !lookup.names.spec.indexes[index].member.is_record_key() {
-            continue;
+            if entry.key & ORPHAN == 0 {
+                return Ok(Reason::MovedTo(rank));
+            }
+            orphan = true;
         }
-        let Some(&ty) = types.get(&member.key) else { continue };
-        let bytes = resolver.resolve(member.place, ty, &mut out)?;
-        let exists = unindexed[index].contains(&lookup.members.dump, bytes, lookup.hasher.hash(bytes), &mut scratch)?;
-        member.reason = if exists { Reason::ImpliesNothing } else { Reason::RecordMissing };
+        if orphan {
+            return Ok(Reason::Orphan);
+        }
+        let full_hash = self.lookup.hasher.hash(bytes);
+        let exists = self.unindexed[index].contains(&members.dump, bytes, full_hash, scratch)?;
+        Ok(if exists { Reason::ImpliesNothing } else { Reason::RecordMissing })
     }
-    Ok(())
+}
+
+/// Which hashes there are, more or less: one bit for all that begin alike.
+struct Hashes {
+    bits: Vec<u64>,
+    shift: u32,
+}
+
+impl Hashes {
+    /// For so many hashes: few bits are set by chance, and they take 32 MB at most.
+    fn new(count: usize) -> Self {
+        let wide = (count as u64).saturating_mul(16).next_power_of_two().clamp(1 << 10, 1 << 28);
+        Self { bits: vec![0; (wide / 64) as usize], shift: 32 - wide.trailing_zeros() }
+    }
+
+    fn insert(&mut self, hash: u32) {
+        let at = (hash >> self.shift) as usize;
+        self.bits[at / 64] |= 1 << (at % 64);
+    }
+
+    fn may_have(&self, hash: u32) -> bool {
+        let at = (hash >> self.shift) as usize;
+        self.bits[at / 64] >> (at % 64) & 1 == 1
+    }
 }

@@ -257,7 +257,7 @@ impl<'d, 'a> Apply<'d, 'a> {
                 self.file.push(&mut pending, &[bytes], 1).map_err(writing(APPLY))?;
                 self.digest.removal(d, (index, &d.spec.indexes[index]), key, (member, bytes));
                 let moved;
-                let reason = match member.reason {
+                let reason = match member.reason() {
                     Reason::NotImplied => "no record implies it",
                     Reason::RecordMissing => "record missing",
                     Reason::ImpliesNothing => "record implies no entry",

@@ -5,6 +5,7 @@
 use std::collections::HashSet;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::Instant;
 
 use super::apply::Apply;
 use super::bundle::{self, Draft};
@@ -130,8 +131,16 @@ fn make(
     let mut apply = Apply::new(difference, watch, &rebuilt, CommandFile::new(file(APPLY)?, caps), changes);
     let file = CommandFile::new(file(ROLLBACK)?, caps);
     let mut rollback = Rollback { d: difference, watch, rebuilt: &rebuilt, file };
-    let (forth, back) = rayon::join(|| apply.write(), || rollback.write());
+    let timed = |name, work: &mut dyn FnMut() -> Result<(), Error>| {
+        let began = Instant::now();
+        let done = work();
+        watch.took(name, began.elapsed());
+        done
+    };
+    let (forth, back) =
+        rayon::join(|| timed(APPLY, &mut || apply.write()), || timed(ROLLBACK, &mut || rollback.write()));
     forth.and(back)?;
+    watch.begin("writing what the plan is", Unit::Edits, 0);
     let digest = std::mem::take(&mut apply.digest);
     let mut manifest = finish(difference, apply, rollback.file, caps)?;
     if page.is_some() {

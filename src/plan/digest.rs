@@ -236,7 +236,7 @@ impl Digest {
         (stale, member): (&Stale, &[u8]),
     ) {
         let Some(digest) = self.indexes.get_mut(at) else { return };
-        let (class, other) = match stale.reason {
+        let (class, other) = match stale.reason() {
             Reason::NotImplied => (Class::NoRecordImplies, None),
             Reason::RecordMissing => (Class::RecordMissing, None),
             Reason::ImpliesNothing => (Class::ImpliesNothing, None),

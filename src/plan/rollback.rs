@@ -1,6 +1,8 @@
 //! `rollback.resp`: from the target state back to the dump.
 
 use std::collections::HashSet;
+use std::io;
+use std::ops::ControlFlow;
 
 use rayon::iter::ParallelIterator;
 use rayon::slice::ParallelSlice;
@@ -10,9 +12,9 @@ use super::command::{CommandFile, Pending};
 use super::manifest::{Caps, ROLLBACK};
 use super::recreate::recreate;
 use crate::derive::write_score;
-use crate::index::{Deletion, Difference, Edits, Membership};
+use crate::index::{Deletion, Difference, Edits, Membership, Stale};
 use crate::progress::Watch;
-use crate::rdb::{Resolver, Scratch};
+use crate::rdb::{Element, Flow, Resolver, Scratch, Visitor};
 use crate::spec::IndexType;
 
 /// Writes the way back.
@@ -51,16 +53,21 @@ impl<'d, 'a> Rollback<'d, 'a> {
             let Some(present) = stale.first().map(|first| d.present[first.key as usize]) else { continue };
             let index = &d.spec.indexes[present.index as usize];
             file.select(index.db).map_err(&io)?;
-            let ty = d.record(present.start)?.value.ty;
+            let value = d.record(present.start)?.value;
             let key = d.dump.key(present.start, &mut scratch)?;
-            let is_zset = index.kind == IndexType::Zset;
-            file.begin(&mut pending, if is_zset { "ZADD" } else { "SADD" }, Some(key));
-            for member in stale {
-                let bytes = resolver.resolve(member.place, ty, &mut out)?;
-                score.clear();
-                write_score(member.score, &mut score);
-                let pair: [&[u8]; 2] = [&score, bytes];
-                file.push(&mut pending, if is_zset { &pair } else { &pair[1..] }, 1).map_err(&io)?;
+            if index.kind == IndexType::Zset {
+                file.begin(&mut pending, "ZADD", Some(key));
+                let mut back = PutBack { stale, file, pending: &mut pending, score: Vec::new(), error: None };
+                value.visit(&mut Scratch::default(), &mut back)?;
+                if let Some(error) = back.error {
+                    return Err(io(error));
+                }
+            } else {
+                file.begin(&mut pending, "SADD", Some(key));
+                for member in stale {
+                    let bytes = resolver.resolve(member.place, value.ty, &mut out)?;
+                    file.push(&mut pending, &[bytes], 1).map_err(&io)?;
+                }
             }
             file.end(&mut pending).map_err(&io)?;
             self.watch.add(stale.len() as u64);
@@ -152,6 +159,36 @@ impl<'d, 'a> Rollback<'d, 'a> {
             self.watch.add(made);
             Ok(())
         })
+    }
+}
+
+/// Puts members of a sorted set back. Their scores are read where they are needed: to keep them would take a third more
+/// memory for each stale member, of sets too.
+struct PutBack<'f> {
+    /// Those that are still to come, in the order of the visit.
+    stale: &'f [Stale],
+    file: &'f mut CommandFile,
+    pending: &'f mut Pending,
+    score: Vec<u8>,
+    error: Option<io::Error>,
+}
+
+impl Visitor for PutBack<'_> {
+    fn zset_member(&mut self, member: Element<'_>, score: f64) -> Flow {
+        let Some((next, rest)) = self.stale.split_first() else { return ControlFlow::Break(()) };
+        if next.place != member.at {
+            return ControlFlow::Continue(());
+        }
+        self.stale = rest;
+        self.score.clear();
+        write_score(score, &mut self.score);
+        match self.file.push(self.pending, &[&self.score, member.bytes], 1) {
+            Ok(_) => ControlFlow::Continue(()),
+            Err(error) => {
+                self.error = Some(error);
+                ControlFlow::Break(())
+            }
+        }
     }
 }
 

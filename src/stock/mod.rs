@@ -48,8 +48,9 @@ pub struct Stock {
     /// Keys by how long they have left.
     pub expiries: Expiries,
     pub largest: Largest,
-    /// The last database, so that the map is not asked for every key.
+    /// The last database and the last type, so that the maps are not asked for every key.
     current: (u64, Tally),
+    current_type: Option<((TypeName, &'static str), Tally)>,
 }
 
 impl Stock {
@@ -65,6 +66,7 @@ impl Stock {
             expiries: Expiries::default(),
             largest: Largest::default(),
             current: (0, Tally::default()),
+            current_type: None,
         }
     }
 
@@ -77,7 +79,13 @@ impl Stock {
         }
         self.current.1.add(tally);
         let key = (record.value.type_name(), record.value.ty.encoding());
-        self.types.entry(key).or_default().add(tally);
+        match &mut self.current_type {
+            Some((last, sum)) if *last == key => sum.add(tally),
+            _ => {
+                self.settle_type();
+                self.current_type = Some((key, tally));
+            }
+        }
         self.largest.add(record, tally.bytes, tally.elements);
     }
 
@@ -103,10 +111,18 @@ impl Stock {
         }
     }
 
+    fn settle_type(&mut self) {
+        if let Some((key, tally)) = self.current_type.take() {
+            self.types.entry(key).or_default().add(tally);
+        }
+    }
+
     /// Adds what another thread counted.
     pub fn merge(&mut self, mut other: Self) {
-        self.settle();
-        other.settle();
+        for stock in [&mut *self, &mut other] {
+            stock.settle();
+            stock.settle_type();
+        }
         self.total.add(other.total);
         for (db, tally) in other.databases {
             self.databases.entry(db).or_default().add(tally);

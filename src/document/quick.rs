@@ -1,0 +1,116 @@
+//! The tokens of a JSON text whose quotes were found before.
+//!
+//! It accepts nothing that a [`Scanner`] does not. What it refuses is for one to judge: where and why is not found out here.
+
+use super::Undecodable;
+use super::quotes::Found;
+use super::scan::{RawString, Scanner, Tokens};
+
+/// A place in a text, and the quotes that follow.
+#[derive(Clone, Debug)]
+pub(super) struct Quick<'a> {
+    text: &'a [u8],
+    at: usize,
+    quotes: &'a [u32],
+    /// Whether the text has any escape.
+    escapes: bool,
+}
+
+impl<'a> Quick<'a> {
+    pub fn new(text: &'a [u8], found: &Found<'a>) -> Quick<'a> {
+        Quick { text, at: 0, quotes: found.quotes, escapes: found.escapes }
+    }
+
+    #[inline]
+    fn byte(&self) -> Option<u8> {
+        self.text.get(self.at).copied()
+    }
+
+    #[inline(never)]
+    fn whitespace(&mut self) {
+        while let Some(b' ' | b'\n' | b'\t' | b'\r') = self.byte() {
+            self.at = self.at.wrapping_add(1);
+        }
+    }
+
+    /// Goes past the string that begins here; gives back where its bytes end.
+    #[inline]
+    fn pass(&mut self) -> Result<usize, Undecodable> {
+        let [open, close, quotes @ ..] = self.quotes else { return self.error("") };
+        let (Ok(open), Ok(close)) = (usize::try_from(*open), usize::try_from(*close)) else { return self.error("") };
+        if open != self.at {
+            return self.error("");
+        }
+        self.quotes = quotes;
+        self.at = close.wrapping_add(1);
+        Ok(close)
+    }
+}
+
+impl<'a> Tokens<'a> for Quick<'a> {
+    #[inline]
+    fn offset(&self) -> usize {
+        self.at
+    }
+
+    #[cold]
+    fn error<T>(&self, reason: &'static str) -> Result<T, Undecodable> {
+        Err(Undecodable { at: self.at, reason })
+    }
+
+    #[inline]
+    fn peek(&mut self) -> Option<u8> {
+        match self.byte() {
+            Some(0..=b' ') => {
+                self.whitespace();
+                self.byte()
+            }
+            byte => byte,
+        }
+    }
+
+    #[inline]
+    fn take(&mut self, byte: u8) -> bool {
+        let is_next = self.byte() == Some(byte);
+        self.at = self.at.wrapping_add(usize::from(is_next));
+        is_next
+    }
+
+    #[inline]
+    fn key(&mut self) -> Result<RawString<'a>, Undecodable> {
+        self.peek();
+        let name = self.string()?;
+        if self.peek() != Some(b':') {
+            return self.error("");
+        }
+        self.at = self.at.wrapping_add(1);
+        Ok(name)
+    }
+
+    #[inline]
+    fn string(&mut self) -> Result<RawString<'a>, Undecodable> {
+        let start = self.at.wrapping_add(1);
+        let end = self.pass()?;
+        let Some(bytes) = self.text.get(start..end) else { return self.error("") };
+        let escaped = self.escapes && memchr::memchr(b'\\', bytes).is_some();
+        Ok(RawString { bytes, start, escaped })
+    }
+
+    #[inline]
+    fn skip_string(&mut self) -> Result<(), Undecodable> {
+        self.pass().map(drop)
+    }
+
+    #[inline]
+    fn literal(&mut self) -> Result<&'a [u8], Undecodable> {
+        let rest = self.text.get(self.at..).unwrap_or_default();
+        let literal = match rest {
+            [b'n', b'u', b'l', b'l', ..] => &b"null"[..],
+            [b't', b'r', b'u', b'e', ..] => b"true",
+            [b'f', b'a', b'l', b's', b'e', ..] => b"false",
+            _ => Scanner::new(rest).literal()?,
+        };
+        self.at = self.at.wrapping_add(literal.len());
+        Ok(literal)
+    }
+}
