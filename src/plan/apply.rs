@@ -255,7 +255,7 @@ impl<'d, 'a> Apply<'d, 'a> {
             for member in stale {
                 let bytes = resolver.resolve(member.place, record.value.ty, &mut out)?;
                 self.file.push(&mut pending, &[bytes], 1).map_err(writing(APPLY))?;
-                self.digest.removal(d, (index, &d.spec.indexes[index]), key, (member, bytes));
+                self.digest.removal(d, (index, &d.spec.indexes[index]), key, (member.reason(), bytes));
                 let moved;
                 let reason = match member.reason() {
                     Reason::NotImplied => "no record implies it",

@@ -7,7 +7,7 @@ use super::excerpt::Excerpt;
 use super::pattern::{Pattern, RightNames};
 use super::why::{self, Field};
 use crate::derive::write_score;
-use crate::index::{DeleteReason, Deletion, Difference, Present, Reason, Source, Stale, is_index_type};
+use crate::index::{DeleteReason, Deletion, Difference, Present, Reason, Source, is_index_type};
 use crate::rdb::Record;
 use crate::spec::{Index, Policy};
 
@@ -233,10 +233,10 @@ impl Digest {
         d: &Difference<'_>,
         (at, index): (usize, &Index),
         key: &[u8],
-        (stale, member): (&Stale, &[u8]),
+        (reason, member): (Reason, &[u8]),
     ) {
         let Some(digest) = self.indexes.get_mut(at) else { return };
-        let (class, other) = match stale.reason() {
+        let (class, other) = match reason {
             Reason::NotImplied => (Class::NoRecordImplies, None),
             Reason::RecordMissing => (Class::RecordMissing, None),
             Reason::ImpliesNothing => (Class::ImpliesNothing, None),
