@@ -42,23 +42,26 @@ pub fn warnings(d: &Difference<'_>, apply_oversize: u64, rollback_oversize: u64,
         }
         if summary.held_keys > 0 || summary.held_members > 0 {
             out.push(format!(
-                "index {}: {} members and {} wrong keys stay, because they name records that cannot be decoded",
-                index.name, summary.held_members, summary.held_keys
+                "index {}: {} and {} stay, because they name records that cannot be decoded",
+                index.name,
+                counted(summary.held_members, "member"),
+                counted(summary.held_keys, "wrong key")
             ));
         }
         if summary.contested_keys > 0 {
             out.push(format!(
-                "index {}: {} keys are left as they are, because another index claims them or a record has the name",
-                index.name, summary.contested_keys
+                "index {}: {} not changed, because another index claims the same name, or a record has it",
+                index.name,
+                counted(summary.contested_keys, "key")
             ));
         }
     }
     let in_doubt = d.diagnostics.count("key.expiry_in_doubt");
     if in_doubt > 0 {
         out.push(format!(
-            "{in_doubt} keys have an expiry before 2009, which cannot be meant as a time: none of them is taken as \
-             expired, and a rollback gives those it makes again no expiry. --expiry absolute or relative says what is \
-             meant"
+            "{} with an expiry before 2009, which cannot be meant as a time: taken as not expired, and made again by a \
+             rollback without expiry; --expiry absolute or relative says what is meant",
+            counted(in_doubt, "key")
         ));
     }
     if d.diagnostics.count("index.repeated_member") > 0 {
@@ -70,13 +73,14 @@ pub fn warnings(d: &Difference<'_>, apply_oversize: u64, rollback_oversize: u64,
     }
     for (count, file) in [(apply_oversize, "apply.resp"), (rollback_oversize, "rollback.resp")] {
         if count > 0 {
-            out.push(format!("{count} commands of {file} are longer than the cap, because one argument is"));
+            out.push(format!("{} of {file} longer than the cap, because one argument is", counted(count, "command")));
         }
     }
-    let expiring = touched.iter().filter(|key| key.expire_at_ms.is_some()).count();
+    let expiring = touched.iter().filter(|key| key.expire_at_ms.is_some()).count() as u64;
     if expiring > 0 {
         out.push(format!(
-            "{expiring} keys that are changed have an expiry; those that have expired meanwhile will show as drift"
+            "{} with an expiry will be changed; what has expired meanwhile will show as drift",
+            counted(expiring, "key")
         ));
     }
     if d.facts.footer.crc.is_none_or(|crc| crc == 0) {
@@ -86,4 +90,9 @@ pub fn warnings(d: &Difference<'_>, apply_oversize: u64, rollback_oversize: u64,
         out.push(format!("{} bytes after the end of the dump were ignored", d.facts.footer.trailing));
     }
     out
+}
+
+/// A number with its noun.
+fn counted(n: u64, noun: &str) -> String {
+    format!("{n} {noun}{}", if n == 1 { "" } else { "s" })
 }

@@ -39,7 +39,7 @@ fn the_page_of_the_fixture_answers_the_four_questions() {
         "message:discord:* records: read, never written 19,485",
         // What to know: 35 records have an object for a projectId.
         "35 records with a field that names no index key",
-        "35 keys that are changed have an expiry",
+        "35 keys with an expiry will be changed",
         "taken 2026-11-23 13:36:47 UTC",
         "[object Object] where a value belongs",
         "undefined where a value belongs",
@@ -219,7 +219,7 @@ fn held_keys_are_prominent() {
     let first = text.find("In short What is wrong").expect("the first section");
     for part in [
         // The one wrong key that stays, and the member in it.
-        "index project: 1 members and 1 wrong keys stay, because they name records that cannot be decoded",
+        "index project: 1 member and 1 wrong key stay, because they name records that cannot be decoded",
         "1 record that cannot be decoded: nothing is added for one, and nothing that names it is removed",
     ] {
         assert!(text.find(part).is_some_and(|at| at < first), "{part:?} is not before all else");
