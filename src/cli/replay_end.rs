@@ -27,7 +27,7 @@ impl Ended<'_> {
         let count = |len: usize| u64::try_from(len).unwrap_or(u64::MAX);
         let left_keys = outlook.left.iter().filter(|left| matches!(left, Record::Leave { member: None, .. }));
         let left_keys = count(left_keys.count());
-        let left_out = count(outlook.left.len());
+        let left_out = count(outlook.left.iter().filter(|left| matches!(left, Record::Leave { .. })).count());
         let in_place = left_out.saturating_sub(left_keys);
         let mut text = format!(
             "{name} of plan {plan_id} on {target}: {} of {}, {}, {} deleted, {}\n",

@@ -47,7 +47,7 @@ pub struct Outlook {
     pub in_place: Tally,
     /// Commands of an earlier run that turned out to have been carried out.
     pub found_done: u64,
-    /// For the journal: what is left out.
+    /// For the journal: what is left out, and what turned out to be done.
     pub left: Vec<Record>,
 }
 
@@ -163,6 +163,7 @@ impl<'a> Work<'a> {
             .map(|(db, key)| Record::Leave { way, db: *db, key: Bytes(key.clone()), member: None, in_place: false })
             .collect();
         let mut items = Vec::with_capacity(self.items.len());
+        let mut done = Vec::new();
         for (mut item, found) in std::mem::take(&mut self.items).into_iter().zip(found) {
             let (db, key, deletes) = (item.db, item.key().to_vec(), item.verb.deletes_keys());
             if !drifted.is_empty()
@@ -183,7 +184,11 @@ impl<'a> Work<'a> {
                 Found::Partly(states) => states,
             };
             if was_sent {
-                outlook.found_done = outlook.found_done.saturating_add(u64::from(states.iter().all(|state| *state)));
+                let all = states.iter().all(|state| *state);
+                outlook.found_done = outlook.found_done.saturating_add(u64::from(all));
+                if all {
+                    done.push(item.number);
+                }
             } else {
                 for ((_, member), _) in item.parts().zip(&states).filter(|(_, state)| **state) {
                     outlook.in_place.add(options.examples, || difference(&item, member));
@@ -195,6 +200,15 @@ impl<'a> Work<'a> {
             if !whole && item.retain(|at, _| !states.get(at).copied().unwrap_or_default()) {
                 items.push(item);
             }
+        }
+        // Noted, so that no later run asks again: what was built since would be taken for what was to be deleted.
+        let open: HashSet<u64> = items.iter().map(|item| item.number).collect();
+        done.dedup();
+        for number in done.into_iter().filter(|number| !open.contains(number)) {
+            let (first, last) = (number, number);
+            let (open, unknown, failed, otherwise) = Default::default();
+            outlook.left.push(Record::Intent { way, first, last });
+            outlook.left.push(Record::Ack { way, first, last, open, unknown, failed, otherwise });
         }
         self.items = items;
         Ok(outlook)

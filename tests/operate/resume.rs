@@ -344,3 +344,45 @@ fn with_nothing_journalled_a_resume_begins() {
     assert_eq!(unconfirmed.status, Some(2), "{unconfirmed:?}");
     assert_eq!(other.server.digest(), other.before);
 }
+
+/// A command whose answer was lost, a run that goes on and is stopped later, and a third: what the second found done must
+/// not be looked for again by the third, because by then something else may stand in its place.
+#[test]
+fn what_was_found_done_stays_done() {
+    let through = |stage: &Stage, name: &str, fault: Fault, resume: bool| {
+        let proxy = Proxy::start(stage.server.port(), fault);
+        let mut command = program();
+        command.arg(name).arg(stage.dir()).args(["--to", &format!("redis://127.0.0.1:{}", proxy.port)]);
+        command.args(["--confirm", &stage.plan_id, "--retry-for", "0", "--batch-commands", "1"]);
+        if resume {
+            command.arg("--resume");
+        }
+        let ran = ran(&mut command);
+        assert!(matches!(ran.status, Some(0 | 6)), "{ran:?}");
+        ran.status
+    };
+    let stop = |write| Fault::Refuse { write, text: "READONLY You can't write".into(), times: 1 };
+    let Some(stage) = Stage::new(&small()) else { return };
+    for lost in 1..=3 {
+        for later in 1..=6 {
+            query::<()>(&mut stage.server.connection(), &["FLUSHALL"]);
+            load(&stage.server, &small());
+            let _ = std::fs::remove_file(stage.dir().join("journal.ndjson"));
+            for name in ["apply", "rollback"] {
+                assert_eq!(through(&stage, name, Fault::CutAfter { write: lost, bytes: 0 }, false), Some(6));
+                through(&stage, name, stop(later), true);
+                assert_eq!(through(&stage, name, Fault::None, true), Some(0), "{name}, {lost}, {later}");
+                if name == "apply" {
+                    assert_eq!(stage.run("verify", &["--settle", "0"]).status, Some(0), "{lost}, {later}");
+                }
+            }
+            assert_eq!(stage.server.digest(), stage.before, "{lost}, {later}");
+            // Back from an apply of which a command is not known.
+            let _ = std::fs::remove_file(stage.dir().join("journal.ndjson"));
+            assert_eq!(through(&stage, "apply", Fault::CutBefore { write: lost }, false), Some(6));
+            through(&stage, "rollback", stop(later), false);
+            assert_eq!(through(&stage, "rollback", Fault::None, true), Some(0), "{lost}, {later}");
+            assert_eq!(stage.server.digest(), stage.before, "back from half, {lost}, {later}");
+        }
+    }
+}
