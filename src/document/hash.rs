@@ -3,6 +3,7 @@
 use crate::spec::{Path, Step};
 
 use super::capture::{Captures, Slots, Value};
+use super::trie::same;
 
 /// What each path is called in a hash.
 #[derive(Clone, Debug)]
@@ -45,13 +46,13 @@ impl<'a> HashFields<'a> {
 
     /// Whether any path asks for this field: what else a hash holds need not be decoded.
     pub fn wants(&self, field: &[u8]) -> bool {
-        self.names.names.iter().any(|name| name.field == field)
+        self.names.names.iter().any(|name| same(&name.field, field))
     }
 
     /// A field. The value is copied if it is wanted.
     pub fn field(&mut self, field: &[u8], value: &[u8]) {
         for (path, name) in self.names.names.iter().enumerate() {
-            if name.field != field {
+            if !same(&name.field, field) {
                 continue;
             }
             let value = if name.array {

@@ -74,10 +74,25 @@ impl Trie {
     }
 }
 
+/// Whether two names are equal. They are short and mostly differ: what compares any bytes is called when the first and
+/// the last eight are the same.
+#[inline]
+pub(super) fn same(a: &[u8], b: &[u8]) -> bool {
+    if a.len() != b.len() || a.first() != b.first() {
+        return false;
+    }
+    match (a.first_chunk::<8>(), b.first_chunk::<8>(), a.last_chunk::<8>(), b.last_chunk::<8>()) {
+        (Some(a_first), Some(b_first), Some(a_last), Some(b_last)) => {
+            a_first == b_first && a_last == b_last && (a.len() <= 16 || a == b)
+        }
+        _ => a == b,
+    }
+}
+
 impl Node {
     #[inline]
     pub fn child(&self, name: &[u8]) -> Option<NodeId> {
-        self.children.iter().find(|(own, _)| **own == *name).map(|(_, child)| *child)
+        self.children.iter().find(|(own, _)| same(own, name)).map(|(_, child)| *child)
     }
 
     /// Whether an object here has wanted fields.
@@ -88,5 +103,25 @@ impl Node {
 
     pub fn children(&self) -> impl Iterator<Item = NodeId> {
         self.children.iter().map(|(_, child)| *child)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::same;
+
+    #[test]
+    fn names_of_any_length_are_compared_whole() {
+        let text: Vec<u8> = (0..40).collect();
+        for len in 0..text.len() {
+            let name = &text[..len];
+            assert!(same(name, &name.to_vec()), "{len}");
+            assert!(!same(name, &text[..len + 1]), "{len}");
+            for at in 0..len {
+                let mut other = name.to_vec();
+                other[at] ^= 0x80;
+                assert!(!same(name, &other), "{len} {at}");
+            }
+        }
     }
 }

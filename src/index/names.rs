@@ -22,6 +22,12 @@ pub enum Family {
     Other,
 }
 
+/// Whether the first byte allows a match: it tells most families from each other, and costs no call.
+#[inline]
+fn may_match(glob: &Glob, key: &[u8]) -> bool {
+    glob.literal_prefix().first().is_none_or(|first| key.first() == Some(first))
+}
+
 impl<'a> Names<'a> {
     pub fn new(spec: &'a Spec) -> Self {
         Self { spec, families: spec.indexes.iter().map(|index| index.key.family()).collect() }
@@ -44,13 +50,17 @@ impl Names<'_> {
     /// The indexes whose family a key belongs to.
     pub fn indexes_of<'n>(&'n self, db: u64, key: &'n [u8]) -> impl Iterator<Item = usize> + 'n {
         let indexes = self.spec.indexes.iter().zip(&self.families).enumerate();
-        indexes.filter(move |(_, (index, family))| index.db == db && family.matches(key)).map(|(at, _)| at)
+        indexes
+            .filter(move |(_, (index, family))| index.db == db && may_match(family, key) && family.matches(key))
+            .map(|(at, _)| at)
     }
 
     /// The record classes that a key belongs to.
     pub fn classes_of<'n>(&'n self, db: u64, key: &'n [u8]) -> impl Iterator<Item = usize> + 'n {
         let classes = self.spec.records.iter().enumerate();
-        classes.filter(move |(_, class)| class.db == db && class.key.matches(key)).map(|(at, _)| at)
+        classes
+            .filter(move |(_, class)| class.db == db && may_match(&class.key, key) && class.key.matches(key))
+            .map(|(at, _)| at)
     }
 
     /// Of the families that a key belongs to, the one that says most about its name; the first of equals.

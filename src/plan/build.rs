@@ -7,6 +7,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
+use rayon::slice::ParallelSliceMut;
+
 use super::apply::Apply;
 use super::bundle::{self, Draft};
 use super::changes::Changes;
@@ -179,7 +181,7 @@ impl From<recreate::Error> for Error {
 
 /// Closes the files and says what they are.
 fn finish(d: &Difference<'_>, mut forth: Apply<'_, '_>, back: CommandFile, caps: Caps) -> Result<Manifest, Error> {
-    forth.touched.sort_by(|a, b| (a.db, &a.key).cmp(&(b.db, &b.key)));
+    forth.touched.par_sort_unstable_by(|a, b| (a.db, &a.key).cmp(&(b.db, &b.key)));
     // Every key is noted once, unless it is there twice.
     let twice = forth.touched.windows(2).find(|two| (two[0].db, &two[0].key) == (two[1].db, &two[1].key));
     if let Some([one, ..]) = twice {

@@ -103,23 +103,35 @@ impl<'d, 'a> Rollback<'d, 'a> {
         let io = writing(ROLLBACK);
         let caps = self.file.caps();
         let db = |deletion: &Deletion| d.spec.indexes[deletion.index as usize].db;
+        let make_round = |round: &'d [Deletion]| -> Round<'d> {
+            (round, round.par_chunks(TASK).map(|task| make_ahead(d, caps, task)).collect())
+        };
         for same_db in d.deletions.chunk_by(|a, b| db(a) == db(b)) {
-            for round in same_db.chunks(ROUND) {
-                if self.watch.stopped() {
-                    return Err(Error::Interrupted);
-                }
-                if let Some(first) = round.first() {
-                    self.file.select(db(first)).map_err(&io)?;
-                }
-                let made: Vec<_> = round.par_chunks(TASK).map(|task| make_ahead(d, caps, task)).collect();
-                for (task, made) in round.chunks(TASK).zip(made) {
-                    match made? {
-                        Some(made) => self.file.append(made).map_err(&io)?,
-                        None => make(d, &mut self.file, task)?,
-                    }
-                    self.watch.add(task.len() as u64);
-                }
+            if let Some(first) = same_db.first() {
+                self.file.select(db(first)).map_err(&io)?;
             }
+            let mut rounds = same_db.chunks(ROUND);
+            let mut made = rounds.next().map(make_round);
+            while let Some(round) = made {
+                // What is written is hashed on the way, on one thread: meanwhile the next round is made on the others.
+                let (written, next) = rayon::join(|| self.put_round(round), || rounds.next().map(make_round));
+                written?;
+                made = next;
+            }
+        }
+        Ok(())
+    }
+
+    fn put_round(&mut self, (round, made): Round<'_>) -> Result<(), Error> {
+        if self.watch.stopped() {
+            return Err(Error::Interrupted);
+        }
+        for (task, made) in round.chunks(TASK).zip(made) {
+            match made? {
+                Some(made) => self.file.append(made).map_err(writing(ROLLBACK))?,
+                None => make(self.d, &mut self.file, task)?,
+            }
+            self.watch.add(task.len() as u64);
         }
         Ok(())
     }
@@ -192,8 +204,11 @@ impl Visitor for PutBack<'_> {
     }
 }
 
-/// Deleted keys that are made again in one go, …
-const ROUND: usize = 1024;
+/// Deleted keys and what makes them again, by task, as far as that could be made ahead.
+type Round<'d> = (&'d [Deletion], Vec<Result<Option<CommandFile<Vec<u8>>>, Error>>);
+
+/// Deleted keys that are made again in one go (there are two rounds at a time), …
+const ROUND: usize = 512;
 /// … in tasks of so many, …
 const TASK: usize = 16;
 /// … ahead of their turn only if the values of a task together have fewer bytes than this in the dump.
