@@ -8,7 +8,7 @@ use crate::support::dump_writer::DumpBuilder;
 use crate::support::dump_writer::encode::len;
 
 /// What the program may have of its own: its heap and its stacks, but not the dump, which is mapped.
-const DATA_KB: u64 = 160 << 10;
+const DATA_KB: u64 = 120 << 10;
 
 /// Runs an export that may have no more than that, and a single arena for all its threads.
 fn limited(dump: &Path, args: &[&str]) -> Child {
