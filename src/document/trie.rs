@@ -76,7 +76,7 @@ impl Trie {
 
 /// Whether two names are equal. They are short and mostly differ: what compares any bytes is called when the first and
 /// the last eight are the same.
-#[inline]
+#[inline(always)]
 pub(super) fn same(a: &[u8], b: &[u8]) -> bool {
     if a.len() != b.len() || a.first() != b.first() {
         return false;
@@ -90,7 +90,7 @@ pub(super) fn same(a: &[u8], b: &[u8]) -> bool {
 }
 
 impl Node {
-    #[inline]
+    #[inline(always)]
     pub fn child(&self, name: &[u8]) -> Option<NodeId> {
         self.children.iter().find(|(own, _)| same(own, name)).map(|(_, child)| *child)
     }
