@@ -115,7 +115,8 @@ mod tests {
         let text: Vec<u8> = (0..40).collect();
         for len in 0..text.len() {
             let name = &text[..len];
-            assert!(same(name, &name.to_vec()), "{len}");
+            let copy = name.to_vec();
+            assert!(same(name, &copy), "{len}");
             assert!(!same(name, &text[..len + 1]), "{len}");
             for at in 0..len {
                 let mut other = name.to_vec();
