@@ -21,7 +21,7 @@ impl<'a> Quick<'a> {
         Quick { text, at: 0, quotes: found.quotes, escapes: found.escapes }
     }
 
-    #[inline]
+    #[inline(always)]
     fn byte(&self) -> Option<u8> {
         self.text.get(self.at).copied()
     }
@@ -34,7 +34,7 @@ impl<'a> Quick<'a> {
     }
 
     /// Goes past the string that begins here; gives back where its bytes end.
-    #[inline]
+    #[inline(always)]
     fn pass(&mut self) -> Result<usize, Undecodable> {
         let [open, close, quotes @ ..] = self.quotes else { return self.error("") };
         let (Ok(open), Ok(close)) = (usize::try_from(*open), usize::try_from(*close)) else { return self.error("") };
@@ -48,7 +48,7 @@ impl<'a> Quick<'a> {
 }
 
 impl<'a> Tokens<'a> for Quick<'a> {
-    #[inline]
+    #[inline(always)]
     fn offset(&self) -> usize {
         self.at
     }
@@ -58,7 +58,7 @@ impl<'a> Tokens<'a> for Quick<'a> {
         Err(Undecodable { at: self.at, reason })
     }
 
-    #[inline]
+    #[inline(always)]
     fn peek(&mut self) -> Option<u8> {
         match self.byte() {
             Some(0..=b' ') => {
@@ -69,14 +69,14 @@ impl<'a> Tokens<'a> for Quick<'a> {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn take(&mut self, byte: u8) -> bool {
         let is_next = self.byte() == Some(byte);
         self.at = self.at.wrapping_add(usize::from(is_next));
         is_next
     }
 
-    #[inline]
+    #[inline(always)]
     fn key(&mut self) -> Result<RawString<'a>, Undecodable> {
         self.peek();
         let name = self.string()?;
@@ -87,7 +87,7 @@ impl<'a> Tokens<'a> for Quick<'a> {
         Ok(name)
     }
 
-    #[inline]
+    #[inline(always)]
     fn string(&mut self) -> Result<RawString<'a>, Undecodable> {
         let start = self.at.wrapping_add(1);
         let end = self.pass()?;
@@ -96,12 +96,12 @@ impl<'a> Tokens<'a> for Quick<'a> {
         Ok(RawString { bytes, start, escaped })
     }
 
-    #[inline]
+    #[inline(always)]
     fn skip_string(&mut self) -> Result<(), Undecodable> {
         self.pass().map(drop)
     }
 
-    #[inline]
+    #[inline(always)]
     fn literal(&mut self) -> Result<&'a [u8], Undecodable> {
         let rest = self.text.get(self.at..).unwrap_or_default();
         let literal = match rest {

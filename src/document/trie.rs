@@ -76,7 +76,7 @@ impl Trie {
 
 /// Whether two names are equal. They are short and mostly differ: what compares any bytes is called when the first and
 /// the last eight are the same.
-#[inline]
+#[inline(always)]
 pub(super) fn same(a: &[u8], b: &[u8]) -> bool {
     if a.len() != b.len() || a.first() != b.first() {
         return false;
@@ -90,7 +90,7 @@ pub(super) fn same(a: &[u8], b: &[u8]) -> bool {
 }
 
 impl Node {
-    #[inline]
+    #[inline(always)]
     pub fn child(&self, name: &[u8]) -> Option<NodeId> {
         self.children.iter().find(|(own, _)| same(own, name)).map(|(_, child)| *child)
     }
@@ -115,7 +115,8 @@ mod tests {
         let text: Vec<u8> = (0..40).collect();
         for len in 0..text.len() {
             let name = &text[..len];
-            assert!(same(name, &name.to_vec()), "{len}");
+            let copy = name.to_vec();
+            assert!(same(name, &copy), "{len}");
             assert!(!same(name, &text[..len + 1]), "{len}");
             for at in 0..len {
                 let mut other = name.to_vec();
