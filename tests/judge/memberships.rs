@@ -75,6 +75,8 @@ fn expected(spec: &Spec, rule: &Rule, state: &State) -> (Vec<Row>, u64) {
     if rule.policy == Policy::Retire {
         implied.desired.clear();
         implied.undecidable.clear();
+    } else {
+        implied.undecidable.extend(oracle::undecodable(spec, db, state));
     }
     let parts = template(rule.key);
     let mut rows: Vec<Row> = Vec::new();

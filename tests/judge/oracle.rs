@@ -152,7 +152,7 @@ pub fn implied(spec: &Spec, rule: &Rule, state: &State) -> Implied {
 }
 
 /// Records that cannot be decoded, of all classes that an index which is not retired is made from.
-fn undecodable(spec: &Spec, db: u64, state: &State) -> BTreeSet<Vec<u8>> {
+pub fn undecodable(spec: &Spec, db: u64, state: &State) -> BTreeSet<Vec<u8>> {
     let derived =
         |class: &&Class| spec.rules.iter().any(|rule| rule.from == class.name && rule.policy != Policy::Retire);
     let classes = spec.classes.iter().filter(|class| class.db == db).filter(derived);
