@@ -101,8 +101,27 @@ pub fn compare<'a>(
     observer: &Observer,
     terminal: &Terminal,
 ) -> Result<Difference<'a>, Failure> {
+    taken(snapshot, observer, terminal, || Difference::take(snapshot, spec, args.expiry(), observer))
+}
+
+/// The same for its numbers alone.
+pub fn count<'a>(
+    args: &args::Dump,
+    snapshot: &'a Snapshot,
+    spec: &'a Spec,
+    observer: &Observer,
+    terminal: &Terminal,
+) -> Result<Difference<'a>, Failure> {
+    taken(snapshot, observer, terminal, || Difference::count(snapshot, spec, args.expiry(), observer))
+}
+
+fn taken<'a>(
+    snapshot: &'a Snapshot,
+    observer: &Observer,
+    terminal: &Terminal,
+    work: impl FnOnce() -> Result<Difference<'a>, index::Error>,
+) -> Result<Difference<'a>, Failure> {
     let total = snapshot.len() as u64;
-    let work = || Difference::take(snapshot, spec, args.expiry(), observer);
     progress::bytes(terminal, "reading", total, observer, work).map_err(|error| match error {
         index::Error::Interrupted => interrupted(),
         index::Error::Dump(error) => {

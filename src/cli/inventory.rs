@@ -14,7 +14,7 @@ pub fn run(args: &args::Inventory, terminal: &Terminal) -> Outcome {
     let observer = dump::observer();
     let snapshot = dump::open(&args.dump, &observer)?;
     let began = Instant::now();
-    let difference = dump::compare(&args.dump, &snapshot, &spec, &observer, terminal)?;
+    let difference = dump::count(&args.dump, &snapshot, &spec, &observer, terminal)?;
     let (bytes, took) = (text::size(snapshot.len() as u64), began.elapsed().as_secs_f64());
     terminal.detail(format!("read {bytes} in {took:.2} s with {} threads", rayon::current_num_threads()));
     dump::times(&observer, terminal);

@@ -12,7 +12,7 @@ use super::keys::Keys;
 use super::keyset::{KeyList, KeySet};
 use super::lookup::{Lookup, Undecided};
 use super::names::Names;
-use super::probe::Probed;
+use super::probe::{Ask, Probed};
 use super::resolve::Resolved;
 use super::store::{self, Mark, Members, Store};
 use super::survey::{ClassCount, Context, Gathered, IndexKey};
@@ -137,6 +137,7 @@ pub fn compare<'a>(
     context: Context<'a>,
     joined: Joined<'a>,
     facts: Facts,
+    ask: Ask,
     observer: &Observer,
 ) -> Result<Compared<'a>, Error> {
     let Context { names, dump, clock, hasher, groups, members, units, .. } = context;
@@ -187,7 +188,7 @@ pub fn compare<'a>(
     }
 
     observer.begin("comparing the indexes", Unit::Keys, resolved.present.len() as u64);
-    let mut probed = probe::run(&lookup, &sets, &zsets, &resolved.present, &mut diagnostics, observer)?;
+    let mut probed = probe::run(&lookup, &sets, &zsets, &resolved.present, ask, &mut diagnostics, observer)?;
     if observer.stopped() {
         return Err(Error::Interrupted);
     }

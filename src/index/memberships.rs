@@ -14,6 +14,7 @@ use super::keys::Keys;
 use super::keyset::AnyOf;
 use super::lookup::{Lookup, Undecided};
 use super::names::Names;
+use super::probe::Ask;
 use super::resolve::Resolved;
 use super::store::{Edits, Mark, Members, Store};
 use super::survey::is_index_type;
@@ -90,7 +91,7 @@ pub struct Memberships<'a> {
 impl<'a> Memberships<'a> {
     /// Reads the dump once and compares. Runs on the current `rayon` pool.
     pub fn take(file: &'a [u8], spec: &'a Spec, expiry: Expiry, observer: &Observer) -> Result<Self, Error> {
-        let compared = super::read(file, spec, expiry, observer)?;
+        let compared = super::read(file, spec, expiry, Ask::Counts, observer)?;
         let Resolved { present, deletions, untouched } = compared.resolved;
         let stays = (0..).zip(&present).map(|(at, key)| (key.start, key.index, Fate::Stays(at)));
         let goes = deletions.iter().map(|key| (key.start, key.index, Fate::All(State::WrongKey)));

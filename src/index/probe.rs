@@ -39,7 +39,16 @@ pub struct Counts {
     pub stale: u64,
 }
 
-/// What may be done to an index key: what nothing will be done about is only counted.
+/// What a comparison is made for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ask {
+    /// Numbers: members that would have to be removed are counted and not kept.
+    Counts,
+    /// The edits as well.
+    Edits,
+}
+
+/// What may be done to an index key: what nothing will be done about, or not now, is only counted.
 #[derive(Clone, Copy, Debug)]
 pub struct May {
     pub remove: bool,
@@ -253,6 +262,7 @@ pub fn run(
     sets: &Store<Entry>,
     zsets: &Store<Scored>,
     present: &[Present],
+    ask: Ask,
     diagnostics: &mut Diagnostics,
     watch: &dyn Watch,
 ) -> Result<Probed, rdb::Error> {
@@ -262,10 +272,9 @@ pub fn run(
             // The caller looks, too, and drops what is incomplete.
             return Ok(Probed::default());
         }
-        let all = keys
-            .iter()
-            .zip(first..)
-            .try_fold(Probed::default(), |out, (key, at)| Ok(out.join(one(lookup, sets, zsets, at as u32, key)?)));
+        let all = keys.iter().zip(first..).try_fold(Probed::default(), |out, (key, at)| {
+            Ok(out.join(one(lookup, sets, zsets, (at as u32, key), ask)?))
+        });
         watch.add(keys.len() as u64);
         all
     });
@@ -282,8 +291,8 @@ fn one(
     lookup: &Lookup<'_, '_>,
     sets: &Store<Entry>,
     zsets: &Store<Scored>,
-    at: u32,
-    key: &Present,
+    (at, key): (u32, &Present),
+    ask: Ask,
 ) -> Result<Probed, rdb::Error> {
     let record = lookup.record(key.start)?;
     let index = key.index as usize;
@@ -291,7 +300,8 @@ fn one(
     let name = if key.shared { lookup.members.dump.key(key.start, &mut scratch)? } else { &[] };
     let held = &lookup.held(&lookup.claimants(index, key.shared, name));
     let policy = lookup.names.spec.indexes[index].policy;
-    let may = May { remove: !key.frozen && policy == Policy::Maintain, rescore: !key.frozen };
+    let remove = ask == Ask::Edits && !key.frozen && policy == Policy::Maintain;
+    let may = May { remove, rescore: !key.frozen };
     let kind = lookup.names.spec.indexes[index].kind;
     (0..record.value.pieces())
         .into_par_iter()

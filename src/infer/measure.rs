@@ -248,7 +248,7 @@ fn score(votes: &Votes) -> Option<u32> {
 
 /// The figures of each index of a spec.
 fn figures(file: &[u8], spec: &Spec, expiry: Expiry, observer: &Observer) -> Result<Vec<Measured>, Error> {
-    let difference = Difference::take(file, spec, expiry, observer)?;
+    let difference = Difference::count(file, spec, expiry, observer)?;
     let mut all: Vec<Measured> = difference
         .summaries
         .iter()
