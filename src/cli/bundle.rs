@@ -7,12 +7,7 @@ use super::progress;
 use crate::plan::bundle::{Bundle, Error};
 use crate::progress::Observer;
 
-/// Opens the bundle and checks every file in it.
-pub fn open(path: &Path) -> Result<Bundle, Failure> {
-    Bundle::open(path).map_err(failure)
-}
-
-/// Opens the bundle and shows how far that is.
+/// Opens the bundle, checks every file in it, and shows how far that is.
 pub fn open_watched(path: &Path, observer: &Observer) -> Result<Bundle, Failure> {
     progress::during(observer, || Bundle::open_watched(path, observer))
         .map_err(|error| if observer.stopped() { Failure::new(Exit::Stopped, "interrupted") } else { failure(error) })

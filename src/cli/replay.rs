@@ -16,6 +16,7 @@ use super::{args, bundle, consent, replay_bar};
 use crate::plan::bundle::Bundle;
 use crate::plan::manifest::{APPLY, Counts, JOURNAL, MANIFEST, ROLLBACK};
 use crate::plan::output::sha256;
+use crate::progress::Observer;
 use crate::replay::journal::{History, Journal, JournalError, Record, Way, now};
 use crate::replay::{self, Ending, Files, Guard, OnDrift, Outlook, QueryError, Session, Terms, Work};
 use crate::report::text::{counted, number};
@@ -33,7 +34,7 @@ pub fn run(args: &args::Replay, way: Way, terminal: &Terminal) -> Outcome {
 }
 
 fn replay(args: &args::Replay, way: Way, terminal: &Terminal, teller: Teller<'_>) -> Outcome {
-    let bundle = bundle::open(&args.dir)?;
+    let bundle = bundle::open_watched(&args.dir, &Observer::default())?;
     let (apply, rollback) = (bundle::commands(&bundle, APPLY)?, bundle::commands(&bundle, ROLLBACK)?);
     let files = Files { manifest: &bundle.manifest, apply: &apply, rollback: &rollback };
     // What was confirmed before a crash needs no new decision; the journal knows.

@@ -15,6 +15,7 @@ use super::{args, bundle, database, dump, replay_bar};
 use crate::plan::bundle::Bundle;
 use crate::plan::manifest::{APPLY, JOURNAL, MANIFEST, ROLLBACK};
 use crate::plan::output::sha256;
+use crate::progress::Observer;
 use crate::replay::journal::{Course, History};
 use crate::replay::{self, Difference, Files, LookOptions, Script, Session, Tally, Verification};
 use crate::report::text::counted;
@@ -23,7 +24,7 @@ use crate::spec::Spec;
 pub fn run(args: &args::Verify, terminal: &Terminal) -> Outcome {
     let teller = Teller::new(terminal, args.format);
     let verify = || {
-        let bundle = bundle::open(&args.dir)?;
+        let bundle = bundle::open_watched(&args.dir, &Observer::default())?;
         match &args.dump {
             Some(dump) => against_dump(&bundle, dump, args, terminal, teller),
             None => against_database(&bundle, args, terminal, teller),
