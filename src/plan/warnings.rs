@@ -50,7 +50,7 @@ pub fn warnings(d: &Difference<'_>, apply_oversize: u64, rollback_oversize: u64,
         }
         if summary.contested_keys > 0 {
             out.push(format!(
-                "index {}: {} not changed, because another index claims the same name, or a record has it",
+                "index {}: {} left as found, because another index claims the same name, or a record has it",
                 index.name,
                 counted(summary.contested_keys, "key")
             ));

@@ -131,8 +131,8 @@ fn a_key_that_two_indexes_want_is_left_as_it_is_and_counted_once() {
         let found = warnings.iter().find(|text| text.to_string().contains(&format!("index {name}:")));
         found.map(|text| text.as_str().expect("text").to_owned()).unwrap_or_default()
     };
-    assert!(about("kind").contains(": 2 keys are left"), "{warnings:?}");
-    assert!(about("other").contains(": 2 keys are left"), "{warnings:?}");
+    assert!(about("kind").contains(": 2 keys left as found"), "{warnings:?}");
+    assert!(about("other").contains(": 2 keys left as found"), "{warnings:?}");
 }
 
 #[test]
