@@ -10,6 +10,7 @@ use super::exit::{Exit, Failure, Outcome};
 use super::terminal::Terminal;
 use super::{dump, progress, spec};
 use crate::diff::{self, Diff as Difference, Seed, Side};
+use crate::export::Format;
 use crate::index::{Expiry, Names};
 use crate::report::diff::{Dump, Report};
 use crate::report::diff_rows::{self, diff_rows};
@@ -73,12 +74,14 @@ pub enum DiffFormat {
     Csv,
     /// A JSON object a line; for rows only.
     Ndjson,
+    /// For DuckDB and others: typed columns; for rows only.
+    Parquet,
 }
 
 /// What is written, decided before anything is read.
 enum Output {
     Summary(DiffFormat),
-    Rows(diff_rows::Table, diff_rows::Format),
+    Rows(diff_rows::Table, Format),
 }
 
 impl Output {
@@ -91,15 +94,20 @@ impl Output {
         let usage = |message: &str, hint: &str| Err(Failure::new(Exit::Usage, message).with_hint(hint));
         match (table, args.format) {
             (None, None) => Ok(Self::Summary(DiffFormat::Table)),
-            (None, Some(DiffFormat::Ndjson)) => {
-                usage("the summary has no rows for ndjson", "--format json, or --table keys or memberships")
+            (None, Some(DiffFormat::Ndjson | DiffFormat::Parquet)) => {
+                usage("the summary has no rows for ndjson or parquet", "--format json, or --table keys or memberships")
             }
             (None, Some(format)) => Ok(Self::Summary(format)),
-            (Some(table), None | Some(DiffFormat::Ndjson)) => Ok(Self::Rows(table, diff_rows::Format::Ndjson)),
-            (Some(table), Some(DiffFormat::Csv)) => Ok(Self::Rows(table, diff_rows::Format::Csv)),
-            (Some(_), Some(DiffFormat::Table | DiffFormat::Json)) => {
-                usage("rows are written as csv or ndjson", "--format csv, or --format ndjson, a JSON object a line")
+            (Some(table), None | Some(DiffFormat::Ndjson)) => Ok(Self::Rows(table, Format::Ndjson)),
+            (Some(table), Some(DiffFormat::Csv)) => Ok(Self::Rows(table, Format::Csv)),
+            (Some(table), Some(DiffFormat::Parquet)) => {
+                super::export::check_format(Format::Parquet)?;
+                Ok(Self::Rows(table, Format::Parquet))
             }
+            (Some(_), Some(DiffFormat::Table | DiffFormat::Json)) => usage(
+                "rows are written as csv, ndjson or parquet",
+                "--format csv, or --format ndjson, a JSON object a line",
+            ),
         }
     }
 }
@@ -130,7 +138,9 @@ pub fn run(args: &Diff, terminal: &Terminal) -> Outcome {
             let bytes = match format {
                 DiffFormat::Csv => report::diff_csv(&report).map_err(Failure::error)?,
                 DiffFormat::Table => report::diff_table(&report, &command(args), terminal.style()).into_bytes(),
-                DiffFormat::Json | DiffFormat::Ndjson => report::json(&report).map_err(Failure::error)?,
+                DiffFormat::Json | DiffFormat::Ndjson | DiffFormat::Parquet => {
+                    report::json(&report).map_err(Failure::error)?
+                }
             };
             terminal.data(&bytes)?;
         }
@@ -140,8 +150,8 @@ pub fn run(args: &Diff, terminal: &Terminal) -> Outcome {
             for dump in [&report.old, &report.new] {
                 warn(dump, args, terminal);
             }
-            match diff_rows(&diff, table, format, &mut io::stdout().lock(), &observer) {
-                Ok(_) => {}
+            match diff_rows(&diff, table, format, &mut io::stdout(), &observer) {
+                Ok(()) => {}
                 // A reader that has seen enough is no error.
                 Err(diff_rows::Error::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => {}
                 Err(diff_rows::Error::Output(error)) => {

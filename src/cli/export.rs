@@ -64,8 +64,8 @@ pub fn run(args: &args::Export, terminal: &Terminal) -> Outcome {
     }
 }
 
-/// Refuses before any work what could only fail after it.
-fn check(table: Table, format: Format, args: &args::Export) -> Result<(), Failure> {
+/// Refuses before any work a form that could not be written, or not there.
+pub fn check_format(format: Format) -> Result<(), Failure> {
     if !format.is_built() {
         return Err(Failure::new(Exit::Usage, "this program was built without Parquet").with_hint(
             "`cargo install --path .` builds it with Parquet, `--no-default-features` without; ndjson and csv are there",
@@ -75,6 +75,12 @@ fn check(table: Table, format: Format, args: &args::Export) -> Result<(), Failur
         return Err(Failure::new(Exit::Usage, "Parquet is no text: it would garble this terminal")
             .with_hint("write it to a file: `… --format parquet > keys.parquet`"));
     }
+    Ok(())
+}
+
+/// Refuses before any work what could only fail after it.
+fn check(table: Table, format: Format, args: &args::Export) -> Result<(), Failure> {
+    check_format(format)?;
     let filter = &args.filter;
     let asked = [
         ("--type", !filter.types.is_empty()),

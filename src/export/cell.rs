@@ -10,7 +10,7 @@ use crate::document;
 
 /// What a cell holds.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Cell<'a> {
+pub enum Cell<'a> {
     None,
     Unsigned(u64),
     /// Text that needs no escaping.
@@ -29,7 +29,7 @@ pub(super) enum Cell<'a> {
 const PIECE: usize = 3 << 12;
 
 impl Cell<'_> {
-    pub fn write(&self, format: Format, out: &mut impl Write) -> io::Result<()> {
+    pub(super) fn write(&self, format: Format, out: &mut impl Write) -> io::Result<()> {
         let csv = format == Format::Csv;
         match self {
             Cell::None if csv => Ok(()),

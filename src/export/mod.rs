@@ -18,6 +18,7 @@ mod ordered;
 mod parquet_file;
 mod rows;
 mod run;
+mod table;
 
 use std::io::{self, Write};
 
@@ -25,9 +26,12 @@ use crate::index::{self, Clock, Diagnostics, Expiry, Memberships, display};
 use crate::rdb::{self, Footer, Header};
 use crate::scan::{self, Observer};
 use crate::spec::Spec;
+pub use cell::Cell;
 pub use filter::{Expires, Filter, TypeRule, bytes};
 use keys::Known;
+pub use rows::{Column, Holds};
 use run::Report;
+pub use table::Writer;
 
 /// What a row is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

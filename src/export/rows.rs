@@ -10,7 +10,7 @@ use super::ordered::{self, Stopped};
 
 /// A column of a table.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Column {
+pub struct Column {
     pub name: &'static str,
     #[cfg_attr(not(feature = "parquet"), allow(dead_code, reason = "text has no types"))]
     pub holds: Holds,
@@ -18,7 +18,7 @@ pub(super) struct Column {
 
 /// What a column holds, where a row has anything in it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Holds {
+pub enum Holds {
     /// A small number.
     Small,
     /// A count or a size.
@@ -36,6 +36,7 @@ pub(super) enum Holds {
 }
 
 impl Column {
+    /// A column of this name.
     pub const fn new(name: &'static str, holds: Holds) -> Self {
         Self { name, holds }
     }
@@ -219,7 +220,13 @@ impl Write for Pour<'_, '_> {
     }
 }
 
-fn write_cell(format: Format, first: bool, column: &str, cell: &Cell<'_>, out: &mut impl Write) -> io::Result<()> {
+pub(super) fn write_cell(
+    format: Format,
+    first: bool,
+    column: &str,
+    cell: &Cell<'_>,
+    out: &mut impl Write,
+) -> io::Result<()> {
     match (format, first) {
         (Format::Csv, true) => {}
         (Format::Csv, false) => out.write_all(b",")?,

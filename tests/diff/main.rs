@@ -4,6 +4,8 @@ mod command;
 mod made;
 #[path = "../output/mod.rs"]
 mod output;
+#[cfg(feature = "parquet")]
+mod parquet;
 mod server;
 #[path = "../support/mod.rs"]
 mod support;

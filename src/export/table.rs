@@ -1,0 +1,80 @@
+//! Rows of other tables in the same forms, written by one thread as they are made.
+
+use std::io::{self, BufWriter, Write};
+
+use super::Format;
+use super::cell::Cell;
+#[cfg(feature = "parquet")]
+use super::columns::Columns;
+#[cfg(feature = "parquet")]
+use super::parquet_file::File;
+#[cfg(feature = "parquet")]
+use super::rows::Halt;
+use super::rows::{self, Column};
+
+/// Writes rows of cells.
+pub struct Writer<'o>(Form<'o>);
+
+enum Form<'o> {
+    Text {
+        out: BufWriter<&'o mut (dyn Write + Send)>,
+        format: Format,
+        columns: &'static [Column],
+    },
+    #[cfg(feature = "parquet")]
+    Parquet {
+        file: Box<File<'o>>,
+        rows: Columns,
+    },
+}
+
+impl<'o> Writer<'o> {
+    /// A format that this program was built without is an error: see [`Format::is_built`].
+    pub fn new(out: &'o mut (dyn Write + Send), format: Format, columns: &'static [Column]) -> io::Result<Self> {
+        if format == Format::Parquet {
+            #[cfg(feature = "parquet")]
+            return Ok(Self(Form::Parquet { file: Box::new(File::new(out, columns)?), rows: Columns::new(columns) }));
+            #[cfg(not(feature = "parquet"))]
+            return Err(io::Error::new(io::ErrorKind::Unsupported, "this program was built without Parquet"));
+        }
+        let mut out = BufWriter::with_capacity(1 << 17, out);
+        out.write_all(rows::header(format, columns).as_bytes())?;
+        Ok(Self(Form::Text { out, format, columns }))
+    }
+
+    /// A row, with a cell for each column.
+    pub fn row(&mut self, cells: &[Cell<'_>]) -> io::Result<()> {
+        match &mut self.0 {
+            Form::Text { out, format, columns } => {
+                for (at, (cell, column)) in cells.iter().zip(*columns).enumerate() {
+                    rows::write_cell(*format, at == 0, column.name, cell, out)?;
+                }
+                out.write_all(if *format == Format::Csv { b"\n" } else { b"}\n" })
+            }
+            #[cfg(feature = "parquet")]
+            Form::Parquet { file, rows } => {
+                rows.row(cells).map_err(|halt| match halt {
+                    Halt::TooLarge { column, number } => {
+                        io::Error::other(format!("the column {column} of Parquet has no room for {number}"))
+                    }
+                    Halt::Stopped | Halt::Dump(_) => io::ErrorKind::BrokenPipe.into(),
+                })?;
+                if rows.is_full() { file.write(rows.take()) } else { Ok(()) }
+            }
+        }
+    }
+
+    /// Writes what has been kept back.
+    pub fn finish(self) -> io::Result<()> {
+        match self.0 {
+            Form::Text { mut out, .. } => out.flush(),
+            #[cfg(feature = "parquet")]
+            Form::Parquet { mut file, rows } => {
+                if rows.rows() > 0 {
+                    file.write(rows)?;
+                }
+                file.finish()
+            }
+        }
+    }
+}
