@@ -5,8 +5,9 @@
 //! the sets and sorted sets, so many of each family of names, the largest sets in any case (`survey`). Documents
 //! with like fields under one prefix make a record class (`classes`). Each sampled member that is a record's key, or the
 //! value of a record's field, votes for the templates that would explain its membership (`guess`): that is how a rule
-//! is found of which the data are mostly a mockery; classes that one rule joins become one (`merge`). Then the rules with the most votes are put to the whole dump
-//! (`measure`), as if they were a spec, and those that explain too little are dropped.
+//! is found of which the data are mostly a mockery; classes that one rule joins become one (`merge`). Then the rules with
+//! the most votes are put to the whole dump (`measure`), as if they were a spec, and those that explain too little are
+//! dropped.
 //!
 //! What is sampled follows from the names alone, so the same dump gives the same proposal. Memory: 40 bytes a string,
 //! hash or document, 40 bytes a set or sorted set, the sample (at most some 20,000 records and 32 MiB of their values),
