@@ -111,7 +111,8 @@ impl Captures {
     pub fn replace(&mut self, trie: &Trie, node: NodeId) {
         let Some(node) = trie.node(node) else { return };
         for path in &node.below {
-            if let Some(found) = self.paths.get_mut(*path) {
+            // Nearly always there is nothing.
+            if let Some(found) = self.paths.get_mut(*path).filter(|found| !found.values.is_empty()) {
                 found.forget(&self.positions);
             }
         }
@@ -121,6 +122,9 @@ impl Captures {
         let Some(found) = self.paths.get_mut(path) else { return };
         found.values.push(value);
         self.full |= found.values.len() >= MAX_VALUES;
+        if found.arrays == 0 {
+            return;
+        }
         let missing = found.arrays.saturating_sub(self.positions.len());
         found.positions.extend(self.positions.iter().take(found.arrays));
         found.positions.extend(std::iter::repeat_n(NO_POSITION, missing));
@@ -174,7 +178,7 @@ impl Captures {
 
 impl Found {
     /// Drops the values at these positions: the last ones, for a document is read in order.
-    #[inline]
+    #[inline(never)]
     fn forget(&mut self, positions: &[u32]) {
         let depth = positions.len().min(self.arrays);
         while !self.values.is_empty() {

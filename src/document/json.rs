@@ -113,6 +113,7 @@ impl<'a, T: Tokens<'a>> Pass<'_, T> {
             return Ok(());
         }
         loop {
+            self.scan.skip_plain_fields(node.lengths);
             let name = self.scan.key()?;
             let child = if name.escaped {
                 self.name.clear();

@@ -5,6 +5,7 @@
 use super::Undecodable;
 use super::quotes::Found;
 use super::scan::{RawString, Scanner, Tokens};
+use super::trie::length_bit;
 
 /// A place in a text, and the quotes that follow.
 #[derive(Clone, Debug)]
@@ -12,8 +13,8 @@ pub(super) struct Quick<'a> {
     text: &'a [u8],
     at: usize,
     quotes: &'a [u32],
-    /// Whether the text has any escape.
-    escapes: bool,
+    /// From the first escape to the end of the last one.
+    escapes: (usize, usize),
 }
 
 impl<'a> Quick<'a> {
@@ -31,6 +32,12 @@ impl<'a> Quick<'a> {
         while let Some(b' ' | b'\n' | b'\t' | b'\r') = self.byte() {
             self.at = self.at.wrapping_add(1);
         }
+    }
+
+    /// Whether a string begins at the next byte.
+    #[inline(always)]
+    fn is_string(&self) -> bool {
+        self.quotes.first().is_some_and(|open| usize::try_from(*open) == Ok(self.at))
     }
 
     /// Goes past the string that begins here; gives back where its bytes end.
@@ -77,8 +84,41 @@ impl<'a> Tokens<'a> for Quick<'a> {
     }
 
     #[inline(always)]
+    fn skip_plain_fields(&mut self, wanted: u64) {
+        let Quick { text, mut at, mut quotes, escapes: (first, last) } = *self;
+        // A name with an escape means one of another length.
+        let end = if at >= last { usize::MAX } else { first };
+        while let [open, close, after @ ..] = quotes
+            && let (Ok(open), Ok(close)) = (usize::try_from(*open), usize::try_from(*close))
+            && open == at
+            && close < end
+            && wanted & length_bit(close.wrapping_sub(open).wrapping_sub(1)) == 0
+            && text.get(close.wrapping_add(1)) == Some(&b':')
+        {
+            let value = close.wrapping_add(2);
+            let (value_end, after) = match after {
+                [open, close, after @ ..] if usize::try_from(*open) == Ok(value) => {
+                    let Ok(close) = usize::try_from(*close) else { break };
+                    (close.wrapping_add(1), after)
+                }
+                _ => match word(text.get(value..).unwrap_or_default()) {
+                    Some(word) => (value.wrapping_add(word.len()), after),
+                    None => break,
+                },
+            };
+            if text.get(value_end) != Some(&b',') {
+                break;
+            }
+            (at, quotes) = (value_end.wrapping_add(1), after);
+        }
+        (self.at, self.quotes) = (at, quotes);
+    }
+
+    #[inline(always)]
     fn key(&mut self) -> Result<RawString<'a>, Undecodable> {
-        self.peek();
+        if !self.is_string() {
+            self.peek();
+        }
         let name = self.string()?;
         if self.peek() != Some(b':') {
             return self.error("");
@@ -92,7 +132,8 @@ impl<'a> Tokens<'a> for Quick<'a> {
         let start = self.at.wrapping_add(1);
         let end = self.pass()?;
         let Some(bytes) = self.text.get(start..end) else { return self.error("") };
-        let escaped = self.escapes && memchr::memchr(b'\\', bytes).is_some();
+        let (first, last) = self.escapes;
+        let escaped = end > first && start < last && memchr::memchr(b'\\', bytes).is_some();
         Ok(RawString { bytes, start, escaped })
     }
 
@@ -104,13 +145,22 @@ impl<'a> Tokens<'a> for Quick<'a> {
     #[inline(always)]
     fn literal(&mut self) -> Result<&'a [u8], Undecodable> {
         let rest = self.text.get(self.at..).unwrap_or_default();
-        let literal = match rest {
-            [b'n', b'u', b'l', b'l', ..] => &b"null"[..],
-            [b't', b'r', b'u', b'e', ..] => b"true",
-            [b'f', b'a', b'l', b's', b'e', ..] => b"false",
-            _ => Scanner::new(rest).literal()?,
+        let literal = match word(rest) {
+            Some(word) => word,
+            None => Scanner::new(rest).literal()?,
         };
         self.at = self.at.wrapping_add(literal.len());
         Ok(literal)
+    }
+}
+
+/// The word that a text begins with, if it is one that JSON has.
+#[inline(always)]
+fn word(text: &[u8]) -> Option<&'static [u8]> {
+    match text {
+        [b'n', b'u', b'l', b'l', ..] => Some(b"null"),
+        [b't', b'r', b'u', b'e', ..] => Some(b"true"),
+        [b'f', b'a', b'l', b's', b'e', ..] => Some(b"false"),
+        _ => None,
     }
 }

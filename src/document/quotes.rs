@@ -3,7 +3,10 @@
 //! A string is then one step for the scan instead of a search whose end no processor can foresee. What is checked here is
 //! what stands inside the quotes: escapes, and that there is no control character. What stands outside is the scan's.
 
-use wide::u8x16;
+use fearless_simd::prelude::*;
+#[cfg(target_arch = "x86_64")]
+use fearless_simd::u32x16;
+use fearless_simd::{Level, dispatch, u8x64};
 
 use super::scan::escape;
 
@@ -15,9 +18,11 @@ const GROUP: usize = 8;
 const MAX_TEXT: usize = 1 << 18;
 
 /// The quotes of a text that no backslash escapes. One for each thread; reusable.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(super) struct Quotes {
     at: Vec<u32>,
+    /// The widest vectors that this processor has.
+    level: Level,
 }
 
 /// What was found.
@@ -25,10 +30,16 @@ pub(super) struct Quotes {
 pub(super) struct Found<'q> {
     /// Where quotes are, each string's first and last.
     pub quotes: &'q [u32],
-    /// Whether there is any backslash.
-    pub escapes: bool,
+    /// Where the first escape begins, and where the last one ends; both at the start of the text if there is none.
+    pub escapes: (usize, usize),
     /// Whether all bytes are below 0x80.
     pub ascii: bool,
+}
+
+impl Default for Quotes {
+    fn default() -> Quotes {
+        Quotes { at: Vec::new(), level: Level::new() }
+    }
 }
 
 impl Quotes {
@@ -42,74 +53,88 @@ impl Quotes {
         if self.at.len() < room {
             self.at.resize(room, 0);
         }
-        let mut state = State { text, count: 0, escape_end: 0, escapes: false };
-        let (mut rest, mut start, mut high) = (text, 0_usize, u8x16::ZERO);
-        while let Some((block, after)) = rest.split_first_chunk::<BLOCK>() {
-            high |= state.block(block, start, &mut self.at)?;
-            rest = after;
-            start = start.wrapping_add(BLOCK);
-        }
-        if !rest.is_empty() {
-            let mut block = [b' '; BLOCK];
-            block.iter_mut().zip(rest).for_each(|(to, from)| *to = *from);
-            high |= state.block(&block, start, &mut self.at)?;
-        }
-        if state.count & 1 == 1 {
+        let mut state = State { text, escape_start: 0, escape_end: 0 };
+        let (state, at) = (&mut state, &mut self.at);
+        let (count, ascii) = dispatch!(self.level, simd => state.blocks(simd, at))?;
+        if count & 1 == 1 {
             return None;
         }
-        let quotes = self.at.get(..state.count)?;
-        Some(Found { quotes, escapes: state.escapes, ascii: high.to_bitmask() == 0 })
+        let quotes = self.at.get(..count)?;
+        Some(Found { quotes, escapes: (state.escape_start, state.escape_end), ascii })
     }
 }
 
 struct State<'a> {
     text: &'a [u8],
-    /// Quotes so far.
-    count: usize,
-    /// Where the last escape ends.
+    /// Where the first escape begins.
+    escape_start: usize,
+    /// Where the last escape ends; 0 while there is none.
     escape_end: usize,
-    escapes: bool,
 }
 
 impl State<'_> {
-    /// Looks at one block; gives back its bytes, joined.
+    /// Looks at the whole text; gives back how many quotes there are, and whether all of it is below 0x80.
     #[inline(always)]
-    fn block(&mut self, block: &[u8; BLOCK], start: usize, at: &mut [u32]) -> Option<u8x16> {
-        let (lanes, _) = block.as_chunks::<16>();
-        let &[a, b, c, d] = lanes else { return None };
-        let [a, b, c, d] = [u8x16::new(a), u8x16::new(b), u8x16::new(c), u8x16::new(d)];
-        let lanes = [a, b, c, d];
-        let mut quotes = each(lanes, |lane| lane.simd_eq(u8x16::splat(b'"')));
-        let slash = |lane: u8x16| lane.simd_eq(u8x16::splat(b'\\'));
-        if (slash(a) | slash(b) | slash(c) | slash(d)).to_bitmask() != 0 || self.escape_end > start {
-            quotes = self.escapes(start, quotes, each(lanes, slash))?;
+    fn blocks<S: Simd>(&mut self, simd: S, at: &mut [u32]) -> Option<(usize, bool)> {
+        let (mut rest, mut start, mut count, mut all) = (self.text, 0_usize, 0, u8x64::splat(simd, 0));
+        while let Some((block, after)) = rest.split_first_chunk::<BLOCK>() {
+            let block = u8x64::simd_from(simd, *block);
+            count = self.block(simd, Marks::of(simd, block), start, count, at)?;
+            all |= block;
+            rest = after;
+            start = start.wrapping_add(BLOCK);
         }
-        let control = |lane: u8x16| lane.min(u8x16::splat(0x1f)).simd_eq(lane);
-        if control(a.min(b).min(c.min(d))).to_bitmask() != 0 {
-            let outside = if self.count & 1 == 1 { u64::MAX } else { 0 };
-            if each(lanes, control) & (inside(quotes) ^ outside) != 0 {
+        if !rest.is_empty() {
+            let block = match self.text.last_chunk::<BLOCK>() {
+                Some(last) => u8x64::simd_from(simd, *last),
+                None => {
+                    let mut block = [b' '; BLOCK];
+                    let (_, end) = block.split_at_mut(BLOCK.wrapping_sub(rest.len()));
+                    end.copy_from_slice(rest);
+                    u8x64::simd_from(simd, block)
+                }
+            };
+            // What stands before the rest was looked at already, or is a space.
+            let marks = Marks::of(simd, block).from(BLOCK.wrapping_sub(rest.len()));
+            count = self.block(simd, marks, start, count, at)?;
+            all |= block;
+        }
+        Some((count, all.simd_lt(u8x64::splat(simd, 0x80)).all_true()))
+    }
+
+    /// Looks at one block, before which there were `count` quotes; gives back how many there are up to its end.
+    #[inline(always)]
+    fn block<S: Simd>(&mut self, simd: S, marks: Marks, start: usize, count: usize, at: &mut [u32]) -> Option<usize> {
+        let Marks { mut quotes, slashes, control } = marks;
+        if slashes != 0 || self.escape_end > start {
+            quotes = self.escapes(start, quotes, slashes)?;
+        }
+        if control != 0 {
+            let outside = if count & 1 == 1 { u64::MAX } else { 0 };
+            if control & (inside(quotes) ^ outside) != 0 {
                 return None;
             }
         }
         // A place is below MAX_TEXT.
         let base = u32::try_from(start).ok()?;
-        let mut free = at.get_mut(self.count..)?;
-        self.count = self.count.wrapping_add(usize::try_from(quotes.count_ones()).ok()?);
-        while quotes != 0 {
-            let (group, after) = free.split_first_chunk_mut::<GROUP>()?;
-            for place in group {
-                *place = base.wrapping_add(quotes.trailing_zeros());
-                quotes &= quotes.wrapping_sub(1);
-            }
-            free = after;
+        let free = at.get_mut(count..)?;
+        let more = usize::try_from(quotes.count_ones()).ok()?;
+        #[cfg(target_arch = "x86_64")]
+        match (simd.level().as_avx512(), free.first_chunk_mut::<WIDE_GROUP>()) {
+            (Some(avx512), Some(group)) if more <= WIDE_GROUP => write_wide(avx512, quotes, base, group),
+            _ => write(quotes, more, base, free)?,
         }
-        Some(a | b | (c | d))
+        #[cfg(not(target_arch = "x86_64"))]
+        write(quotes, more, base, free)?;
+        Some(count.wrapping_add(more))
     }
 
     /// Checks the escapes that begin in a block, and takes out the quotes that they escape.
     #[inline(never)]
     fn escapes(&mut self, start: usize, mut quotes: u64, mut slashes: u64) -> Option<u64> {
-        self.escapes = true;
+        if self.escape_end == 0 {
+            self.escape_start = start.wrapping_add(usize::try_from(slashes.trailing_zeros()).ok()?);
+        }
         let mut take_out = |place: usize| {
             let bit = place.wrapping_sub(start);
             if bit < BLOCK {
@@ -135,11 +160,64 @@ impl State<'_> {
     }
 }
 
-/// A bit for each byte of the four for which the high bit of what `test` makes of it is set.
+/// Writes the places of `count` bits.
 #[inline(always)]
-fn each([a, b, c, d]: [u8x16; 4], test: impl Fn(u8x16) -> u8x16) -> u64 {
-    let bits = |lane: u8x16| u64::from(test(lane).to_bitmask());
-    bits(a) | bits(b) << 16 | (bits(c) << 32 | bits(d) << 48)
+fn write(mut bits: u64, count: usize, base: u32, mut free: &mut [u32]) -> Option<()> {
+    // The first group is written whether it has any or not: what differs from block to block would be guessed wrong.
+    for _ in 0..count.div_ceil(GROUP).max(1) {
+        let (group, after) = free.split_first_chunk_mut::<GROUP>()?;
+        for place in group {
+            *place = base.wrapping_add(bits.trailing_zeros());
+            bits &= bits.wrapping_sub(1);
+        }
+        free = after;
+    }
+    Some(())
+}
+
+/// Places that [`write_wide`] writes.
+#[cfg(target_arch = "x86_64")]
+const WIDE_GROUP: usize = 16;
+
+#[cfg(target_arch = "x86_64")]
+fearless_simd::kernel!(
+    /// Writes the places of the first bits, all in one step.
+    #[inline(always)]
+    fn write_wide(simd: Avx512, bits: u64, base: u32, to: &mut [u32; WIDE_GROUP]) {
+        use std::arch::x86_64::{
+            _mm512_add_epi32, _mm512_castsi512_si128, _mm512_cvtepu8_epi32, _mm512_maskz_compress_epi8,
+            _mm512_set1_epi32,
+        };
+        let places = u8x64::from_fn(simd, |place| u8::try_from(place).unwrap_or(0));
+        let places = _mm512_maskz_compress_epi8(bits, places.into());
+        let places = _mm512_cvtepu8_epi32(_mm512_castsi512_si128(places));
+        let places = _mm512_add_epi32(places, _mm512_set1_epi32(base.cast_signed()));
+        u32x16::simd_from(simd, places).store_slice(to);
+    }
+);
+
+/// Where in a block certain bytes are: the lowest bit is the first byte.
+#[derive(Clone, Copy)]
+struct Marks {
+    quotes: u64,
+    slashes: u64,
+    control: u64,
+}
+
+impl Marks {
+    #[inline(always)]
+    fn of<S: Simd>(simd: S, block: u8x64<S>) -> Marks {
+        let equal = |byte: u8| block.simd_eq(u8x64::splat(simd, byte)).to_bitmask();
+        let control = block.simd_lt(u8x64::splat(simd, 0x20)).to_bitmask();
+        Marks { quotes: equal(b'"'), slashes: equal(b'\\'), control }
+    }
+
+    /// Without the first bytes.
+    #[inline(always)]
+    fn from(self, bytes: usize) -> Marks {
+        let Marks { quotes, slashes, control } = self;
+        Marks { quotes: quotes >> bytes, slashes: slashes >> bytes, control: control >> bytes }
+    }
 }
 
 /// From the quotes to what is between an odd one and the next: each bit is the parity of those up to it.
@@ -167,6 +245,44 @@ mod tests {
         assert_eq!(quotes(br#""\x""#), None, "no escape");
         assert_eq!(quotes(b"\"\n\""), None, "a line break inside");
         assert_eq!(quotes(b"\"\"\n\"\""), Some(vec![0, 1, 3, 4]), "a line break outside");
+    }
+
+    /// Whatever vectors a processor has: the same places.
+    #[test]
+    fn every_width_finds_the_same() {
+        let level = Level::new();
+        let narrower = [
+            #[cfg(target_arch = "x86_64")]
+            level.as_avx2().map(|simd| simd.level()),
+            #[cfg(target_arch = "x86_64")]
+            level.as_sse4_2().map(|simd| simd.level()),
+            #[cfg(target_arch = "x86_64")]
+            level.as_sse2().map(|simd| simd.level()),
+        ];
+        let found = |level: Level, text: &[u8]| {
+            let mut quotes = Quotes { at: Vec::new(), level };
+            quotes.find(text).map(|found| (found.quotes.to_vec(), found.escapes, found.ascii))
+        };
+        proptest::proptest!(|(parts in proptest::collection::vec("[\"\\\\n \n,:a-dé]{0,20}|\"[a-z]{0,90}\"|(\"\"){0,50}", 0..12))| {
+            let text = parts.concat();
+            let widest = found(level, text.as_bytes());
+            for level in narrower.iter().flatten() {
+                proptest::prop_assert_eq!(&found(*level, text.as_bytes()), &widest);
+            }
+            // And what a reader of one byte after the other finds.
+            if let Some((places, _, ascii)) = widest {
+                let mut slow = Vec::new();
+                let mut escaped = false;
+                for (at, byte) in text.bytes().enumerate() {
+                    if byte == b'"' && !escaped {
+                        slow.push(u32::try_from(at).unwrap());
+                    }
+                    escaped = byte == b'\\' && !escaped;
+                }
+                proptest::prop_assert_eq!(places, slow);
+                proptest::prop_assert_eq!(ascii, text.is_ascii());
+            }
+        });
     }
 
     /// An escape at every place of a block, so that each part of it also stands in the next one.

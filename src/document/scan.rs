@@ -20,13 +20,16 @@ pub(super) trait Tokens<'a> {
     fn string(&mut self) -> Result<RawString<'a>, Undecodable>;
     /// Goes past a string.
     fn skip_string(&mut self) -> Result<(), Undecodable>;
+    /// Inside an object, where a name is due: may go past fields whose values are no objects or arrays, each with the
+    /// comma after it. Not past one whose name has a length of which `wanted` has the `trie::length_bit`.
+    fn skip_plain_fields(&mut self, _wanted: u64) {}
     /// A number, `true`, `false` or `null`, as written.
     fn literal(&mut self) -> Result<&'a [u8], Undecodable>;
 
     /// A value of any kind, checked and passed over. `depth` is how many objects and arrays are around it.
     ///
     /// Not recursive: whether each level is an object is one bit of a word.
-    #[inline]
+    #[inline(always)]
     fn skip(&mut self, depth: u32) -> Result<(), Undecodable> {
         match self.peek() {
             Some(b'"') => self.skip_string(),
@@ -35,6 +38,7 @@ pub(super) trait Tokens<'a> {
         }
     }
 
+    #[inline(never)]
     fn skip_nested(&mut self, depth: u32) -> Result<(), Undecodable> {
         // The lowest bit is the innermost level: 1 for an object. The levels above `depth` always fit, see MAX_DEPTH.
         let mut objects = 0_u128;
@@ -53,6 +57,7 @@ pub(super) trait Tokens<'a> {
                     let close = if open == b'{' { b'}' } else { b']' };
                     if self.peek() != Some(close) {
                         if open == b'{' {
+                            self.skip_plain_fields(0);
                             self.key()?;
                         }
                         continue;
@@ -73,6 +78,7 @@ pub(super) trait Tokens<'a> {
                     Some(b',') => {
                         self.take(b',');
                         if object {
+                            self.skip_plain_fields(0);
                             self.key()?;
                         }
                         break;

@@ -14,6 +14,8 @@ pub(super) struct Trie {
 pub(super) struct Node {
     /// The fields of an object at this node, by name. Few, so that comparing length and bytes in a row is fastest.
     children: Vec<(Box<[u8]>, NodeId)>,
+    /// The [`length_bit`] of each of those names.
+    pub lengths: u64,
     /// The elements of an array at this node.
     pub each: Option<NodeId>,
     /// The path that ends here.
@@ -63,6 +65,7 @@ impl Trie {
                 Some(child) => child,
                 None => {
                     node.children.push((name.as_slice().into(), new));
+                    node.lengths |= length_bit(name.len());
                     new
                 }
             },
@@ -89,10 +92,25 @@ pub(super) fn same(a: &[u8], b: &[u8]) -> bool {
     }
 }
 
+/// One of 64 bits for the length of a name; all long ones share the last. Nearly every field of a document is none of the
+/// wanted ones, and most differ from them in length alone.
+#[inline(always)]
+pub(super) fn length_bit(len: usize) -> u64 {
+    1 << len.min(63)
+}
+
 impl Node {
     #[inline(always)]
     pub fn child(&self, name: &[u8]) -> Option<NodeId> {
-        self.children.iter().find(|(own, _)| same(own, name)).map(|(_, child)| *child)
+        if self.lengths & length_bit(name.len()) == 0 {
+            return None;
+        }
+        for (own, child) in &self.children {
+            if same(own, name) {
+                return Some(*child);
+            }
+        }
+        None
     }
 
     /// Whether an object here has wanted fields.
