@@ -9,6 +9,8 @@
 //! A source may overlap its destination, which repeats a pattern. Three bytes give at most 264, so a string of n bytes
 //! cannot expand to more than 88 n.
 
+use std::cmp::Ordering;
+
 use super::error::{ErrorKind, wide};
 
 /// Largest string that is expanded. A server accepts strings of 512 MB unless told otherwise.
@@ -73,44 +75,73 @@ struct Expander<'p> {
 
 impl Expander<'_> {
     /// Runs instructions until the input is used up (true) or the next one needs more room than `out` has (false).
+    ///
+    /// Most instructions are short, and become one copy of a fixed size: what it copies too much is overwritten later, or
+    /// stands behind the end. An instruction that goes past `len` by less than a chunk may so be found only afterwards.
     fn run(&mut self, out: &mut [u8], len: usize) -> Result<bool, ErrorKind> {
+        let room = out.len().min(len.saturating_add(SLACK));
+        let Some(out) = out.get_mut(..room) else { return Ok(false) };
         let mut packed = self.packed;
         let mut written = self.written;
         // Sums below are of at most 264 and a length of memory: they cannot wrap.
         while let Some((&control, operands)) = packed.split_first() {
-            if control < 0x20 {
+            let Some((before, after)) = out.split_at_mut_checked(written) else { return Ok(false) };
+            let (n, distance, rest) = if control < 0x20 {
                 let n = usize::from(control).wrapping_add(1);
-                let end = written.wrapping_add(n);
-                if end > out.len().min(len) {
-                    return if end > len { Err(ErrorKind::LzfTooLong(wide(len))) } else { self.pause(packed, written) };
-                }
-                let Some(rest) = operands.get(n..) else { return Err(ErrorKind::LzfInputEnd) };
-                // A chunk of fixed size is two moves; what it copies too much is overwritten later.
-                if let (Some(from), Some(to)) = (operands.first_chunk::<32>(), chunk_mut::<32>(out, written)) {
+                let rest = operands.get(n..);
+                if let (Some(from), Some(to)) = (operands.first_chunk::<32>(), after.first_chunk_mut::<32>()) {
                     *to = *from;
-                } else if let (Some(from), Some(to)) = (operands.get(..n), out.get_mut(written..end)) {
-                    to.copy_from_slice(from);
+                    packed = rest.unwrap_or_default();
+                    written = written.wrapping_add(n);
+                    continue;
                 }
-                packed = rest;
-                written = end;
+                (n, 0, rest)
+            } else if control < 0xe0 {
+                let Some((&low, rest)) = operands.split_first() else { return Err(ErrorKind::LzfInputEnd) };
+                let n = usize::from(control >> 5).wrapping_add(2);
+                let distance = distance(control, low);
+                if distance >= 8
+                    && let Some(from) = back::<8>(before, distance)
+                    && let Some(to) = after.first_chunk_mut::<8>()
+                {
+                    *to = from;
+                    packed = rest;
+                    written = written.wrapping_add(n);
+                    continue;
+                }
+                (n, distance, Some(rest))
             } else {
-                let (n, low, rest) = match *operands {
-                    [extra, low, ref rest @ ..] if control >= 0xe0 => (usize::from(extra).wrapping_add(9), low, rest),
-                    [low, ref rest @ ..] if control < 0xe0 => (usize::from(control >> 5).wrapping_add(2), low, rest),
-                    _ => return Err(ErrorKind::LzfInputEnd),
-                };
-                let end = written.wrapping_add(n);
-                if end > out.len().min(len) {
-                    return if end > len { Err(ErrorKind::LzfTooLong(wide(len))) } else { self.pause(packed, written) };
+                let [extra, low, rest @ ..] = operands else { return Err(ErrorKind::LzfInputEnd) };
+                let n = usize::from(*extra).wrapping_add(9);
+                let distance = distance(control, *low);
+                if n <= 32
+                    && distance >= 32
+                    && let Some(from) = back::<32>(before, distance)
+                    && let Some(to) = after.first_chunk_mut::<32>()
+                {
+                    *to = from;
+                    packed = rest;
+                    written = written.wrapping_add(n);
+                    continue;
                 }
-                let distance = usize::from(u16::from_be_bytes([control & 0x1f, low])).wrapping_add(1);
-                let Some(from) = written.checked_sub(distance) else {
-                    return Err(ErrorKind::LzfDistance { distance: wide(distance), written: wide(written) });
-                };
-                copy(out, from, written, n);
-                packed = rest;
-                written = end;
+                (n, distance, Some(rest))
+            };
+            let end = written.wrapping_add(n);
+            if end > room.min(len) {
+                return if end > len { Err(ErrorKind::LzfTooLong(wide(len))) } else { self.pause(packed, written) };
             }
+            let Some(rest) = rest else { return Err(ErrorKind::LzfInputEnd) };
+            if distance == 0 {
+                if let (Some(from), Some(to)) = (operands.get(..n), out.get_mut(written..end)) {
+                    copy_short(from, to);
+                }
+            } else if distance <= written {
+                copy(out, written, distance, n);
+            } else {
+                return Err(ErrorKind::LzfDistance { distance: wide(distance), written: wide(written) });
+            }
+            packed = rest;
+            written = end;
         }
         self.packed = packed;
         self.written = written;
@@ -126,70 +157,82 @@ impl Expander<'_> {
     }
 
     fn finish(&self, len: usize) -> Result<(), ErrorKind> {
-        if self.written == len {
-            Ok(())
-        } else {
-            Err(ErrorKind::LzfTooShort { len: wide(len), written: wide(self.written) })
+        match self.written.cmp(&len) {
+            Ordering::Equal => Ok(()),
+            Ordering::Less => Err(ErrorKind::LzfTooShort { len: wide(len), written: wide(self.written) }),
+            Ordering::Greater => Err(ErrorKind::LzfTooLong(wide(len))),
         }
     }
 }
 
-#[inline]
-fn chunk<const N: usize>(bytes: &[u8], at: usize) -> Option<[u8; N]> {
-    bytes.get(at..)?.first_chunk::<N>().copied()
+#[inline(always)]
+fn distance(control: u8, low: u8) -> usize {
+    (usize::from(control & 0x1f) << 8 | usize::from(low)).wrapping_add(1)
 }
 
-#[inline]
-fn chunk_mut<const N: usize>(bytes: &mut [u8], at: usize) -> Option<&mut [u8; N]> {
-    bytes.get_mut(at..)?.first_chunk_mut::<N>()
+/// The `N` bytes that begin `distance` before the end.
+#[inline(always)]
+fn back<const N: usize>(bytes: &[u8], distance: usize) -> Option<[u8; N]> {
+    let from = bytes.len().checked_sub(distance)?;
+    bytes.get(from..)?.first_chunk::<N>().copied()
 }
 
-/// Copies `n` bytes inside `out` from `from` to `to`, which is later, byte by byte in effect.
+/// Copies a few literal bytes to a place of the same length.
+#[inline(always)]
+fn copy_short(from: &[u8], to: &mut [u8]) {
+    // The first bytes and the last ones, which may overlap.
+    fn two<const N: usize>(from: &[u8], to: &mut [u8]) -> Option<()> {
+        let (first, last) = (from.first_chunk::<N>()?, from.last_chunk::<N>()?);
+        *to.first_chunk_mut::<N>()? = *first;
+        *to.last_chunk_mut::<N>()? = *last;
+        Some(())
+    }
+    if two::<16>(from, to).or_else(|| two::<8>(from, to)).or_else(|| two::<4>(from, to)).is_none() {
+        to.iter_mut().zip(from).for_each(|(to, from)| *to = *from);
+    }
+}
+
+/// Copies `n` bytes inside `out` to `at` from `distance` before it, byte by byte in effect.
 ///
 /// Whole chunks do the same as long as a chunk is no longer than the distance. The last one may write past the end, as
 /// far as there is room; close to the end of the room single bytes remain.
-#[inline]
-fn copy(out: &mut [u8], from: usize, to: usize, n: usize) {
-    let distance = to.wrapping_sub(from);
-    let done = if distance >= 16 {
-        // Nearly all are this short. Two chunks whatever the length is: then there is no branch to guess wrong.
-        if n <= 32 && copy_two(out, from, to).is_some() { n } else { copy_chunks::<16>(out, from, to, n) }
-    } else if distance >= 8 {
-        copy_chunks::<8>(out, from, to, n)
-    } else if distance == 1 && n > 8 {
-        let Some(&byte) = out.get(from) else { return };
-        let Some(run) = out.get_mut(to..to.wrapping_add(n)) else { return };
-        run.fill(byte);
-        n
-    } else {
-        0
+#[inline(never)]
+fn copy(out: &mut [u8], at: usize, distance: usize, n: usize) {
+    let done = match distance {
+        32.. => copy_chunks::<32>(out, at, distance, n),
+        16.. => copy_chunks::<16>(out, at, distance, n),
+        8.. => copy_chunks::<8>(out, at, distance, n),
+        1 => repeat(out, at, n).map_or(0, |()| n),
+        _ => 0,
     };
-    for at in done..n {
-        let Some(&byte) = out.get(from.wrapping_add(at)) else { return };
-        let Some(slot) = out.get_mut(to.wrapping_add(at)) else { return };
+    for at in at.wrapping_add(done)..at.wrapping_add(n) {
+        let Some(&byte) = out.get(at.wrapping_sub(distance)) else { return };
+        let Some(slot) = out.get_mut(at) else { return };
         *slot = byte;
     }
 }
 
-/// Copies 32 bytes in two chunks, if there is room.
-#[inline]
-fn copy_two(out: &mut [u8], from: usize, to: usize) -> Option<()> {
-    for chunk_at in [0, 16] {
-        let bytes = chunk::<16>(out, from.wrapping_add(chunk_at))?;
-        *chunk_mut::<16>(out, to.wrapping_add(chunk_at))? = bytes;
-    }
-    Some(())
-}
-
 /// Copies in chunks of `N` and tells how many of the `n` bytes are done.
-#[inline]
-fn copy_chunks<const N: usize>(out: &mut [u8], from: usize, to: usize, n: usize) -> usize {
+#[inline(always)]
+fn copy_chunks<const N: usize>(out: &mut [u8], at: usize, distance: usize, n: usize) -> usize {
     let mut done = 0_usize;
     while done < n {
-        let Some(bytes) = chunk::<N>(out, from.wrapping_add(done)) else { return done };
-        let Some(slot) = chunk_mut::<N>(out, to.wrapping_add(done)) else { return done };
-        *slot = bytes;
+        let Some((before, after)) = out.split_at_mut_checked(at.wrapping_add(done)) else { return done };
+        let (Some(from), Some(to)) = (back::<N>(before, distance), after.first_chunk_mut::<N>()) else { return done };
+        *to = from;
         done = done.wrapping_add(N);
     }
     n
+}
+
+/// Repeats the byte before `at`.
+#[inline(always)]
+fn repeat(out: &mut [u8], at: usize, n: usize) -> Option<()> {
+    let byte = *out.get(at.checked_sub(1)?)?;
+    let run = out.get_mut(at..)?;
+    match run.first_chunk_mut::<32>() {
+        Some(run) if n <= 32 => *run = [byte; 32],
+        _ => run.get_mut(..n)?.fill(byte),
+    }
+    Some(())
 }
