@@ -89,6 +89,7 @@ impl<'a> ModuleReader<'a> {
 
     /// The next item; none after the EOF opcode.
     #[allow(clippy::should_implement_trait, reason = "it can fail")]
+    #[inline]
     pub fn next(&mut self) -> Result<Option<ModuleItem<'a>>, Error> {
         if self.ended {
             return Ok(None);
@@ -119,9 +120,7 @@ impl<'a> Cursor<'a> {
             let at = *self;
             match self.length()? {
                 0 => return Ok(()),
-                5 => {
-                    self.string()?;
-                }
+                5 => self.skip_string()?,
                 1 | 2 => {
                     self.length()?;
                 }
@@ -168,20 +167,20 @@ impl<'a> Json<'a> {
         if !(2..=4).contains(&encver) {
             return Ok(Some(Self::Unsupported { encver }));
         }
-        let shape = cursor.fail(ErrorKind::JsonShape(encver));
+        let shape = || cursor.fail(ErrorKind::JsonShape(encver));
         let mut items = ModuleReader::at(cursor);
-        let Some(ModuleItem::String(text, _)) = items.next()? else { return Err(shape) };
+        let Some(ModuleItem::String(text, _)) = items.next()? else { return Err(shape()) };
         if encver == 2 {
             // A count of further strings, which is 0 or 2 strings of no use to anybody but the module.
-            let Some(ModuleItem::Integer(more)) = items.next()? else { return Err(shape) };
+            let Some(ModuleItem::Integer(more)) = items.next()? else { return Err(shape()) };
             if more > 0 {
                 for _ in 0..2 {
-                    let Some(ModuleItem::String(..)) = items.next()? else { return Err(shape) };
+                    let Some(ModuleItem::String(..)) = items.next()? else { return Err(shape()) };
                 }
             }
         }
         if items.next()?.is_some() {
-            return Err(shape);
+            return Err(shape());
         }
         Ok(Some(if encver == 4 { Self::Cbor(text) } else { Self::Text(text) }))
     }

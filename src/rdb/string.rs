@@ -93,6 +93,13 @@ impl<'a> Cursor<'a> {
     #[inline]
     pub fn string(&mut self) -> Result<RawStr<'a>, Error> {
         match *self.rest {
+            [0xc3, ref after @ ..] => match short_lzf(after) {
+                Some((string, rest)) => {
+                    self.rest = rest;
+                    Ok(string)
+                }
+                None => self.special_string(),
+            },
             [0xc0..=0xff, ..] => self.special_string(),
             _ => {
                 let at = *self;
@@ -102,6 +109,23 @@ impl<'a> Cursor<'a> {
                     Err(error) => Err(at_start(at, error)),
                 }
             }
+        }
+    }
+
+    /// Steps over the next string, which is checked as far as [`Cursor::string`] checks it.
+    #[inline(always)]
+    pub fn skip_string(&mut self) -> Result<(), Error> {
+        let rest = match *self.rest {
+            [0xc3, ref after @ ..] => short_lzf(after).map(|(_, rest)| rest),
+            [n @ 0..=0x3f, ref after @ ..] => after.get(usize::from(n)..),
+            _ => None,
+        };
+        match rest {
+            Some(rest) => {
+                self.rest = rest;
+                Ok(())
+            }
+            None => self.string().map(drop),
         }
     }
 
@@ -127,6 +151,26 @@ impl<'a> Cursor<'a> {
             }
             byte => Err(at.fail(ErrorKind::StringEncoding(byte))),
         }
+    }
+}
+
+/// The LZF string whose two lengths begin here, if they are short and there is nothing wrong: what nearly all are.
+#[inline(always)]
+fn short_lzf(bytes: &[u8]) -> Option<(RawStr<'_>, &[u8])> {
+    let (packed, rest) = short_length(bytes)?;
+    let (len, rest) = short_length(rest)?;
+    let (packed, rest) = rest.split_at_checked(usize::from(packed))?;
+    let is_possible = len > 0 && u64::from(len) <= wide(packed.len()).saturating_mul(lzf::MAX_RATIO);
+    is_possible.then_some((RawStr::Lzf { packed, len: u32::from(len) }, rest))
+}
+
+/// A length of 6 or 14 bits.
+#[inline(always)]
+fn short_length(bytes: &[u8]) -> Option<(u16, &[u8])> {
+    match *bytes {
+        [first @ 0..=0x3f, ref rest @ ..] => Some((u16::from(first), rest)),
+        [first @ 0x40..=0x7f, low, ref rest @ ..] => Some((u16::from_be_bytes([first & 0x3f, low]), rest)),
+        _ => None,
     }
 }
 
