@@ -117,8 +117,7 @@ impl<'a> Cursor<'a> {
     pub fn skip_string(&mut self) -> Result<(), Error> {
         let rest = match *self.rest {
             [0xc3, ref after @ ..] => short_lzf(after).map(|(_, rest)| rest),
-            [n @ 0..=0x3f, ref after @ ..] => after.get(usize::from(n)..),
-            _ => None,
+            _ => short_length(self.rest).and_then(|(n, after)| after.get(usize::from(n)..)),
         };
         match rest {
             Some(rest) => {
