@@ -90,45 +90,36 @@ fn int_into(n: i32, scratch: &mut Vec<u8>) -> &[u8] {
 
 impl<'a> Cursor<'a> {
     /// The next string, not decoded.
-    #[inline]
+    #[inline(always)]
     pub fn string(&mut self) -> Result<RawStr<'a>, Error> {
-        match *self.rest {
-            [0xc3, ref after @ ..] => match short_lzf(after) {
-                Some((string, rest)) => {
-                    self.rest = rest;
-                    Ok(string)
-                }
-                None => self.special_string(),
-            },
-            [0xc0..=0xff, ..] => self.special_string(),
-            _ => {
-                let at = *self;
-                let n = self.length()?;
-                match self.take(n) {
-                    Ok(bytes) => Ok(RawStr::Plain(bytes)),
-                    Err(error) => Err(at_start(at, error)),
-                }
+        match short_string(self.rest) {
+            Some((string, rest)) => {
+                self.rest = rest;
+                Ok(string)
             }
+            None => self.any_string(),
         }
     }
 
     /// Steps over the next string, which is checked as far as [`Cursor::string`] checks it.
     #[inline(always)]
     pub fn skip_string(&mut self) -> Result<(), Error> {
-        let rest = match *self.rest {
-            [0xc3, ref after @ ..] => short_lzf(after).map(|(_, rest)| rest),
-            _ => short_length(self.rest).and_then(|(n, after)| after.get(usize::from(n)..)),
-        };
-        match rest {
-            Some(rest) => {
-                self.rest = rest;
-                Ok(())
-            }
-            None => self.string().map(drop),
-        }
+        self.string().map(drop)
     }
 
     #[inline(never)]
+    fn any_string(&mut self) -> Result<RawStr<'a>, Error> {
+        if let [0xc0..=0xff, ..] = *self.rest {
+            return self.special_string();
+        }
+        let at = *self;
+        let n = self.length()?;
+        match self.take(n) {
+            Ok(bytes) => Ok(RawStr::Plain(bytes)),
+            Err(error) => Err(at_start(at, error)),
+        }
+    }
+
     fn special_string(&mut self) -> Result<RawStr<'a>, Error> {
         let at = *self;
         match self.byte()? {
@@ -153,14 +144,19 @@ impl<'a> Cursor<'a> {
     }
 }
 
-/// The LZF string whose two lengths begin here, if they are short and there is nothing wrong: what nearly all are.
+/// The string that begins here, plain or LZF, if its lengths are short and nothing is wrong: what nearly all are.
 #[inline(always)]
-fn short_lzf(bytes: &[u8]) -> Option<(RawStr<'_>, &[u8])> {
-    let (packed, rest) = short_length(bytes)?;
-    let (len, rest) = short_length(rest)?;
-    let (packed, rest) = rest.split_at_checked(usize::from(packed))?;
-    let is_possible = len > 0 && u64::from(len) <= wide(packed.len()).saturating_mul(lzf::MAX_RATIO);
-    is_possible.then_some((RawStr::Lzf { packed, len: u32::from(len) }, rest))
+fn short_string(bytes: &[u8]) -> Option<(RawStr<'_>, &[u8])> {
+    if let [0xc3, lengths @ ..] = bytes {
+        let (packed, rest) = short_length(lengths)?;
+        let (len, rest) = short_length(rest)?;
+        let (packed, rest) = rest.split_at_checked(usize::from(packed))?;
+        let is_possible = len > 0 && u64::from(len) <= wide(packed.len()).saturating_mul(lzf::MAX_RATIO);
+        return is_possible.then_some((RawStr::Lzf { packed, len: u32::from(len) }, rest));
+    }
+    let (len, rest) = short_length(bytes)?;
+    let (bytes, rest) = rest.split_at_checked(usize::from(len))?;
+    Some((RawStr::Plain(bytes), rest))
 }
 
 /// A length of 6 or 14 bits.
