@@ -120,7 +120,9 @@ impl<'a> Cursor<'a> {
             let at = *self;
             match self.length()? {
                 0 => return Ok(()),
-                5 => self.skip_string()?,
+                5 => {
+                    self.string()?;
+                }
                 1 | 2 => {
                     self.length()?;
                 }

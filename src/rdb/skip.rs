@@ -46,7 +46,7 @@ pub(crate) fn skip_value(
         | T::HashListpack
         | T::ZsetListpack
         | T::SetListpack
-        | T::HashListpackExPreGa => cursor.skip_string().map(|()| None),
+        | T::HashListpackExPreGa => cursor.string().map(|_| None),
         T::Module2 => {
             cursor.length()?;
             cursor.skip_module()?;
@@ -65,33 +65,33 @@ fn skip_large(
 ) -> Result<Option<Arc<Extra>>, Error> {
     use ValueType as T;
     match ty {
-        T::List | T::Set => return counted(cursor, "elements", 1, piece, |c| c.skip_string()),
+        T::List | T::Set => return counted(cursor, "elements", 1, piece, |c| c.string().map(drop)),
         T::Hash => {
             return counted(cursor, "fields", 2, piece, |c| {
-                c.skip_string()?;
-                c.skip_string()
+                c.string()?;
+                c.string().map(drop)
             });
         }
         T::Zset => {
             return counted(cursor, "members", 2, piece, |c| {
-                c.skip_string()?;
+                c.string()?;
                 c.skip_text_double()
             });
         }
         T::Zset2 => {
             return counted(cursor, "members", 9, piece, |c| {
-                c.skip_string()?;
+                c.string()?;
                 c.array::<8>().map(drop)
             });
         }
         T::ListQuicklist => {
-            counted(cursor, "list nodes", 1, 0, |c| c.skip_string())?;
+            counted(cursor, "list nodes", 1, 0, |c| c.string().map(drop))?;
         }
         T::ListQuicklist2 => {
             counted(cursor, "list nodes", 2, 0, |c| {
                 let at = *c;
                 match c.length()? {
-                    1 | 2 => c.skip_string(),
+                    1 | 2 => c.string().map(drop),
                     container => Err(at.fail(ErrorKind::QuicklistContainer(container))),
                 }
             })?;
@@ -105,12 +105,12 @@ fn skip_large(
         }
         T::HashListpackEx => {
             cursor.i64_le()?;
-            cursor.skip_string()?;
+            cursor.string()?;
         }
         T::Hash2 => {
             counted(cursor, "fields", 10, 0, |c| {
-                c.skip_string()?;
-                c.skip_string()?;
+                c.string()?;
+                c.string()?;
                 c.array::<8>().map(drop)
             })?;
         }
@@ -120,14 +120,14 @@ fn skip_large(
         T::Array => skip_array(cursor)?,
         T::HashTmplLp => {
             skip_inline_fields(cursor)?;
-            cursor.skip_string()?;
+            cursor.string()?;
         }
         T::HashTmplArray => {
             let n = skip_inline_fields(cursor)?;
             skip_strings(cursor, n)?;
         }
         T::HashTmplLpRef => {
-            cursor.skip_string()?;
+            cursor.string()?;
             return Ok(Some(Arc::clone(registry)));
         }
         T::HashTmplArrayRef => {
@@ -142,7 +142,7 @@ fn skip_large(
         }
         // The types that are one string, or a module's.
         _ => {
-            cursor.skip_string()?;
+            cursor.string()?;
         }
     }
     Ok(None)
@@ -180,14 +180,14 @@ fn counted<'a>(
 
 fn skip_field_with_ttl(cursor: &mut Cursor<'_>) -> Result<(), Error> {
     cursor.length()?;
-    cursor.skip_string()?;
-    cursor.skip_string()
+    cursor.string()?;
+    cursor.string().map(drop)
 }
 
 fn skip_strings(cursor: &mut Cursor<'_>, n: u64) -> Result<(), Error> {
     cursor.fits("values", n, 1)?;
     for _ in 0..n {
-        cursor.skip_string()?;
+        cursor.string()?;
     }
     Ok(())
 }
@@ -216,7 +216,7 @@ fn skip_array(cursor: &mut Cursor<'_>) -> Result<(), Error> {
         let at = *cursor;
         match cursor.length()? {
             0 | 3 => {
-                cursor.skip_string()?;
+                cursor.string()?;
             }
             1 | 2 => {
                 cursor.array::<8>()?;
@@ -241,15 +241,15 @@ pub(crate) fn stream_version(ty: ValueType) -> u8 {
 fn skip_stream(cursor: &mut Cursor<'_>, version: u8) -> Result<(), Error> {
     let nodes = cursor.length()?;
     for _ in 0..cursor.fits("stream nodes", nodes, 10)? {
-        cursor.skip_string()?;
-        cursor.skip_string()?;
+        cursor.string()?;
+        cursor.string()?;
     }
     for _ in 0..if version >= 2 { 8 } else { 3 } {
         cursor.length()?;
     }
     let groups = cursor.length()?;
     for _ in 0..cursor.fits("groups of a stream", groups, 5)? {
-        cursor.skip_string()?;
+        cursor.string()?;
         for _ in 0..if version >= 2 { 3 } else { 2 } {
             cursor.length()?;
         }
@@ -260,7 +260,7 @@ fn skip_stream(cursor: &mut Cursor<'_>, version: u8) -> Result<(), Error> {
         }
         let consumers = cursor.length()?;
         for _ in 0..cursor.fits("consumers", consumers, if version >= 3 { 18 } else { 10 })? {
-            cursor.skip_string()?;
+            cursor.string()?;
             cursor.array::<8>()?;
             if version >= 3 {
                 cursor.array::<8>()?;
@@ -276,10 +276,10 @@ fn skip_stream(cursor: &mut Cursor<'_>, version: u8) -> Result<(), Error> {
         cursor.length()?;
         let producers = cursor.length()?;
         for _ in 0..cursor.fits("producers", producers, 2)? {
-            cursor.skip_string()?;
+            cursor.string()?;
             let ids = cursor.length()?;
             for _ in 0..cursor.fits("ids of a producer", ids, 3)? {
-                cursor.skip_string()?;
+                cursor.string()?;
                 cursor.length()?;
                 cursor.length()?;
             }

@@ -101,12 +101,6 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    /// Steps over the next string, which is checked as far as [`Cursor::string`] checks it.
-    #[inline(always)]
-    pub fn skip_string(&mut self) -> Result<(), Error> {
-        self.string().map(drop)
-    }
-
     #[inline(never)]
     fn any_string(&mut self) -> Result<RawStr<'a>, Error> {
         if let [0xc0..=0xff, ..] = *self.rest {
