@@ -24,7 +24,7 @@ impl Visitor for Reader {
     }
 
     fn json(&mut self, json: Json<'_>) -> Flow {
-        let checked = document::check(json, self.offset, &mut Vec::new());
+        let checked = document::Extractor::new(&[]).check(json, self.offset, &mut Vec::new());
         let text = document::text(json, self.offset, &mut self.room, &mut self.out);
         assert_eq!(checked.is_ok_and(|checked| checked.is_ok()), text.is_ok_and(|text| text.is_ok()));
         Flow::Continue(())

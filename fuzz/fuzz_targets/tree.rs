@@ -2,13 +2,13 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use rdb_reindex::document::{Extractor, check, text};
+use rdb_reindex::document::{Extractor, text};
 use rdb_reindex::rdb::Json;
 
 fuzz_target!(|data: &[u8]| {
     let json = Json::Tree(data);
     let (mut room, mut out) = (Vec::new(), Vec::new());
-    let checked = check(json, 0, &mut Vec::new());
+    let checked = Extractor::new(&[]).check(json, 0, &mut Vec::new());
     match text(json, 0, &mut room, &mut out) {
         Ok(Ok(text)) => {
             assert_eq!(checked, Ok(Ok(())));

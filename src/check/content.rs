@@ -7,7 +7,7 @@ use foldhash::fast::RandomState;
 use super::Oddity;
 use super::stream::{StreamFault, StreamState};
 use super::unique::Uniqueness;
-use crate::document::{self, Undecodable};
+use crate::document::{Extractor, Undecodable};
 use crate::rdb::{
     self, Element, Flow, Json, Kind, Scratch, Snippet, StreamConsumer, StreamFields, StreamGroup, StreamId, StreamMeta,
     Value, Visitor,
@@ -32,14 +32,15 @@ pub enum Problem {
 pub(super) struct Content<'s> {
     scratch: Scratch,
     room: Vec<u8>,
+    documents: Extractor,
     unique: Uniqueness<'s>,
     stream: StreamState,
 }
 
 impl<'s> Content<'s> {
     pub fn new(hasher: &'s RandomState) -> Self {
-        let (scratch, room) = (Scratch::default(), Vec::new());
-        Self { scratch, room, unique: Uniqueness::new(hasher), stream: StreamState::default() }
+        let (scratch, room, documents) = (Scratch::default(), Vec::new(), Extractor::new(&[]));
+        Self { scratch, room, documents, unique: Uniqueness::new(hasher), stream: StreamState::default() }
     }
 
     /// Whether a value is whole, and what is odd about it all the same.
@@ -173,7 +174,7 @@ impl Visitor for Look<'_, '_> {
             self.oddity = Some(Oddity::JsonVersion);
             return ControlFlow::Continue(());
         }
-        self.problem = match document::check(json, self.offset, &mut self.content.room) {
+        self.problem = match self.content.documents.check(json, self.offset, &mut self.content.room) {
             Ok(Ok(())) => None,
             Ok(Err(error)) => Some(Problem::Document(error)),
             Err(error) => Some(Problem::Format(error)),

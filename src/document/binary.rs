@@ -30,6 +30,15 @@ impl Extractor {
             }
         }
     }
+
+    /// Whether a value is a document; whatever its paths are, it is read to its end.
+    pub fn check(&mut self, json: Json<'_>, offset: u64, room: &mut Vec<u8>) -> Decoded<()> {
+        match json {
+            Json::Text(raw) => Ok(self.json(decode(raw, offset, room)?).map(drop)),
+            Json::Unsupported { .. } => Ok(Err(UNSUPPORTED)),
+            Json::Cbor(_) | Json::Tree(_) => binary(json, offset, room, &mut Nothing),
+        }
+    }
 }
 
 /// The text of a document as `JSON.GET` gives it: without white space, its fields in their order, its numbers as they
@@ -49,15 +58,6 @@ pub fn text<'b, 'a: 'b>(json: Json<'a>, offset: u64, room: &'b mut Vec<u8>, out:
             let written = binary(json, offset, room, &mut writer::Writer::new(out))?;
             Ok(written.map(|()| out.as_slice()))
         }
-    }
-}
-
-/// Whether a value is a document.
-pub fn check(json: Json<'_>, offset: u64, room: &mut Vec<u8>) -> Decoded<()> {
-    match json {
-        Json::Text(raw) => Ok(check_text(decode(raw, offset, room)?)),
-        Json::Unsupported { .. } => Ok(Err(UNSUPPORTED)),
-        Json::Cbor(_) | Json::Tree(_) => binary(json, offset, room, &mut Nothing),
     }
 }
 

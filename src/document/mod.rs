@@ -32,7 +32,7 @@ mod trie;
 
 use std::fmt;
 
-pub use binary::{check, text};
+pub use binary::text;
 pub use capture::{Slot, Slots};
 pub use events::Events;
 pub use hash::HashFields;

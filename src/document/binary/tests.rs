@@ -42,7 +42,7 @@ fn with<T>(encver: u8, body: &[u8], look: impl FnOnce(Json<'_>, u64) -> T) -> T 
 fn text_of(encver: u8, body: &[u8]) -> Result<String, &'static str> {
     with(encver, body, |json, offset| {
         let (mut room, mut out) = (Vec::new(), Vec::new());
-        let checked = check(json, offset, &mut Vec::new()).unwrap();
+        let checked = Extractor::new(&[]).check(json, offset, &mut Vec::new()).unwrap();
         let text = text(json, offset, &mut room, &mut out).unwrap();
         assert_eq!(checked, text.map(|_| ()));
         text.map(|text| String::from_utf8(text.to_vec()).unwrap()).map_err(|error| error.reason)
