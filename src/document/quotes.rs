@@ -103,6 +103,7 @@ impl State<'_> {
     }
 
     /// Looks at one block, before which there were `count` quotes; gives back how many there are up to its end.
+    #[cfg_attr(not(target_arch = "x86_64"), allow(unused_variables, reason = "only x86-64 has a way of its own"))]
     #[inline(always)]
     fn block<S: Simd>(&mut self, simd: S, marks: Marks, start: usize, count: usize, at: &mut [u32]) -> Option<usize> {
         let Marks { mut quotes, slashes, control } = marks;
