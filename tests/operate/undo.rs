@@ -412,11 +412,14 @@ fn concurrent_writers_of_a_rollback() {
     std::thread::scope(|scope| {
         scope.spawn(|| {
             let mut connection = stage.server.connection();
-            let mut at = 7;
+            // Taken at random, so that some messages are moved an odd number of times and some an even one whenever the
+            // rollback looks: where all were moved to the other index, nothing would be left to keep.
+            let mut random: u64 = 7;
             // Every third message is left alone.
             while !stop.load(Ordering::SeqCst) {
-                at = (at + 7) % MESSAGES;
-                if at % 3 == 0 {
+                random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+                let at = (random >> 33) as usize % MESSAGES;
+                if at.is_multiple_of(3) {
                     continue;
                 }
                 let key = format!("message:{at}");
@@ -437,7 +440,8 @@ fn concurrent_writers_of_a_rollback() {
                 std::thread::sleep(std::time::Duration::from_micros(300));
             }
         });
-        wait_until(|| stage.server.query::<u64>(&["HGET", "message:1", "time"]) > 1);
+        let moved = |n: &usize| stage.server.query::<u64>(&["HGET", &format!("message:{n}"), "time"]) > 1;
+        wait_until(|| (0..MESSAGES).filter(|n| !n.is_multiple_of(3)).all(|n| moved(&n)));
         let args = [&GUARD[..], &["--batch-commands", "5", "--max-rate", "60"]].concat();
         let done = stage.confirmed("rollback", &args);
         stop.store(true, Ordering::SeqCst);
