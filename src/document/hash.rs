@@ -3,12 +3,14 @@
 use crate::spec::{Path, Step};
 
 use super::capture::{Captures, Slots, Value};
-use super::trie::same;
+use super::trie::{length_bit, same};
 
 /// What each path is called in a hash.
 #[derive(Clone, Debug)]
 pub(super) struct Names {
     names: Vec<Name>,
+    /// The [`length_bit`] of each.
+    lengths: u64,
 }
 
 #[derive(Clone, Debug)]
@@ -28,7 +30,9 @@ impl Names {
                 .map_while(|step| if let Step::Name(name) = step { Some(name.as_slice()) } else { None });
             Name { field: names.collect::<Vec<_>>().join(&b'.'), array: path.arrays() > 0 }
         };
-        Names { names: paths.iter().map(name).collect() }
+        let names: Vec<Name> = paths.iter().map(name).collect();
+        let lengths = names.iter().fold(0, |lengths, name| lengths | length_bit(name.field.len()));
+        Names { names, lengths }
     }
 }
 
@@ -45,7 +49,12 @@ impl<'a> HashFields<'a> {
     }
 
     /// Whether any path asks for this field: what else a hash holds need not be decoded.
+    #[inline(always)]
     pub fn wants(&self, field: &[u8]) -> bool {
+        self.names.lengths & length_bit(field.len()) != 0 && self.asks_for(field)
+    }
+
+    fn asks_for(&self, field: &[u8]) -> bool {
         self.names.names.iter().any(|name| same(&name.field, field))
     }
 

@@ -7,6 +7,10 @@ use crate::rdb::{self, Element, Flow, Json, Kind, Record, Scratch, TypeName, Vis
 struct Fields<'x>(HashFields<'x>, Clock);
 
 impl Visitor for Fields<'_> {
+    fn wants_value(&mut self, field: Element<'_>) -> bool {
+        self.0.wants(field.bytes)
+    }
+
     fn hash_field(&mut self, field: Element<'_>, value: Element<'_>, expire_ms: Option<i64>) -> Flow {
         if self.1.expires(expire_ms) != Expires::Gone {
             self.0.field(field.bytes, value.bytes);

@@ -179,6 +179,12 @@ pub trait Visitor {
         Flow::Continue(())
     }
 
+    /// Whether [`Visitor::hash_field`] is to be called for this field of a hash. Where not, its value is passed over: that
+    /// it has an end is checked, what is inside is not.
+    fn wants_value(&mut self, field: Element<'_>) -> bool {
+        true
+    }
+
     /// One field of a hash; its own expiry is in Unix milliseconds.
     fn hash_field(&mut self, field: Element<'_>, value: Element<'_>, expire_ms: Option<i64>) -> Flow {
         Flow::Continue(())

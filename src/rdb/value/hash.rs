@@ -17,6 +17,10 @@ pub(super) fn visit_run<V: Visitor + ?Sized>(
 ) -> Visited {
     for _ in run {
         let field = element(cursor, &mut scratch.first)?;
+        if !visitor.wants_value(field) {
+            cursor.string()?;
+            continue;
+        }
         let value = element(cursor, &mut scratch.second)?;
         go(visitor.hash_field(field, value, None))?;
     }
@@ -41,8 +45,10 @@ fn visit_pairs<'b, V: Visitor + ?Sized>(mut entries: impl Entries<'b>, string: u
             return Err(odd(string, pairs, 2, 1));
         };
         let field = visitor::element(string, field, &mut field_text);
-        let value = visitor::element(string, value, &mut value_text);
-        go(visitor.hash_field(field, value, None))?;
+        if visitor.wants_value(field) {
+            let value = visitor::element(string, value, &mut value_text);
+            go(visitor.hash_field(field, value, None))?;
+        }
         pairs = pairs.wrapping_add(1);
     }
     Ok(())
@@ -75,8 +81,10 @@ pub(super) fn visit_triples<V: Visitor + ?Sized>(
             }
         };
         let field = visitor::element(pack.at, field, &mut field_text);
-        let value = visitor::element(pack.at, value, &mut value_text);
-        go(visitor.hash_field(field, value, expire_ms))?;
+        if visitor.wants_value(field) {
+            let value = visitor::element(pack.at, value, &mut value_text);
+            go(visitor.hash_field(field, value, expire_ms))?;
+        }
         triples = triples.wrapping_add(1);
     }
     Ok(())
@@ -105,6 +113,10 @@ pub(super) fn visit_metadata<V: Visitor + ?Sized>(
             }
         };
         let field = element(cursor, &mut scratch.first)?;
+        if !visitor.wants_value(field) {
+            cursor.string()?;
+            continue;
+        }
         let value = element(cursor, &mut scratch.second)?;
         go(visitor.hash_field(field, value, expire_ms))?;
     }
@@ -120,14 +132,17 @@ pub(super) fn visit_hash_2<V: Visitor + ?Sized>(
     let n = cursor.length()?;
     for _ in 0..cursor.fits("fields", n, 10)? {
         let field = element(cursor, &mut scratch.first)?;
-        let value = element(cursor, &mut scratch.second)?;
+        let wanted = visitor.wants_value(field);
+        let value = if wanted { Some(element(cursor, &mut scratch.second)?) } else { cursor.string().map(|_| None)? };
         let at = *cursor;
         let expire_ms = match cursor.i64_le()? {
             -1 => None,
             ms @ 0.. => Some(ms),
             ms => return Err(at.fail(ErrorKind::FieldTtl(Snippet::of(IntText::new().write(ms)))).into()),
         };
-        go(visitor.hash_field(field, value, expire_ms))?;
+        if let Some(value) = value {
+            go(visitor.hash_field(field, value, expire_ms))?;
+        }
     }
     Ok(())
 }
@@ -175,6 +190,10 @@ fn visit_values<V: Visitor + ?Sized>(
     visitor: &mut V,
 ) -> Visited {
     for field in template.fields() {
+        if !visitor.wants_value(field) {
+            cursor.string()?;
+            continue;
+        }
         go(visitor.hash_field(field, element(cursor, &mut scratch.second)?, None))?;
     }
     Ok(())
