@@ -58,9 +58,11 @@ pub struct Pass<W> {
     pub workers: Vec<W>,
 }
 
-struct Shared<'s, W, F> {
+struct Shared<'s, 'a, W, F> {
     new_worker: &'s F,
     idle: Mutex<Vec<W>>,
+    /// The memory of batches that are done.
+    spare: Mutex<Vec<Vec<Record<'a>>>>,
     /// The failure that stands first in the file: which one that is must not depend on the threads.
     failure: Mutex<Option<rdb::Error>>,
     failed: AtomicBool,
@@ -78,6 +80,7 @@ where
     let shared = Shared {
         new_worker: &new_worker,
         idle: Mutex::new(Vec::new()),
+        spare: Mutex::new(Vec::new()),
         failure: Mutex::new(None),
         failed: AtomicBool::new(false),
         in_flight: AtomicUsize::new(0),
@@ -89,13 +92,14 @@ where
         let ahead = BATCHES_AHEAD.saturating_mul(rayon::current_num_threads());
         loop {
             let began = Instant::now();
-            let batch = Batch::fill(&mut walker, &mut sum, &mut found)?;
+            let room = lock(&shared.spare).pop().unwrap_or_default();
+            let batch = Batch::fill(room, &mut walker, &mut sum, &mut found)?;
             walking = walking.saturating_add(began.elapsed());
             let to = batch.footer.as_ref().map_or_else(|| walker.position(), |footer| footer.body_end);
             let shared = &shared;
             let footer = batch.footer;
             shared.in_flight.fetch_add(1, Ordering::AcqRel);
-            scope.spawn(move |_| shared.work(&batch.records));
+            scope.spawn(move |_| shared.work(batch.records));
             observer.position.store(to as u64, Ordering::Relaxed);
             if let Some(footer) = footer {
                 return Ok(footer);
@@ -139,11 +143,11 @@ where
     })
 }
 
-impl<'a, W: Worker<'a>, F: Fn() -> W + Sync> Shared<'_, W, F> {
-    fn work(&self, records: &[Record<'a>]) {
+impl<'a, W: Worker<'a>, F: Fn() -> W + Sync> Shared<'_, 'a, W, F> {
+    fn work(&self, mut records: Vec<Record<'a>>) {
         let worker = lock(&self.idle).pop();
         let mut worker = worker.unwrap_or_else(|| (self.new_worker)());
-        for record in records {
+        for record in &records {
             if let Err(error) = worker.record(record) {
                 let mut failure = lock(&self.failure);
                 if failure.as_ref().is_none_or(|earlier| error.offset < earlier.offset) {
@@ -154,6 +158,8 @@ impl<'a, W: Worker<'a>, F: Fn() -> W + Sync> Shared<'_, W, F> {
             }
         }
         lock(&self.idle).push(worker);
+        records.clear();
+        lock(&self.spare).push(records);
         self.in_flight.fetch_sub(1, Ordering::AcqRel);
     }
 }
@@ -221,9 +227,14 @@ struct Batch<'a> {
 }
 
 impl<'a> Batch<'a> {
-    fn fill(walker: &mut Walker<'a>, sum: &mut Sum<'_>, found: &mut Found) -> Result<Self, rdb::Error> {
+    /// The next batch, in the memory of an earlier one.
+    fn fill(
+        mut records: Vec<Record<'a>>,
+        walker: &mut Walker<'a>,
+        sum: &mut Sum<'_>,
+        found: &mut Found,
+    ) -> Result<Self, rdb::Error> {
         let end = walker.position().saturating_add(BATCH_BYTES);
-        let mut records = Vec::new();
         while walker.position() < end && records.len() < BATCH_RECORDS {
             let at = walker.position();
             sum.go_ahead(at);
