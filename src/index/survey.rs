@@ -12,7 +12,7 @@ use super::keys::write_group;
 use super::keyset::KeyList;
 use super::names::Names;
 use super::store::Collector;
-use super::unit::{add_to_unit, count};
+use super::unit::{UnitOf, add_to_unit, count};
 use crate::derive::Deriver;
 use crate::document::Extractor;
 use crate::rdb::{self, Kind, Record, Scratch};
@@ -129,6 +129,8 @@ pub struct Gathered<'c, 'a> {
     group_cache: Cache,
     member_cache: Cache,
     unit_cache: Cache,
+    /// By group: the unit of a record that is only in this one.
+    unit_of_group: UnitOf,
     key: Vec<u8>,
     text: Vec<u8>,
     group: Vec<u8>,
@@ -165,6 +167,7 @@ impl<'c, 'a> Gathered<'c, 'a> {
             group_cache: Cache::default(),
             member_cache: Cache::default(),
             unit_cache: Cache::default(),
+            unit_of_group: UnitOf::default(),
             key: Vec::new(),
             text: Vec::new(),
             group: Vec::new(),
@@ -221,13 +224,14 @@ impl<'c, 'a> Gathered<'c, 'a> {
             let index = &context.names.spec.indexes[*at];
             let by_key = index.member.is_record_key();
             self.unit.clear();
-            let mut full = false;
+            let (mut full, mut last_group) = (false, 0);
             let derived = deriver.derive(key, &slots, |_, implied| {
                 write_group(*at as u16, implied.key, implied.require(), &mut self.group);
                 let Ok(group) = self.group_cache.intern(&context.groups, &self.group, &context.hasher) else {
                     full = true;
                     return;
                 };
+                last_group = group;
                 let (hash, source) = if by_key {
                     (hash, Source::key_at(start))
                 } else {
@@ -251,10 +255,21 @@ impl<'c, 'a> Gathered<'c, 'a> {
             }
             match derived {
                 Ok(0) => self.unindexed[*at].push(hash, start),
-                Ok(_) if !self.unit.is_empty() => {
-                    match self.unit_cache.intern(&context.units, &self.unit, &context.hasher) {
-                        Ok(unit) => count(&mut self.units, unit),
-                        Err(_) => context.full.store(true, Ordering::Relaxed),
+                Ok(entries) if !self.unit.is_empty() => {
+                    let known = (entries == 1).then_some(last_group);
+                    let unit = known.and_then(|group| self.unit_of_group.get(group));
+                    let unit = unit.map_or_else(
+                        || self.unit_cache.intern(&context.units, &self.unit, &context.hasher).ok(),
+                        Some,
+                    );
+                    match unit {
+                        Some(unit) => {
+                            if let Some(group) = known {
+                                self.unit_of_group.set(group, unit);
+                            }
+                            count(&mut self.units, unit);
+                        }
+                        None => context.full.store(true, Ordering::Relaxed),
                     }
                 }
                 Ok(_) => {}
@@ -300,7 +315,8 @@ impl<'a> scan::Worker<'a> for Gathered<'_, 'a> {
                     format!("{} expires at {} ms, which is before 2009", display(key), record.expire_ms.unwrap_or(0))
                 });
             }
-            let class = context.names.classes_of(record.db, key).next();
+            let mut classes = context.names.classes_of(record.db, key);
+            let class = classes.next();
             let mut families = context.names.indexes_of(record.db, key);
             let family = families.next();
             let can_be_record = matches!(record.value.ty.kind(), Kind::String | Kind::Hash | Kind::Module);
@@ -338,7 +354,7 @@ impl<'a> scan::Worker<'a> for Gathered<'_, 'a> {
                 self.diagnostics.add("key.empty", start, || display(key));
                 return Ok(());
             }
-            for class in context.names.classes_of(record.db, key) {
+            for class in class.into_iter().chain(classes) {
                 self.class_record(record, key, class)?;
             }
             Ok(())

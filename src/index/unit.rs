@@ -35,3 +35,23 @@ pub fn count(units: &mut Vec<u64>, unit: u32) {
     }
     units[at] += 1;
 }
+
+/// By group: the unit of records that are in this one group only, so that it is not looked up for each of them.
+#[derive(Debug, Default)]
+pub struct UnitOf(Vec<u32>);
+
+impl UnitOf {
+    const UNKNOWN: u32 = u32::MAX;
+
+    pub fn get(&self, group: u32) -> Option<u32> {
+        self.0.get(group as usize).copied().filter(|unit| *unit != Self::UNKNOWN)
+    }
+
+    pub fn set(&mut self, group: u32, unit: u32) {
+        let at = group as usize;
+        if self.0.len() <= at {
+            self.0.resize(at + 1, Self::UNKNOWN);
+        }
+        self.0[at] = unit;
+    }
+}

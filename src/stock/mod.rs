@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::rdb::{Record, TypeName};
+use crate::rdb::{ModuleId, Record, TypeName, ValueType};
 
 mod expiries;
 mod families;
@@ -50,7 +50,7 @@ pub struct Stock {
     pub largest: Largest,
     /// The last database and the last type, so that the maps are not asked for every key.
     current: (u64, Tally),
-    current_type: Option<((TypeName, &'static str), Tally)>,
+    current_type: Option<((ValueType, Option<ModuleId>), Tally)>,
 }
 
 impl Stock {
@@ -78,7 +78,7 @@ impl Stock {
             self.current.0 = record.db;
         }
         self.current.1.add(tally);
-        let key = (record.value.type_name(), record.value.ty.encoding());
+        let key = (record.value.ty, record.value.module());
         match &mut self.current_type {
             Some((last, sum)) if *last == key => sum.add(tally),
             _ => {
@@ -112,8 +112,9 @@ impl Stock {
     }
 
     fn settle_type(&mut self) {
-        if let Some((key, tally)) = self.current_type.take() {
-            self.types.entry(key).or_default().add(tally);
+        if let Some(((ty, module), tally)) = self.current_type.take() {
+            let name = module.map_or(TypeName::Kind(ty.kind()), TypeName::of_module);
+            self.types.entry((name, ty.encoding())).or_default().add(tally);
         }
     }
 
