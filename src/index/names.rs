@@ -110,8 +110,17 @@ mod tests {
     /// A key shorter than a prefix may look alike up to its end: zeros are bytes, too.
     #[test]
     fn a_start_refuses_no_match() {
-        let keys: [&[u8]; 9] =
-            [b"", b"a", b"a\0", b"a\0\0", b"message", b"message:", b"message:1", b"messages:1", b"\xff\0\0\0\0\0\0\0\0"];
+        let keys: [&[u8]; 9] = [
+            b"",
+            b"a",
+            b"a\0",
+            b"a\0\0",
+            b"message",
+            b"message:",
+            b"message:1",
+            b"messages:1",
+            b"\xff\0\0\0\0\0\0\0\0",
+        ];
         for pattern in ["*", "", "a", "a*", "a\0*", "mess*", "message:*", "message:?", "messages:*", "[m]*", "?"] {
             let glob = Glob::new(pattern.as_bytes());
             for key in keys {

@@ -258,10 +258,8 @@ impl<'c, 'a> Gathered<'c, 'a> {
                 Ok(entries) if !self.unit.is_empty() => {
                     let known = (entries == 1).then_some(last_group);
                     let unit = known.and_then(|group| self.unit_of_group.get(group));
-                    let unit = unit.map_or_else(
-                        || self.unit_cache.intern(&context.units, &self.unit, &context.hasher).ok(),
-                        Some,
-                    );
+                    let unit = unit
+                        .map_or_else(|| self.unit_cache.intern(&context.units, &self.unit, &context.hasher).ok(), Some);
                     match unit {
                         Some(unit) => {
                             if let Some(group) = known {

@@ -4,6 +4,7 @@ mod collect;
 mod expected;
 mod hostile;
 mod places;
+mod wanted;
 
 use std::path::PathBuf;
 
