@@ -18,8 +18,12 @@ use crate::rdb;
 
 pub const BUCKET_BITS: u32 = 7;
 pub const BUCKETS: usize = 1 << BUCKET_BITS;
-/// Entries are collected in chunks, so that growing never copies and freeing leaves no holes of odd sizes.
+/// Entries are collected in chunks, so that growing never copies. The first ones of a bucket are small …
 const CHUNK: usize = 512;
+const SMALL_CHUNKS: usize = 16;
+/// … and the others so large that an allocator takes each from the system and gives it back when the bucket is joined:
+/// small ones would stay as holes between those of the other buckets.
+const LARGE_CHUNK: usize = 16 * CHUNK;
 
 pub fn bucket_of(hash: u32) -> usize {
     (hash >> (32 - BUCKET_BITS)) as usize
@@ -41,9 +45,10 @@ impl<M: Membership> Collector<M> {
     pub fn push(&mut self, membership: M) {
         let chunks = &mut self.buckets[bucket_of(membership.entry().hash)];
         match chunks.last_mut() {
-            Some(chunk) if chunk.len() < CHUNK => chunk.push(membership),
+            Some(chunk) if chunk.len() < chunk.capacity() => chunk.push(membership),
             _ => {
-                let mut chunk = Vec::with_capacity(CHUNK);
+                let size = if chunks.len() < SMALL_CHUNKS { CHUNK } else { LARGE_CHUNK };
+                let mut chunk = Vec::with_capacity(size);
                 chunk.push(membership);
                 chunks.push(chunk);
             }
