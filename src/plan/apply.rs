@@ -1,5 +1,6 @@
 //! `apply.resp` and `changes.csv`: the repair, each edit with its reason.
 
+use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 
 use super::build::{Error, by_key, writing};
@@ -10,7 +11,7 @@ use super::manifest::{APPLY, Bytes, CHANGES, Counts, Touched};
 use crate::derive::write_score;
 use crate::index::{DeleteReason, Difference, Edits, Expires, Membership, Present, Reason, escape};
 use crate::progress::Watch;
-use crate::rdb::{self, Resolver};
+use crate::rdb::{self, Resolver, TypeName};
 use crate::spec::IndexType;
 
 /// Writes the repair, and counts it.
@@ -128,12 +129,12 @@ impl<'d, 'a> Apply<'d, 'a> {
             for counts in [&mut self.counts[index], &mut self.total] {
                 counts.deleted_keys += 1;
             }
-            let reason = match deletion.reason {
-                DeleteReason::Retired => "family retired".to_owned(),
-                DeleteReason::WrongType => format!("wrong type {}", record.value.type_name()),
-                DeleteReason::NotImplied => "no record belongs here".to_owned(),
-                DeleteReason::Disputed => "records disagree on the scores".to_owned(),
-                DeleteReason::Orphaned => self.missing_requirement(index),
+            let reason: Cow<'_, str> = match deletion.reason {
+                DeleteReason::Retired => "family retired".into(),
+                DeleteReason::WrongType => format!("wrong type {}", record.value.type_name()).into(),
+                DeleteReason::NotImplied => "no record belongs here".into(),
+                DeleteReason::Disputed => "records disagree on the scores".into(),
+                DeleteReason::Orphaned => self.missing_requirement(index).into(),
             };
             self.changes.add((index, self.name(index)), key, DELETE, None, &reason).map_err(writing(CHANGES))?;
             let key = key.to_vec();
@@ -164,7 +165,10 @@ impl<'d, 'a> Apply<'d, 'a> {
     fn touch(&mut self, db: u64, key: Vec<u8>, record: Option<&rdb::Record<'_>>) -> Result<(), Error> {
         let mut touched = Touched { db, key: Bytes(key), kind: "none".into(), elements: 0, expire_at_ms: None };
         if let Some(record) = record {
-            touched.kind = record.value.type_name().to_string();
+            touched.kind = match record.value.type_name() {
+                TypeName::Kind(kind) => kind.name().into(),
+                module => module.to_string().into(),
+            };
             touched.elements = record.value.elements()?;
             if let Expires::At(ms) = self.d.clock.expires(record.expire_ms) {
                 touched.expire_at_ms = Some(ms);

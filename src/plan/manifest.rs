@@ -3,6 +3,7 @@
 //! The manifest is the only description of a plan that `show`, `apply`, `verify` and `rollback` need. Every other file
 //! of the bundle is bound to it by SHA-256.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
@@ -273,7 +274,7 @@ pub struct Touched {
     pub key: Bytes,
     /// What the command `TYPE` answers; `none` for a key that does not exist yet.
     #[serde(rename = "type")]
-    pub kind: String,
+    pub kind: Cow<'static, str>,
     /// Members of a set or sorted set, elements of any other collection, 1 for anything else.
     pub elements: u64,
     #[serde(skip_serializing_if = "Option::is_none", default)]

@@ -174,7 +174,7 @@ pub fn check_manifest(model: &Model<'_>, manifest: &Manifest, proof: &mut Proof)
         let entry = model.start.get(&name);
         let expected =
             entry.map_or(("none", 0, None), |entry| (entry.value.type_name(), entry.value.elements(), entry.expire_ms));
-        let found = (said.kind.as_str(), said.elements, said.expire_at_ms);
+        let found = (said.kind.as_ref(), said.elements, said.expire_at_ms);
         if !touched.remove(&name) {
             let text = "a key that no command names".to_owned();
             proof.findings.add(|| manifest_finding(Some(name), text, "it among the touched".into()));

@@ -54,7 +54,7 @@ impl<'a> Forecast<'a> {
     pub fn new(touched: &'a [Touched]) -> Self {
         let mut forecast = Self::default();
         for touched in touched {
-            let state = match touched.kind.as_str() {
+            let state = match touched.kind.as_ref() {
                 "none" => State::Absent,
                 kind => State::Present { kind, elements: touched.elements, expire_at_ms: touched.expire_at_ms },
             };
@@ -159,7 +159,7 @@ mod tests {
     use crate::resp;
 
     fn touched(key: &str, kind: &str, elements: u64, expire_at_ms: Option<i64>) -> Touched {
-        Touched { db: 0, key: Bytes(key.into()), kind: kind.into(), elements, expire_at_ms }
+        Touched { db: 0, key: Bytes(key.into()), kind: kind.to_owned().into(), elements, expire_at_ms }
     }
 
     #[test]

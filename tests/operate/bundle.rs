@@ -42,7 +42,13 @@ impl Scene {
 
     /// How a key is in the dump.
     pub fn touch(mut self, key: &str, kind: &str, elements: u64) -> Self {
-        self.touched.push(Touched { db: 0, key: Bytes(key.into()), kind: kind.into(), elements, expire_at_ms: None });
+        self.touched.push(Touched {
+            db: 0,
+            key: Bytes(key.into()),
+            kind: kind.to_owned().into(),
+            elements,
+            expire_at_ms: None,
+        });
         self
     }
 

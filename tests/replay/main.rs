@@ -117,7 +117,7 @@ fn members(server: &Server, key: &str) -> Vec<String> {
 }
 
 fn touched(key: &str, kind: &str, elements: u64) -> Touched {
-    Touched { db: 0, key: Bytes(key.into()), kind: kind.into(), elements, expire_at_ms: None }
+    Touched { db: 0, key: Bytes(key.into()), kind: kind.to_owned().into(), elements, expire_at_ms: None }
 }
 
 /// What a replay came to, and what happened on the way.
