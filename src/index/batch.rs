@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::entry::{Membership, Place, low_half};
-use super::store::{At, BUCKET_BITS, BUCKETS, Found, Members, Store, bucket_of};
+use super::store::{At, BUCKET_BITS, BUCKETS, Bucket, Found, Members, Store, bucket_of};
 use crate::rdb;
 
 /// Members of one index key that are looked up together.
@@ -67,16 +67,20 @@ impl Near {
     }
 
     /// About where the hash would be. Hashes are uniform, so its place follows from its value.
-    fn guess<M: Membership>(&mut self, entries: &[M], bucket: usize, hash: u32) -> usize {
+    fn guess<M: Membership>(&mut self, buckets: &[Bucket<M>], bucket: usize, hash: u32) -> usize {
+        let Bucket { entries, directory, .. } = &buckets[bucket];
+        let fraction = hash << BUCKET_BITS;
         let Some(ranges) = &mut self.ranges else {
-            return entries.partition_point(|m| (m.entry().key, m.entry().hash) < (self.key, hash));
+            return directory.guess(self.key, fraction, entries.len());
         };
         let (from, to) = *ranges[bucket].get_or_insert_with(|| {
-            let from = entries.partition_point(|m| m.entry().key < self.key);
-            (from, from + entries[from..].partition_point(|m| m.entry().key == self.key))
+            let span = directory.span(self.key, entries.len());
+            let near = &entries[span.clone()];
+            let bound = |at: usize| span.start + at;
+            let from = near.partition_point(|m| m.entry().key < self.key);
+            (bound(from), bound(from + near[from..].partition_point(|m| m.entry().key == self.key)))
         });
-        let fraction = u64::from(hash << BUCKET_BITS);
-        from + (((to - from) as u64 * fraction) >> 32) as usize
+        from + (((to - from) as u64 * u64::from(fraction)) >> 32) as usize
     }
 }
 
@@ -124,7 +128,7 @@ impl<M: Membership> Store<M> {
         let mut touched = 0_u64;
         for item in &mut batch.items {
             let bucket = bucket_of(item.hash);
-            item.at = At { bucket, entry: near.guess(&self.buckets[bucket].entries, bucket, item.hash) };
+            item.at = At { bucket, entry: near.guess(&self.buckets, bucket, item.hash) };
             touched ^= self.buckets[bucket].entries.get(item.at.entry).map_or(0, |m| u64::from(m.entry().hash));
         }
         // Hashes are only uniform on the whole: the first guess is several cache lines off, the second one mostly none.

@@ -7,6 +7,7 @@ mod batch;
 mod clock;
 mod compare;
 mod diagnostics;
+mod directory;
 mod disputed;
 mod dump;
 mod entry;

@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use rayon::iter::{IntoParallelIterator, IntoParallelRefMutIterator, ParallelIterator};
 
+use super::directory::Directory;
 use super::dump::Dump;
 use super::entry::{Membership, ORPHAN, Place, Source};
 use super::interner::Interned;
@@ -109,6 +110,7 @@ const MARKS_PER_WORD: usize = 32;
 #[derive(Debug)]
 pub(super) struct Bucket<M> {
     pub entries: Vec<M>,
+    pub directory: Directory,
     marks: Vec<AtomicU64>,
 }
 
@@ -224,7 +226,8 @@ impl<M: Membership> Bucket<M> {
         entries.sort_unstable_by_key(|m| (m.entry().key, m.entry().hash, m.entry().source));
         let conflicts = drop_duplicates(&mut entries, members)?;
         let words = entries.len().div_ceil(MARKS_PER_WORD);
-        let bucket = Self { entries, marks: (0..words).map(|_| AtomicU64::new(0)).collect() };
+        let directory = Directory::new(&entries);
+        let bucket = Self { entries, directory, marks: (0..words).map(|_| AtomicU64::new(0)).collect() };
         for at in conflicts {
             bucket.set_mark(at, Mark::Conflict);
         }
