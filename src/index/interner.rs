@@ -11,10 +11,13 @@ const SHARDS: usize = 1 << SHARD_BITS;
 /// A shard holds at most this many strings, so that a number fits in 31 bits.
 const MAX_SHARD: usize = 1 << (31 - SHARD_BITS);
 
-/// More different byte strings than numbers: some two thousand million.
+/// More different byte strings than numbers, some two thousand million; or more than 4 GiB of text in a shard.
 #[derive(Debug, thiserror::Error)]
-#[error("more than {} different index keys or members", MAX_SHARD * SHARDS)]
+#[error("too many different index keys or members: more than {}, or about 64 GiB of them", MAX_SHARD * SHARDS)]
 pub struct Full;
+
+/// The length of a longer string follows in four bytes.
+const LONG: u8 = u8::MAX;
 
 /// Gives every different byte string a number. The numbers depend on the order of arrival; sort by bytes before use in
 /// anything that is written.
@@ -25,17 +28,53 @@ pub struct Interner {
 
 #[derive(Debug, Default)]
 struct Shard {
+    /// Where the strings start, by their hash.
     table: HashTable<u32>,
+    /// Of each string its number, its length and its text: whoever looks for a string so reads memory in two places, the
+    /// table and this.
     bytes: Vec<u8>,
-    ends: Vec<usize>,
+    /// Where the strings start, by their number.
+    starts: Vec<u32>,
 }
 
 impl Shard {
     fn get(&self, local: usize) -> &[u8] {
-        let end = self.ends.get(local).copied().unwrap_or(0);
-        let start = local.checked_sub(1).and_then(|before| self.ends.get(before)).copied().unwrap_or(0);
-        self.bytes.get(start..end).unwrap_or_default()
+        self.starts.get(local).map_or(&[], |&start| string_at(&self.bytes, start).1)
     }
+
+    fn push(&mut self, bytes: &[u8]) -> Option<(u32, u32)> {
+        let local = u32::try_from(self.starts.len()).ok().filter(|local| (*local as usize) < MAX_SHARD)?;
+        let start = u32::try_from(self.bytes.len()).ok()?;
+        let len = u32::try_from(bytes.len()).ok()?;
+        self.bytes.extend_from_slice(&local.to_le_bytes());
+        match u8::try_from(len) {
+            Ok(len) if len != LONG => self.bytes.push(len),
+            _ => {
+                self.bytes.push(LONG);
+                self.bytes.extend_from_slice(&len.to_le_bytes());
+            }
+        }
+        self.bytes.extend_from_slice(bytes);
+        self.starts.push(start);
+        Some((local, start))
+    }
+}
+
+/// The number and the text of the string that starts here.
+fn string_at(all: &[u8], start: u32) -> (u32, &[u8]) {
+    let read = || {
+        let (local, rest) = all.get(start as usize..)?.split_first_chunk()?;
+        let (&len, rest) = rest.split_first()?;
+        let text = if len == LONG {
+            let (len, rest) = rest.split_first_chunk()?;
+            rest.get(..u32::from_le_bytes(*len) as usize)?
+        } else {
+            rest.get(..usize::from(len))?
+        };
+        Some((u32::from_le_bytes(*local), text))
+    };
+    // Every start is that of a string.
+    read().unwrap_or_default()
 }
 
 impl Interner {
@@ -44,23 +83,19 @@ impl Interner {
         let at = (hash >> (64 - SHARD_BITS)) as usize;
         let mut guard = lock(&self.shards[at]);
         let shard = &mut *guard;
-        if let Some(&local) = shard.table.find(hash, |&local| shard.get(local as usize) == bytes) {
-            return Ok(number(local as usize, at));
-        }
-        let local = shard.ends.len();
-        if local >= MAX_SHARD {
-            return Err(Full);
-        }
-        shard.bytes.extend_from_slice(bytes);
-        shard.ends.push(shard.bytes.len());
-        let Shard { table, bytes: all, ends } = shard;
-        let rehash = |&local: &u32| {
-            let local = local as usize;
-            let start = if local == 0 { 0 } else { ends[local - 1] };
-            hasher.hash(&all[start..ends[local]])
+        let mut found = 0;
+        let is_it = |&start: &u32| {
+            let (local, text) = string_at(&shard.bytes, start);
+            found = local;
+            text == bytes
         };
-        table.insert_unique(hash, local as u32, rehash);
-        Ok(number(local, at))
+        if shard.table.find(hash, is_it).is_some() {
+            return Ok(number(found as usize, at));
+        }
+        let (local, start) = shard.push(bytes).ok_or(Full)?;
+        let Shard { table, bytes: all, .. } = shard;
+        table.insert_unique(hash, start, |&start| hasher.hash(string_at(all, start).1));
+        Ok(number(local as usize, at))
     }
 
     /// Ends the collecting; from here on no lock is needed.
@@ -84,12 +119,15 @@ impl Interned {
 
     /// One more than the largest number.
     pub fn bound(&self) -> usize {
-        self.shards.iter().map(|shard| shard.ends.len()).max().unwrap_or(0) * SHARDS
+        self.shards.iter().map(|shard| shard.starts.len()).max().unwrap_or(0) * SHARDS
     }
 
     /// All numbers, in no particular order.
     pub fn ids(&self) -> impl Iterator<Item = u32> {
-        self.shards.iter().enumerate().flat_map(|(at, shard)| (0..shard.ends.len()).map(move |local| number(local, at)))
+        self.shards
+            .iter()
+            .enumerate()
+            .flat_map(|(at, shard)| (0..shard.starts.len()).map(move |local| number(local, at)))
     }
 }
 
@@ -154,5 +192,18 @@ mod tests {
         }
         let different: std::collections::BTreeSet<&Vec<u8>> = words.iter().collect();
         assert_eq!(interned.ids().count(), different.len());
+    }
+
+    #[test]
+    fn strings_of_every_length() {
+        let (interner, hasher) = (Interner::default(), Hasher::default());
+        let words: Vec<Vec<u8>> = [0, 1, 254, 255, 256, 257, 65_536].map(|len| vec![b'a'; len]).into();
+        let intern = |word: &Vec<u8>| interner.intern(word, hasher.hash(word), &hasher).unwrap();
+        let ids: Vec<u32> = words.iter().map(intern).collect();
+        assert_eq!(ids, words.iter().map(intern).collect::<Vec<_>>());
+        let interned = interner.freeze();
+        for (word, id) in words.iter().zip(&ids) {
+            assert_eq!(interned.get(*id), word.as_slice());
+        }
     }
 }
