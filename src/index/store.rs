@@ -8,7 +8,7 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use rayon::iter::{IntoParallelIterator, IntoParallelRefMutIterator, ParallelIterator};
+use rayon::iter::{IntoParallelIterator, ParallelIterator};
 
 use super::directory::Directory;
 use super::dump::Dump;
@@ -184,22 +184,18 @@ impl<M: Membership> Store<M> {
 
     /// Keeps what is no orphan and `wanted`, by its index key and its mark.
     fn into_sorted(self, members: Members<'_, '_>, wanted: impl Fn(u32, Mark) -> bool + Sync) -> Edits<M> {
-        let mut buckets = self.buckets;
-        buckets.par_iter_mut().for_each(|bucket| {
-            let marks = std::mem::take(&mut bucket.marks);
-            let mut at = 0;
-            bucket.entries.retain(|m| {
-                let mark = read_mark(&marks, at);
-                at += 1;
+        let edits = |bucket: Bucket<M>| {
+            let is_wanted = |(at, m): &(usize, &M)| {
                 let key = m.entry().key;
-                key & ORPHAN == 0 && wanted(key, mark)
-            });
-            bucket.entries.shrink_to_fit();
-            bucket.entries.sort_unstable_by(|a, b| order(a, b, members.interned));
-        });
-        Edits {
-            buckets: buckets.into_iter().map(|bucket| bucket.entries).filter(|entries| !entries.is_empty()).collect(),
-        }
+                key & ORPHAN == 0 && wanted(key, bucket.mark(*at))
+            };
+            // Copied, not left where they are: most buckets are given back to the system whole then.
+            let mut entries: Vec<M> = bucket.entries.iter().enumerate().filter(is_wanted).map(|(_, m)| *m).collect();
+            entries.sort_unstable_by(|a, b| order(a, b, members.interned));
+            entries
+        };
+        let buckets: Vec<Vec<M>> = self.buckets.into_par_iter().map(edits).collect();
+        Edits { buckets: buckets.into_iter().filter(|entries| !entries.is_empty()).collect() }
     }
 }
 
