@@ -131,8 +131,8 @@ fn make(
     watch.begin("writing the plan", Unit::Edits, 2 * edits(difference));
     let changes = Changes::new(file(CHANGES)?, difference.spec.indexes.len()).map_err(writing(CHANGES))?;
     let mut apply = Apply::new(difference, watch, &rebuilt, CommandFile::new(file(APPLY)?, caps), changes);
-    let file = CommandFile::new(file(ROLLBACK)?, caps);
-    let mut rollback = Rollback { d: difference, watch, rebuilt: &rebuilt, file };
+    let mut rollback =
+        Rollback { d: difference, watch, rebuilt: &rebuilt, file: CommandFile::new(file(ROLLBACK)?, caps) };
     let timed = |name, work: &mut dyn FnMut() -> Result<(), Error>| {
         let began = Instant::now();
         let done = work();
@@ -148,16 +148,17 @@ fn make(
     if page.is_some() {
         manifest.files.insert(REVIEW.to_owned(), FileId::default());
     }
-    let mut text = manifest.seal();
-    let whole = |name: &str, bytes: &[u8]| -> Result<FileId, Error> {
-        let mut output = Output::create(&draft.path().join(name)).map_err(writing(name))?;
-        output.write(bytes).and_then(|()| output.finish()).map_err(writing(name))
-    };
+    manifest.plan_id = manifest.identity();
     if let Some(page) = page {
-        let id = whole(REVIEW, &page(&manifest, &digest))?;
-        manifest.add_page(id, &mut text);
+        let write = |bytes: &[u8]| {
+            let mut output = file(REVIEW)?;
+            output.write(bytes).and_then(|()| output.finish()).map_err(writing(REVIEW))
+        };
+        let id = write(&page(&manifest, &digest))?;
+        manifest.files.insert(REVIEW.to_owned(), id);
     }
-    whole(MANIFEST, &text)?;
+    let mut output = file(MANIFEST)?;
+    manifest.write_json(|piece| output.write(piece)).and_then(|()| output.finish()).map_err(writing(MANIFEST))?;
     if watch.stopped() {
         return Err(Error::Interrupted);
     }

@@ -26,7 +26,7 @@ pub const JOURNAL: &str = "journal.ndjson";
 /// The page for the person who approves the plan.
 pub const REVIEW: &str = "review.html";
 
-/// The content of `plan.json`.
+/// The content of `plan.json`. [`Manifest::write_json`] is what writes it, and not `serde` alone.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Manifest {
@@ -53,6 +53,7 @@ pub struct Manifest {
     /// The reply that each command of `rollback.resp` must give when the database is in the target state, in order.
     pub rollback_expected_replies: Vec<Reply>,
     /// Every key that the plan changes, as the dump has it.
+    #[serde(serialize_with = "super::manifest_text::apart")]
     pub touched: Vec<Touched>,
     /// What the plan did not do, or did with care, and why.
     pub warnings: Vec<String>,
@@ -67,138 +68,11 @@ impl Manifest {
             let (replies, commands) = (self.expected_replies.len(), self.total.commands);
             return Err(format!("it has {replies} expected replies for {commands} commands"));
         }
-        if self.plan_id != self.identity() {
-            return Err(format!("its content has the plan id {}, not {}", self.identity(), self.plan_id));
+        let identity = self.identity();
+        if self.plan_id != identity {
+            return Err(format!("its content has the plan id {identity}, not {}", self.plan_id));
         }
         Ok(())
-    }
-
-    /// The plan id that follows from the content: the first 12 digits of the SHA-256 of everything else in here, but for
-    /// what the review page is known by. The page names the id; that it is there at all counts.
-    pub fn identity(&self) -> String {
-        let mut text = self.to_json();
-        replace_id(&mut text, &self.plan_id, "");
-        if let Some(page) = self.files.get(REVIEW) {
-            replace_page(&mut text, page, &FileId::default());
-        }
-        identity_of(&text)
-    }
-
-    /// Gives the manifest its id, and returns its text. If there is to be a page, `files` has an empty [`FileId`] for it:
-    /// see [`Manifest::add_page`].
-    pub fn seal(&mut self) -> Vec<u8> {
-        self.plan_id.clear();
-        let mut text = self.to_json();
-        self.plan_id = identity_of(&text);
-        replace_id(&mut text, "", &self.plan_id);
-        text
-    }
-
-    /// Names the review page in a manifest that is sealed, and in its text.
-    pub fn add_page(&mut self, page: FileId, text: &mut Vec<u8>) {
-        replace_page(text, &FileId::default(), &page);
-        self.files.insert(REVIEW.to_owned(), page);
-    }
-
-    /// The text of `plan.json`: indented down to the entries of its lists, one entry a line.
-    pub fn to_json(&self) -> Vec<u8> {
-        let mut text = Vec::new();
-        let mut serializer = serde_json::Serializer::with_formatter(&mut text, Shallow::default());
-        // Writing to memory cannot fail, and no type in here has a map whose keys are not text.
-        let written = self.serialize(&mut serializer);
-        debug_assert!(written.is_ok(), "{written:?}");
-        text.push(b'\n');
-        text
-    }
-}
-
-fn identity_of(text_without_id: &[u8]) -> String {
-    let mut id = super::output::sha256(text_without_id);
-    id.truncate(12);
-    id
-}
-
-/// Replaces the plan id in the text of a manifest: the second of its fields, so the first place that has the name.
-fn replace_id(text: &mut Vec<u8>, from: &str, to: &str) {
-    let field = |id: &str| format!("\"plan_id\": \"{id}\"").into_bytes();
-    let (from, to) = (field(from), field(to));
-    if let Some(at) = memchr::memmem::find(text, &from) {
-        text.splice(at..at + from.len(), to);
-    }
-}
-
-/// Replaces what the review page is known by: in one of the last lines, and what stands before is no file of that name,
-/// since quotes inside of a string are escaped.
-fn replace_page(text: &mut Vec<u8>, from: &FileId, to: &FileId) {
-    let line = |page: &FileId| {
-        format!("\"{REVIEW}\": {{\"sha256\": \"{}\", \"bytes\": {}}}", page.sha256, page.bytes).into_bytes()
-    };
-    let (from, to) = (line(from), line(to));
-    if let Some(at) = memchr::memmem::rfind(text, &from) {
-        text.splice(at..at + from.len(), to);
-    }
-}
-
-/// Indents the outermost levels and writes everything deeper on one line.
-#[derive(Debug, Default)]
-struct Shallow {
-    depth: usize,
-}
-
-impl Shallow {
-    const DEEPEST: usize = 2;
-
-    fn line<W: ?Sized + std::io::Write>(&self, writer: &mut W) -> std::io::Result<()> {
-        if self.depth > Self::DEEPEST {
-            return Ok(());
-        }
-        writer.write_all(b"\n")?;
-        (0..self.depth).try_for_each(|_| writer.write_all(b"  "))
-    }
-
-    fn open<W: ?Sized + std::io::Write>(&mut self, bracket: u8, writer: &mut W) -> std::io::Result<()> {
-        self.depth += 1;
-        writer.write_all(&[bracket])
-    }
-
-    fn close<W: ?Sized + std::io::Write>(&mut self, bracket: u8, writer: &mut W) -> std::io::Result<()> {
-        let inner = self.depth;
-        self.depth -= 1;
-        if inner <= Self::DEEPEST {
-            self.line(writer)?;
-        }
-        writer.write_all(&[bracket])
-    }
-
-    fn next<W: ?Sized + std::io::Write>(&self, writer: &mut W, first: bool) -> std::io::Result<()> {
-        if !first {
-            writer.write_all(if self.depth > Self::DEEPEST { b", " } else { b"," })?;
-        }
-        self.line(writer)
-    }
-}
-
-impl serde_json::ser::Formatter for Shallow {
-    fn begin_array<W: ?Sized + std::io::Write>(&mut self, writer: &mut W) -> std::io::Result<()> {
-        self.open(b'[', writer)
-    }
-    fn end_array<W: ?Sized + std::io::Write>(&mut self, writer: &mut W) -> std::io::Result<()> {
-        self.close(b']', writer)
-    }
-    fn begin_array_value<W: ?Sized + std::io::Write>(&mut self, writer: &mut W, first: bool) -> std::io::Result<()> {
-        self.next(writer, first)
-    }
-    fn begin_object<W: ?Sized + std::io::Write>(&mut self, writer: &mut W) -> std::io::Result<()> {
-        self.open(b'{', writer)
-    }
-    fn end_object<W: ?Sized + std::io::Write>(&mut self, writer: &mut W) -> std::io::Result<()> {
-        self.close(b'}', writer)
-    }
-    fn begin_object_key<W: ?Sized + std::io::Write>(&mut self, writer: &mut W, first: bool) -> std::io::Result<()> {
-        self.next(writer, first)
-    }
-    fn begin_object_value<W: ?Sized + std::io::Write>(&mut self, writer: &mut W) -> std::io::Result<()> {
-        writer.write_all(b": ")
     }
 }
 

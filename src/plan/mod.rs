@@ -8,6 +8,7 @@ pub mod command;
 pub mod digest;
 pub mod excerpt;
 pub mod manifest;
+mod manifest_text;
 pub mod output;
 pub mod pattern;
 mod recreate;

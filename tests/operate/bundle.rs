@@ -1,6 +1,7 @@
 //! Bundles made by hand: what `plan` would write for a state that a test makes up.
 
 use std::collections::BTreeMap;
+use std::io::Write as _;
 use std::path::Path;
 
 use rdb_reindex::plan::manifest::{
@@ -116,7 +117,8 @@ impl Scene {
             files,
         };
         manifest.plan_id = manifest.identity();
-        std::fs::write(folder.join(MANIFEST), manifest.to_json()).expect("the test's folder is writable");
+        let mut file = std::fs::File::create(folder.join(MANIFEST)).expect("the test's folder is writable");
+        manifest.write_json(|piece| file.write_all(piece)).expect("the test's folder is writable");
         manifest.plan_id
     }
 }
