@@ -208,6 +208,33 @@ fn an_expiry_waits_for_its_key() {
     assert_eq!(stage.server.digest(), stage.before);
 }
 
+/// A server without room refuses the members and answers the expiry behind them, which has no key then: with 0.
+#[test]
+fn an_expiry_of_what_had_no_room_is_set_when_resumed() {
+    for guard in ["replies", "records"] {
+        for batch in ["1", "1000"] {
+            let Some(server) = Server::builder().start() else { return };
+            let mut scene = Scene { spec: SPEC.into(), ..Scene::default() };
+            for (key, add) in [("set", "SADD set a b"), ("zset", "ZADD zset 1 a 2 b")] {
+                let expire = format!("PEXPIREAT {key} 4102444800000"); // 2100-01-01 in ms
+                scene = scene.state(&[add, &expire]).touch(key, key, 2).rollback(add, 2).rollback(&expire, 1);
+                scene.touched.last_mut().expect("it was added").expire_at_ms = Some(4_102_444_800_000);
+            }
+            let stage = Stage::on(server, &scene.apply("UNLINK set zset", 2));
+            let args = ["--guard", guard, "--batch-commands", batch];
+            assert_eq!(stage.confirmed("apply", &args).status, Some(0));
+            run(&stage, &["CONFIG SET maxmemory 1"]);
+            let stopped = stage.confirmed("rollback", &args);
+            assert_eq!(stopped.status, Some(6), "{guard} {batch}: {stopped:?}");
+            assert!(stopped.err.contains("there is no room for the additions"), "{guard} {batch}: {stopped:?}");
+            run(&stage, &["CONFIG SET maxmemory 0"]);
+            let resumed = stage.run("rollback", &["--guard", guard, "--resume"]);
+            assert_eq!(resumed.status, Some(0), "{guard} {batch}: {resumed:?}");
+            assert_eq!(stage.server.digest(), stage.before, "{guard} {batch}");
+        }
+    }
+}
+
 #[test]
 fn a_key_whose_content_changed_is_not_deleted() {
     let Some(stage) = each_type() else { return };

@@ -183,6 +183,14 @@ struct Tally {
     otherwise: Vec<(u64, i64)>,
     /// Why nothing more is sent.
     stop: Option<String>,
+    /// Keys of which a command was refused and is not sent again in this run.
+    held: HashSet<(u32, Vec<u8>)>,
+}
+
+impl Tally {
+    fn holds(&self, item: &Item<'_>) -> bool {
+        !self.held.is_empty() && self.held.contains(&(item.db, item.key().to_vec()))
+    }
 }
 
 impl Engine<'_, '_, '_> {
@@ -290,7 +298,7 @@ impl Engine<'_, '_, '_> {
         self.report.otherwise = self.report.otherwise.saturating_add(count(tally.otherwise.len()));
         let left = tally.open.len().saturating_add(tally.unknown.len());
         self.report.left = self.report.left.saturating_add(count(left));
-        let Tally { mut open, mut unknown, failed, otherwise, stop } = tally;
+        let Tally { mut open, mut unknown, failed, otherwise, stop, .. } = tally;
         if goes_on {
             unknown.push(last);
         }

@@ -160,8 +160,6 @@ impl Engine<'_, '_, '_> {
         let mut reason = None;
         // Keys of which a command of this batch was refused: what follows on them may be answered otherwise for it.
         let mut waiting: HashSet<(u32, &'a [u8])> = HashSet::new();
-        // Keys of which a command was refused and is not sent again in this run.
-        let mut held: HashSet<(u32, &'a [u8])> = HashSet::new();
         for (mut item, reply) in sent.into_iter().zip(replies) {
             if self.guard.is_some()
                 && let Some(answers) = guard::answers(&reply, item.parts().count())
@@ -189,7 +187,7 @@ impl Engine<'_, '_, '_> {
             if self.guard.is_some() && reply.as_bytes() == Some(guard::KEPT) {
                 // What was in the way may be gone once what came before is done.
                 let key = (item.db, item.key());
-                if held.contains(&key) {
+                if tally.holds(&item) {
                     tally.open.push(item.number);
                 } else if waiting.contains(&key) {
                     again.push(item);
@@ -203,9 +201,9 @@ impl Engine<'_, '_, '_> {
                 continue;
             }
             let after_refusal = waiting.contains(&(item.db, item.key()));
-            let is_held = held.contains(&(item.db, item.key()));
+            let is_held = tally.holds(&item);
             if matches!(&reply, Reply::Error(text) if matches!(Class::of(text), Class::Stop | Class::Full)) {
-                held.extend(item.keys().iter().map(|key| (item.db, *key)));
+                tally.held.extend(item.keys().iter().map(|key| (item.db, key.to_vec())));
             }
             match &reply {
                 Reply::Error(text) => match Class::of(text) {
@@ -244,6 +242,8 @@ impl Engine<'_, '_, '_> {
                     self.taken.insert((item.db, item.key().to_vec()));
                     tally.failed.push((item.number, "there is a key of that name".into()));
                 }
+                // An expiry finds no key, say, whose members had no room: both are done when it is resumed.
+                Reply::Integer(_) if is_held => tally.open.push(item.number),
                 Reply::Integer(_) if after_refusal => again.push(item),
                 Reply::Integer(number) => {
                     self.trouble(&item, &reply);
