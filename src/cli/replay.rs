@@ -9,7 +9,7 @@ use super::database::{self, Connector, Patience, Unanswered};
 use super::events::Teller;
 use super::exit::{Exit, Failure, Outcome};
 use super::judge::SpecJudge;
-use super::replay_end::Ended;
+use super::replay_end::{self, Ended};
 use super::replay_words as words;
 use super::terminal::Terminal;
 use super::{args, bundle, consent, replay_bar};
@@ -84,9 +84,10 @@ impl Job<'_> {
         &self.bundle.manifest.plan_id
     }
 
-    fn stopped(&self) -> Result<(), Failure> {
+    /// Before this run writes anything: what earlier runs wrote is there.
+    fn stopped(&self, history: &History) -> Result<(), Failure> {
         match self.interrupt.load(Ordering::SeqCst) {
-            true => Err(Failure::new(Exit::Stopped, "interrupted; nothing was written")),
+            true => Err(replay_end::interrupted(self.args, self.way, history.course(self.way).is_begun())),
             false => Ok(()),
         }
     }
@@ -242,7 +243,7 @@ impl Job<'_> {
                 Err(Failure::new(if begun { Exit::Interrupted } else { Exit::Error }, error))
             }
             Err(Unanswered::Interrupted) => {
-                self.stopped()?;
+                self.stopped(history)?;
                 Err(Failure::new(if begun { Exit::Interrupted } else { Exit::Stopped }, "interrupted"))
             }
         }
@@ -256,10 +257,22 @@ impl Job<'_> {
             let text = format!("{} {are}\n", counted(keys, "touched key"));
             return self.teller.tell("no_drift", json!({ "keys": keys }), &text);
         }
-        let kinds = outlook.preflight.drift.kinds().into_iter().chain([("edits in place already", &outlook.in_place)]);
+        let kinds = outlook.preflight.drift.kinds().into_iter().chain([
+            ("edits in place already", &outlook.in_place),
+            ("edits that were made and are not there", &outlook.lost.edits),
+        ]);
         self.teller.differences(kinds, &self.bundle.manifest)?;
         if self.on_drift() != OnDrift::Stop {
             return Ok(());
+        }
+        let lost = outlook.lost.edits.count;
+        if lost > 0 {
+            let of = counted(outlook.lost.of, "edit");
+            let message = format!("{} of {of} that were made are not there; nothing more was written", number(lost));
+            return Err(Failure::new(Exit::Refused, message).with_hint(
+                "is it the database that the plan was begun on? If it is, it lost them, or somebody undid them: plan again \
+                 from a new dump; or --on-drift proceed goes on without them",
+            ));
         }
         let message = "the database is not as the plan expects it; nothing was written";
         Err(Failure::new(Exit::Refused, message).with_hint(
@@ -319,13 +332,14 @@ impl Job<'_> {
         self.refuse_what_is_not_text(&connector, history)?;
         let mut dial = || connector.dial();
         let mut session = Session::new(&mut dial);
-        self.stopped()?;
+        self.stopped(history)?;
         if self.args.resume {
             words::of_what_was_found(self.terminal, history, self.way);
         }
         words::of_what_is_not_known(self.terminal, self.way, self.is_guarded(), history, &self.journal_path());
+        words::of_another_target(self.terminal, history, self.way, &target);
         let (outlook, work) = self.look(history, &mut session)?;
-        self.stopped()?;
+        self.stopped(history)?;
         self.judge(&outlook)?;
         if self.way == Way::Rollback && history.apply.started.is_none() {
             words::of_what_is_overwritten(self.terminal, &work);
@@ -338,7 +352,7 @@ impl Job<'_> {
         }
         if self.args.confirm.is_none() && !(self.args.resume && history.confirmed) {
             consent::ask(self.bundle, self.name(), &target, self.interrupt, self.terminal)?;
-            self.stopped()?;
+            self.stopped(history)?;
             // A service closes what is idle for long, and a person may have taken long.
             if session.link().and_then(replay::is_alive).is_err() {
                 session.broken();
@@ -366,7 +380,8 @@ impl Job<'_> {
         if report.ending == Ending::Done && outlook.preflight.replicas > 0 {
             self.wait_for_replicas(&mut session, outlook.preflight.replicas)?;
         }
-        let ended = Ended { way: self.way, report: &report, outlook: &outlook, target: &target, of: work.of };
+        let begun = history.course(self.way).is_begun();
+        let ended = Ended { way: self.way, report: &report, outlook: &outlook, target: &target, of: work.of, begun };
         ended.conclude(self.args, self.plan_id(), self.on_drift(), self.teller)
     }
 

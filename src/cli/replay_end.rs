@@ -17,12 +17,26 @@ pub struct Ended<'e> {
     pub target: &'e str,
     /// Commands of the whole file.
     pub of: u64,
+    /// Earlier runs sent something.
+    pub begun: bool,
+}
+
+/// Ended by Ctrl-C before anything was sent, unless earlier runs had (`begun`).
+pub fn interrupted(args: &args::Replay, way: Way, begun: bool) -> Failure {
+    match begun {
+        false => Failure::new(Exit::Stopped, "interrupted; nothing was written"),
+        true => Failure::new(Exit::Interrupted, "interrupted; nothing more was written").with_hint(resume(args, way)),
+    }
+}
+
+fn resume(args: &args::Replay, way: Way) -> String {
+    format!("`rdb-reindex {} {} --resume` goes on", way.name(), args.dir.display())
 }
 
 impl Ended<'_> {
     /// Says so.
     pub fn conclude(&self, args: &args::Replay, plan_id: &str, on_drift: OnDrift, teller: Teller<'_>) -> Outcome {
-        let Self { way, report, outlook, target, of } = *self;
+        let Self { way, report, outlook, target, of, begun } = *self;
         let (name, done) = (way.name(), &report.done);
         let count = |len: usize| u64::try_from(len).unwrap_or(u64::MAX);
         let left_keys = outlook.left.iter().filter(|left| matches!(left, Record::Leave { member: None, .. }));
@@ -71,9 +85,9 @@ impl Ended<'_> {
             fields.extend(done);
         }
         teller.tell("summary", fields, &text)?;
-        let resume = format!("`rdb-reindex {name} {} --resume` goes on", args.dir.display());
+        let resume = resume(args, way);
         match &report.ending {
-            Ending::Interrupted if !report.sent => Err(Failure::new(Exit::Stopped, "interrupted; nothing was written")),
+            Ending::Interrupted if !report.sent => Err(interrupted(args, way, begun)),
             Ending::Interrupted => Err(Failure::new(Exit::Interrupted, "interrupted").with_hint(resume)),
             Ending::Stopped(reason) => Err(Failure::new(Exit::Interrupted, reason).with_hint(resume)),
             Ending::Done if report.failed > 0 || report.kept > 0 || left_keys > 0 => Ok(Exit::Skipped),

@@ -28,6 +28,15 @@ pub fn of_what_was_found(terminal: &Terminal, history: &History, way: Way) {
     }
 }
 
+/// That the address is another one than that of the run before. It may be the same database by another name, or one that
+/// took its place; what was done is looked for in any case.
+pub fn of_another_target(terminal: &Terminal, history: &History, way: Way, target: &str) {
+    let before = history.course(way).started.as_ref().or(history.apply.started.as_ref());
+    if let Some((at, to)) = before.filter(|(_, to)| to != target) {
+        terminal.warn(format!("this plan was begun at {at} on {to}; this is {target}"));
+    }
+}
+
 /// What the way back has to do without.
 pub fn of_what_is_not_known(terminal: &Terminal, way: Way, is_guarded: bool, history: &History, journal: &Path) {
     if way != Way::Rollback {

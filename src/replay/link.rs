@@ -120,6 +120,13 @@ pub enum LinkError {
     NotText,
     #[error("the server does not let us select the database of the plan: {cause}")]
     Database { cause: String },
+    /// It was started anew in the meantime.
+    #[error(
+        "the server was started anew, and {lost} of {of} edits that it had acknowledged are not there; plan again from a new dump"
+    )]
+    Lost { lost: u64, of: u64 },
+    #[error("the server was started anew, and it cannot be seen what it lost: {cause}")]
+    NotYet { cause: String },
 }
 
 impl LinkError {
@@ -127,7 +134,12 @@ impl LinkError {
     pub fn is_transient(&self) -> bool {
         matches!(
             self,
-            Self::Connect { .. } | Self::Timeout { .. } | Self::Closed { .. } | Self::Io { .. } | Self::Unusable { .. }
+            Self::Connect { .. }
+                | Self::Timeout { .. }
+                | Self::Closed { .. }
+                | Self::Io { .. }
+                | Self::Unusable { .. }
+                | Self::NotYet { .. }
         )
     }
 }

@@ -28,6 +28,7 @@ mod inspect;
 mod item;
 pub mod journal;
 mod link;
+mod lost;
 mod pace;
 mod pieces;
 mod preflight;

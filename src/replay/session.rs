@@ -14,12 +14,15 @@ pub struct Session<'d> {
     /// `CLIENT KILL` filters of the connection in use: its id and its address as the server sees it.
     identity: Option<[String; 2]>,
     connected: bool,
+    /// What the server calls the time since it was started, if it says so.
+    run: Option<String>,
+    restarted: bool,
 }
 
 impl<'d> Session<'d> {
     /// Without a connection yet.
     pub fn new(dial: &'d mut Dial<'d>) -> Self {
-        Self { dial, link: None, db: 0, identity: None, connected: false }
+        Self { dial, link: None, db: 0, identity: None, connected: false, run: None, restarted: false }
     }
 
     /// The connection; made if there is none.
@@ -42,10 +45,25 @@ impl<'d> Session<'d> {
                     let field = |name| text.split(' ').find_map(|field| field.strip_prefix(name)).map(str::to_owned);
                     self.identity = field("id=").zip(field("addr=")).map(|(id, address)| [id, address]);
                 }
+                if let Some(run) = run_of(&mut *link)? {
+                    let before = self.run.replace(run);
+                    self.restarted |= before.is_some() && before != self.run;
+                }
                 link
             }
         };
         Ok(&mut **self.link.insert(link))
+    }
+
+    /// Whether the server was started anew since the first connection, or is another one: what it acknowledged before may
+    /// be lost.
+    pub fn was_restarted(&self) -> bool {
+        self.restarted
+    }
+
+    /// Notes that this was looked into.
+    pub fn trust(&mut self) {
+        self.restarted = false;
     }
 
     /// Whether there ever was a connection.
@@ -67,4 +85,11 @@ impl<'d> Session<'d> {
     pub fn broken(&mut self) {
         self.link = None;
     }
+}
+
+/// The `run_id` of a server. Not every user may ask, and not every service answers.
+fn run_of(link: &mut dyn Link) -> Result<Option<String>, LinkError> {
+    let reply = ask(link, &["INFO", "server"])?;
+    let text = reply.as_bytes().map(String::from_utf8_lossy).unwrap_or_default();
+    Ok(text.lines().find_map(|line| line.strip_prefix("run_id:")).map(|run| run.trim().to_owned()))
 }

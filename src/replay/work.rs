@@ -8,8 +8,9 @@ use super::forecast::{Expectation, Forecast, State};
 use super::guard::Known;
 use super::inspect::{Found, Subject, inspect};
 use super::item::{Item, read};
-use super::journal::{Fate, History, Record, Way};
+use super::journal::{Course, Fate, History, Record, Way};
 use super::link::Link;
+use super::lost::{self, Lost};
 use super::pieces::{built, one_by_one, taken_out};
 use super::preflight::{LookOptions, Preflight, preflight};
 use super::query::{Difference, QueryError, Tally};
@@ -32,6 +33,8 @@ pub struct Work<'a> {
     pub of: u64,
     /// Of those, the ones an earlier run sent and has no answer to.
     sent: HashSet<u64>,
+    /// What earlier runs in this direction did and can still be seen.
+    done: Vec<Item<'a>>,
     /// For a guard.
     pub known: Known<'a>,
     forecast: Forecast<'a>,
@@ -47,6 +50,8 @@ pub struct Outlook {
     pub in_place: Tally,
     /// Commands of an earlier run that turned out to have been carried out.
     pub found_done: u64,
+    /// Edits that earlier runs made and that are not there.
+    pub lost: Lost,
     /// For the journal: what is left out, and what turned out to be done.
     pub left: Vec<Record>,
 }
@@ -54,7 +59,7 @@ pub struct Outlook {
 impl Outlook {
     /// Whether everything is as the plan expects it.
     pub fn is_calm(&self) -> bool {
-        self.preflight.drift.is_empty() && self.in_place.is_empty()
+        self.preflight.drift.is_empty() && self.in_place.is_empty() && self.lost.edits.is_empty()
     }
 }
 
@@ -81,8 +86,9 @@ impl<'a> Work<'a> {
                 known = Known::there(&apply, &rollback);
             }
             let of = of(totals, &apply);
+            let done = done(&apply, way, history);
             let (items, sent) = take_done(apply, way, history, &mut forecast);
-            return Ok(Self { items, of, sent, known, forecast, way, guarded });
+            return Ok(Self { items, of, sent, done, known, forecast, way, guarded });
         }
         let (mut items, totals) = rollback()?;
         if guarded {
@@ -106,15 +112,16 @@ impl<'a> Work<'a> {
             items.iter_mut().for_each(Item::careful);
         }
         let of = of(totals, &items);
+        let done = done(&items, way, history);
         let (items, sent) = take_done(items, way, history, &mut forecast);
-        Ok(Self { items, of, sent, known, forecast, way, guarded })
+        Ok(Self { items, of, sent, done, known, forecast, way, guarded })
     }
 
     /// How much there is to look at: what the progress of [`Work::look`] counts to.
     pub fn to_look_at(&self) -> u64 {
         let keys = self.keys().len();
         let edits = self.items.iter().filter(|item| item.edits_members() || self.may_have_been_sent(item)).count();
-        u64::try_from(keys.saturating_add(edits)).unwrap_or(u64::MAX)
+        u64::try_from(keys.saturating_add(edits).saturating_add(self.done.len())).unwrap_or(u64::MAX)
     }
 
     /// The first command with an argument that is not text, which REST could not carry.
@@ -155,6 +162,14 @@ impl<'a> Work<'a> {
         let subjects: Vec<Subject<'_, 'a>> =
             self.items.iter().map(|item| Subject { item, was_sent: self.may_have_been_sent(item) }).collect();
         let found = inspect(link, &subjects, options, &mut |edits| progress(looked_at.saturating_add(edits)))?;
+        let to_look_at = self.to_look_at();
+        let done = u64::try_from(self.done.len()).unwrap_or(u64::MAX);
+        let lost = lost::look(link, &self.done, options, &mut |edits| {
+            progress(to_look_at.saturating_sub(done).saturating_add(edits.min(done)));
+        })?;
+        if !lost.is_believable(self.guarded) {
+            outlook.lost = lost;
+        }
 
         let drifted = self.drifted(&outlook.preflight, on_drift);
         let way = self.way;
@@ -265,6 +280,28 @@ fn difference(item: &Item<'_>, member: &[u8]) -> Difference {
     }
 }
 
+/// Takes out of a command what is left out in every run; whether anything remains.
+fn retain_not_left(course: &Course, item: &mut Item<'_>) -> bool {
+    if course.left_keys.is_empty() && course.left_members.is_empty() {
+        return true;
+    }
+    let (db, key, deletes) = (item.db, item.key(), item.verb.deletes_keys());
+    item.retain(|_, part| {
+        let key = if deletes { part } else { key };
+        !course.left_keys.contains(&(db, key.to_vec()))
+            && (deletes || !course.left_members.contains(&(db, key.to_vec(), part.to_vec())))
+    })
+}
+
+/// What the journal says was done, as far as it can still be seen.
+fn done<'a>(items: &[Item<'a>], way: Way, history: &History) -> Vec<Item<'a>> {
+    let course = history.course(way);
+    let is_done = |item: &&Item<'a>| course.fate(item.number) == Fate::Done;
+    let mut done: Vec<Item<'a>> = items.iter().filter(is_done).cloned().collect();
+    done.retain_mut(|item| retain_not_left(course, item));
+    lost::lasting(done, &items.iter().collect::<Vec<_>>())
+}
+
 /// Takes away what was done, notes it in the forecast, and says which commands may have been.
 fn take_done<'a>(
     items: Vec<Item<'a>>,
@@ -275,17 +312,8 @@ fn take_done<'a>(
     let course = history.course(way);
     let otherwise: HashMap<u64, i64> = course.otherwise.iter().copied().collect();
     let mut sent = HashSet::new();
-    let nothing_left_out = course.left_keys.is_empty() && course.left_members.is_empty();
     let left = items.into_iter().filter_map(|mut item| {
-        let (db, key) = (item.db, item.key());
-        let deletes = item.verb.deletes_keys();
-        if !nothing_left_out
-            && !item.retain(|_, part| {
-                let key = if deletes { part } else { key };
-                !course.left_keys.contains(&(db, key.to_vec()))
-                    && (deletes || !course.left_members.contains(&(db, key.to_vec(), part.to_vec())))
-            })
-        {
+        if !retain_not_left(course, &mut item) {
             return None;
         }
         match course.fate(item.number) {

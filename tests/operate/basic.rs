@@ -52,6 +52,7 @@ fn a_dry_run_writes_nothing() {
             "SMISMEMBER",
             "ZMSCORE",
             "CLIENT",
+            "INFO",
         ];
         assert!(reads.contains(&name) || name == "ECHO", "{line}");
     }

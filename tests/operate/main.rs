@@ -10,6 +10,7 @@ mod fixture;
 mod guard;
 mod https;
 mod left_out;
+mod lost;
 mod pace;
 mod proxy;
 mod rest;

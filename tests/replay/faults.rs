@@ -16,6 +16,7 @@ use crate::{Replayed, replay};
 
 const PING: &[u8] = b"*1\r\n$4\r\nPING\r\n";
 const CLIENT_INFO: &[u8] = b"*2\r\n$6\r\nCLIENT\r\n$4\r\nINFO\r\n";
+const INFO: &[u8] = b"*2\r\n$4\r\nINFO\r\n$6\r\nserver\r\n";
 /// For servers that are meant to exceed it.
 const STALL: Timeouts = Timeouts { connect: Duration::from_secs(1), reply: Duration::from_millis(300) };
 /// For servers that are not, however busy the machine is.
@@ -54,8 +55,10 @@ impl Fake {
     /// One that answers what a replay says first, and then behaves.
     fn ready(behaviour: impl FnOnce(TcpStream) + Send + 'static) -> Self {
         Self::alive(|mut stream| {
-            take(&mut stream, CLIENT_INFO.len());
-            let _ = stream.write_all(b"-ERR unknown command\r\n");
+            for question in [CLIENT_INFO, INFO] {
+                take(&mut stream, question.len());
+                let _ = stream.write_all(b"-ERR unknown command\r\n");
+            }
             behaviour(stream);
         })
     }

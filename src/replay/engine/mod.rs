@@ -16,8 +16,11 @@ use super::event::{Event, Progress, Watcher};
 use super::guard::Guard;
 use super::item::Item;
 use super::journal::{Journal, JournalError, Record, Way, now};
+use super::link::LinkError;
+use super::lost;
 use super::pace::Pace;
-use super::query::is_alive;
+use super::preflight::LookOptions;
+use super::query::{QueryError, is_alive};
 use super::script::Verb;
 use super::session::Session;
 use crate::resp::BatchLimits;
@@ -113,9 +116,13 @@ pub fn run(
         full: None,
         judged_anew: false,
         taken: HashSet::new(),
+        items,
+        before: 0,
+        given_up: HashSet::new(),
     };
     let mut rest = items;
     while !rest.is_empty() {
+        engine.before = items.len().saturating_sub(rest.len());
         if let Err(ending) = engine.wait_for_leave() {
             engine.report.ending = ending;
             break;
@@ -172,6 +179,11 @@ struct Engine<'e, 'd, 'g> {
     judged_anew: bool,
     /// Keys that are not made again, because somebody else made them: what follows on them is not sent.
     taken: HashSet<(u32, Vec<u8>)>,
+    items: &'e [Item<'e>],
+    /// So many of them were answered in batches before.
+    before: usize,
+    /// Commands of these that were not carried out.
+    given_up: HashSet<u64>,
 }
 
 /// What is known of a batch while it is under way.
@@ -200,6 +212,32 @@ impl Engine<'_, '_, '_> {
 
     fn sleep(&self, time: Duration) -> bool {
         rest(time, self.terms.interrupt)
+    }
+
+    /// A connection. If the server was started anew since the last one, it is first looked whether what it acknowledged
+    /// is still there.
+    fn connect(&mut self) -> Result<(), LinkError> {
+        self.session.link()?;
+        if !self.session.was_restarted() {
+            return Ok(());
+        }
+        let before = self.items.get(..self.before).unwrap_or_default();
+        let is_kept = |item: &&Item<'_>| {
+            !self.given_up.contains(&item.number) && !self.taken.contains(&(item.db, item.key().to_vec()))
+        };
+        let done = before.iter().filter(is_kept).cloned().collect();
+        let done = lost::lasting(done, &self.items.iter().collect::<Vec<_>>());
+        let options = LookOptions { limits: self.terms.limits, db: self.session.db(), ..LookOptions::default() };
+        match lost::look(self.session.link()?, &done, &options, &mut |_| {}) {
+            // A guard leaves edits out, and other writers work on.
+            Ok(found) if found.is_believable(self.guard.is_some()) => {
+                self.session.trust();
+                Ok(())
+            }
+            Ok(found) => Err(LinkError::Lost { lost: found.edits.count, of: found.of }),
+            Err(QueryError::Link(error)) => Err(error),
+            Err(error) => Err(LinkError::NotYet { cause: error.to_string() }),
+        }
     }
 
     /// Waits until the next batch may go.
@@ -297,6 +335,8 @@ impl Engine<'_, '_, '_> {
         self.report.failed = self.report.failed.saturating_add(count(tally.failed.len()));
         self.report.otherwise = self.report.otherwise.saturating_add(count(tally.otherwise.len()));
         let left = tally.open.len().saturating_add(tally.unknown.len());
+        self.given_up.extend(tally.open.iter().chain(&tally.unknown).copied());
+        self.given_up.extend(tally.failed.iter().map(|(number, _)| *number));
         self.report.left = self.report.left.saturating_add(count(left));
         let Tally { mut open, mut unknown, failed, otherwise, stop, .. } = tally;
         if goes_on {

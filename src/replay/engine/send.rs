@@ -98,8 +98,8 @@ impl Engine<'_, '_, '_> {
     /// One round: all commands out, all replies in. Changes of the database are put between, and their replies taken out.
     fn exchange(&mut self, pending: &[Cow<'_, Item<'_>>], shapes: &[Shape]) -> (Vec<Reply>, Option<LinkError>) {
         let mut replies = Vec::with_capacity(pending.len());
-        let mut db = match self.session.link() {
-            Ok(_) => self.session.db(),
+        let mut db = match self.connect() {
+            Ok(()) => self.session.db(),
             Err(error) => return (replies, Some(error)),
         };
         let mut bytes = Vec::new();
@@ -298,7 +298,7 @@ impl Engine<'_, '_, '_> {
             let subjects: Vec<Subject<'_, '_>> =
                 unanswered.iter().map(|item| Subject { item, was_sent: true }).collect();
             let look = LookOptions { limits: self.terms.limits, ..LookOptions::default() };
-            let looked = match self.session.link() {
+            let looked = match self.connect().and_then(|()| self.session.link()) {
                 Ok(link) => inspect(link, &subjects, &look, &mut |_| {}),
                 Err(error) => Err(QueryError::Link(error)),
             };
