@@ -64,7 +64,7 @@ fn a_bundle_that_was_applied_leads_on_to_its_rollback() {
     plan(folder.path());
     std::fs::write(folder.path().join("plan/journal.ndjson"), "").expect("a journal");
     let text = shown(&mut show(folder.path()));
-    assert!(text.contains("This plan was applied, or somebody began to."), "{text}");
+    assert!(text.contains("An apply of this plan was begun and has not ended."), "{text}");
     assert!(text.contains("rdb-reindex rollback plan --to URL"), "{text}");
 }
 

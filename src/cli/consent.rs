@@ -10,6 +10,7 @@ use super::exit::{Exit, Failure};
 use super::terminal::Terminal;
 use super::{args, database, progress, show};
 use crate::plan::bundle::Bundle;
+use crate::report::plan::State;
 
 /// A plan is never sent by accident: its id is given, or somebody can be asked for it.
 pub fn given(args: &args::Replay, plan_id: &str) -> Result<(), Failure> {
@@ -35,7 +36,7 @@ pub fn ask(
     terminal: &Terminal,
 ) -> Result<(), Failure> {
     let mut err = std::io::stderr().lock();
-    let summary = show::text(bundle, false, None, terminal);
+    let summary = show::text(bundle, State::New, None, terminal);
     // Nobody can be told that standard error does not work; the answer will be wrong then.
     let _ = write!(err, "{summary}\n{name} on {target}: type the plan's id to go on: ");
     let _ = err.flush();

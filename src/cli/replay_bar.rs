@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::{ProgressBar, ProgressState, ProgressStyle};
 
 use super::events::Teller;
 use super::terminal::Terminal;
@@ -86,12 +86,15 @@ pub fn looking<T>(
 
 fn drawn(name: &str, commands: u64) -> ProgressBar {
     let bar = ProgressBar::new(commands);
-    let template = "{prefix} [{bar:30}] {pos}/{len} commands, {msg}, {per_sec}, {eta} left";
-    if let Ok(style) = ProgressStyle::with_template(template) {
-        bar.set_style(style.progress_chars("=> "));
-    }
-    bar.set_prefix(name.to_owned());
     bar.set_message("0 members");
+    bar.set_prefix(name.to_owned());
+    let template = "{prefix} [{bar:30}] {pos}/{len} commands, {msg}, {rate}/s, {eta} left";
+    if let Ok(style) = ProgressStyle::with_template(template) {
+        let rate = |state: &ProgressState, out: &mut dyn std::fmt::Write| {
+            let _ = write!(out, "{:.0}", state.per_sec());
+        };
+        bar.set_style(style.with_key("rate", rate).progress_chars("=> "));
+    }
     bar.enable_steady_tick(Duration::from_millis(100));
     bar
 }

@@ -17,7 +17,7 @@ pub fn for_reply(got: &Reply) -> &'static str {
         "BUSYKEY" => "this key is there already; look at it before anything else writes to it",
         "READONLY" => "this is a replica; connect to the primary",
         "MOVED" | "ASK" | "CROSSSLOT" => "this is a node of a cluster; a plan is replayed to a single server",
-        "OOM" => "the server is out of memory; make room, then plan again from a new dump",
+        "OOM" => "the server is out of memory; make room, then go on with --resume",
         "MISCONF" => "the server cannot save to its disk and refuses writes; repair that first",
         "NOREPLICAS" => "the server wants replicas that are not there; repair that first",
         "LOADING" | "BUSY" | "TRYAGAIN" | "CLUSTERDOWN" | "MASTERDOWN" => {
@@ -25,9 +25,8 @@ pub fn for_reply(got: &Reply) -> &'static str {
         }
         "NOAUTH" | "WRONGPASS" => "give the password (RDB_REINDEX_PASSWORD or --password-file)",
         "NOPERM" => "this user may not run the command; use one that may",
-        _ if text.contains("capacity") => {
-            "the service's data limit is reached; make room, then plan again from a new dump"
-        }
+        _ if text.contains("can't run this command") => "this user may not run the command; use one that may",
+        _ if text.contains("capacity") => "the service's data limit is reached; make room, then go on with --resume",
         _ if text.contains("max") && text.contains("request") && text.contains("size") => {
             "the service limits a request's size; use a smaller --batch-bytes, or plan with a smaller --max-command-bytes"
         }
@@ -53,6 +52,7 @@ mod tests {
             ("ERR max daily request limit exceeded", "quota"),
             ("ERR max request size exceeded. Limit: 10 bytes, Actual: 20 bytes", "--batch-bytes"),
             ("ERR DB capacity quota exceeded", "make room"),
+            ("ERR The user executing the script can't run this command or subcommand", "may not run"),
             ("ERR unknown command 'JSON.SET'", "does not know"),
             ("", "look at the key"),
         ] {

@@ -17,11 +17,21 @@ const PROSE: usize = 110;
 pub struct Context<'c> {
     /// The folder, as the user named it.
     pub folder: &'c str,
-    /// Somebody has begun to apply it.
-    pub applied: bool,
+    pub state: State,
     /// When the dump was made, in Unix milliseconds, as far as the manifest says it.
     pub created_ms: Option<i64>,
     pub now_ms: i64,
+}
+
+/// What has been done with a plan.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum State {
+    /// Nothing.
+    New,
+    ApplyBegun,
+    Applied,
+    RollbackBegun,
+    RolledBack,
 }
 
 /// The whole plan: what `show` prints.
@@ -53,7 +63,7 @@ pub fn summary(manifest: &Manifest, folder: &str, dump: &str, style: Style) -> S
     counts(manifest, style, &mut out);
     out.push_str(&format!("  {}\n", style.dim(&in_short(manifest))));
     warnings(manifest, WARNINGS, style, &mut out);
-    next(Context { folder, applied: false, created_ms: None, now_ms: 0 }, dump, style, &mut out);
+    next(Context { folder, state: State::New, created_ms: None, now_ms: 0 }, dump, style, &mut out);
     out
 }
 
@@ -97,9 +107,14 @@ fn head(manifest: &Manifest, context: Context<'_>, style: Style, out: &mut Strin
     let (spec, tool) = (&manifest.spec, safe(&manifest.tool_version));
     let digest: String = spec.sha256.chars().take(12).collect();
     line(format!("spec {} ({}) · rdb-reindex {tool}", safe(&spec.name), safe(&digest)));
-    if context.applied {
-        out.push_str(&format!("  {}\n", style.wrong("This plan was applied, or somebody began to.")));
-    }
+    let state = match context.state {
+        State::New => return,
+        State::ApplyBegun => "An apply of this plan was begun and has not ended.",
+        State::Applied => "This plan was applied.",
+        State::RollbackBegun => "A rollback of this plan was begun and has not ended.",
+        State::RolledBack => "This plan was rolled back.",
+    };
+    out.push_str(&format!("  {}\n", style.wrong(state)));
 }
 
 fn counts(manifest: &Manifest, style: Style, out: &mut String) {
@@ -239,11 +254,20 @@ fn next(context: Context<'_>, dump: &str, style: Style, out: &mut String) {
     heading("Next", style, out);
     let folder = shell(context.folder);
     let mut lines: Vec<(String, &str)> = Vec::new();
-    let commands = if context.applied {
-        vec![("verify", "--to URL", "is it done?"), ("rollback", "--to URL", "undo it")]
-    } else {
-        lines.push((format!("rdb-reindex rehearse {folder} {dump}"), "prove it, offline"));
-        vec![("apply", "--to URL --dry-run", "compare, write nothing"), ("apply", "--to URL", "do it")]
+    let commands = match context.state {
+        State::New => {
+            lines.push((format!("rdb-reindex rehearse {folder} {dump}"), "prove it, offline"));
+            vec![("apply", "--to URL --dry-run", "compare, write nothing"), ("apply", "--to URL", "do it")]
+        }
+        State::ApplyBegun => {
+            vec![("apply", "--to URL --resume", "go on"), ("rollback", "--to URL", "undo what was done")]
+        }
+        State::Applied => vec![("verify", "--to URL", "is it done?"), ("rollback", "--to URL", "undo it")],
+        State::RollbackBegun => vec![("rollback", "--to URL --resume", "go on")],
+        State::RolledBack => {
+            lines.push(("rdb-reindex plan DUMP --out DIR".to_owned(), "a new plan, from a new dump"));
+            Vec::new()
+        }
     };
     let commands = commands.into_iter();
     lines.extend(commands.map(|(command, rest, why)| (format!("rdb-reindex {command} {folder} {rest}"), why)));
@@ -306,8 +330,12 @@ mod tests {
 
     const SOME: Counts = Counts { added_members: 1, removed_members: 0, deleted_keys: 0, commands: 5, bytes: 999 };
     // A day and an hour after the dump was made.
-    const CONTEXT: Context<'_> =
-        Context { folder: "my plan", applied: false, created_ms: Some(1_736_185_500_000), now_ms: 1_736_275_500_000 };
+    const CONTEXT: Context<'_> = Context {
+        folder: "my plan",
+        state: State::New,
+        created_ms: Some(1_736_185_500_000),
+        now_ms: 1_736_275_500_000,
+    };
 
     #[test]
     fn what_a_person_decides_by_is_there() {
@@ -333,10 +361,28 @@ mod tests {
 
     #[test]
     fn a_plan_that_was_applied_leads_on_to_verify_and_rollback() {
-        let text = plan(&manifest(SOME), Context { applied: true, ..CONTEXT }, Style::PLAIN);
-        assert!(text.contains("This plan was applied, or somebody began to."), "{text}");
+        let text = plan(&manifest(SOME), Context { state: State::Applied, ..CONTEXT }, Style::PLAIN);
+        assert!(text.contains("This plan was applied."), "{text}");
         assert!(text.contains("rdb-reindex rollback 'my plan' --to URL  undo it"), "{text}");
         assert!(!text.contains("rdb-reindex apply"), "{text}");
+    }
+
+    #[test]
+    fn what_has_not_ended_leads_on_to_its_end() {
+        for (state, words, next, never) in [
+            (State::ApplyBegun, "An apply of this plan was begun", "apply 'my plan' --to URL --resume", "verify"),
+            (
+                State::RollbackBegun,
+                "A rollback of this plan was begun",
+                "rollback 'my plan' --to URL --resume",
+                "apply ",
+            ),
+            (State::RolledBack, "This plan was rolled back.", "plan DUMP --out DIR", "rollback '"),
+        ] {
+            let text = plan(&manifest(SOME), Context { state, ..CONTEXT }, Style::PLAIN);
+            assert!(text.contains(words) && text.contains(&format!("  rdb-reindex {next}")), "{text}");
+            assert!(!text.contains(&format!("rdb-reindex {never}")), "{text}");
+        }
     }
 
     #[test]
