@@ -22,7 +22,7 @@ pub enum State<'a> {
     Present {
         /// What the command `TYPE` answers.
         kind: &'a str,
-        /// What counts for its type: see [`cardinality_command`].
+        /// What counts for its type: see [`cardinality_command`]. [`UNMEASURED`] of a string whose length is not known.
         elements: u64,
         expire_at_ms: Option<i64>,
     },
@@ -30,9 +30,14 @@ pub enum State<'a> {
     Unknown,
 }
 
-/// The command that counts what [`State::Present`] counts; a string, a document and most modules have none.
+/// In place of the length of a string that is not known.
+pub const UNMEASURED: u64 = u64::MAX;
+
+/// The command that counts what [`State::Present`] counts: elements, and the bytes of a string. A document and most
+/// modules have none.
 pub fn cardinality_command(kind: &str) -> Option<&'static str> {
     match kind {
+        "string" => Some("STRLEN"),
         "set" => Some("SCARD"),
         "zset" => Some("ZCARD"),
         "list" => Some("LLEN"),
@@ -56,6 +61,8 @@ impl<'a> Forecast<'a> {
         for touched in touched {
             let state = match touched.kind.as_ref() {
                 "none" => State::Absent,
+                // A manifest says that there is one value, and not how long it is.
+                "string" => State::Present { kind: "string", elements: UNMEASURED, expire_at_ms: touched.expire_at_ms },
                 kind => State::Present { kind, elements: touched.elements, expire_at_ms: touched.expire_at_ms },
             };
             // No server has a database of a larger number; this one is found nowhere, and that is then said.
@@ -65,6 +72,18 @@ impl<'a> Forecast<'a> {
             }
         }
         forecast
+    }
+
+    /// Notes how long the strings of the dump are: as long as a rollback makes them.
+    pub fn measure(&mut self, rollback: &[Item<'a>]) {
+        for item in rollback.iter().filter(|item| matches!(item.verb, Verb::Set | Verb::Append)) {
+            let more = item.args.get(2).and_then(|value| u64::try_from(value.len()).ok()).unwrap_or(UNMEASURED);
+            let Some(place) = self.places.get(&(item.db, item.key())) else { continue };
+            let entry = self.keys.get_mut(*place);
+            if let Some(Expectation { state: State::Present { kind: "string", elements, .. }, .. }) = entry {
+                *elements = if item.verb == Verb::Set { more } else { elements.saturating_add(more) };
+            }
+        }
     }
 
     /// As they are after commands were carried out and every reply was the expected one.
@@ -106,7 +125,11 @@ impl<'a> Forecast<'a> {
                 let at = item.args.get(2).and_then(|text| std::str::from_utf8(text).ok()?.parse().ok());
                 State::Present { kind, elements, expire_at_ms: at }
             }
-            (Verb::Set | Verb::Append, _) => present(Kind::String, 1),
+            (Verb::Set | Verb::Append, _) => {
+                let value = item.args.get(2).and_then(|value| u64::try_from(value.len()).ok());
+                let elements = if item.verb == Verb::Set { value.unwrap_or(UNMEASURED) } else { number };
+                State::Present { kind: Kind::String.type_name(), elements, expire_at_ms: expiry }
+            }
             (Verb::JsonSet, _) => present(Kind::Json, 1),
             (Verb::Restore, _) => State::Unknown,
             (_, State::Unknown) => State::Unknown,
@@ -224,5 +247,35 @@ mod tests {
         assert_eq!(back.get(0, b"gone").unwrap().state, gone);
         assert_eq!(back.get(0, b"other").unwrap().state, State::Unknown);
         assert!(back.get(1, b"gone").is_none());
+    }
+
+    #[test]
+    fn a_string_is_as_long_as_the_rollback_makes_it() {
+        let dump =
+            [touched("text", "string", 1, None), touched("empty", "string", 1, None), touched("set", "set", 2, None)];
+        let mut rollback = Vec::new();
+        let mut replies = Vec::new();
+        for (command, reply) in [
+            (&["SET", "text", "one"][..], Expected::Status("OK".into())),
+            (&["APPEND", "text", "four"], Expected::Integer(7)),
+            (&["SET", "empty", ""], Expected::Status("OK".into())),
+            (&["SADD", "set", "a"], Expected::Integer(1)),
+        ] {
+            resp::encode(command, &mut rollback);
+            replies.push(reply);
+        }
+        let (items, _) = read(&rollback, Script::Rollback, &replies).unwrap();
+        let present = |kind, elements| State::Present { kind, elements, expire_at_ms: None };
+        let mut forecast = Forecast::new(&dump);
+        assert_eq!(forecast.get(0, b"text").unwrap().state, present("string", UNMEASURED));
+        forecast.measure(&items);
+        for (key, state) in
+            [("text", present("string", 7)), ("empty", present("string", 0)), ("set", present("set", 2))]
+        {
+            assert_eq!(forecast.get(0, key.as_bytes()).unwrap().state, state, "{key}");
+        }
+        let back = forecast.after(&items);
+        assert_eq!(back.get(0, b"text").unwrap().state, present("string", 7));
+        assert_eq!(back.get(0, b"empty").unwrap().state, present("string", 0));
     }
 }

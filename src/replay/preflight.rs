@@ -1,6 +1,6 @@
 //! A look at a database before anything is written to it. Only reads.
 
-use super::forecast::{Expectation, State, cardinality_command};
+use super::forecast::{Expectation, State, UNMEASURED, cardinality_command};
 use super::link::{Link, Printable, Reply};
 use super::query::{Difference, Pipeline, QueryError, Tally, ask};
 use crate::resp::BatchLimits;
@@ -142,8 +142,8 @@ pub fn preflight(
             pipeline.push(&["SELECT", &db.to_string()], Query::Select)?;
         }
         pipeline.push(&[&b"TYPE"[..], expectation.key], Query::Type(place))?;
-        if let State::Present { kind, .. } = expectation.state {
-            if let Some(command) = cardinality_command(kind) {
+        if let State::Present { kind, elements, .. } = expectation.state {
+            if let Some(command) = cardinality_command(kind).filter(|_| elements != UNMEASURED) {
                 pipeline.push(&[command.as_bytes(), expectation.key], Query::Cardinality(place))?;
             }
             let command = if exact { "PEXPIRETIME" } else { "PTTL" };
@@ -224,8 +224,10 @@ fn compare_cardinality(
     let command = cardinality_command(kind).unwrap_or("SCARD");
     let Reply::Integer(found) = reply else { return Err(QueryError::Refused { command, reply }) };
     if u64::try_from(found) != Ok(expected) {
-        let spell = |count: &dyn std::fmt::Display| format!("{count} elements");
-        drift.wrong_cardinality.add(keep, || difference(expectation, &spell(&expected), &spell(&found)));
+        let unit = if kind == "string" { "byte" } else { "element" };
+        let spell = |count: String| format!("{count} {unit}{}", if count == "1" { "" } else { "s" });
+        let (expected, found) = (spell(expected.to_string()), spell(found.to_string()));
+        drift.wrong_cardinality.add(keep, || difference(expectation, &expected, &found));
     }
     Ok(())
 }

@@ -85,12 +85,16 @@ impl<'a> Work<'a> {
                 apply = one_by_one(apply, &rollback);
                 known = Known::there(&apply, &rollback);
             }
+            if manifest.touched.iter().any(|touched| touched.kind == "string") {
+                forecast.measure(&rollback()?.0);
+            }
             let of = of(totals, &apply);
             let done = done(&apply, way, history);
             let (items, sent) = take_done(apply, way, history, &mut forecast);
             return Ok(Self { items, of, sent, done, known, forecast, way, guarded });
         }
         let (mut items, totals) = rollback()?;
+        forecast.measure(&items);
         if guarded {
             known = Known::back(&apply, &items, history.apply.states.clone());
         }

@@ -53,6 +53,7 @@ fn a_dry_run_writes_nothing() {
             "ZMSCORE",
             "CLIENT",
             "INFO",
+            "STRLEN",
         ];
         assert!(reads.contains(&name) || name == "ECHO", "{line}");
     }

@@ -1,6 +1,6 @@
 //! A database that is not as the dump was: before the replay, during it, and afterwards.
 
-use crate::bundle::small;
+use crate::bundle::{Scene, small};
 use crate::proxy::{Fault, Proxy};
 use crate::{Stage, program, ran};
 
@@ -193,4 +193,35 @@ fn verify_tells_in_flight_from_wrong() {
     assert_eq!(events[1]["differences"], 1);
     assert_eq!((&events[2]["count"], &events[2]["examples"][0]["key"]), (&1.into(), &"kept".into()));
     assert_eq!(events[3]["exit"], 5);
+}
+
+/// A string that is to be deleted, and that somebody has written since: its length tells.
+#[test]
+fn a_string_of_another_length_is_drift() {
+    let scene = Scene::default()
+        .state(&["SET text three", "SET empty x", "SET same abc"])
+        .touch("text", "string", 1)
+        .touch("empty", "string", 1)
+        .touch("same", "string", 1)
+        .apply("UNLINK text empty same", 3)
+        .rollback_status("SET text th")
+        .rollback("APPEND text ree", 5)
+        .rollback_status("SET empty x")
+        .rollback_status("SET same abc");
+    let Some(stage) = Stage::new(&scene) else { return };
+    stage.server.query::<String>(&["SET", "text", "three and more"]);
+    stage.server.query::<String>(&["SET", "empty", ""]);
+    let drifted = stage.server.digest();
+    let refused = stage.confirmed("apply", &[]);
+    assert_eq!(refused.status, Some(4), "{refused:?}");
+    assert!(refused.out.contains("text: expected 5 bytes, found 14 bytes"), "{refused:?}");
+    assert!(refused.out.contains("empty: expected 1 byte, found 0 bytes"), "{refused:?}");
+    assert!(!refused.out.contains("same"), "{refused:?}");
+    assert_eq!(stage.server.digest(), drifted);
+    let skipped = stage.confirmed("apply", &["--on-drift", "skip"]);
+    assert_eq!(skipped.status, Some(7), "{skipped:?}");
+    assert_eq!(stage.server.query::<u64>(&["EXISTS", "text", "empty", "same"]), 2);
+    let back = stage.confirmed("rollback", &[]);
+    assert_eq!(back.status, Some(0), "{back:?}");
+    assert_eq!(stage.server.digest(), drifted);
 }
