@@ -22,7 +22,7 @@ pub enum State<'a> {
     Present {
         /// What the command `TYPE` answers.
         kind: &'a str,
-        /// What counts for its type: see [`cardinality_command`]. [`UNMEASURED`] of a string whose length is not known.
+        /// What counts for its type: see [`cardinality_command`]. `u64::MAX` of a string whose length is not known.
         elements: u64,
         expire_at_ms: Option<i64>,
     },
