@@ -8,7 +8,7 @@ use super::terminal::Terminal;
 use super::{dump, progress};
 use crate::check::{self, Error, Finding, Oddity, Report};
 use crate::index::display;
-use crate::rdb::ErrorKind;
+use crate::rdb::{ErrorKind, Footer, Tail};
 use crate::scan::Observer;
 use crate::snapshot::Snapshot;
 
@@ -44,15 +44,19 @@ fn one(snapshot: &Snapshot, observer: &Observer, terminal: &Terminal) -> Outcome
         }
     };
     terminal.data(render(&file, &report).as_bytes())?;
-    if let Some(footer) = report.footer.filter(|footer| footer.trailing > 0) {
-        terminal.warn(if footer.trailing_is_aof {
-            format!(
-                "{} bytes of commands (AOF) follow the dump: they change what is in it, and have not been checked",
-                footer.trailing
-            )
-        } else {
-            format!("{} bytes follow the end of the dump; servers ignore them", footer.trailing)
-        });
+    if let Some(Footer { trailing, tail, .. }) = report.footer {
+        match tail {
+            Tail::Empty => {}
+            Tail::Commands => terminal.warn(format!(
+                "{trailing} bytes of commands (AOF) follow the dump: they change what is in it, and have not been checked"
+            )),
+            Tail::Dump => terminal.warn(format!(
+                "another dump follows the end of the first one ({trailing} bytes): it has not been checked"
+            )),
+            Tail::Unknown => {
+                terminal.warn(format!("{trailing} bytes follow the end of the dump; servers ignore them"));
+            }
+        }
     }
     Ok(if report.is_whole() { Exit::Done } else { Exit::Error })
 }

@@ -12,6 +12,7 @@ use super::{dump, progress, spec};
 use crate::diff::{self, Diff as Difference, Seed, Side};
 use crate::export::Format;
 use crate::index::{Expiry, Names};
+use crate::rdb::Tail;
 use crate::report::diff::{Dump, Report};
 use crate::report::diff_rows::{self, diff_rows};
 use crate::report::inventory::Checksum;
@@ -191,11 +192,13 @@ fn read<'a>(
         return Err(Failure::error(format!("{path}: the checksum is {stored:016x}, and should be {computed:016x}"))
             .with_hint("the dump is damaged: take it again; --ignore-checksum compares what is in it all the same"));
     }
-    if facts.footer.trailing_is_aof {
-        terminal.warn(format!(
-            "{path}: {} bytes of commands (AOF) follow the dump; what they change is not compared",
-            facts.footer.trailing
-        ));
+    let bytes = facts.footer.trailing;
+    match facts.footer.tail {
+        Tail::Commands => terminal
+            .warn(format!("{path}: {bytes} bytes of commands (AOF) follow the dump; what they change is not compared")),
+        Tail::Dump => terminal
+            .warn(format!("{path}: another dump follows the end of the first one ({bytes} bytes); it is not compared")),
+        Tail::Empty | Tail::Unknown => {}
     }
     Ok(side)
 }

@@ -9,6 +9,7 @@ use super::exit::{Exit, Failure, Outcome};
 use super::terminal::Terminal;
 use super::{dump, progress, spec};
 use crate::export::{Error, Export, Format, Options, Summary, Table};
+use crate::rdb::Tail;
 
 pub fn run(args: &args::Export, terminal: &Terminal) -> Outcome {
     let table = match args.table {
@@ -139,12 +140,13 @@ fn warn(summary: &Summary, args: &args::Export, terminal: &Terminal) {
             undecodable[0].saturating_add(undecodable[1])
         ));
     }
-    if summary.footer.trailing_is_aof {
-        terminal.warn(format!(
-            "{} bytes of commands (AOF) follow the dump; what they change is not in these rows",
-            summary.footer.trailing
-        ));
-    } else if summary.footer.trailing > 0 {
-        terminal.warn(format!("{} bytes after the end of the dump were ignored", summary.footer.trailing));
+    let bytes = summary.footer.trailing;
+    match summary.footer.tail {
+        Tail::Empty => {}
+        Tail::Commands => terminal
+            .warn(format!("{bytes} bytes of commands (AOF) follow the dump; what they change is not in these rows")),
+        Tail::Dump => terminal
+            .warn(format!("another dump follows the end of the first one ({bytes} bytes); it is not in these rows")),
+        Tail::Unknown => terminal.warn(format!("{bytes} bytes after the end of the dump were ignored")),
     }
 }

@@ -6,7 +6,9 @@ use super::args::{self, Format};
 use super::exit::{Exit, Failure, Outcome};
 use super::terminal::Terminal;
 use super::{dump, spec};
-use crate::report::inventory::{AOF_TAIL, CHECKSUM_MISMATCH, Checksum, Diagnostic, Inventory, TRAILING_BYTES};
+use crate::report::inventory::{
+    ANOTHER_DUMP, AOF_TAIL, CHECKSUM_MISMATCH, Checksum, Diagnostic, Inventory, TRAILING_BYTES,
+};
 use crate::report::{self, text};
 
 pub fn run(args: &args::Inventory, terminal: &Terminal) -> Outcome {
@@ -45,7 +47,7 @@ pub fn run(args: &args::Inventory, terminal: &Terminal) -> Outcome {
 /// Says on standard error what makes the whole dump doubtful, since the data may go where nobody reads it.
 fn warn(diagnostics: &[Diagnostic], terminal: &Terminal) {
     for diagnostic in diagnostics {
-        if [AOF_TAIL, CHECKSUM_MISMATCH, TRAILING_BYTES].contains(&diagnostic.code) {
+        if [ANOTHER_DUMP, AOF_TAIL, CHECKSUM_MISMATCH, TRAILING_BYTES].contains(&diagnostic.code) {
             let detail = diagnostic.examples.join(", ");
             terminal.warn(format!("{} ({detail})", report::words(diagnostic)));
         }

@@ -24,7 +24,7 @@ use super::rollback::Rollback;
 use super::warnings::warnings;
 use crate::index::{DeleteReason, Difference, Edits, Membership, display};
 use crate::progress::{Unit, Watch};
-use crate::rdb::{self, Flavor};
+use crate::rdb::{self, Flavor, Tail};
 use crate::resp::{BatchLimits, BatchMeter};
 use crate::spec::PRESETS;
 
@@ -44,6 +44,8 @@ pub enum Error {
     Checksum { stored: u64, computed: u64 },
     #[error("commands follow the dump in its file (it is an append-only file), and they change what is in it")]
     AofTail,
+    #[error("another dump follows the end of the first one: what is in it would be taken for missing")]
+    AnotherDump,
     #[error(
         "{0} bytes follow the end of the dump, whose version (before 5) has no checksum: its version number is damaged, or \
          its end"
@@ -63,6 +65,7 @@ impl Error {
             Self::Dump(error) => error.hint(),
             Self::Checksum { .. } | Self::Trailing(_) => "no plan is made of a damaged dump: take it again",
             Self::AofTail => "start a server with that file and let it SAVE: that makes a dump of the whole",
+            Self::AnotherDump => "give the dumps as several files: `rdb-reindex plan one.rdb two.rdb`",
             Self::Twice { .. } => "`rdb-reindex check` says where both are; take the dump again",
             Self::Write { source, .. } => match source.kind() {
                 io::ErrorKind::StorageFull => "make room on that disk, or give --out a folder on another one",
@@ -115,8 +118,10 @@ fn make(
         }
         _ => {}
     }
-    if footer.trailing_is_aof {
-        return Err(Error::AofTail);
+    match footer.tail {
+        Tail::Commands => return Err(Error::AofTail),
+        Tail::Dump => return Err(Error::AnotherDump),
+        Tail::Empty | Tail::Unknown => {}
     }
     // One flipped bit makes a 9 a 1: the version decides whether there is a checksum, and so has none itself.
     if footer.crc.is_none() && footer.trailing > 0 {

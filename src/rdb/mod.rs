@@ -61,4 +61,4 @@ pub use string::RawStr;
 pub use types::{Kind, TypeName, ValueType};
 pub use value::{Scratch, Value};
 pub use visitor::{Element, Flow, Place, StreamConsumer, StreamFields, StreamGroup, StreamId, StreamMeta, Visitor};
-pub use walk::{Footer, Item, Record, Walker};
+pub use walk::{Footer, Item, Record, Tail, Walker};

@@ -84,10 +84,39 @@ pub struct Footer {
     pub crc: Option<u64>,
     /// Number of bytes that the CRC covers, from the start of the file to the EOF opcode inclusive.
     pub body_end: usize,
-    /// Number of bytes after the footer, which servers ignore.
+    /// Number of bytes after the footer.
     pub trailing: usize,
-    /// Whether those are commands: then the file is an AOF, and they change what stands before them.
-    pub trailing_is_aof: bool,
+    /// What those are, by how they begin.
+    pub tail: Tail,
+}
+
+/// What follows the end of a dump in its file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tail {
+    /// Nothing, as it should be.
+    Empty,
+    /// Commands: the file is an AOF, and they change what stands before them.
+    Commands,
+    /// Another dump: the file has several behind each other, of which servers read the first.
+    Dump,
+    /// Bytes that servers ignore.
+    Unknown,
+}
+
+impl Tail {
+    fn of(bytes: &[u8]) -> Self {
+        let begins = |start: &[u8]| bytes.starts_with(start);
+        if bytes.is_empty() {
+            Self::Empty
+        // A server may be told to put times between its commands.
+        } else if begins(b"*") || begins(b"#TS:") {
+            Self::Commands
+        } else if begins(b"REDIS") || begins(b"VALKEY") {
+            Self::Dump
+        } else {
+            Self::Unknown
+        }
+    }
 }
 
 /// A key: its name, its value, and what the dump says of it, none of it decoded.
@@ -319,13 +348,7 @@ impl<'a> Walker<'a> {
         let body_end = self.cursor.position();
         let crc = if self.header.version >= 5 { Some(u64::from_le_bytes(self.cursor.array()?)) } else { None };
         self.ended = true;
-        Ok(Item::End(Footer {
-            crc,
-            body_end,
-            trailing: self.cursor.left(),
-            // A server may be told to put times between its commands.
-            trailing_is_aof: self.cursor.rest.starts_with(b"*") || self.cursor.rest.starts_with(b"#TS:"),
-        }))
+        Ok(Item::End(Footer { crc, body_end, trailing: self.cursor.left(), tail: Tail::of(self.cursor.rest) }))
     }
 }
 

@@ -1,6 +1,6 @@
 //! Findings in words.
 
-use super::inventory::{AOF_TAIL, CHECKSUM_MISMATCH, Diagnostic, TRAILING_BYTES};
+use super::inventory::{ANOTHER_DUMP, AOF_TAIL, CHECKSUM_MISMATCH, Diagnostic, TRAILING_BYTES};
 use super::text::counted;
 
 /// What was found, and what to make of it.
@@ -37,6 +37,11 @@ pub fn words(diagnostic: &Diagnostic) -> String {
         AOF_TAIL => "this is an append-only file: commands follow the dump in it, which change what is in the dump, \
                      and they are not read; `redis-cli BGREWRITEAOF`, or a new dump, brings them in"
             .to_owned(),
+        ANOTHER_DUMP => {
+            "another dump follows the end of the first one, and is not read; give the dumps as several files \
+                         to take them as one"
+                .to_owned()
+        }
         TRAILING_BYTES => "there are bytes after the end of the dump; they are ignored".to_owned(),
         CHECKSUM_MISMATCH => {
             "the checksum is wrong: the dump is damaged, and any of these numbers may be too".to_owned()

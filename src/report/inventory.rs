@@ -7,7 +7,7 @@ use serde::Serialize;
 use crate::index::{Difference, Expires, Facts, Frozen};
 use crate::plan::excerpt::Excerpt;
 use crate::plan::manifest::Bytes;
-use crate::rdb::Flavor;
+use crate::rdb::{Flavor, Tail};
 use crate::spec::Policy;
 use crate::stock::{Expiries, Tally};
 use crate::time::rfc3339;
@@ -17,6 +17,7 @@ pub const FORMAT_VERSION: u32 = 1;
 
 /// Codes of findings about the dump as a whole.
 pub const AOF_TAIL: &str = "dump.aof_tail";
+pub const ANOTHER_DUMP: &str = "dump.another_dump";
 pub const TRAILING_BYTES: &str = "dump.trailing_bytes";
 pub const CHECKSUM_MISMATCH: &str = "dump.checksum_mismatch";
 
@@ -250,8 +251,8 @@ impl Inventory {
 
     /// Whether no plan is made of the dump, because what is in it is not what it was meant to be.
     pub fn is_unfit(&self) -> bool {
-        let aof = self.diagnostics.iter().any(|diagnostic| diagnostic.code == AOF_TAIL);
-        aof || self.snapshot.checksum == Checksum::Mismatch
+        let more = self.diagnostics.iter().any(|diagnostic| [AOF_TAIL, ANOTHER_DUMP].contains(&diagnostic.code));
+        more || self.snapshot.checksum == Checksum::Mismatch
     }
 
     /// Whether no index needs anything done.
@@ -360,7 +361,11 @@ pub(super) fn diagnostics(difference: &Difference<'_>) -> Vec<Diagnostic> {
         of_dump(CHECKSUM_MISMATCH, format!("the footer says {stored:016x}, the content has {:016x}", facts.crc64));
     }
     if facts.footer.trailing > 0 {
-        let code = if facts.footer.trailing_is_aof { AOF_TAIL } else { TRAILING_BYTES };
+        let code = match facts.footer.tail {
+            Tail::Commands => AOF_TAIL,
+            Tail::Dump => ANOTHER_DUMP,
+            Tail::Empty | Tail::Unknown => TRAILING_BYTES,
+        };
         of_dump(code, format!("{} bytes after the footer", facts.footer.trailing));
     }
     all.sort_by_key(|diagnostic| diagnostic.code);

@@ -165,6 +165,32 @@ fn a_compressed_dump_for_every_command() {
     assert_eq!((status, &js["keys"]), (Some(0), &serde_json::Value::from(1000)));
 }
 
+/// Two dumps in one file, as by `cat`: the first is read, the other is said, and no plan is made of it.
+#[test]
+fn a_dump_behind_a_dump() {
+    let folder = tempfile::tempdir().unwrap();
+    let bytes = [dump(), dump()].concat();
+    let path = written(folder.path(), &bytes);
+    let said = format!("another dump follows the end of the first one ({} bytes)", dump().len());
+    for words in [&["check"][..], &["inventory"], &["export", "--table", "keys", "--format", "csv"]] {
+        let (status, _, stderr) = run(words, &path);
+        assert_eq!(status, Some(0), "{words:?} {stderr}");
+        let about = stderr.strip_prefix("warning: another dump follows the end of the first one");
+        assert!(about.is_some_and(|about| about.contains(&format!("{} bytes", dump().len()))), "{words:?} {stderr}");
+    }
+    let (_, _, stderr) = run(&["diff", path.to_str().unwrap()], &path);
+    assert!(stderr.contains(&said), "{stderr}");
+    let (status, _, stderr) = run(&["plan", "--out", "plan"], &path);
+    assert_eq!(status, Some(1), "{stderr}");
+    assert!(stderr.starts_with("error: ") && !folder.path().join("plan").exists(), "{stderr}");
+    assert!(stderr.contains("another dump follows"), "{stderr}");
+    // Packed one by one, which is one archive of both.
+    let packed = written(folder.path(), &[gzip(&dump()), gzip(&dump())].concat());
+    let (status, _, stderr) = run(&["plan", "--out", "plan"], &packed);
+    assert_eq!(status, Some(1), "{stderr}");
+    assert!(stderr.contains("another dump follows") && !folder.path().join("plan").exists(), "{stderr}");
+}
+
 /// A dump with commands behind it: read, said, and no plan is made of it.
 #[test]
 fn an_aof_that_begins_with_a_dump() {

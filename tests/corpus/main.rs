@@ -8,7 +8,7 @@ mod wanted;
 
 use std::path::PathBuf;
 
-use rdb_reindex::rdb::{Flavor, Item, Scratch, Walker};
+use rdb_reindex::rdb::{Flavor, Item, Scratch, Tail, Walker};
 use serde_json::Value as Js;
 
 use collect::Collector;
@@ -79,7 +79,7 @@ fn compare(name: &str, bytes: &[u8], dump: &Dump) -> usize {
             Item::End(footer) => {
                 ended = true;
                 assert_eq!(footer.body_end + 8, bytes.len(), "{name}");
-                assert_eq!((footer.trailing, footer.trailing_is_aof), (0, false));
+                assert_eq!((footer.trailing, footer.tail), (0, Tail::Empty));
                 let stored = u64::from_le_bytes(bytes[bytes.len() - 8..].try_into().unwrap());
                 assert_eq!(footer.crc, Some(stored));
                 assert_eq!(stored == 0, name.contains("nochecksum"), "{name}");

@@ -26,6 +26,9 @@ facts! {
     crc_of_zero: whole(b"REDIS0011\xff\0\0\0\0\0\0\0\0") => ok("end@10 crc=Some(0) +0");
     bytes_after_the_footer: whole(b"REDIS0011\xff\0\0\0\0\0\0\0\0xyz") => ok("end@10 crc=Some(0) +3");
     commands_after_the_footer: whole(b"REDIS0011\xff\0\0\0\0\0\0\0\0*2\r\n") => ok("end@10 crc=Some(0) +4 aof");
+    a_dump_after_the_footer: whole(b"REDIS0011\xff\0\0\0\0\0\0\0\0REDIS0011\xff\0\0\0\0\0\0\0\0") => ok("end@10 crc=Some(0) +18 dump");
+    one_of_valkey: whole(b"REDIS0011\xff\0\0\0\0\0\0\0\0VALKEY080\xff\0\0\0\0\0\0\0\0") => ok("end@10 crc=Some(0) +18 dump");
+    the_footer_missing_before_another: whole(b"REDIS0011\xffREDIS0011\xff\0\0\0\0\0\0\0\0") => ok("end@10 crc=Some(3130305349444552) +10");
     no_eof: whole(b"REDIS0011") => Err(K::MissingEof);
     no_eof_after_a_key: whole(b"REDIS0011\0\x01k\x01v") => Err(K::MissingEof);
     no_eof_after_a_prefix: whole(b"REDIS0011\xf9\x05") => Err(K::MissingEof);

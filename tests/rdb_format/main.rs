@@ -23,7 +23,7 @@ use std::fmt::Write;
 
 use rdb_reindex::rdb::{
     Element, ErrorKind, Flow, Item, Json, Scratch, StreamConsumer, StreamFields, StreamGroup, StreamId, StreamMeta,
-    Visitor, Walker,
+    Tail, Visitor, Walker,
 };
 
 /// Bytes from a text of hex digits and 'quoted' characters, separated by spaces.
@@ -180,8 +180,12 @@ pub fn file(bytes: &[u8]) -> Result<String, rdb_reindex::rdb::Error> {
             Item::SlotImport { job, ranges } => told.add(format_args!("import {} {ranges}", job.len())),
             Item::HashTemplate { id, fields } => told.add(format_args!("template {id} {fields}")),
             Item::End(end) => {
-                let aof = if end.trailing_is_aof { " aof" } else { "" };
-                told.add(format_args!("end@{} crc={:x?} +{}{aof}", end.body_end, end.crc, end.trailing))
+                let tail = match end.tail {
+                    Tail::Empty | Tail::Unknown => "",
+                    Tail::Commands => " aof",
+                    Tail::Dump => " dump",
+                };
+                told.add(format_args!("end@{} crc={:x?} +{}{tail}", end.body_end, end.crc, end.trailing))
             }
         };
     }
