@@ -45,4 +45,9 @@ impl<'a> Dump<'a> {
     pub fn record(&self, start: u64) -> Result<Record<'a>, rdb::Error> {
         rdb::record_at(self.file, self.header, start)
     }
+
+    /// The same, but the bytes of its value go on to the end of the file.
+    pub fn open_record(&self, start: u64) -> Result<Record<'a>, rdb::Error> {
+        rdb::open_record_at(self.file, self.header, start)
+    }
 }

@@ -250,6 +250,15 @@ impl<'a> Difference<'a> {
         }
     }
 
+    /// The same, but the bytes of its value may go on to the end of the file: enough to know what it is and to visit its
+    /// elements, and much less to do where there are many.
+    pub fn open_record(&self, start: u64) -> Result<Record<'a>, rdb::Error> {
+        match self.kept.get(&start) {
+            Some(record) => Ok(record.clone()),
+            None => self.dump.open_record(start),
+        }
+    }
+
     /// For the bytes of members that are to be added.
     pub fn members(&self) -> Members<'a, '_> {
         Members { dump: self.dump, interned: &self.interned }

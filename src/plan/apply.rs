@@ -112,7 +112,7 @@ impl<'d, 'a> Apply<'d, 'a> {
             if self.db(index) != db {
                 continue;
             }
-            let record = d.record(deletion.start)?;
+            let record = d.open_record(deletion.start)?;
             let key = d.dump.key(deletion.start, &mut scratch)?;
             if first.is_none() {
                 self.interrupted()?;
@@ -232,7 +232,7 @@ impl<'d, 'a> Apply<'d, 'a> {
             match there.get(&rank) {
                 Some(present) if present.stale > 0 && !present.frozen => Ok(()),
                 Some(present) => {
-                    let record = d.record(present.start)?;
+                    let record = d.open_record(present.start)?;
                     self.touch(db, key.to_vec(), Some(&record))
                 }
                 None => self.touch(db, key.to_vec(), None),
@@ -252,7 +252,7 @@ impl<'d, 'a> Apply<'d, 'a> {
             }
             self.interrupted()?;
             self.select(db)?;
-            let record = d.record(present.start)?;
+            let record = d.open_record(present.start)?;
             let key = d.dump.key(present.start, &mut scratch)?;
             let is_zset = d.spec.indexes[index].kind == IndexType::Zset;
             self.file.begin(&mut pending, if is_zset { "ZREM" } else { "SREM" }, Some(key));

@@ -24,6 +24,8 @@ pub struct CommandFile<S = Output> {
 /// The arguments of commands of one kind on one key (or, for `UNLINK`, on none), until there are enough for a command.
 #[derive(Debug, Default)]
 pub struct Pending {
+    /// Room for the line that opens a command.
+    header: Vec<u8>,
     head: Vec<u8>,
     head_args: u64,
     body: Vec<u8>,
@@ -80,13 +82,15 @@ impl<S: Sink> CommandFile<S> {
     pub fn single(&mut self, args: &[&[u8]], reply: Reply) -> io::Result<Written> {
         let mut bytes = Vec::new();
         encode(args, &mut bytes);
-        self.put(&bytes, &[], reply)
+        self.put(&[&bytes], reply)
     }
 
-    fn put(&mut self, head: &[u8], body: &[u8], reply: Reply) -> io::Result<Written> {
-        self.output.write(head)?;
-        self.output.write(body)?;
-        let bytes = (head.len() + body.len()) as u64;
+    fn put(&mut self, parts: &[&[u8]], reply: Reply) -> io::Result<Written> {
+        let mut bytes = 0;
+        for part in parts {
+            self.output.write(part)?;
+            bytes += part.len() as u64;
+        }
         self.oversize += u64::from(bytes > self.caps.max_command_bytes);
         self.lengths.push(bytes);
         self.replies.push(reply);
@@ -135,10 +139,9 @@ impl<S: Sink> CommandFile<S> {
         if pending.body_args == 0 {
             return Ok(Written::default());
         }
-        let mut head = Vec::with_capacity(pending.head.len() + 8);
-        push_header((pending.head_args + pending.body_args) as usize, &mut head);
-        head.extend_from_slice(&pending.head);
-        let written = self.put(&head, &pending.body, Reply::Integer(pending.reply))?;
+        pending.header.clear();
+        push_header((pending.head_args + pending.body_args) as usize, &mut pending.header);
+        let written = self.put(&[&pending.header, &pending.head, &pending.body], Reply::Integer(pending.reply))?;
         pending.stats.add(Written { lower_bound: 0, ..written });
         pending.body.clear();
         pending.body_args = 0;
@@ -162,9 +165,9 @@ impl<S: Sink> CommandFile<S> {
         Ok(written)
     }
 
-    /// Appends commands that were made ahead for the database that is selected now.
-    pub fn append(&mut self, made: CommandFile<Vec<u8>>) -> io::Result<()> {
-        self.output.write(&made.output)?;
+    /// Appends commands that were made ahead for the database that is selected now; `bytes` tells them.
+    pub fn append<T>(&mut self, made: CommandFile<T>, bytes: impl FnOnce(&T) -> &[u8]) -> io::Result<()> {
+        self.output.write(bytes(&made.output))?;
         self.replies.extend(made.replies);
         self.lengths.extend(made.lengths);
         self.oversize += made.oversize;

@@ -10,6 +10,8 @@ use super::manifest::FileId;
 
 /// Hashing and writing in pieces of this size costs few calls and stays in the cache.
 const BUFFER: usize = 1 << 18;
+/// A piece of this size is worth a call of its own, which spares its way through the buffer.
+const LARGE: usize = 1 << 15;
 
 /// Where commands are written.
 pub trait Sink {
@@ -19,14 +21,6 @@ pub trait Sink {
 impl Sink for Output {
     fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
         Output::write(self, bytes)
-    }
-}
-
-/// Commands made ahead, to be written in their turn.
-impl Sink for Vec<u8> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.extend_from_slice(bytes);
-        Ok(())
     }
 }
 
@@ -46,10 +40,10 @@ impl Output {
     }
 
     pub fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
-        if self.buffer.len() + bytes.len() > BUFFER {
+        if self.buffer.len() + bytes.len() > BUFFER || bytes.len() >= LARGE {
             self.flush()?;
         }
-        if bytes.len() >= BUFFER {
+        if bytes.len() >= LARGE {
             self.emit(bytes)
         } else {
             self.buffer.extend_from_slice(bytes);

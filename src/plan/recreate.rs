@@ -22,6 +22,14 @@ pub enum Error {
     Io(#[from] io::Error),
 }
 
+/// Memory that one key after the other is made again in.
+#[derive(Debug, Default)]
+pub struct Room {
+    scratch: Scratch,
+    pending: Pending,
+    score: Vec<u8>,
+}
+
 /// Writes what makes `record` again under `key`, its expiry included.
 ///
 /// Plain commands wherever they give back exactly what was there; `RESTORE` for streams (whose groups and consumers have
@@ -32,7 +40,7 @@ pub fn recreate<S: Sink>(
     clock: Clock,
     key: &[u8],
     record: &Record<'_>,
-    scratch: &mut Scratch,
+    room: &mut Room,
 ) -> Result<(), Error> {
     let value = &record.value;
     let expires = match clock.expires(record.expire_ms) {
@@ -62,15 +70,15 @@ pub fn recreate<S: Sink>(
         }
         Kind::Stream | Kind::Array => return Ok(restore(file, header, key, record, expires)?),
     };
-    let mut pending = Pending::default();
-    file.begin(&mut pending, verb, Some(key));
-    let mut writer = Writer { file, pending, clock, error: None, text: Vec::new(), field_expiries: false };
+    let Room { scratch, pending, score } = room;
+    file.begin(pending, verb, Some(key));
+    let mut writer = Writer { file, pending, clock, error: None, score, field_expiries: false };
     value.visit(scratch, &mut writer)?;
     if let Some(error) = writer.error {
         return Err(error.into());
     }
-    let Writer { file, mut pending, field_expiries, .. } = writer;
-    file.end(&mut pending)?;
+    let Writer { file, pending, field_expiries, .. } = writer;
+    file.end(pending)?;
     if field_expiries {
         let mut writer = FieldExpiries { file, key, clock, error: None };
         value.visit(scratch, &mut writer)?;
@@ -132,10 +140,10 @@ fn restore<S: Sink>(
 
 struct Writer<'f, S> {
     file: &'f mut CommandFile<S>,
-    pending: Pending,
+    pending: &'f mut Pending,
     clock: Clock,
     error: Option<io::Error>,
-    text: Vec<u8>,
+    score: &'f mut Vec<u8>,
     field_expiries: bool,
 }
 
@@ -151,7 +159,7 @@ fn flow<T>(error: &mut Option<io::Error>, result: io::Result<T>) -> Flow {
 
 impl<S: Sink> Writer<'_, S> {
     fn push(&mut self, args: &[&[u8]]) -> Flow {
-        let result = self.file.push(&mut self.pending, args, 1);
+        let result = self.file.push(self.pending, args, 1);
         flow(&mut self.error, result)
     }
 }
@@ -166,9 +174,9 @@ impl<S: Sink> Visitor for Writer<'_, S> {
     }
 
     fn zset_member(&mut self, member: Element<'_>, score: f64) -> Flow {
-        self.text.clear();
-        write_score(score, &mut self.text);
-        let result = self.file.push(&mut self.pending, &[&self.text, member.bytes], 1);
+        self.score.clear();
+        write_score(score, self.score);
+        let result = self.file.push(self.pending, &[self.score, member.bytes], 1);
         flow(&mut self.error, result)
     }
 

@@ -10,11 +10,12 @@ use rayon::slice::ParallelSlice;
 use super::build::{Error, by_key, writing};
 use super::command::{CommandFile, Pending};
 use super::manifest::{Caps, ROLLBACK};
-use super::recreate::recreate;
+use super::output::Sink;
+use super::recreate::{self, Room, recreate};
 use crate::derive::write_score;
 use crate::index::{Deletion, Difference, Edits, Membership, Stale};
 use crate::progress::Watch;
-use crate::rdb::{Element, Flow, Resolver, Scratch, Visitor};
+use crate::rdb::{Element, Flow, Kind, Resolver, Scratch, Visitor};
 use crate::spec::IndexType;
 
 /// Writes the way back.
@@ -53,7 +54,7 @@ impl<'d, 'a> Rollback<'d, 'a> {
             let Some(present) = stale.first().map(|first| d.present[first.key as usize]) else { continue };
             let index = &d.spec.indexes[present.index as usize];
             file.select(index.db).map_err(&io)?;
-            let value = d.record(present.start)?.value;
+            let value = d.open_record(present.start)?.value;
             let key = d.dump.key(present.start, &mut scratch)?;
             if index.kind == IndexType::Zset {
                 file.begin(&mut pending, "ZADD", Some(key));
@@ -128,7 +129,7 @@ impl<'d, 'a> Rollback<'d, 'a> {
         }
         for (task, made) in round.chunks(TASK).zip(made) {
             match made? {
-                Some(made) => self.file.append(made).map_err(writing(ROLLBACK))?,
+                Some(made) => self.file.append(made, |commands| &commands.0).map_err(writing(ROLLBACK))?,
                 None => make(self.d, &mut self.file, task)?,
             }
             self.watch.add(task.len() as u64);
@@ -205,44 +206,50 @@ impl Visitor for PutBack<'_> {
 }
 
 /// Deleted keys and what makes them again, by task, as far as that could be made ahead.
-type Round<'d> = (&'d [Deletion], Vec<Result<Option<CommandFile<Vec<u8>>>, Error>>);
+type Round<'d> = (&'d [Deletion], Vec<Result<Option<CommandFile<Ahead>>, Error>>);
 
 /// Deleted keys that are made again in one go (there are two rounds at a time), …
-const ROUND: usize = 512;
+const ROUND: usize = 1024;
 /// … in tasks of so many, …
-const TASK: usize = 16;
-/// … ahead of their turn only if the values of a task together have fewer bytes than this in the dump.
+const TASK: usize = 32;
+/// … ahead of their turn only if the commands of a task have no more bytes than this.
 const AHEAD: usize = 1 << 20;
 
-/// The commands of one task, unless they are too many to hold.
-fn make_ahead(d: &Difference<'_>, caps: Caps, task: &[Deletion]) -> Result<Option<CommandFile<Vec<u8>>>, Error> {
-    let mut records = Vec::with_capacity(task.len());
-    let mut bytes = 0_usize;
-    for deletion in task {
-        let record = d.record(deletion.start)?;
-        bytes = bytes.saturating_add(record.value.bytes.len());
-        if bytes > AHEAD {
-            return Ok(None);
+/// Commands made ahead, to be written in their turn: so many bytes, and no more.
+#[derive(Debug, Default)]
+struct Ahead(Vec<u8>);
+
+impl Sink for Ahead {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
+        if bytes.len() > AHEAD - self.0.len() {
+            return Err(io::ErrorKind::FileTooLarge.into());
         }
-        records.push(record);
+        self.0.extend_from_slice(bytes);
+        Ok(())
     }
-    // Names that repeat are compressed in the dump and not in commands.
-    let mut file = CommandFile::new(Vec::with_capacity(2 * bytes), caps);
-    let (mut scratch, mut buffers) = (Vec::new(), Scratch::default());
-    for (deletion, record) in task.iter().zip(&records) {
-        let key = d.dump.key(deletion.start, &mut scratch)?;
-        recreate(&mut file, d.dump.header, d.clock, key, record, &mut buffers)?;
-    }
-    Ok(Some(file))
 }
 
-/// The commands of one task, straight into the file.
-fn make(d: &Difference<'_>, file: &mut CommandFile, task: &[Deletion]) -> Result<(), Error> {
-    let (mut scratch, mut buffers) = (Vec::new(), Scratch::default());
+/// The commands of one task, unless they are too many to hold.
+fn make_ahead(d: &Difference<'_>, caps: Caps, task: &[Deletion]) -> Result<Option<CommandFile<Ahead>>, Error> {
+    let mut file = CommandFile::new(Ahead::default(), caps);
+    match make(d, &mut file, task) {
+        Ok(()) => Ok(Some(file)),
+        // Nothing else can happen to memory.
+        Err(recreate::Error::Io(_)) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Writes the commands of one task.
+fn make<S: Sink>(d: &Difference<'_>, file: &mut CommandFile<S>, task: &[Deletion]) -> Result<(), recreate::Error> {
+    let (mut scratch, mut room) = (Vec::new(), Room::default());
     for deletion in task {
-        let record = d.record(deletion.start)?;
+        let mut record = d.open_record(deletion.start)?;
+        if !matches!(record.value.ty.kind(), Kind::Set | Kind::Zset | Kind::List | Kind::Hash) {
+            record = d.record(deletion.start)?;
+        }
         let key = d.dump.key(deletion.start, &mut scratch)?;
-        recreate(file, d.dump.header, d.clock, key, &record, &mut buffers)?;
+        recreate(file, d.dump.header, d.clock, key, &record, &mut room)?;
     }
     Ok(())
 }

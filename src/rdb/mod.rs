@@ -56,7 +56,7 @@ pub use header::{Flavor, Header};
 pub use module::{Json, ModuleId, ModuleItem, ModuleReader};
 pub use records::Records;
 pub use resolve::Resolver;
-pub use revisit::{key_at, record_at, string_at};
+pub use revisit::{key_at, open_record_at, record_at, string_at};
 pub use string::RawStr;
 pub use types::{Kind, TypeName, ValueType};
 pub use value::{Scratch, Value};

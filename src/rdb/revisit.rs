@@ -38,6 +38,13 @@ pub fn record_at(file: &[u8], header: Header, start: u64) -> Result<Record<'_>, 
     Err(cursor_at(file, start).fail(ErrorKind::MissingEof))
 }
 
+/// Like [`record_at`], without a search for the end of the value: [`super::Value::bytes`] goes on to the end of the file.
+/// Number and names of its elements, and a visit to them, do not need to know where it ends, for the walk has seen that it
+/// does.
+pub fn open_record_at(file: &[u8], header: Header, start: u64) -> Result<Record<'_>, Error> {
+    Walker::resume(header, cursor_at(file, start)).open()
+}
+
 fn cursor_at(bytes: &[u8], offset: u64) -> Cursor<'_> {
     let offset = usize::try_from(offset).unwrap_or(usize::MAX);
     Cursor::new(bytes.get(offset..).unwrap_or_default(), offset.min(bytes.len()))

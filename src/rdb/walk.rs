@@ -235,11 +235,27 @@ impl<'a> Walker<'a> {
 
     /// The name of the record that starts here. Its value is not looked at, and may be damaged.
     pub(super) fn key(&mut self) -> Result<RawStr<'a>, Error> {
+        self.type_byte()?;
+        self.cursor.string()
+    }
+
+    /// The record that starts here, without a look for the end of its value: that has all the bytes that follow.
+    pub(super) fn open(&mut self) -> Result<Record<'a>, Error> {
+        let (start, byte) = self.type_byte()?;
+        let flavor = self.header.flavor;
+        let ty = ValueType::from_byte(flavor, byte).map_err(|kind| Error::at(start, kind))?;
+        let key = self.cursor.string()?;
+        let value = Value { ty, flavor, offset: self.cursor.position(), bytes: self.cursor.rest, extra: None };
+        Ok(self.with_prefix(start, key, value))
+    }
+
+    /// Reads what stands before the type of the record that starts here, and the type. Tells where that is, too.
+    fn type_byte(&mut self) -> Result<(usize, u8), Error> {
         loop {
             let start = self.cursor.position();
             let byte = self.cursor.byte()?;
             if byte < 34 {
-                return self.cursor.string();
+                return Ok((start, byte));
             }
             if !self.prefix(start, byte)? {
                 return Err(Error::at(start, ErrorKind::UnknownType { byte, flavor: self.header.flavor }));
@@ -253,10 +269,15 @@ impl<'a> Walker<'a> {
         let key = self.cursor.string()?;
         let value = self.cursor;
         let extra = skip_value(&mut self.cursor, ty, self.piece, &self.registry)?;
-        let Prefix { start: first, expire_ms, idle, freq } = std::mem::take(&mut self.prefix);
         let (offset, bytes) = (value.position(), self.cursor.since(&value));
-        let value = Value { ty, flavor, offset, bytes, extra };
-        Ok(Item::Record(Record { start: first.unwrap_or(start), db: self.db, expire_ms, idle, freq, key, value }))
+        Ok(Item::Record(self.with_prefix(start, key, Value { ty, flavor, offset, bytes, extra })))
+    }
+
+    /// A record whose type stands at `start`, with what was said of it before that.
+    #[inline]
+    fn with_prefix(&mut self, start: usize, key: RawStr<'a>, value: Value<'a>) -> Record<'a> {
+        let Prefix { start: first, expire_ms, idle, freq } = std::mem::take(&mut self.prefix);
+        Record { start: first.unwrap_or(start), db: self.db, expire_ms, idle, freq, key, value }
     }
 
     /// Reads an opcode that says something of the next key, if `byte` is one.

@@ -43,28 +43,35 @@ pub fn push_header(args: usize, out: &mut Vec<u8>) {
 
 /// Appends one argument.
 pub fn push_argument(bytes: &[u8], out: &mut Vec<u8>) {
+    out.reserve(argument_len(bytes.len()));
     push_line(b'$', bytes.len(), out);
     out.extend_from_slice(bytes);
     out.extend_from_slice(CRLF);
 }
 
-/// `marker`, the number, and a line end. A plan has a length for every member, so this stays clear of `fmt`.
+/// `marker`, the number, and a line end. A plan has a length for every member, so this stays clear of `fmt`, and knows the
+/// usual lengths.
+#[inline]
 fn push_line(marker: u8, number: usize, out: &mut Vec<u8>) {
-    out.push(marker);
-    let start = out.len();
-    let mut rest = number;
-    loop {
-        // A digit is at most 9, so it fits, and its four bits do not meet those of '0' (0x30).
-        out.push(b'0' | u8::try_from(rest % 10).unwrap_or(0));
-        rest /= 10;
-        if rest == 0 {
-            break;
+    // A digit is at most 9, so it fits, and its four bits do not meet those of '0' (0x30).
+    let digit = |number: usize| b'0' | u8::try_from(number % 10).unwrap_or(0);
+    match number {
+        0..10 => out.extend_from_slice(&[marker, digit(number), b'\r', b'\n']),
+        10..100 => out.extend_from_slice(&[marker, digit(number / 10), digit(number), b'\r', b'\n']),
+        _ => {
+            out.push(marker);
+            let start = out.len();
+            let mut rest = number;
+            while rest > 0 {
+                out.push(digit(rest));
+                rest /= 10;
+            }
+            if let Some(digits) = out.get_mut(start..) {
+                digits.reverse();
+            }
+            out.extend_from_slice(CRLF);
         }
     }
-    if let Some(digits) = out.get_mut(start..) {
-        digits.reverse();
-    }
-    out.extend_from_slice(CRLF);
 }
 
 const fn decimal_len(number: usize) -> usize {
