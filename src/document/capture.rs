@@ -118,6 +118,11 @@ impl Captures {
         }
     }
 
+    /// The last value of each path that has one.
+    pub fn last_values(&self) -> impl Iterator<Item = (usize, Value)> {
+        self.paths.iter().enumerate().filter_map(|(path, found)| Some((path, *found.values.last()?)))
+    }
+
     pub fn push(&mut self, path: usize, value: Value) {
         let Some(found) = self.paths.get_mut(path) else { return };
         found.values.push(value);

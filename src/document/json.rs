@@ -6,6 +6,7 @@ use super::capture::{Captures, Value};
 use super::quick::Quick;
 use super::quotes::Quotes;
 use super::scan::{RawString, Scanner, Tokens, unescape};
+use super::shapes::Shapes;
 use super::trie::{NodeId, Trie};
 use super::{MAX_DEPTH, Undecodable};
 
@@ -13,16 +14,21 @@ use super::{MAX_DEPTH, Undecodable};
 #[derive(Clone, Debug, Default)]
 pub(super) struct Room {
     quotes: Quotes,
+    shapes: Shapes,
     /// A field name without its escapes, while it is compared.
     name: Vec<u8>,
 }
 
 pub(super) fn extract(text: &[u8], trie: &Trie, captures: &mut Captures, room: &mut Room) -> Result<(), Undecodable> {
-    let Room { quotes, name } = room;
-    if let Some(found) = quotes.find(text)
+    let Room { quotes, shapes, name } = room;
+    if let Some(found) = quotes.find(text, shapes.wanted(trie))
         && (found.ascii || simdutf8::basic::from_utf8(text).is_ok())
     {
+        if shapes.read(text, &found, trie, captures) {
+            return Ok(());
+        }
         if scan(Quick::new(text, &found), trie, captures, name).is_ok() {
+            shapes.learn(text, &found, trie, captures);
             return Ok(());
         }
         captures.clear();
@@ -113,7 +119,7 @@ impl<'a, T: Tokens<'a>> Pass<'_, T> {
             return Ok(());
         }
         loop {
-            self.scan.skip_plain_fields(node.lengths);
+            self.scan.skip_plain_fields(node.hints.lengths);
             let name = self.scan.key()?;
             let child = if name.escaped {
                 self.name.clear();
@@ -183,7 +189,7 @@ mod tests {
             "7",
         ] {
             let mut quotes = Quotes::default();
-            let found = quotes.find(text.as_bytes()).expect("no string is wrong");
+            let found = quotes.find(text.as_bytes(), false).expect("no string is wrong");
             let quick = Quick::new(text.as_bytes(), &found);
             let verdict = scan(quick, &Trie::new(&[]), &mut Captures::new(&[]), &mut Vec::new());
             assert_eq!(verdict, Ok(()), "{text}");

@@ -8,10 +8,11 @@ use fearless_simd::prelude::*;
 use fearless_simd::u32x16;
 use fearless_simd::{Level, dispatch, u8x64};
 
+use super::outline::Outline;
 use super::scan::escape;
 
 /// Bytes that are looked at together.
-const BLOCK: usize = 64;
+pub(super) const BLOCK: usize = 64;
 /// Places that are written together, of which as many count as there are.
 const GROUP: usize = 8;
 /// A longer text is not worth the memory: four bytes for each of its own.
@@ -21,6 +22,7 @@ const MAX_TEXT: usize = 1 << 18;
 #[derive(Clone, Debug)]
 pub(super) struct Quotes {
     at: Vec<u32>,
+    outline: Outline,
     /// The widest vectors that this processor has.
     level: Level,
 }
@@ -34,18 +36,45 @@ pub(super) struct Found<'q> {
     pub escapes: (usize, usize),
     /// Whether all bytes are below 0x80.
     pub ascii: bool,
+    /// What else there is, if that was asked for and this processor has the vectors for it.
+    pub outline: Option<&'q [u8]>,
+}
+
+impl Found<'_> {
+    /// The quotes of a string, counted from the first.
+    #[inline(always)]
+    pub fn string(&self, number: usize) -> Option<(usize, usize)> {
+        let at = number.checked_mul(2)?;
+        let &[open, close] = self.quotes.get(at..)?.first_chunk()?;
+        Some((usize::try_from(open).ok()?, usize::try_from(close).ok()?))
+    }
+
+    /// Whether there may be escapes between two places.
+    #[inline(always)]
+    pub fn may_be_escaped(&self, start: usize, end: usize) -> bool {
+        let (first, last) = self.escapes;
+        end > first && start < last
+    }
+
+    /// The bytes of a string, if there are none in it.
+    pub fn plain<'a>(&self, number: usize, text: &'a [u8]) -> Option<&'a [u8]> {
+        let (open, close) = self.string(number)?;
+        let bytes = text.get(open.checked_add(1)?..close)?;
+        (!self.may_be_escaped(open, close) || !bytes.contains(&b'\\')).then_some(bytes)
+    }
 }
 
 impl Default for Quotes {
     fn default() -> Quotes {
-        Quotes { at: Vec::new(), level: Level::new() }
+        Quotes { at: Vec::new(), outline: Outline::default(), level: Level::new() }
     }
 }
 
 impl Quotes {
-    /// The quotes of a text; `None` if what is in a string cannot stand there, a string does not end, or the text is long.
+    /// The quotes of a text, and its outline if that is wanted and can be had; `None` if what is in a string cannot stand
+    /// there, a string does not end, or the text is long.
     #[inline]
-    pub fn find(&mut self, text: &[u8]) -> Option<Found<'_>> {
+    pub fn find(&mut self, text: &[u8], outline: bool) -> Option<Found<'_>> {
         if text.len() > MAX_TEXT {
             return None;
         }
@@ -53,59 +82,82 @@ impl Quotes {
         if self.at.len() < room {
             self.at.resize(room, 0);
         }
-        let mut state = State { text, escape_start: 0, escape_end: 0 };
-        let (state, at) = (&mut state, &mut self.at);
-        let (count, ascii) = dispatch!(self.level, simd => state.blocks(simd, at))?;
+        let outline = outline && HAS_OUTLINES && self.level.as_avx512().is_some();
+        if outline {
+            self.outline.begin(text.len());
+        }
+        let mut state = State { text, escape_start: 0, escape_end: 0, outline: outline.then_some(&mut self.outline) };
+        let (count, ascii) = {
+            let (state, at) = (&mut state, &mut self.at);
+            dispatch!(self.level, simd => state.blocks(simd, at))?
+        };
+        let escapes = (state.escape_start, state.escape_end);
         if count & 1 == 1 {
             return None;
         }
         let quotes = self.at.get(..count)?;
-        Some(Found { quotes, escapes: (state.escape_start, state.escape_end), ascii })
+        Some(Found { quotes, escapes, ascii, outline: outline.then(|| self.outline.get()) })
     }
 }
 
-struct State<'a> {
+struct State<'a, 'q> {
     text: &'a [u8],
+    outline: Option<&'q mut Outline>,
     /// Where the first escape begins.
     escape_start: usize,
     /// Where the last escape ends; 0 while there is none.
     escape_end: usize,
 }
 
-impl State<'_> {
+impl State<'_, '_> {
     /// Looks at the whole text; gives back how many quotes there are, and whether all of it is below 0x80.
     #[inline(always)]
     fn blocks<S: Simd>(&mut self, simd: S, at: &mut [u32]) -> Option<(usize, bool)> {
         let (mut rest, mut start, mut count, mut all) = (self.text, 0_usize, 0, u8x64::splat(simd, 0));
-        while let Some((block, after)) = rest.split_first_chunk::<BLOCK>() {
-            let block = u8x64::simd_from(simd, *block);
-            count = self.block(simd, Marks::of(simd, block), start, count, at)?;
+        while let Some((bytes, after)) = rest.split_first_chunk::<BLOCK>() {
+            let block = u8x64::simd_from(simd, *bytes);
+            count = self.block(simd, (bytes, 0), Marks::of(simd, block), start, count, at)?;
             all |= block;
             rest = after;
             start = start.wrapping_add(BLOCK);
         }
         if !rest.is_empty() {
-            let block = match self.text.last_chunk::<BLOCK>() {
-                Some(last) => u8x64::simd_from(simd, *last),
+            let mut short = [b' '; BLOCK];
+            let skip = BLOCK.wrapping_sub(rest.len());
+            let bytes = match self.text.last_chunk::<BLOCK>() {
+                Some(last) => last,
                 None => {
-                    let mut block = [b' '; BLOCK];
-                    let (_, end) = block.split_at_mut(BLOCK.wrapping_sub(rest.len()));
+                    let (_, end) = short.split_at_mut(skip);
                     end.copy_from_slice(rest);
-                    u8x64::simd_from(simd, block)
+                    &short
                 }
             };
             // What stands before the rest was looked at already, or is a space.
-            let marks = Marks::of(simd, block).from(BLOCK.wrapping_sub(rest.len()));
-            count = self.block(simd, marks, start, count, at)?;
+            let block = u8x64::simd_from(simd, *bytes);
+            let skip = u32::try_from(skip).ok()?;
+            count = self.block(simd, (bytes, skip), Marks::of(simd, block).from(skip), start, count, at)?;
             all |= block;
+        }
+        #[cfg(target_arch = "x86_64")]
+        if let (Some(avx512), Some(outline)) = (simd.level().as_avx512(), &mut self.outline) {
+            outline.finish(avx512);
         }
         Some((count, all.simd_lt(u8x64::splat(simd, 0x80)).all_true()))
     }
 
-    /// Looks at one block, before which there were `count` quotes; gives back how many there are up to its end.
+    /// Looks at one block, but for the bytes that are to be skipped, before which there were `count` quotes; gives back how
+    /// many there are up to its end.
     #[cfg_attr(not(target_arch = "x86_64"), allow(unused_variables, reason = "only x86-64 has a way of its own"))]
     #[inline(always)]
-    fn block<S: Simd>(&mut self, simd: S, marks: Marks, start: usize, count: usize, at: &mut [u32]) -> Option<usize> {
+    fn block<S: Simd>(
+        &mut self,
+        simd: S,
+        (bytes, skip): (&[u8; BLOCK], u32),
+        marks: Marks,
+        start: usize,
+        count: usize,
+        at: &mut [u32],
+    ) -> Option<usize> {
         let Marks { mut quotes, slashes, control } = marks;
         if slashes != 0 || self.escape_end > start {
             quotes = self.escapes(start, quotes, slashes)?;
@@ -115,6 +167,10 @@ impl State<'_> {
             if control & (inside(quotes) ^ outside) != 0 {
                 return None;
             }
+        }
+        #[cfg(target_arch = "x86_64")]
+        if let (Some(avx512), Some(outline)) = (simd.level().as_avx512(), &mut self.outline) {
+            outline.add(avx512, bytes, skip, quotes);
         }
         // A place is below MAX_TEXT.
         let base = u32::try_from(start).ok()?;
@@ -176,6 +232,9 @@ fn write(mut bits: u64, count: usize, base: u32, mut free: &mut [u32]) -> Option
     Some(())
 }
 
+/// Whether there is a way to make outlines.
+const HAS_OUTLINES: bool = cfg!(target_arch = "x86_64");
+
 /// Places that [`write_wide`] writes.
 #[cfg(target_arch = "x86_64")]
 const WIDE_GROUP: usize = 16;
@@ -215,7 +274,7 @@ impl Marks {
 
     /// Without the first bytes.
     #[inline(always)]
-    fn from(self, bytes: usize) -> Marks {
+    fn from(self, bytes: u32) -> Marks {
         let Marks { quotes, slashes, control } = self;
         Marks { quotes: quotes >> bytes, slashes: slashes >> bytes, control: control >> bytes }
     }
@@ -235,7 +294,7 @@ mod tests {
     use super::*;
 
     fn quotes(text: &[u8]) -> Option<Vec<u32>> {
-        Quotes::default().find(text).map(|found| found.quotes.to_vec())
+        Quotes::default().find(text, false).map(|found| found.quotes.to_vec())
     }
 
     #[test]
@@ -261,8 +320,8 @@ mod tests {
             level.as_sse2().map(|simd| simd.level()),
         ];
         let found = |level: Level, text: &[u8]| {
-            let mut quotes = Quotes { at: Vec::new(), level };
-            quotes.find(text).map(|found| (found.quotes.to_vec(), found.escapes, found.ascii))
+            let mut quotes = Quotes { level, ..Quotes::default() };
+            quotes.find(text, false).map(|found| (found.quotes.to_vec(), found.escapes, found.ascii))
         };
         proptest::proptest!(|(parts in proptest::collection::vec("[\"\\\\n \n,:a-dé]{0,20}|\"[a-z]{0,90}\"|(\"\"){0,50}", 0..12))| {
             let text = parts.concat();

@@ -44,10 +44,15 @@ fn values(slots: &Slots<'_>, path: usize) -> String {
 }
 
 fn json(paths: &[&str], text: &str) -> String {
-    match extractor(paths).json(text.as_bytes()) {
+    let mut extractor = extractor(paths);
+    let mut read = || match extractor.json(text.as_bytes()) {
         Ok(slots) => (0..paths.len()).map(|path| values(&slots, path)).collect::<Vec<_>>().join(" | "),
         Err(error) => error.to_string(),
-    }
+    };
+    let first = read();
+    // Its shape may be known by now.
+    assert_eq!(read(), first);
+    first
 }
 
 /// Feeds a document to [`Events`], in the order and with the duplicates of the text: values without any structure error.
@@ -376,5 +381,51 @@ proptest! {
         same_verdict(&text)?;
         text.truncate(cut.index(text.len()));
         same_verdict(&text)?;
+    }
+}
+
+/// Documents of few shapes, with few names at changing places, some of them damaged.
+fn similar_documents() -> impl Strategy<Value = Vec<String>> {
+    let leaf = prop_oneof![
+        Just("null"),
+        Just("true"),
+        Just("0"),
+        Just("17"),
+        Just("-0.50"),
+        Just("01"),
+        Just("1e05"),
+        Just("\"\""),
+        Just("\"text\""),
+        Just("\"a\\nb\""),
+        Just("\"\\u0069d\""),
+        Just("[]"),
+        Just("[1,\"id\"]"),
+        Just("{\"id\":3}"),
+        Just("x"),
+    ];
+    let name =
+        prop_oneof![Just("id"), Just("a"), Just("zz"), Just("b"), Just("i\\u0064"), Just("longer than the others")];
+    let flat = prop::collection::vec((name.clone(), leaf), 0..4).prop_map(|fields| {
+        let fields: Vec<_> = fields.into_iter().map(|(name, value)| format!("\"{name}\":{value}")).collect();
+        format!("{{{}}}", fields.join(","))
+    });
+    let nested = (name, flat.clone(), flat.clone()).prop_map(|(name, inner, outer)| {
+        outer.replacen('{', &format!("{{\"{name}\":{inner}{}", if outer == "{}" { "" } else { "," }), 1)
+    });
+    prop::collection::vec(prop_oneof![flat, nested], 1..40)
+}
+
+proptest! {
+    #[test]
+    fn known_shapes_change_nothing(documents in similar_documents()) {
+        let paths = ["id", "a.b", "zz", "a.id"];
+        let result = |extractor: &mut Extractor, text: &str| match extractor.json(text.as_bytes()) {
+            Ok(slots) => (0..paths.len()).map(|path| values(&slots, path)).collect::<Vec<_>>().join(" | "),
+            Err(error) => error.to_string(),
+        };
+        let mut known = extractor(&paths);
+        for text in documents.iter().chain(&documents) {
+            prop_assert_eq!(result(&mut known, text), result(&mut extractor(&paths), text), "{}", text);
+        }
     }
 }

@@ -14,8 +14,8 @@ pub(super) struct Trie {
 pub(super) struct Node {
     /// The fields of an object at this node, by name. Few, so that comparing length and bytes in a row is fastest.
     children: Vec<(Box<[u8]>, NodeId)>,
-    /// The [`length_bit`] of each of those names.
-    pub lengths: u64,
+    /// What those names look like.
+    pub hints: Hints,
     /// The elements of an array at this node.
     pub each: Option<NodeId>,
     /// The path that ends here.
@@ -42,6 +42,11 @@ impl Trie {
         trie
     }
 
+    /// Whether a path goes through arrays.
+    pub fn has_arrays(&self) -> bool {
+        self.nodes.iter().any(|node| node.each.is_some())
+    }
+
     /// The top of a document.
     pub const ROOT: NodeId = 0;
 
@@ -65,7 +70,7 @@ impl Trie {
                 Some(child) => child,
                 None => {
                     node.children.push((name.as_slice().into(), new));
-                    node.lengths |= length_bit(name.len());
+                    node.hints.add(name);
                     new
                 }
             },
@@ -99,10 +104,44 @@ pub(super) fn length_bit(len: usize) -> u64 {
     1 << len.min(63)
 }
 
+/// The lengths and the first bytes of some names, a bit for each of 64 classes.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Hints {
+    /// The [`length_bit`] of each.
+    pub lengths: u64,
+    firsts: u64,
+}
+
+impl Hints {
+    fn add(&mut self, name: &[u8]) {
+        self.lengths |= length_bit(name.len());
+        self.firsts |= first_bit(name);
+    }
+
+    /// Whether a name may be one of them.
+    #[inline(always)]
+    pub fn may_have(&self, name: &[u8]) -> bool {
+        self.lengths & length_bit(name.len()) != 0 && self.firsts & first_bit(name) != 0
+    }
+
+    /// Whether what stands between two quotes of a text may be one of them.
+    #[inline(always)]
+    pub fn may_be_between(&self, text: &[u8], open: usize, close: usize) -> bool {
+        let start = open.wrapping_add(1);
+        self.lengths & length_bit(close.wrapping_sub(start)) != 0
+            && text.get(start..close).is_none_or(|name| self.firsts & first_bit(name) != 0)
+    }
+}
+
+#[inline(always)]
+fn first_bit(name: &[u8]) -> u64 {
+    1 << (name.first().copied().unwrap_or(0) & 63)
+}
+
 impl Node {
     #[inline(always)]
     pub fn child(&self, name: &[u8]) -> Option<NodeId> {
-        if self.lengths & length_bit(name.len()) == 0 {
+        if !self.hints.may_have(name) {
             return None;
         }
         for (own, child) in &self.children {
