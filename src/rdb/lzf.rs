@@ -76,8 +76,8 @@ struct Expander<'p> {
 impl Expander<'_> {
     /// Runs instructions until the input is used up (true) or the next one needs more room than `out` has (false).
     ///
-    /// Most instructions are short, and become one copy of a fixed size: what it copies too much is overwritten later, or
-    /// stands behind the end. An instruction that goes past `len` by less than a chunk may so be found only afterwards.
+    /// Most instructions are short, and become one copy of a fixed size: what it copies too much, whatever that is, is
+    /// overwritten later, or stands behind the end. An instruction that goes past `len` by less than a chunk may so be found only afterwards.
     fn run(&mut self, out: &mut [u8], len: usize) -> Result<bool, ErrorKind> {
         let room = out.len().min(len.saturating_add(SLACK));
         let Some(out) = out.get_mut(..room) else { return Ok(false) };
@@ -85,11 +85,13 @@ impl Expander<'_> {
         let mut written = self.written;
         // Sums below are of at most 264 and a length of memory: they cannot wrap.
         while let Some((&control, operands)) = packed.split_first() {
-            let Some((before, after)) = out.split_at_mut_checked(written) else { return Ok(false) };
+            if written > out.len() {
+                return Ok(false);
+            }
             let (n, distance, rest) = if control < 0x20 {
                 let n = usize::from(control).wrapping_add(1);
                 let rest = operands.get(n..);
-                if let (Some(from), Some(to)) = (operands.first_chunk::<32>(), after.first_chunk_mut::<32>()) {
+                if let (Some(from), Some(to)) = (operands.first_chunk::<32>(), chunk_mut::<32>(out, written)) {
                     *to = *from;
                     packed = rest.unwrap_or_default();
                     written = written.wrapping_add(n);
@@ -100,9 +102,10 @@ impl Expander<'_> {
                 let Some((&low, rest)) = operands.split_first() else { return Err(ErrorKind::LzfInputEnd) };
                 let n = usize::from(control >> 5).wrapping_add(2);
                 let distance = distance(control, low);
-                if distance >= 8
-                    && let Some(from) = back::<8>(before, distance)
-                    && let Some(to) = after.first_chunk_mut::<8>()
+                // A distance that goes back too far wraps around, and is out of bounds.
+                if distance >= n
+                    && let Some(from) = chunk::<8>(out, written.wrapping_sub(distance))
+                    && let Some(to) = chunk_mut::<8>(out, written)
                 {
                     *to = from;
                     packed = rest;
@@ -115,9 +118,9 @@ impl Expander<'_> {
                 let n = usize::from(*extra).wrapping_add(9);
                 let distance = distance(control, *low);
                 if n <= 32
-                    && distance >= 32
-                    && let Some(from) = back::<32>(before, distance)
-                    && let Some(to) = after.first_chunk_mut::<32>()
+                    && distance >= n
+                    && let Some(from) = chunk::<32>(out, written.wrapping_sub(distance))
+                    && let Some(to) = chunk_mut::<32>(out, written)
                 {
                     *to = from;
                     packed = rest;
@@ -170,11 +173,16 @@ fn distance(control: u8, low: u8) -> usize {
     (usize::from(control & 0x1f) << 8 | usize::from(low)).wrapping_add(1)
 }
 
-/// The `N` bytes that begin `distance` before the end.
+/// The `N` bytes at a place.
 #[inline(always)]
-fn back<const N: usize>(bytes: &[u8], distance: usize) -> Option<[u8; N]> {
-    let from = bytes.len().checked_sub(distance)?;
-    bytes.get(from..)?.first_chunk::<N>().copied()
+fn chunk<const N: usize>(bytes: &[u8], at: usize) -> Option<[u8; N]> {
+    bytes.get(at..)?.first_chunk::<N>().copied()
+}
+
+/// Room for `N` bytes at a place.
+#[inline(always)]
+fn chunk_mut<const N: usize>(bytes: &mut [u8], at: usize) -> Option<&mut [u8; N]> {
+    bytes.get_mut(at..)?.first_chunk_mut::<N>()
 }
 
 /// Copies a few literal bytes to a place of the same length.
@@ -217,8 +225,9 @@ fn copy(out: &mut [u8], at: usize, distance: usize, n: usize) {
 fn copy_chunks<const N: usize>(out: &mut [u8], at: usize, distance: usize, n: usize) -> usize {
     let mut done = 0_usize;
     while done < n {
-        let Some((before, after)) = out.split_at_mut_checked(at.wrapping_add(done)) else { return done };
-        let (Some(from), Some(to)) = (back::<N>(before, distance), after.first_chunk_mut::<N>()) else { return done };
+        let to = at.wrapping_add(done);
+        let Some(from) = chunk::<N>(out, to.wrapping_sub(distance)) else { return done };
+        let Some(to) = chunk_mut::<N>(out, to) else { return done };
         *to = from;
         done = done.wrapping_add(N);
     }
