@@ -8,6 +8,7 @@ use super::changes::{ADD, Changes, DELETE, REMOVE, RESCORE};
 use super::command::{CommandFile, Pending, Written};
 use super::digest::{Digest, Edit};
 use super::manifest::{APPLY, Bytes, CHANGES, Counts, Touched};
+use super::rollback::touch;
 use crate::derive::write_score;
 use crate::index::{DeleteReason, Difference, Edits, Expires, Membership, Present, Reason, escape};
 use crate::progress::Watch;
@@ -107,7 +108,8 @@ impl<'d, 'a> Apply<'d, 'a> {
         // A command may delete keys of several indexes; it is counted with the index of its first key.
         let mut first = None;
         let mut counted = Written::default();
-        for deletion in &d.deletions {
+        for (at, deletion) in d.deletions.iter().enumerate() {
+            touch(d, &d.deletions, at);
             let index = deletion.index as usize;
             if self.db(index) != db {
                 continue;

@@ -215,6 +215,9 @@ const TASK: usize = 32;
 /// … ahead of their turn only if the commands of a task have no more bytes than this.
 const AHEAD: usize = 1 << 20;
 
+/// Keys between the one that is read and the one whose bytes are loaded.
+const TOUCH: usize = 4;
+
 /// Commands made ahead, to be written in their turn: so many bytes, and no more.
 #[derive(Debug, Default)]
 struct Ahead(Vec<u8>);
@@ -243,7 +246,8 @@ fn make_ahead(d: &Difference<'_>, caps: Caps, task: &[Deletion]) -> Result<Optio
 /// Writes the commands of one task.
 fn make<S: Sink>(d: &Difference<'_>, file: &mut CommandFile<S>, task: &[Deletion]) -> Result<(), recreate::Error> {
     let (mut scratch, mut room) = (Vec::new(), Room::default());
-    for deletion in task {
+    for (at, deletion) in task.iter().enumerate() {
+        touch(d, task, at);
         let mut record = d.open_record(deletion.start)?;
         if !matches!(record.value.ty.kind(), Kind::Set | Kind::Zset | Kind::List | Kind::Hash) {
             record = d.record(deletion.start)?;
@@ -252,6 +256,14 @@ fn make<S: Sink>(d: &Difference<'_>, file: &mut CommandFile<S>, task: &[Deletion
         recreate(file, d.dump.header, d.clock, key, &record, &mut room)?;
     }
     Ok(())
+}
+
+/// Loads bytes of a deleted key that will be read soon, so that they are in the cache then: the keys are in the order of
+/// their names, and so all over the dump.
+pub fn touch(d: &Difference<'_>, deletions: &[Deletion], at: usize) {
+    if let Some(next) = deletions.get(at + TOUCH) {
+        std::hint::black_box(d.dump.touch(next.start));
+    }
 }
 
 fn index_db(d: &Difference<'_>, rank: u32) -> u64 {

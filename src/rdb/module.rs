@@ -169,6 +169,15 @@ impl<'a> Json<'a> {
         if !(2..=4).contains(&encver) {
             return Ok(Some(Self::Unsupported { encver }));
         }
+        let whole = |text| Some(if encver == 4 { Self::Cbor(text) } else { Self::Text(text) });
+        // Nearly every document is one string, and then the end.
+        let mut short = cursor;
+        if encver != 2
+            && let (Ok(5), Ok(text)) = (short.byte(), short.string())
+            && short.rest == [0]
+        {
+            return Ok(whole(text));
+        }
         let shape = || cursor.fail(ErrorKind::JsonShape(encver));
         let mut items = ModuleReader::at(cursor);
         let Some(ModuleItem::String(text, _)) = items.next()? else { return Err(shape()) };
@@ -184,6 +193,6 @@ impl<'a> Json<'a> {
         if items.next()?.is_some() {
             return Err(shape());
         }
-        Ok(Some(if encver == 4 { Self::Cbor(text) } else { Self::Text(text) }))
+        Ok(whole(text))
     }
 }
