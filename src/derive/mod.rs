@@ -26,7 +26,7 @@ pub use score::{score_text, write_score};
 use std::ops::Range;
 
 use crate::document::Slots;
-use crate::spec::{Index, Part, Path, Policy, RecordClass, Template};
+use crate::spec::{Index, IndexType, Part, Path, Policy, RecordClass, Template};
 use build::Builder;
 use join::{Entries, Join};
 
@@ -40,6 +40,7 @@ pub struct Deriver {
     builder: Builder,
     /// A retired index: no record belongs to it.
     retired: bool,
+    decided_by: Option<usize>,
 }
 
 /// That a record belongs to an index.
@@ -105,7 +106,23 @@ impl Deriver {
             }
         }
         let paths: Vec<(usize, &Path)> = fields.iter().filter_map(|at| Some((*at, class.paths.get(*at)?))).collect();
-        Deriver { join: Join::new(&paths), builder: Builder::new(index, &fields), retired }
+        let by_value = |template: &Template| !template.parts.contains(&Part::RecordKey);
+        let require = || index.require.iter().map(|require| &require.key);
+        let decides = !retired
+            && index.kind == IndexType::Set
+            && index.member.is_record_key()
+            && std::iter::once(&index.key).chain(require()).all(by_value);
+        let decided_by = match paths.as_slice() {
+            [(at, path)] if decides && path.arrays() == 0 => Some(*at),
+            _ => None,
+        };
+        Deriver { join: Join::new(&paths), builder: Builder::new(index, &fields), retired, decided_by }
+    }
+
+    /// The path whose value alone decides what [`Deriver::derive`] gives, but for the member, which is the record's key; if
+    /// there is such a path.
+    pub fn decided_by(&self) -> Option<usize> {
+        self.decided_by
     }
 
     /// Gives each membership that the record implies, with its number from 0 on, and says how many there were.

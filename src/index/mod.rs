@@ -22,6 +22,7 @@ mod names;
 mod probe;
 mod reason;
 mod resolve;
+mod seen;
 mod stale;
 mod store;
 mod strings;

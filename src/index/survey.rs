@@ -11,10 +11,11 @@ use super::interner::{Cache, Interner};
 use super::keys::write_group;
 use super::keyset::KeyList;
 use super::names::Names;
+use super::seen::{Led, Seen};
 use super::store::Collector;
 use super::unit::{UnitOf, add_to_unit, count};
 use crate::derive::Deriver;
-use crate::document::Extractor;
+use crate::document::{Extractor, Slot};
 use crate::rdb::{self, Kind, Record, Scratch};
 use crate::scan;
 use crate::spec::{IndexType, Policy, Spec};
@@ -99,6 +100,14 @@ pub struct ClassCount {
     pub decodable: u64,
 }
 
+/// How records of a class are indexed.
+struct Rule {
+    /// The number of the index.
+    index: usize,
+    deriver: Deriver,
+    seen: Seen,
+}
+
 /// What one thread gathers.
 pub struct Gathered<'c, 'a> {
     context: &'c Context<'a>,
@@ -124,8 +133,8 @@ pub struct Gathered<'c, 'a> {
     pub undecidable_count: Vec<u64>,
     /// Records by the set of records they require.
     pub units: Vec<u64>,
-    /// Per record class: its extractor, and its indexes with their derivers.
-    readers: Vec<(Extractor, Vec<(usize, Deriver)>)>,
+    /// Per record class: its extractor, and its indexes.
+    readers: Vec<(Extractor, Vec<Rule>)>,
     group_cache: Cache,
     member_cache: Cache,
     unit_cache: Cache,
@@ -145,7 +154,8 @@ impl<'c, 'a> Gathered<'c, 'a> {
         let readers = spec.records.iter().enumerate().map(|(class, record)| {
             let derivers = spec.indexes.iter().enumerate();
             let derivers = derivers.filter(|(_, index)| index.from == Some(class) && index.policy != Policy::Retire);
-            (Extractor::new(&record.paths), derivers.map(|(at, index)| (at, Deriver::new(record, index))).collect())
+            let rule = |(at, index)| Rule { index: at, deriver: Deriver::new(record, index), seen: Seen::default() };
+            (Extractor::new(&record.paths), derivers.map(rule).collect())
         });
         Self {
             context,
@@ -207,20 +217,31 @@ impl<'c, 'a> Gathered<'c, 'a> {
         if !uses.derived && (!uses.any || self.classes[class].decodable > 0) {
             return Ok(());
         }
-        let (extractor, derivers) = &mut self.readers[class];
+        let (extractor, rules) = &mut self.readers[class];
         let slots = match decode(record, extractor, &mut self.text, &mut self.scratch, context.clock)? {
             Ok(slots) => slots,
             Err(reason) => {
                 self.diagnostics.add("record.undecodable", start, || format!("{}: {reason}", display(key)));
                 self.undecodable[class].push(hash, start);
-                for (index, _) in derivers {
-                    self.undecidable_count[*index] += 1;
+                for rule in rules {
+                    self.undecidable_count[rule.index] += 1;
                 }
                 return Ok(());
             }
         };
         self.classes[class].decodable += 1;
-        for (at, deriver) in derivers {
+        for Rule { index: at, deriver, seen } in rules {
+            let value = match deriver.decided_by().map(|path| slots.get(path)) {
+                Some(Slot::Text(value)) => Some(value),
+                _ => None,
+            };
+            if let Some(Led { group, unit }) = value.and_then(|value| seen.get(value, &context.hasher)) {
+                self.sets.push(Entry { key: group, hash: low_half(hash), source: Source::key_at(start) });
+                if let Some(unit) = unit {
+                    count(&mut self.units, unit);
+                }
+                continue;
+            }
             let index = &context.names.spec.indexes[*at];
             let by_key = index.member.is_record_key();
             self.unit.clear();
@@ -255,8 +276,12 @@ impl<'c, 'a> Gathered<'c, 'a> {
             }
             match derived {
                 Ok(0) => self.unindexed[*at].push(hash, start),
-                Ok(entries) if !self.unit.is_empty() => {
-                    let known = (entries == 1).then_some(last_group);
+                Ok(entries) => {
+                    let known = (entries == 1 && !full).then_some(last_group);
+                    if self.unit.is_empty() {
+                        remember(seen, value, known, None, &context.hasher);
+                        continue;
+                    }
                     let unit = known.and_then(|group| self.unit_of_group.get(group));
                     let unit = unit
                         .map_or_else(|| self.unit_cache.intern(&context.units, &self.unit, &context.hasher).ok(), Some);
@@ -266,11 +291,11 @@ impl<'c, 'a> Gathered<'c, 'a> {
                                 self.unit_of_group.set(group, unit);
                             }
                             count(&mut self.units, unit);
+                            remember(seen, value, known, Some(unit), &context.hasher);
                         }
                         None => context.full.store(true, Ordering::Relaxed),
                     }
                 }
-                Ok(_) => {}
                 Err(reason) => {
                     self.undecidable[*at].push(hash, start);
                     self.undecidable_count[*at] += 1;
@@ -282,6 +307,13 @@ impl<'c, 'a> Gathered<'c, 'a> {
             }
         }
         Ok(())
+    }
+}
+
+/// Remembers what the value of a field that decides led to.
+fn remember(seen: &mut Seen, value: Option<&[u8]>, group: Option<u32>, unit: Option<u32>, hasher: &Hasher) {
+    if let (Some(value), Some(group)) = (value, group) {
+        seen.set(value, Led { group, unit }, hasher);
     }
 }
 
