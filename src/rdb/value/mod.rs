@@ -292,13 +292,21 @@ impl<'a> Value<'a> {
 }
 
 /// Decodes a string that stands at `at`.
-#[inline]
+#[inline(always)]
 fn decode<'b, 'a: 'b>(string: RawStr<'a>, at: usize, room: &'b mut Vec<u8>) -> Result<&'b [u8], Error> {
+    match string {
+        RawStr::Plain(bytes) => Ok(bytes),
+        _ => decode_other(string, at, room),
+    }
+}
+
+#[inline(never)]
+fn decode_other<'b, 'a: 'b>(string: RawStr<'a>, at: usize, room: &'b mut Vec<u8>) -> Result<&'b [u8], Error> {
     string.decode(room).map_err(|kind| Error::at(at, kind))
 }
 
 /// The next string as an element.
-#[inline]
+#[inline(always)]
 fn element<'b, 'a: 'b>(cursor: &mut Cursor<'a>, room: &'b mut Vec<u8>) -> Result<Element<'b>, Error> {
     let at = cursor.position();
     let bytes = decode(cursor.string()?, at, room)?;
