@@ -182,6 +182,23 @@ impl<'a> Walker<'a> {
         }
     }
 
+    /// A walker in the midst of a file with that header, at a place where a record of database `db` begins. It knows none of
+    /// the templates that stand before.
+    pub fn at(file: &'a [u8], header: Header, position: usize, db: u64) -> Self {
+        let rest = file.get(position..).unwrap_or_default();
+        Self { db, ..Self::resume(header, Cursor::new(rest, position.min(file.len()))) }
+    }
+
+    /// The database of the next record, unless something was said already of that record.
+    pub fn between_records(&self) -> Option<u64> {
+        self.prefix.start.is_none().then_some(self.db)
+    }
+
+    /// Goes on at `position`, where another walker came to from here and met nothing but records.
+    pub fn go_on_at(&mut self, position: usize) -> Result<(), Error> {
+        self.cursor.take(wide(position.saturating_sub(self.position()))).map(drop)
+    }
+
     /// Notes in large values where they can be cut into pieces of `elements`, for lists, sets, sorted sets and hashes that
     /// are written element by element. 0, as before this call: nowhere.
     pub fn with_pieces(mut self, elements: usize) -> Self {

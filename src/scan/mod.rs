@@ -1,15 +1,18 @@
 //! One pass over a dump: boundaries in order on one thread, everything else on all of them.
 //!
 //! The caller's thread walks and hands out batches; a [`Worker`] gets each batch on some thread of the pool. Workers are
-//! reused, so there are never more of them than threads, and what they gathered is merged when the walk is over. The
-//! CRC-64 is taken just ahead of the walk: it reads the bytes in the one way that memory is fast at, and the walk, which
+//! reused, so there are never more of them than threads, and what they gathered is merged when the walk is over. Where there
+//! are more than two threads, they also walk ahead of the walk, so that the walk keeps up with them. The CRC-64 is taken just ahead of the walk: it reads the bytes in the one way that memory is fast at, and the walk, which
 //! reads a few bytes here and there, finds them in the cache.
+
+mod ahead;
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use crc_fast::{CrcAlgorithm, Digest};
+use ahead::{Ahead, Next};
+use crc_fast::{CrcAlgorithm, Digest, checksum_combine};
 
 pub use crate::progress::Observer;
 use crate::progress::Watch;
@@ -21,6 +24,12 @@ const BATCH_BYTES: usize = 2 << 20;
 const BATCH_RECORDS: usize = 8192;
 /// Batches that wait for a worker, for each thread: enough to hide the walk's hiccups, few enough to bound memory.
 const BATCHES_AHEAD: usize = 4;
+/// A stretch that is walked ahead has so many bytes.
+const STRETCH_BYTES: usize = 1 << 20;
+/// Threads that are too few for one of them to walk ahead: they have enough to do behind the walk.
+const FEW_THREADS: usize = 2;
+/// Stretches that are walked ahead at a time, for each thread.
+const STRETCHES_AHEAD: usize = 2;
 /// The checksum is this far ahead of the walk at most: less than the cache nearest to a core, apart from the smallest.
 const SUM_AHEAD: usize = 64 << 10;
 /// A collection with more elements than this carries cut points, so that it can be visited in parallel.
@@ -75,6 +84,22 @@ where
     W: Worker<'a>,
     F: Fn() -> W + Sync,
 {
+    let threads = rayon::current_num_threads();
+    let ahead = if threads > FEW_THREADS { STRETCHES_AHEAD.saturating_mul(threads) } else { 0 };
+    run_ahead(file, observer, (STRETCH_BYTES, ahead), new_worker)
+}
+
+/// The same with stretches of so many bytes walked ahead, and so many of them at a time.
+fn run_ahead<'a, W, F>(
+    file: &'a [u8],
+    observer: &Observer,
+    (stretch, stretches): (usize, usize),
+    new_worker: F,
+) -> Result<Pass<W>, Error>
+where
+    W: Worker<'a>,
+    F: Fn() -> W + Sync,
+{
     let mut walker = Walker::new(file)?.with_pieces(PIECE_ELEMENTS);
     let header = walker.header();
     let shared = Shared {
@@ -87,13 +112,29 @@ where
     };
     let mut found = Found::default();
     let mut sum = Sum::new(file);
+    let mut ahead_of = Ahead::new(file, stretch, stretches);
     let mut walking = Duration::ZERO;
     let walked = rayon::scope(|scope| -> Result<Footer, Error> {
         let ahead = BATCHES_AHEAD.saturating_mul(rayon::current_num_threads());
         loop {
             let began = Instant::now();
-            let room = lock(&shared.spare).pop().unwrap_or_default();
-            let batch = Batch::fill(room, &mut walker, &mut sum, &mut found)?;
+            if let Some(db) = walker.between_records() {
+                for task in ahead_of.wanted(walker.position(), db) {
+                    let room = lock(&shared.spare).pop().unwrap_or_default();
+                    scope.spawn(move |_| task.run(file, header, room));
+                }
+            }
+            let batch = match ahead_of.at(walker.position(), walker.between_records()) {
+                Next::Take(stretch) => {
+                    walker.go_on_at(stretch.end)?;
+                    sum.append(&stretch);
+                    Batch { records: stretch.records, footer: None }
+                }
+                Next::Walk(to) => {
+                    let room = lock(&shared.spare).pop().unwrap_or_default();
+                    Batch::fill(room, &mut walker, to, &mut sum, &mut found)?
+                }
+            };
             walking = walking.saturating_add(began.elapsed());
             let to = batch.footer.as_ref().map_or_else(|| walker.position(), |footer| footer.body_end);
             let shared = &shared;
@@ -159,7 +200,11 @@ impl<'a, W: Worker<'a>, F: Fn() -> W + Sync> Shared<'_, 'a, W, F> {
         }
         lock(&self.idle).push(worker);
         records.clear();
-        lock(&self.spare).push(records);
+        let mut spare = lock(&self.spare);
+        if spare.len() < BATCHES_AHEAD {
+            spare.push(records);
+        }
+        drop(spare);
         self.in_flight.fetch_sub(1, Ordering::AcqRel);
     }
 }
@@ -172,6 +217,10 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 /// The checksum of the file, taken in steps.
 struct Sum<'a> {
     file: &'a [u8],
+    /// Of everything before `start`.
+    total: u64,
+    start: usize,
+    /// From there to `end`.
     digest: Digest,
     end: usize,
     /// The step before: where the checksum ends is only known when the walk comes there.
@@ -181,14 +230,14 @@ struct Sum<'a> {
 impl<'a> Sum<'a> {
     fn new(file: &'a [u8]) -> Self {
         let digest = Digest::new(CrcAlgorithm::Crc64Redis);
-        Self { file, digest, end: 0, before: (digest, 0) }
+        Self { file, total: 0, start: 0, digest, end: 0, before: (digest, 0) }
     }
 
-    /// Goes ahead of the walk, which has come to `position`.
+    /// Goes ahead of the walk, which has come to `position`, but not further than `to`.
     #[inline]
-    fn go_ahead(&mut self, position: usize) {
+    fn go_ahead(&mut self, position: usize, to: usize) {
         if position >= self.end {
-            self.step(position.saturating_add(SUM_AHEAD).min(self.file.len()));
+            self.step(position.saturating_add(SUM_AHEAD).min(to.max(position)).min(self.file.len()));
         }
     }
 
@@ -199,13 +248,30 @@ impl<'a> Sum<'a> {
         self.end = to;
     }
 
-    /// The checksum of everything before `end`, where the walk has come to.
-    fn finish(mut self, end: usize) -> u64 {
+    /// Adds a stretch that was summed elsewhere, and begins where the walk is.
+    fn append(&mut self, stretch: &ahead::Stretch<'_>) {
+        let combine = |total, crc64, len: usize| checksum_combine(CrcAlgorithm::Crc64Redis, total, crc64, len as u64);
+        let own = self.upto(stretch.start);
+        self.total = combine(self.total, own, stretch.start.saturating_sub(self.start));
+        self.total = combine(self.total, stretch.crc64, stretch.end.saturating_sub(stretch.start));
+        let digest = Digest::new(CrcAlgorithm::Crc64Redis);
+        (self.start, self.digest, self.end) = (stretch.end, digest, stretch.end);
+        self.before = (digest, stretch.end);
+    }
+
+    /// The checksum from `start` to `end`, where the walk has come to.
+    fn upto(&mut self, end: usize) -> u64 {
         if end < self.end {
             (self.digest, self.end) = self.before;
         }
         self.step(end);
         self.digest.finalize()
+    }
+
+    /// The checksum of everything before `end`, where the walk has come to.
+    fn finish(mut self, end: usize) -> u64 {
+        let own = self.upto(end);
+        checksum_combine(CrcAlgorithm::Crc64Redis, self.total, own, end.saturating_sub(self.start) as u64)
     }
 }
 
@@ -231,13 +297,14 @@ impl<'a> Batch<'a> {
     fn fill(
         mut records: Vec<Record<'a>>,
         walker: &mut Walker<'a>,
+        to: usize,
         sum: &mut Sum<'_>,
         found: &mut Found,
     ) -> Result<Self, rdb::Error> {
-        let end = walker.position().saturating_add(BATCH_BYTES);
+        let end = walker.position().saturating_add(BATCH_BYTES).min(to);
         while walker.position() < end && records.len() < BATCH_RECORDS {
             let at = walker.position();
-            sum.go_ahead(at);
+            sum.go_ahead(at, end);
             match walker.next()? {
                 Some(Item::Record(record)) => records.push(record),
                 Some(Item::Aux { name, value }) => {
@@ -272,5 +339,122 @@ impl<'a> Batch<'a> {
             }
         }
         Ok(Self { records, footer: None })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Where a record starts, its database, its expiry, its name.
+    type Seen = (usize, u64, Option<i64>, Vec<u8>);
+
+    struct Names(Vec<Seen>);
+
+    impl<'a> Worker<'a> for Names {
+        fn record(&mut self, record: &Record<'a>) -> Result<(), rdb::Error> {
+            let name = record.key.decode(&mut Vec::new()).map_err(|kind| rdb::Error::in_string(0, kind))?.to_vec();
+            self.0.push((record.start, record.db, record.expire_ms, name));
+            Ok(())
+        }
+    }
+
+    fn string(bytes: &[u8], out: &mut Vec<u8>) {
+        out.push(0x80);
+        out.extend_from_slice(&u32::try_from(bytes.len()).unwrap().to_be_bytes());
+        out.extend_from_slice(bytes);
+    }
+
+    /// A string, every third of them with an expiry.
+    fn record(n: u32, value: &[u8], out: &mut Vec<u8>) {
+        if n.is_multiple_of(3) {
+            out.push(0xfc);
+            out.extend_from_slice(&(1_700_000_000_000 + i64::from(n)).to_le_bytes());
+        }
+        out.push(0);
+        out.extend_from_slice(&[9]);
+        out.extend_from_slice(format!("key{n:06}").as_bytes());
+        string(value, out);
+    }
+
+    fn dump(body: &[u8]) -> Vec<u8> {
+        let mut file = b"REDIS0011".to_vec();
+        file.extend_from_slice(body);
+        file.push(0xff);
+        let crc = crc_fast::checksum(CrcAlgorithm::Crc64Redis, &file);
+        file.extend_from_slice(&crc.to_le_bytes());
+        file
+    }
+
+    fn read(file: &[u8], ahead: (usize, usize)) -> Result<Vec<Seen>, String> {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(4).build().unwrap();
+        let run = || run_ahead(file, &Observer::default(), ahead, || Names(Vec::new()));
+        match pool.install(run) {
+            Ok(pass) => {
+                assert_eq!(pass.footer.crc, Some(pass.crc64), "the checksum");
+                let mut all: Vec<_> = pass.workers.into_iter().flat_map(|names| names.0).collect();
+                all.sort();
+                Ok(all)
+            }
+            Err(error) => Err(error.to_string()),
+        }
+    }
+
+    /// However much is walked ahead: the same records, with the same database and expiry, and the right checksum.
+    fn check(file: &[u8]) {
+        let alone = read(file, (1, 0));
+        for size in [100, 256, 1000, 4096, 20_000] {
+            assert_eq!(read(file, (size, 8)), alone, "{size}");
+        }
+    }
+
+    #[test]
+    fn records_that_are_walked_ahead_are_the_same() {
+        let mut body = Vec::new();
+        (0..3000).for_each(|n| record(n, &vec![b'v'; (n * 37 % 90) as usize], &mut body));
+        check(&dump(&body));
+    }
+
+    #[test]
+    fn values_that_look_like_records_are_no_records() {
+        let mut fakes = Vec::new();
+        (0..40).for_each(|n| record(n, b"fake", &mut fakes));
+        let mut body = Vec::new();
+        (0..400).for_each(|n| record(n, if n % 5 == 0 { &fakes } else { b"real" }, &mut body));
+        check(&dump(&body));
+        let large: Vec<u8> = fakes.iter().copied().cycle().take(200_000).collect();
+        (400..600).for_each(|n| record(n, if n == 450 { &large } else { b"real" }, &mut body));
+        check(&dump(&body));
+    }
+
+    #[test]
+    fn databases_are_told_apart() {
+        let mut body = Vec::new();
+        for n in 0..2000 {
+            if n % 150 == 0 {
+                body.extend_from_slice(&[0xfe, u8::try_from(n / 150).unwrap()]);
+            }
+            if n % 400 == 7 {
+                // An expiry, and only then the database of the key that it is for.
+                body.extend_from_slice(&[0xfd, 1, 2, 3, 4, 0xfe, 3]);
+            }
+            record(n, b"some value of a record", &mut body);
+        }
+        check(&dump(&body));
+    }
+
+    #[test]
+    fn damage_is_found_at_the_same_place() {
+        let mut body = Vec::new();
+        (0..2000).for_each(|n| record(n, b"some value of a record", &mut body));
+        let whole = dump(&body);
+        for at in [20_000, 40_001, 60_002] {
+            let mut file = whole.clone();
+            file[at..at + 40].fill(0xc7);
+            assert!(read(&file, (1, 0)).is_err());
+            check(&file);
+            assert!(read(&whole[..at], (1, 0)).is_err());
+            check(&whole[..at]);
+        }
     }
 }
