@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::entry::{Membership, Place, low_half};
+use super::entry::{Membership, Place, low_half, place};
 use super::store::{At, BUCKET_BITS, BUCKETS, Bucket, Found, Members, Store, bucket_of};
 use crate::rdb;
 
@@ -96,8 +96,8 @@ impl Near {
 }
 
 /// The first entry that is not below `wanted`, which is near `guess`.
-fn first_not_below<M: Membership>(entries: &[M], guess: usize, wanted: (u32, u32)) -> usize {
-    let below = |m: &M| (m.entry().key, m.entry().hash) < wanted;
+fn first_not_below<M: Membership>(entries: &[M], guess: usize, wanted: u64) -> usize {
+    let below = |m: &M| m.entry().place() < wanted;
     let (mut from, mut to, mut step) = (guess, guess, 8);
     while from > 0 && !below(&entries[from - 1]) {
         to = from;
@@ -139,9 +139,9 @@ impl<M: Membership> Store<M> {
         }
         for item in &mut batch.items {
             let entries = &self.buckets[item.at.bucket].entries;
-            item.at.entry = first_not_below(entries, item.at.entry, (near.key, item.hash));
-            let place = entries.get(item.at.entry).map(|m| m.entry().source.get());
-            item.start = if let Some(Place::Key(start)) = place { start } else { u64::MAX };
+            item.at.entry = first_not_below(entries, item.at.entry, place(near.key, item.hash));
+            let source = entries.get(item.at.entry).map(|m| m.entry().source.get());
+            item.start = if let Some(Place::Key(start)) = source { start } else { u64::MAX };
         }
         // In a loop of its own: as many of these loads are under way as the processor can keep track of, and it keeps
         // track of few instructions.
@@ -153,8 +153,9 @@ impl<M: Membership> Store<M> {
         for item in &mut batch.items {
             let member = batch.bytes.get(item.bytes.clone()).unwrap_or_default();
             item.found = None;
+            let wanted = place(near.key, item.hash);
             for (entry, m) in self.buckets[item.at.bucket].entries.iter().enumerate().skip(item.at.entry) {
-                if (m.entry().key, m.entry().hash) != (near.key, item.hash) {
+                if m.entry().place() != wanted {
                     break;
                 }
                 // A server writes equal strings alike.

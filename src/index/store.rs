@@ -219,7 +219,7 @@ impl<M: Membership> Bucket<M> {
             let entry = membership.entry_mut();
             entry.key = keys.rank_of(entry.key);
         }
-        entries.sort_unstable_by_key(|m| (m.entry().key, m.entry().hash, m.entry().source));
+        entries.sort_unstable_by_key(|m| m.entry().rank());
         let conflicts = drop_duplicates(&mut entries, members)?;
         let words = entries.len().div_ceil(MARKS_PER_WORD);
         let directory = Directory::new(&entries);
@@ -262,11 +262,11 @@ fn drop_duplicates<M: Membership>(entries: &mut Vec<M>, members: Members<'_, '_>
     let mut kept = 0;
     for at in 0..entries.len() {
         let membership = entries[at];
-        let place = (membership.entry().key, membership.entry().hash);
+        let place = membership.entry().place();
         let mut same = None;
         for earlier in (0..kept).rev() {
             let other = &entries[earlier];
-            if (other.entry().key, other.entry().hash) != place {
+            if other.entry().place() != place {
                 break;
             }
             if members.same(other.entry().source, membership.entry().source, &mut scratch)? {
