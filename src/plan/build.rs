@@ -153,7 +153,8 @@ fn make(
     if page.is_some() {
         manifest.files.insert(REVIEW.to_owned(), FileId::default());
     }
-    manifest.plan_id = manifest.identity();
+    let touched = manifest.touched_text();
+    manifest.plan_id = manifest.identity_with(&touched);
     if let Some(page) = page {
         let write = |bytes: &[u8]| {
             let mut output = file(REVIEW)?;
@@ -163,7 +164,8 @@ fn make(
         manifest.files.insert(REVIEW.to_owned(), id);
     }
     let mut output = file(MANIFEST)?;
-    manifest.write_json(|piece| output.write(piece)).and_then(|()| output.finish()).map_err(writing(MANIFEST))?;
+    let written = manifest.write_json_with(&touched, |piece| output.write(piece)).and_then(|()| output.finish());
+    written.map_err(writing(MANIFEST))?;
     if watch.stopped() {
         return Err(Error::Interrupted);
     }

@@ -1,7 +1,7 @@
 //! The text of `plan.json`: indented down to the entries of its lists, one entry a line.
 //!
-//! The touched keys are most of it. They are made by all threads and written piece by piece, so that the text is nowhere
-//! whole.
+//! The touched keys are most of it. They are made by all threads and written piece by piece, so that the text of many is
+//! nowhere whole.
 
 use memchr::memmem;
 use rayon::iter::ParallelIterator;
@@ -14,22 +14,42 @@ use super::output::hex;
 
 /// Touched keys of a piece.
 const PIECE: usize = 2048;
+/// Touched keys whose text is kept from one use to the next: some 30 MB.
+const KEPT: usize = 1 << 18;
+
+/// The text of the touched keys in pieces, if it is kept.
+#[derive(Debug, Default)]
+pub(super) struct TouchedText(Option<Vec<Vec<u8>>>);
 
 /// Where the touched keys stand: in no string, since there a line break is escaped.
 const TOUCHED: &[u8] = b"\n  \"touched\": [";
 
 impl Manifest {
     /// Calls `write` with the text, piece by piece.
-    pub fn write_json<E: Send>(&self, mut write: impl FnMut(&[u8]) -> Result<(), E> + Send) -> Result<(), E> {
+    pub fn write_json<E: Send>(&self, write: impl FnMut(&[u8]) -> Result<(), E> + Send) -> Result<(), E> {
+        self.write_json_with(&TouchedText::default(), write)
+    }
+
+    /// The same with the touched keys as [`Manifest::touched_text`] gave them.
+    pub(super) fn write_json_with<E: Send>(
+        &self,
+        touched: &TouchedText,
+        mut write: impl FnMut(&[u8]) -> Result<(), E> + Send,
+    ) -> Result<(), E> {
         let (head, tail) = self.frame();
         write(&head)?;
-        write_touched(&self.touched, &mut write)?;
+        self.write_touched(touched, &mut write)?;
         write(&tail)
     }
 
     /// The plan id that follows from the content: the first 12 digits of the SHA-256 of everything else in here, but for
     /// what the review page is known by. The page names the id; that it is there at all counts.
     pub fn identity(&self) -> String {
+        self.identity_with(&TouchedText::default())
+    }
+
+    /// The same with the touched keys as [`Manifest::touched_text`] gave them.
+    pub(super) fn identity_with(&self, touched: &TouchedText) -> String {
         let (mut head, mut tail) = self.frame();
         replace_id(&mut head, &self.plan_id, "");
         if let Some(page) = self.files.get(REVIEW) {
@@ -37,7 +57,7 @@ impl Manifest {
         }
         let mut hash = Sha256::new();
         hash.update(&head);
-        let Ok(()) = write_touched(&self.touched, &mut |piece| {
+        let Ok(()) = self.write_touched(touched, &mut |piece| {
             hash.update(piece);
             Ok::<(), std::convert::Infallible>(())
         });
@@ -45,6 +65,25 @@ impl Manifest {
         let mut id = hex(&hash.finalize());
         id.truncate(12);
         id
+    }
+
+    /// The text of the touched keys, for who needs it twice: unless they are so many that it is better made twice.
+    pub(super) fn touched_text(&self) -> TouchedText {
+        if self.touched.len() > KEPT {
+            return TouchedText::default();
+        }
+        TouchedText(Some(self.touched.par_chunks(PIECE).map(piece).collect()))
+    }
+
+    fn write_touched<E: Send>(
+        &self,
+        touched: &TouchedText,
+        write: &mut (impl FnMut(&[u8]) -> Result<(), E> + Send),
+    ) -> Result<(), E> {
+        match &touched.0 {
+            Some(pieces) => write_pieces(pieces, &mut true, write),
+            None => make_touched(&self.touched, write),
+        }
     }
 
     /// What stands before and behind the touched keys.
@@ -63,26 +102,31 @@ pub fn apart<S: Serializer>(_: &[Touched], serializer: S) -> Result<S::Ok, S::Er
 }
 
 /// Writes pieces while the next ones are being made.
-fn write_touched<E: Send>(
+fn make_touched<E: Send>(
     touched: &[Touched],
     write: &mut (impl FnMut(&[u8]) -> Result<(), E> + Send),
 ) -> Result<(), E> {
     let make = |keys: &[Touched]| -> Vec<Vec<u8>> { keys.par_chunks(PIECE).map(piece).collect() };
     let mut first = true;
     let mut ready = Vec::new();
-    let mut write_all = |pieces: Vec<Vec<u8>>| {
-        pieces.iter().try_for_each(|piece| {
-            // Each key has a comma before it, but for the first one.
-            let comma = usize::from(std::mem::take(&mut first));
-            write(piece.get(comma..).unwrap_or_default())
-        })
-    };
     for keys in touched.chunks(PIECE * rayon::current_num_threads()) {
-        let (made, written) = rayon::join(|| make(keys), || write_all(std::mem::take(&mut ready)));
+        let (made, written) = rayon::join(|| make(keys), || write_pieces(&ready, &mut first, write));
         written?;
         ready = made;
     }
-    write_all(ready)
+    write_pieces(&ready, &mut first, write)
+}
+
+/// Writes pieces. Each key has a comma before it, but for the first one.
+fn write_pieces<E>(
+    pieces: &[Vec<u8>],
+    first: &mut bool,
+    write: &mut impl FnMut(&[u8]) -> Result<(), E>,
+) -> Result<(), E> {
+    pieces.iter().try_for_each(|piece| {
+        let comma = usize::from(std::mem::take(first));
+        write(piece.get(comma..).unwrap_or_default())
+    })
 }
 
 fn piece(keys: &[Touched]) -> Vec<u8> {
@@ -249,6 +293,13 @@ mod tests {
         for touched in [0, 1, 2, PIECE, PIECE + 1, 9 * PIECE + 77] {
             let manifest = manifest(touched);
             let text = text(&manifest);
+            let (kept, mut with_kept) = (manifest.touched_text(), Vec::new());
+            let Ok(()) = manifest.write_json_with(&kept, |piece| {
+                with_kept.extend_from_slice(piece);
+                Ok::<(), std::convert::Infallible>(())
+            });
+            assert_eq!(with_kept, text.as_bytes());
+            assert_eq!(manifest.identity_with(&kept), manifest.identity());
             assert_eq!(serde_json::from_str::<Manifest>(&text).unwrap(), manifest, "{touched} keys");
             let from = text.lines().position(|line| line == "  \"touched\": [").unwrap();
             let lines: Vec<&str> = text.lines().skip(from + 1).take_while(|line| *line != "  ],").collect();
