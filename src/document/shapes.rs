@@ -14,7 +14,7 @@ use super::trie::{Hints, NodeId, Trie};
 const SLOTS: usize = 256;
 const WAYS: usize = 4;
 /// A longer outline is not worth the memory.
-const MAX_OUTLINE: usize = 4096;
+const MAX_OUTLINE: usize = 1024;
 /// Documents of unknown shape that cost credit before no more are looked up; each one that is known earns some.
 const CREDIT: u32 = 4096;
 /// What an unknown one costs. To learn a shape takes about as long as to read a few documents.
@@ -88,8 +88,8 @@ impl Shapes {
                 self.credit = self.credit.saturating_add(1).min(CREDIT);
                 return true;
             }
+            captures.clear();
         }
-        captures.clear();
         self.credit = self.credit.saturating_sub(COST);
         false
     }

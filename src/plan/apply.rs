@@ -3,12 +3,11 @@
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 
-use super::build::{Error, by_key, writing};
+use super::build::{Error, by_key, load_ahead, writing};
 use super::changes::{ADD, Changes, DELETE, REMOVE, RESCORE};
 use super::command::{CommandFile, Pending, Written};
 use super::digest::{Digest, Edit};
 use super::manifest::{APPLY, Bytes, CHANGES, Counts, Touched};
-use super::rollback::touch;
 use crate::derive::write_score;
 use crate::index::{DeleteReason, Difference, Edits, Expires, Membership, Present, Reason, escape};
 use crate::progress::Watch;
@@ -109,7 +108,7 @@ impl<'d, 'a> Apply<'d, 'a> {
         let mut first = None;
         let mut counted = Written::default();
         for (at, deletion) in d.deletions.iter().enumerate() {
-            touch(d, &d.deletions, at);
+            load_ahead(d, &d.deletions, at);
             let index = deletion.index as usize;
             if self.db(index) != db {
                 continue;

@@ -7,7 +7,7 @@ use std::ops::ControlFlow;
 use rayon::iter::ParallelIterator;
 use rayon::slice::ParallelSlice;
 
-use super::build::{Error, by_key, writing};
+use super::build::{Error, by_key, load_ahead, writing};
 use super::command::{CommandFile, Pending};
 use super::manifest::{Caps, ROLLBACK};
 use super::output::Sink;
@@ -15,7 +15,7 @@ use super::recreate::{self, Room, recreate};
 use crate::derive::write_score;
 use crate::index::{Deletion, Difference, Edits, Membership, Stale};
 use crate::progress::Watch;
-use crate::rdb::{Element, Flow, Kind, Resolver, Scratch, Visitor};
+use crate::rdb::{Element, Flow, Resolver, Scratch, Visitor};
 use crate::spec::IndexType;
 
 /// Writes the way back.
@@ -212,11 +212,8 @@ type Round<'d> = (&'d [Deletion], Vec<Result<Option<CommandFile<Ahead>>, Error>>
 const ROUND: usize = 1024;
 /// … in tasks of so many, …
 const TASK: usize = 32;
-/// … ahead of their turn only if the commands of a task have no more bytes than this.
+/// … ahead of their turn only if the values of a task, and its commands, have no more bytes than this.
 const AHEAD: usize = 1 << 20;
-
-/// Keys between the one that is read and the one whose bytes are loaded.
-const TOUCH: usize = 4;
 
 /// Commands made ahead, to be written in their turn: so many bytes, and no more.
 #[derive(Debug, Default)]
@@ -234,36 +231,41 @@ impl Sink for Ahead {
 
 /// The commands of one task, unless they are too many to hold.
 fn make_ahead(d: &Difference<'_>, caps: Caps, task: &[Deletion]) -> Result<Option<CommandFile<Ahead>>, Error> {
-    let mut file = CommandFile::new(Ahead::default(), caps);
-    match make(d, &mut file, task) {
-        Ok(()) => Ok(Some(file)),
-        // Nothing else can happen to memory.
-        Err(recreate::Error::Io(_)) => Ok(None),
-        Err(error) => Err(error.into()),
+    let mut records = Vec::with_capacity(task.len());
+    let mut bytes = 0_usize;
+    for (at, deletion) in task.iter().enumerate() {
+        load_ahead(d, task, at);
+        let record = d.record(deletion.start)?;
+        // All threads make ahead at once: what is large in the dump must not be expanded by more than one.
+        bytes = bytes.saturating_add(record.value.bytes.len());
+        if bytes > AHEAD {
+            return Ok(None);
+        }
+        records.push(record);
     }
+    let mut file = CommandFile::new(Ahead::default(), caps);
+    let (mut scratch, mut room) = (Vec::new(), Room::default());
+    for (deletion, record) in task.iter().zip(&records) {
+        let key = d.dump.key(deletion.start, &mut scratch)?;
+        match recreate(&mut file, d.dump.header, d.clock, key, record, &mut room) {
+            Ok(()) => {}
+            // Nothing else can happen to memory.
+            Err(recreate::Error::Io(_)) => return Ok(None),
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(Some(file))
 }
 
-/// Writes the commands of one task.
-fn make<S: Sink>(d: &Difference<'_>, file: &mut CommandFile<S>, task: &[Deletion]) -> Result<(), recreate::Error> {
+/// The commands of one task, straight into the file.
+fn make(d: &Difference<'_>, file: &mut CommandFile, task: &[Deletion]) -> Result<(), Error> {
     let (mut scratch, mut room) = (Vec::new(), Room::default());
-    for (at, deletion) in task.iter().enumerate() {
-        touch(d, task, at);
-        let mut record = d.open_record(deletion.start)?;
-        if !matches!(record.value.ty.kind(), Kind::Set | Kind::Zset | Kind::List | Kind::Hash) {
-            record = d.record(deletion.start)?;
-        }
+    for deletion in task {
+        let record = d.record(deletion.start)?;
         let key = d.dump.key(deletion.start, &mut scratch)?;
         recreate(file, d.dump.header, d.clock, key, &record, &mut room)?;
     }
     Ok(())
-}
-
-/// Loads bytes of a deleted key that will be read soon, so that they are in the cache then: the keys are in the order of
-/// their names, and so all over the dump.
-pub fn touch(d: &Difference<'_>, deletions: &[Deletion], at: usize) {
-    if let Some(next) = deletions.get(at + TOUCH) {
-        std::hint::black_box(d.dump.touch(next.start));
-    }
 }
 
 fn index_db(d: &Difference<'_>, rank: u32) -> u64 {

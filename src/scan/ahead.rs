@@ -6,6 +6,7 @@
 //! guess is never reached, or not before it was passed, and costs nothing but the work.
 
 use std::collections::VecDeque;
+use std::ops::Range;
 use std::sync::{Arc, Mutex};
 
 use crc_fast::{CrcAlgorithm, checksum};
@@ -19,6 +20,9 @@ const RUN: usize = 6;
 const LONGEST_NAME: usize = 1 << 10;
 /// A guess is looked for among so many bytes: inside a large value there is none.
 const REACH: usize = 8 << 10;
+/// … and not further when looking for it took a walk over so many bytes: where no records are, what seems to be one may go on
+/// for as long as a hostile file likes.
+const EFFORT: usize = 64 << 10;
 /// After so many stretches in a row that were of no use, …
 const PATIENCE: u32 = 8;
 /// … no more are walked ahead for as many as this.
@@ -146,8 +150,10 @@ impl<'a> Task<'a> {
     }
 
     fn walk(&self, file: &'a [u8], header: Header, mut records: Vec<Record<'a>>) -> Option<Stretch<'a>> {
-        let reach = self.from.saturating_add(REACH).min(self.to);
-        let start = (self.from..reach).find(|&at| is_boundary(file, header, at))?;
+        // No record may go on for longer than a stretch behind this one: it would be walked again for each it goes through.
+        let end = self.to.saturating_add(self.to.saturating_sub(self.from)).min(file.len());
+        let file = file.get(..end)?;
+        let start = guess(file, header, self.from..self.to)?;
         // Reads the bytes in the one way that memory is fast at.
         let likely = self.to.min(file.len());
         let mut crc64 = checksum(CrcAlgorithm::Crc64Redis, file.get(start..likely)?);
@@ -173,17 +179,30 @@ impl<'a> Task<'a> {
     }
 }
 
-/// Whether a few records seem to begin here.
-fn is_boundary(file: &[u8], header: Header, at: usize) -> bool {
-    // A type, an expiry, or what is said of the use of a key.
-    if !matches!(file.get(at), Some(0..34 | 0xf8 | 0xf9 | 0xfc | 0xfd)) {
-        return false;
+/// Where a few records seem to follow each other, the first place of these.
+fn guess(file: &[u8], header: Header, places: Range<usize>) -> Option<usize> {
+    let mut effort = EFFORT;
+    for at in places.take(REACH) {
+        // A type, an expiry, or what is said of the use of a key.
+        if !matches!(file.get(at), Some(0..34 | 0xf8 | 0xf9 | 0xfc | 0xfd)) {
+            continue;
+        }
+        // The walk can go no further than there is effort left.
+        let window = file.get(..at.saturating_add(effort)).unwrap_or(file);
+        let mut walker = Walker::at(window, header, at, 0);
+        let is_run = (0..RUN).all(|_| match walker.next() {
+            Ok(Some(Item::Record(record))) => !record.key.is_empty() && record.key.len() <= LONGEST_NAME,
+            _ => false,
+        });
+        if is_run {
+            return Some(at);
+        }
+        effort = effort.saturating_sub(walker.position().saturating_sub(at));
+        if effort == 0 {
+            break;
+        }
     }
-    let mut walker = Walker::at(file, header, at, 0);
-    (0..RUN).all(|_| match walker.next() {
-        Ok(Some(Item::Record(record))) => !record.key.is_empty() && record.key.len() <= LONGEST_NAME,
-        _ => false,
-    })
+    None
 }
 
 #[cfg(test)]
@@ -250,6 +269,23 @@ mod tests {
     fn nobody_need_walk_ahead() {
         let file = dump(1000, |n| vec![b'v'; n % 50]);
         assert_eq!(walk(&file, 2000, false), (1000, 0));
+    }
+
+    /// A set of 50,000 members, and records behind it: found by a walk that is long enough, which this one must not be.
+    #[test]
+    fn a_guess_does_not_follow_a_long_value() {
+        let header = Walker::new(&dump(0, |_| Vec::new())).unwrap().header();
+        let records = dump(100, |_| b"value".to_vec())[9..].to_vec();
+        let members = [1, b'm'].into_iter().cycle().take(100_000);
+        let set: Vec<u8> = [2, 1, b'k', 0x80, 0x00, 0x00, 0xc3, 0x50].into_iter().chain(members).collect();
+        let file = [&set[..], &records].concat();
+        assert_eq!(guess(&file, header, 0..1 << 20), None);
+        // A stretch ends before what goes on beyond the next one.
+        let file = [&dump(1000, |_| b"value".to_vec())[..16_009], &set, &records].concat();
+        let place = Arc::new(Mutex::new(State::Wanted));
+        Task { place: Arc::clone(&place), from: 1000, to: 40_000, db: 0 }.run(&file, header, Vec::new());
+        let State::Walked(Some(stretch)) = std::mem::replace(&mut *lock(&place), State::Late) else { panic!() };
+        assert_eq!(stretch.end, 16_009);
     }
 
     #[test]

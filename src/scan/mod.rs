@@ -6,13 +6,14 @@
 //! reads a few bytes here and there, finds them in the cache.
 
 mod ahead;
+mod sum;
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use ahead::{Ahead, Next};
-use crc_fast::{CrcAlgorithm, Digest, checksum_combine};
+use sum::Sum;
 
 pub use crate::progress::Observer;
 use crate::progress::Watch;
@@ -30,8 +31,6 @@ const STRETCH_BYTES: usize = 1 << 20;
 const FEW_THREADS: usize = 2;
 /// Stretches that are walked ahead at a time, for each thread.
 const STRETCHES_AHEAD: usize = 2;
-/// The checksum is this far ahead of the walk at most: less than the cache nearest to a core, apart from the smallest.
-const SUM_AHEAD: usize = 64 << 10;
 /// A collection with more elements than this carries cut points, so that it can be visited in parallel.
 pub const PIECE_ELEMENTS: usize = 1 << 16;
 
@@ -214,67 +213,6 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
 }
 
-/// The checksum of the file, taken in steps.
-struct Sum<'a> {
-    file: &'a [u8],
-    /// Of everything before `start`.
-    total: u64,
-    start: usize,
-    /// From there to `end`.
-    digest: Digest,
-    end: usize,
-    /// The step before: where the checksum ends is only known when the walk comes there.
-    before: (Digest, usize),
-}
-
-impl<'a> Sum<'a> {
-    fn new(file: &'a [u8]) -> Self {
-        let digest = Digest::new(CrcAlgorithm::Crc64Redis);
-        Self { file, total: 0, start: 0, digest, end: 0, before: (digest, 0) }
-    }
-
-    /// Goes ahead of the walk, which has come to `position`, but not further than `to`.
-    #[inline]
-    fn go_ahead(&mut self, position: usize, to: usize) {
-        if position >= self.end {
-            self.step(position.saturating_add(SUM_AHEAD).min(to.max(position)).min(self.file.len()));
-        }
-    }
-
-    #[inline(never)]
-    fn step(&mut self, to: usize) {
-        self.before = (self.digest, self.end);
-        self.digest.update(self.file.get(self.end..to).unwrap_or_default());
-        self.end = to;
-    }
-
-    /// Adds a stretch that was summed elsewhere, and begins where the walk is.
-    fn append(&mut self, stretch: &ahead::Stretch<'_>) {
-        let combine = |total, crc64, len: usize| checksum_combine(CrcAlgorithm::Crc64Redis, total, crc64, len as u64);
-        let own = self.upto(stretch.start);
-        self.total = combine(self.total, own, stretch.start.saturating_sub(self.start));
-        self.total = combine(self.total, stretch.crc64, stretch.end.saturating_sub(stretch.start));
-        let digest = Digest::new(CrcAlgorithm::Crc64Redis);
-        (self.start, self.digest, self.end) = (stretch.end, digest, stretch.end);
-        self.before = (digest, stretch.end);
-    }
-
-    /// The checksum from `start` to `end`, where the walk has come to.
-    fn upto(&mut self, end: usize) -> u64 {
-        if end < self.end {
-            (self.digest, self.end) = self.before;
-        }
-        self.step(end);
-        self.digest.finalize()
-    }
-
-    /// The checksum of everything before `end`, where the walk has come to.
-    fn finish(mut self, end: usize) -> u64 {
-        let own = self.upto(end);
-        checksum_combine(CrcAlgorithm::Crc64Redis, self.total, own, end.saturating_sub(self.start) as u64)
-    }
-}
-
 #[derive(Default)]
 struct Found {
     aux: Vec<(Vec<u8>, Vec<u8>)>,
@@ -344,6 +282,8 @@ impl<'a> Batch<'a> {
 
 #[cfg(test)]
 mod tests {
+    use crc_fast::CrcAlgorithm;
+
     use super::*;
 
     /// Where a record starts, its database, its expiry, its name.
