@@ -10,7 +10,7 @@ use super::quotes::Found;
 use super::scan::{Scanner, Tokens, unescape};
 use super::trie::{Hints, NodeId, Trie};
 
-/// Shapes that are remembered, in sets of a few that share a remainder of their hash.
+/// Shapes that are remembered, in sets of a few whose outlines are alike in what [`Shapes::set`] looks at.
 const SLOTS: usize = 256;
 const WAYS: usize = 4;
 /// A longer outline is not worth the memory.
