@@ -59,6 +59,8 @@ enum Form {
     String,
     /// Hashes
     Hash,
+    /// RedisJSON documents, in the form of an export of Upstash: RDB 12, nothing compressed, no checksum
+    Upstash,
 }
 
 fn main() -> anyhow::Result<()> {
@@ -66,7 +68,7 @@ fn main() -> anyhow::Result<()> {
     let options = Options {
         messages: arguments.messages,
         records: match arguments.records {
-            Form::Json => Records::Json,
+            Form::Json | Form::Upstash => Records::Json,
             Form::String => Records::String,
             Form::Hash => Records::Hash,
         },
@@ -77,6 +79,7 @@ fn main() -> anyhow::Result<()> {
         orphans: arguments.orphans,
         tiny: arguments.tiny,
         giant_set: arguments.giant_set,
+        upstash: matches!(arguments.records, Form::Upstash),
     };
     let start = Instant::now();
     let name = arguments.out.display();

@@ -217,6 +217,7 @@ version!(version_10_loads, Redis70, DumpBuilder::new(10));
 version!(version_9_loads_where_it_comes_from, Redis62, DumpBuilder::new(9));
 version!(version_11_loads, Redis82, DumpBuilder::new(11));
 version!(version_12_loads, Redis82, DumpBuilder::new(12));
+version!(the_form_of_upstash_loads, Redis82, *DumpBuilder::new(12).upstash(true));
 version!(valkey_80_loads, Valkey91, DumpBuilder::valkey(80));
 
 fn written(options: &Options) -> Vec<u8> {
@@ -315,6 +316,23 @@ macro_rules! large_writer {
 large_writer!(large_dumps_of_documents, Records::Json);
 large_writer!(large_dumps_of_strings, Records::String);
 large_writer!(large_dumps_of_hashes, Records::Hash);
+
+/// Compressed or not, compact or not: to a server it is the same.
+#[test]
+fn large_dumps_in_the_form_of_upstash() {
+    let options = Options { upstash: true, ..small(Records::Json) };
+    let plain = written(&options);
+    assert!(plain.starts_with(b"REDIS0012") && plain.ends_with(&[255, 0, 0, 0, 0, 0, 0, 0, 0]));
+    let load = |dump| Server::builder().program(Program::Redis82).rejson().dump_bytes(dump).start();
+    let (Some(upstash), Some(redis)) = (load(plain), load(written(&small(Records::Json)))) else { return };
+    assert_eq!(upstash.digest(), redis.digest());
+    let shape = Shape::new(options);
+    for message in (0..3000).step_by(97) {
+        // What a digest says of a module's values is the module's affair.
+        let document = |server: &Server| server.query::<String>(&[b"JSON.GET".as_slice(), &shape.message_key(message)]);
+        assert_eq!(document(&upstash), document(&redis));
+    }
+}
 
 /// Sets and sorted sets beyond 16,384 members are written in pieces.
 #[test]

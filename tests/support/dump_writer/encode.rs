@@ -20,19 +20,22 @@ pub fn len(out: &mut Vec<u8>, n: u64) {
 /// Writes strings; keeps the compressor's table from one to the next.
 pub struct StringWriter {
     pub compress: bool,
+    /// Whether the text of a small integer is written as one.
+    pub integers: bool,
     lzf: Lzf,
     compressed: Vec<u8>,
 }
 
 impl StringWriter {
     pub fn new() -> Self {
-        Self { compress: true, lzf: Lzf::new(), compressed: Vec::new() }
+        Self { compress: true, integers: true, lzf: Lzf::new(), compressed: Vec::new() }
     }
 
     /// An integer if the text is at most 11 bytes and reads as an i32; LZF if it is longer than 20 bytes and that saves
     /// at least 4; else the bytes.
     pub fn put(&mut self, out: &mut Vec<u8>, text: &[u8]) {
-        if text.len() <= 11
+        if self.integers
+            && text.len() <= 11
             && let Some(n) = canonical_int(text).and_then(|n| i32::try_from(n).ok())
         {
             if let Ok(n) = i8::try_from(n) {

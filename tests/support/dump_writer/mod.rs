@@ -32,6 +32,7 @@ pub struct DumpBuilder {
     out: Vec<u8>,
     strings: StringWriter,
     version: u32,
+    upstash: bool,
 }
 
 impl DumpBuilder {
@@ -47,7 +48,16 @@ impl DumpBuilder {
 
     /// Records only, without magic: for a writer that puts parts together. End it with [`DumpBuilder::take`].
     pub fn part(version: u32) -> Self {
-        Self { out: Vec::new(), strings: StringWriter::new(), version }
+        Self { out: Vec::new(), strings: StringWriter::new(), version, upstash: false }
+    }
+
+    /// As an export of Upstash is believed to be: strings as they are, no compact forms, counts in 64 bits. End it with
+    /// [`DumpBuilder::finish_without_checksum`].
+    pub fn upstash(&mut self, on: bool) -> &mut Self {
+        self.upstash = on;
+        self.strings.compress = !on;
+        self.strings.integers = !on;
+        self
     }
 
     /// `rdbcompression yes` (the default) or `no`.
@@ -84,7 +94,7 @@ impl DumpBuilder {
     /// RESIZEDB, a hint.
     pub fn resize_db(&mut self, keys: u64, with_expiry: u64) -> &mut Self {
         self.out.push(251);
-        self.len(keys).len(with_expiry)
+        self.count(keys).count(with_expiry)
     }
 
     /// EXPIRETIME_MS for the next key.
@@ -114,7 +124,7 @@ impl DumpBuilder {
 
     /// A list: QUICKLIST_2 from version 10, LIST before.
     pub fn list<E: AsRef<[u8]>>(&mut self, key: impl AsRef<[u8]>, elements: &[E]) -> &mut Self {
-        if self.version < 10 {
+        if self.version < 10 || self.upstash {
             return self.key(1, key).each(elements);
         }
         self.key(18, key);
@@ -140,6 +150,9 @@ impl DumpBuilder {
 
     /// A set: INTSET if it is small and all integers, SET_LISTPACK if small from version 11, else SET.
     pub fn set<M: AsRef<[u8]>>(&mut self, key: impl AsRef<[u8]>, members: &[M]) -> &mut Self {
+        if self.upstash {
+            return self.key(2, key).each(members);
+        }
         if members.len() <= INTSET_ENTRIES
             && let Some(intset) = packed::intset(members)
         {
@@ -155,13 +168,15 @@ impl DumpBuilder {
     pub fn zset<M: AsRef<[u8]>>(&mut self, key: impl AsRef<[u8]>, members: &[(M, f64)]) -> &mut Self {
         let mut sorted: Vec<(&[u8], f64)> = members.iter().map(|(member, score)| (member.as_ref(), *score)).collect();
         sorted.sort_by(|a, b| a.1.total_cmp(&b.1).then(a.0.cmp(b.0)));
-        let small = sorted.len() <= LISTPACK_ENTRIES && sorted.iter().all(|(member, _)| member.len() <= LISTPACK_VALUE);
+        let small = !self.upstash
+            && sorted.len() <= LISTPACK_ENTRIES
+            && sorted.iter().all(|(member, _)| member.len() <= LISTPACK_VALUE);
         if self.version >= 10 && small {
             let entries: Vec<Vec<u8>> =
                 sorted.iter().flat_map(|(member, score)| [member.to_vec(), encode::score_text(*score)]).collect();
             return self.key(17, key).put(packed::listpack(&entries));
         }
-        self.key(if self.version >= 8 { 5 } else { 3 }, key).len(sorted.len() as u64);
+        self.key(if self.version >= 8 { 5 } else { 3 }, key).count(sorted.len() as u64);
         for (member, score) in sorted.iter().rev() {
             self.put(member);
             if self.version >= 8 {
@@ -178,11 +193,12 @@ impl DumpBuilder {
     /// A hash: HASH_LISTPACK if it is small (from version 10), else HASH.
     pub fn hash<F: AsRef<[u8]>, V: AsRef<[u8]>>(&mut self, key: impl AsRef<[u8]>, fields: &[(F, V)]) -> &mut Self {
         let flat: Vec<&[u8]> = fields.iter().flat_map(|(field, value)| [field.as_ref(), value.as_ref()]).collect();
-        let small = fields.len() <= LISTPACK_ENTRIES && flat.iter().all(|item| item.len() <= LISTPACK_VALUE);
+        let small =
+            !self.upstash && fields.len() <= LISTPACK_ENTRIES && flat.iter().all(|item| item.len() <= LISTPACK_VALUE);
         if self.version >= 10 && small {
             return self.key(16, key).put(packed::listpack(&flat));
         }
-        self.key(4, key).len(fields.len() as u64);
+        self.key(4, key).count(fields.len() as u64);
         for item in &flat {
             self.put(item);
         }
@@ -211,6 +227,11 @@ impl DumpBuilder {
     pub fn len(&mut self, n: u64) -> &mut Self {
         encode::len(&mut self.out, n);
         self
+    }
+
+    /// The number of elements of a collection.
+    pub fn count(&mut self, n: u64) -> &mut Self {
+        if self.upstash { self.bytes([0x81]).bytes(n.to_be_bytes()) } else { self.len(n) }
     }
 
     /// A string as a server writes it: as an integer, compressed, or as it is.
@@ -254,7 +275,7 @@ impl DumpBuilder {
     }
 
     fn each<E: AsRef<[u8]>>(&mut self, elements: &[E]) -> &mut Self {
-        self.len(elements.len() as u64);
+        self.count(elements.len() as u64);
         for element in elements {
             self.put(element);
         }

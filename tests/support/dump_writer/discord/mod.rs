@@ -43,6 +43,8 @@ pub struct Options {
     pub tiny: u64,
     /// Members of one set `giant:set`; no such key if 0.
     pub giant_set: u64,
+    /// In the form of an export of Upstash.
+    pub upstash: bool,
 }
 
 impl Default for Options {
@@ -57,6 +59,7 @@ impl Default for Options {
             orphans: 30,
             tiny: 0,
             giant_set: 0,
+            upstash: false,
         }
     }
 }

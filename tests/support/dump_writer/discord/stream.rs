@@ -7,8 +7,10 @@ use rayon::prelude::*;
 use std::io::{self, Write};
 use std::sync::mpsc::sync_channel;
 
-/// The RDB version of a Redis 7.0.
+/// The RDB version of a Redis 7.0 …
 const VERSION: u32 = 10;
+/// … and that of an export of Upstash.
+const UPSTASH: u32 = 12;
 /// 2025-01-06T16:13:20Z
 const CTIME: u64 = 1_736_180_000;
 /// Keys in a piece: about a megabyte of messages.
@@ -36,8 +38,10 @@ enum Piece {
 pub fn write(options: &Options, out: &mut (impl Write + Send)) -> io::Result<Summary> {
     let shape = Shape::new(options.clone());
     let expiring = (0..options.wrong_keys).filter(|&n| shape.expires(Item::WrongIndex(n))).count() as u64 + 1;
-    let mut head = DumpBuilder::new(VERSION);
-    head.server_aux(CTIME).select_db(0).resize_db(shape.keys(), expiring);
+    let upstash = options.upstash;
+    let version = if upstash { UPSTASH } else { VERSION };
+    let mut head = DumpBuilder::new(version);
+    head.upstash(upstash).server_aux(CTIME).select_db(0).resize_db(shape.keys(), expiring);
     let mut pieces = pieces(&shape).into_iter();
 
     std::thread::scope(|scope| {
@@ -50,7 +54,8 @@ pub fn write(options: &Options, out: &mut (impl Write + Send)) -> io::Result<Sum
                 out.write_all(&part)?;
                 bytes += part.len() as u64;
             }
-            out.write_all(&crc.finalize().to_le_bytes())?;
+            let crc = if upstash { 0 } else { crc.finalize() };
+            out.write_all(&crc.to_le_bytes())?;
             out.flush()?;
             Ok(bytes + 8)
         });
@@ -61,7 +66,11 @@ pub fn write(options: &Options, out: &mut (impl Write + Send)) -> io::Result<Sum
             if batch.is_empty() {
                 break;
             }
-            let make = || (DumpBuilder::part(VERSION), Scratch::default());
+            let make = || {
+                let mut part = DumpBuilder::part(version);
+                part.upstash(upstash);
+                (part, Scratch::default())
+            };
             let parts = batch.par_iter().map_init(make, |(out, scratch), piece| put_piece(&shape, out, scratch, piece));
             open = send.send(parts.collect()).is_ok();
         }
@@ -108,7 +117,7 @@ fn put_piece(shape: &Shape, out: &mut DumpBuilder, scratch: &mut Scratch, piece:
         Piece::Members(item, from, to) => {
             let scored = matches!(item, Item::Timeline(_));
             if from == 0 {
-                out.key(if scored { 5 } else { 2 }, shape.key_of(item)).len(shape.members(item));
+                out.key(if scored { 5 } else { 2 }, shape.key_of(item)).count(shape.members(item));
             }
             let order = shape.order_in(item);
             for n in from..to {
