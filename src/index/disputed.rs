@@ -41,7 +41,8 @@ pub fn settle(
         let index = key.index as usize;
         if spec.indexes[index].policy == Policy::Maintain && !key.frozen {
             deleted.insert(at);
-            deletions.push(Deletion { start: key.start, index: key.index, reason: DeleteReason::Disputed });
+            let (start, reason) = (key.start, DeleteReason::Disputed);
+            deletions.push(Deletion { start, index: key.index, reason, bytes: u32::MAX });
             summaries[index].correct_keys -= 1;
             summaries[index].stale_members -= key.stale;
             key.stale = 0;

@@ -154,6 +154,8 @@ pub struct Deletion {
     pub start: u64,
     pub index: u32,
     pub reason: DeleteReason,
+    /// How long its value is in the dump; the largest number means longer, or not known.
+    pub bytes: u32,
 }
 
 /// Why an index key is deleted.

@@ -75,7 +75,7 @@ pub fn resolve(
         let frozen = summary.frozen.is_some() || owner.frozen;
         let keep =
             Present { start: key.start, index: owner.index, rank: owner.rank, frozen, shared: key.shared, stale: 0 };
-        let delete = |reason| Deletion { start: key.start, index: owner.index, reason };
+        let delete = |reason| Deletion { start: key.start, index: owner.index, reason, bytes: key.bytes };
         let untouched = |wrong| Untouched { start: key.start, index: owner.index, wrong };
         if owner.contested {
             // Counted already, for each of its indexes.

@@ -91,6 +91,8 @@ pub struct IndexKey {
     pub shared: bool,
     /// It has the type of its index.
     pub right_type: bool,
+    /// See [`super::Deletion::bytes`].
+    pub bytes: u32,
 }
 
 /// What is known of the records of a class.
@@ -201,7 +203,8 @@ impl<'c, 'a> Gathered<'c, 'a> {
         if right_type && !shared {
             self.members[primary] += elements;
         }
-        self.index_keys.push(IndexKey { index: primary as u32, shared, right_type, start: record.start as u64 });
+        let bytes = u32::try_from(record.value.bytes.len()).unwrap_or(u32::MAX);
+        self.index_keys.push(IndexKey { index: primary as u32, shared, right_type, start: record.start as u64, bytes });
     }
 
     /// One live record of a class.

@@ -269,8 +269,8 @@ pub fn by_key<'e, M: Membership>(
     Ok(())
 }
 
-/// Loads bytes of a deleted key that will be read soon, so that they are in the cache then: the keys are in the order of
-/// their names, and so all over the dump.
+/// Loads bytes of a deleted key that will be read soon, so that they are in the cache then: the keys of an index are in the
+/// order of the dump, with records between them.
 pub fn load_ahead(d: &Difference<'_>, deletions: &[Deletion], at: usize) {
     /// Keys between the one that is read and the one that is loaded.
     const DISTANCE: usize = 4;

@@ -15,7 +15,7 @@ use super::recreate::{self, Room, recreate};
 use crate::derive::write_score;
 use crate::index::{Deletion, Difference, Edits, Membership, Stale};
 use crate::progress::Watch;
-use crate::rdb::{Element, Flow, Resolver, Scratch, Visitor};
+use crate::rdb::{Element, Flow, Kind, Record, Resolver, Scratch, Visitor};
 use crate::spec::IndexType;
 
 /// Writes the way back.
@@ -235,13 +235,12 @@ fn make_ahead(d: &Difference<'_>, caps: Caps, task: &[Deletion]) -> Result<Optio
     let mut bytes = 0_usize;
     for (at, deletion) in task.iter().enumerate() {
         load_ahead(d, task, at);
-        let record = d.record(deletion.start)?;
         // All threads make ahead at once: what is large in the dump must not be expanded by more than one.
-        bytes = bytes.saturating_add(record.value.bytes.len());
+        bytes = bytes.saturating_add(deletion.bytes as usize);
         if bytes > AHEAD {
             return Ok(None);
         }
-        records.push(record);
+        records.push(deleted(d, deletion)?);
     }
     let mut file = CommandFile::new(Ahead::default(), caps);
     let (mut scratch, mut room) = (Vec::new(), Room::default());
@@ -261,11 +260,20 @@ fn make_ahead(d: &Difference<'_>, caps: Caps, task: &[Deletion]) -> Result<Optio
 fn make(d: &Difference<'_>, file: &mut CommandFile, task: &[Deletion]) -> Result<(), Error> {
     let (mut scratch, mut room) = (Vec::new(), Room::default());
     for deletion in task {
-        let record = d.record(deletion.start)?;
+        let record = deleted(d, deletion)?;
         let key = d.dump.key(deletion.start, &mut scratch)?;
         recreate(file, d.dump.header, d.clock, key, &record, &mut room)?;
     }
     Ok(())
+}
+
+/// A deleted key. Where its value ends is only searched for where all its bytes are needed as they are.
+fn deleted<'a>(d: &Difference<'a>, deletion: &Deletion) -> Result<Record<'a>, Error> {
+    let record = d.open_record(deletion.start)?;
+    match record.value.ty.kind() {
+        Kind::Stream | Kind::Array | Kind::Module => Ok(d.record(deletion.start)?),
+        Kind::String | Kind::List | Kind::Set | Kind::Zset | Kind::Hash => Ok(record),
+    }
 }
 
 fn index_db(d: &Difference<'_>, rank: u32) -> u64 {
