@@ -14,6 +14,13 @@ use super::quotes::BLOCK;
 pub(super) struct Outline {
     bytes: Vec<u8>,
     len: usize,
+}
+
+/// How far an outline is. It changes with every block and so is kept where the loop is, in registers.
+#[cfg_attr(not(target_arch = "x86_64"), allow(dead_code, reason = "only x86-64 has outlines"))]
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Progress {
+    len: usize,
     /// All bits if the last block ended in a string, else none.
     inside: u64,
 }
@@ -25,32 +32,39 @@ impl Outline {
         if self.bytes.len() < room {
             self.bytes.resize(room, 0);
         }
-        (self.len, self.inside) = (0, 0);
+        self.len = 0;
     }
 
     /// Adds a block without its first `skip` bytes. `quotes` has a bit for each quote that begins or ends a string, the
     /// lowest for the first byte that is not skipped.
     #[cfg(target_arch = "x86_64")]
     #[inline(always)]
-    pub fn add(&mut self, simd: fearless_simd::Avx512, block: &[u8; BLOCK], skip: u32, quotes: u64) {
-        let Some(to) = room_at(&mut self.bytes, self.len) else { return };
-        let strings = x86::parity(simd, quotes) ^ self.inside;
-        self.inside = (strings.cast_signed() >> 63).cast_unsigned();
+    pub fn add(
+        &mut self,
+        simd: fearless_simd::Avx512,
+        progress: &mut Progress,
+        block: &[u8; BLOCK],
+        skip: u32,
+        quotes: u64,
+    ) {
+        let Some(to) = room_at(&mut self.bytes, progress.len) else { return };
+        let strings = x86::parity(simd, quotes) ^ progress.inside;
+        progress.inside = (strings.cast_signed() >> 63).cast_unsigned();
         let keep = !strings & (u64::MAX >> skip);
         x86::keep(simd, block, keep << skip, to);
-        self.len = self.len.wrapping_add(usize::try_from(keep.count_ones()).unwrap_or(0));
+        progress.len = progress.len.wrapping_add(usize::try_from(keep.count_ones()).unwrap_or(0));
     }
 
     /// Cuts the numbers, when all of the text is there.
     #[cfg(target_arch = "x86_64")]
     #[inline(always)]
-    pub fn finish(&mut self, simd: fearless_simd::Avx512) {
+    pub fn finish(&mut self, simd: fearless_simd::Avx512, progress: Progress) {
         let (mut at, mut len, mut before) = (0, 0, x86::Before::default());
-        while at < self.len
+        while at < progress.len
             && let Some(block) = room_at(&mut self.bytes, at)
         {
             let block = *block;
-            let some = self.len.wrapping_sub(at);
+            let some = progress.len.wrapping_sub(at);
             let there = if some < BLOCK { !(u64::MAX << some) } else { u64::MAX };
             // Never ahead of what is still to be read.
             let Some(to) = room_at(&mut self.bytes, len) else { return };

@@ -8,7 +8,7 @@ use fearless_simd::prelude::*;
 use fearless_simd::u32x16;
 use fearless_simd::{Level, dispatch, u8x64};
 
-use super::outline::Outline;
+use super::outline::{Outline, Progress};
 use super::scan::escape;
 
 /// Bytes that are looked at together.
@@ -114,9 +114,10 @@ impl State<'_, '_> {
     #[inline(always)]
     fn blocks<S: Simd>(&mut self, simd: S, at: &mut [u32]) -> Option<(usize, bool)> {
         let (mut rest, mut start, mut count, mut all) = (self.text, 0_usize, 0, u8x64::splat(simd, 0));
+        let mut outline = Progress::default();
         while let Some((bytes, after)) = rest.split_first_chunk::<BLOCK>() {
             let block = u8x64::simd_from(simd, *bytes);
-            count = self.block(simd, (bytes, 0), Marks::of(simd, block), start, count, at)?;
+            count = self.block(simd, (bytes, 0), Marks::of(simd, block), start, (count, &mut outline), at)?;
             all |= block;
             rest = after;
             start = start.wrapping_add(BLOCK);
@@ -135,12 +136,13 @@ impl State<'_, '_> {
             // What stands before the rest was looked at already, or is a space.
             let block = u8x64::simd_from(simd, *bytes);
             let skip = u32::try_from(skip).ok()?;
-            count = self.block(simd, (bytes, skip), Marks::of(simd, block).from(skip), start, count, at)?;
+            let marks = Marks::of(simd, block).from(skip);
+            count = self.block(simd, (bytes, skip), marks, start, (count, &mut outline), at)?;
             all |= block;
         }
         #[cfg(target_arch = "x86_64")]
-        if let (Some(avx512), Some(outline)) = (simd.level().as_avx512(), &mut self.outline) {
-            outline.finish(avx512);
+        if let (Some(avx512), Some(whole)) = (simd.level().as_avx512(), &mut self.outline) {
+            whole.finish(avx512, outline);
         }
         Some((count, all.simd_lt(u8x64::splat(simd, 0x80)).all_true()))
     }
@@ -155,7 +157,7 @@ impl State<'_, '_> {
         (bytes, skip): (&[u8; BLOCK], u32),
         marks: Marks,
         start: usize,
-        count: usize,
+        (count, progress): (usize, &mut Progress),
         at: &mut [u32],
     ) -> Option<usize> {
         let Marks { mut quotes, slashes, control } = marks;
@@ -170,7 +172,7 @@ impl State<'_, '_> {
         }
         #[cfg(target_arch = "x86_64")]
         if let (Some(avx512), Some(outline)) = (simd.level().as_avx512(), &mut self.outline) {
-            outline.add(avx512, bytes, skip, quotes);
+            outline.add(avx512, progress, bytes, skip, quotes);
         }
         // A place is below MAX_TEXT.
         let base = u32::try_from(start).ok()?;
