@@ -70,6 +70,8 @@ pub(super) struct Ahead<'a> {
     stretches: VecDeque<(usize, Place<'a>)>,
     /// How many in a row were of no use.
     useless: u32,
+    /// The memory of those.
+    pub unused: Vec<Vec<Record<'a>>>,
 }
 
 /// What the walk should do.
@@ -82,7 +84,7 @@ pub(super) enum Next<'a> {
 
 impl<'a> Ahead<'a> {
     pub fn new(file: &'a [u8], size: usize, most: usize) -> Self {
-        Self { file, size, most, next: size, stretches: VecDeque::new(), useless: 0 }
+        Self { file, size, most, next: size, stretches: VecDeque::new(), useless: 0, unused: Vec::new() }
     }
 
     /// Stretches that somebody should walk now, while the walk is at `position` in database `db`.
@@ -120,9 +122,10 @@ impl<'a> Ahead<'a> {
                     *state = State::Wanted;
                     return Next::Walk(*from);
                 }
-                State::Walked(_) => {
+                State::Walked(stretch) => {
                     // No guess, or a wrong one.
                     self.useless = self.useless.saturating_add(1);
+                    self.unused.extend(stretch.map(|stretch| emptied(stretch.records)));
                 }
                 State::Wanted | State::Late => {}
             }
@@ -138,18 +141,25 @@ impl<'a> Ahead<'a> {
 }
 
 impl<'a> Task<'a> {
-    /// Walks the stretch, unless the walk itself was faster. The records are put into `room`.
-    pub fn run(self, file: &'a [u8], header: Header, room: Vec<Record<'a>>) {
+    /// Walks the stretch, unless the walk itself was faster. The records are put into `room`, which comes back if it is not
+    /// needed.
+    pub fn run(self, file: &'a [u8], header: Header, mut room: Vec<Record<'a>>) -> Option<Vec<Record<'a>>> {
         if matches!(*lock(&self.place), State::Wanted) {
-            let stretch = self.walk(file, header, room);
+            let walked = self.walk(file, header, &mut room);
             let mut state = lock(&self.place);
             if matches!(*state, State::Wanted) {
-                *state = State::Walked(stretch);
+                if let Some((start, end, crc64)) = walked {
+                    *state = State::Walked(Some(Stretch { start, end, records: room, crc64, db: self.db }));
+                    return None;
+                }
+                *state = State::Walked(None);
             }
         }
+        Some(emptied(room))
     }
 
-    fn walk(&self, file: &'a [u8], header: Header, mut records: Vec<Record<'a>>) -> Option<Stretch<'a>> {
+    /// Walks it; gives back where it begins and ends, and the sum of the bytes between.
+    fn walk(&self, file: &'a [u8], header: Header, records: &mut Vec<Record<'a>>) -> Option<(usize, usize, u64)> {
         // No record may go on for longer than a stretch behind this one: it would be walked again for each it goes through.
         let end = self.to.saturating_add(self.to.saturating_sub(self.from)).min(file.len());
         let file = file.get(..end)?;
@@ -175,8 +185,14 @@ impl<'a> Task<'a> {
             }
             None => checksum(CrcAlgorithm::Crc64Redis, file.get(start..end)?),
         };
-        (end > start).then_some(Stretch { start, end, records, crc64, db: self.db })
+        (end > start).then_some((start, end, crc64))
     }
+}
+
+/// The memory of records.
+fn emptied(mut records: Vec<Record<'_>>) -> Vec<Record<'_>> {
+    records.clear();
+    records
 }
 
 /// Where a few records seem to follow each other, the first place of these.

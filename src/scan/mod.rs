@@ -69,7 +69,8 @@ pub struct Pass<W> {
 struct Shared<'s, 'a, W, F> {
     new_worker: &'s F,
     idle: Mutex<Vec<W>>,
-    /// The memory of batches that are done.
+    /// The memory of batches that are done. It is kept to the end: to free as much at once tells glibc's allocator, for good,
+    /// to take even larger pieces from its heap, and what workers keep would not go back to the system piece by piece.
     spare: Mutex<Vec<Vec<Record<'a>>>>,
     /// The failure that stands first in the file: which one that is must not depend on the threads.
     failure: Mutex<Option<rdb::Error>>,
@@ -120,10 +121,16 @@ where
             if let Some(db) = walker.between_records() {
                 for task in ahead_of.wanted(walker.position(), db) {
                     let room = lock(&shared.spare).pop().unwrap_or_default();
-                    scope.spawn(move |_| task.run(file, header, room));
+                    let shared = &shared;
+                    scope.spawn(move |_| {
+                        let unused = task.run(file, header, room);
+                        lock(&shared.spare).extend(unused);
+                    });
                 }
             }
-            let batch = match ahead_of.at(walker.position(), walker.between_records()) {
+            let next = ahead_of.at(walker.position(), walker.between_records());
+            lock(&shared.spare).append(&mut ahead_of.unused);
+            let batch = match next {
                 Next::Take(stretch) => {
                     walker.go_on_at(stretch.end)?;
                     sum.append(&stretch);
@@ -199,11 +206,7 @@ impl<'a, W: Worker<'a>, F: Fn() -> W + Sync> Shared<'_, 'a, W, F> {
         }
         lock(&self.idle).push(worker);
         records.clear();
-        let mut spare = lock(&self.spare);
-        if spare.len() < BATCHES_AHEAD {
-            spare.push(records);
-        }
-        drop(spare);
+        lock(&self.spare).push(records);
         self.in_flight.fetch_sub(1, Ordering::AcqRel);
     }
 }
