@@ -77,7 +77,8 @@ impl Expander<'_> {
     /// Runs instructions until the input is used up (true) or the next one needs more room than `out` has (false).
     ///
     /// Most instructions are short, and become one copy of a fixed size: what it copies too much, whatever that is, is
-    /// overwritten later, or stands behind the end. An instruction that goes past `len` by less than a chunk may so be found only afterwards.
+    /// overwritten later, or stands behind the end. An instruction that goes past `len` by less than a chunk may so be found
+    /// only afterwards.
     fn run(&mut self, out: &mut [u8], len: usize) -> Result<bool, ErrorKind> {
         let room = out.len().min(len.saturating_add(SLACK));
         let Some(out) = out.get_mut(..room) else { return Ok(false) };

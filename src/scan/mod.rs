@@ -2,8 +2,9 @@
 //!
 //! The caller's thread walks and hands out batches; a [`Worker`] gets each batch on some thread of the pool. Workers are
 //! reused, so there are never more of them than threads, and what they gathered is merged when the walk is over. Where there
-//! are more than two threads, they also walk ahead of the walk, so that the walk keeps up with them. The CRC-64 is taken just ahead of the walk: it reads the bytes in the one way that memory is fast at, and the walk, which
-//! reads a few bytes here and there, finds them in the cache.
+//! are more than two threads, they also walk ahead of the walk, so that the walk keeps up with them. The CRC-64 is taken just
+//! ahead of the walk: it reads the bytes in the one way that memory is fast at, and the walk, which reads a few bytes here and
+//! there, finds them in the cache.
 
 mod ahead;
 mod sum;

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::AtomicBool;
 
-use rdb_reindex::index::{Difference, Expiry};
+use rdb_reindex::index::{DeleteReason, Difference, Expiry};
 use rdb_reindex::plan::build;
 use rdb_reindex::plan::bundle::Bundle;
 use rdb_reindex::plan::manifest::{APPLY, Caps, Manifest, ROLLBACK};
@@ -201,6 +201,12 @@ pub fn random_dump(seed: u64, version: u32) -> Vec<u8> {
 /// The plan for a dump: its manifest and its two files.
 pub fn planned(dump: &[u8], spec: &Spec, caps: Caps) -> (Manifest, Vec<u8>, Vec<u8>) {
     let difference = Difference::take(dump, spec, Expiry::Careful, &Observer::default()).expect("the dump is whole");
+    for deletion in &difference.deletions {
+        // What bounds the values that all threads expand at once is what the walk finds, or more.
+        let found = difference.record(deletion.start).expect("it was read before").value.bytes.len();
+        let unknown = deletion.reason == DeleteReason::Disputed && deletion.bytes == u32::MAX;
+        assert!(unknown || deletion.bytes as usize == found, "{deletion:?}: {found}");
+    }
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("plan");
     build(&difference, caps, &path, &AtomicBool::new(false)).expect("a plan");
