@@ -3,13 +3,18 @@
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 
+use rayon::iter::ParallelIterator;
+use rayon::slice::ParallelSlice;
+
 use super::build::{Error, by_key, load_ahead, writing};
-use super::changes::{ADD, Changes, DELETE, REMOVE, RESCORE};
+use super::changes::{ADD, Changes, DELETE, REMOVE, RESCORE, Rows};
 use super::command::{CommandFile, Pending, Written};
 use super::digest::{Digest, Edit};
 use super::manifest::{APPLY, Bytes, CHANGES, Counts, Touched};
 use crate::derive::write_score;
-use crate::index::{DeleteReason, Difference, Edits, Expires, Membership, Present, Reason, escape};
+use crate::index::{
+    DeleteReason, Deletion, Difference, Edits, Entry, Expires, Membership, Present, Reason, Stale, escape,
+};
 use crate::progress::Watch;
 use crate::rdb::{self, Resolver, TypeName};
 use crate::spec::IndexType;
@@ -20,7 +25,6 @@ pub struct Apply<'d, 'a> {
     watch: &'d dyn Watch,
     rebuilt: &'d HashSet<u32>,
     pub file: CommandFile,
-    pub changes: Changes,
     /// By index.
     pub counts: Vec<Counts>,
     /// All indexes, and the `SELECT`s, which belong to none.
@@ -32,19 +36,12 @@ pub struct Apply<'d, 'a> {
 
 impl<'d, 'a> Apply<'d, 'a> {
     /// Nothing is written yet. `rebuilt` is what [`super::build::rebuilt`] gives.
-    pub fn new(
-        d: &'d Difference<'a>,
-        watch: &'d dyn Watch,
-        rebuilt: &'d HashSet<u32>,
-        file: CommandFile,
-        changes: Changes,
-    ) -> Self {
+    pub fn new(d: &'d Difference<'a>, watch: &'d dyn Watch, rebuilt: &'d HashSet<u32>, file: CommandFile) -> Self {
         Self {
             d,
             watch,
             rebuilt,
             file,
-            changes,
             counts: vec![Counts::default(); d.spec.indexes.len()],
             total: Counts::default(),
             lower_bound: 0,
@@ -55,19 +52,19 @@ impl<'d, 'a> Apply<'d, 'a> {
 
     /// Deletions, then additions, then removals. Databases are gone through forth, back and forth again, so that few
     /// `SELECT`s are needed.
-    pub fn write(&mut self) -> Result<(), Error> {
+    pub fn write(&mut self, changes: &mut Changes) -> Result<(), Error> {
         let mut dbs: Vec<u64> = self.d.spec.indexes.iter().map(|index| index.db).collect();
         dbs.sort_unstable();
         dbs.dedup();
         for &db in &dbs {
-            self.deletions(db)?;
+            self.deletions(db, changes)?;
         }
         for &db in dbs.iter().rev() {
-            self.additions(db, &self.d.sets)?;
-            self.additions(db, &self.d.zsets)?;
+            self.additions(db, &self.d.sets, changes)?;
+            self.additions(db, &self.d.zsets, changes)?;
         }
         for &db in &dbs {
-            self.removals(db)?;
+            self.removals(db, changes)?;
         }
         Ok(())
     }
@@ -100,51 +97,50 @@ impl<'d, 'a> Apply<'d, 'a> {
         if self.watch.stopped() { Err(Error::Interrupted) } else { Ok(()) }
     }
 
-    fn deletions(&mut self, db: u64) -> Result<(), Error> {
+    fn deletions(&mut self, db: u64, changes: &mut Changes) -> Result<(), Error> {
         let d = self.d;
         let mut pending = Pending::default();
         let mut scratch = Vec::new();
         // A command may delete keys of several indexes; it is counted with the index of its first key.
         let mut first = None;
         let mut counted = Written::default();
-        for (at, deletion) in d.deletions.iter().enumerate() {
-            load_ahead(d, &d.deletions, at);
-            let index = deletion.index as usize;
+        let same_index = d.deletions.chunk_by(|a, b| a.index == b.index).flat_map(|same| same.chunks(TASK));
+        for some in same_index {
+            let Some(index) = some.first().map(|deletion| deletion.index as usize) else { continue };
             if self.db(index) != db {
                 continue;
             }
-            let record = d.open_record(deletion.start)?;
-            let key = d.dump.key(deletion.start, &mut scratch)?;
-            if first.is_none() {
+            let mut rows = Rows::new((index, self.name(index)));
+            for (at, deletion) in some.iter().enumerate() {
+                load_ahead(d, some, at);
+                let record = d.open_record(deletion.start)?;
+                let key = d.dump.key(deletion.start, &mut scratch)?;
+                if first.is_none() {
+                    self.interrupted()?;
+                    self.select(db)?;
+                    self.file.begin(&mut pending, "UNLINK", None);
+                    first = Some(index);
+                }
+                let written = self.file.push(&mut pending, &[key], 1).map_err(writing(APPLY))?;
+                if written.commands > 0 {
+                    self.count(first.unwrap_or(index), written);
+                    counted.add(written);
+                    first = Some(index);
+                }
+                for counts in [&mut self.counts[index], &mut self.total] {
+                    counts.deleted_keys += 1;
+                }
+                rows.key(key);
+                rows.add(DELETE, None, &why_deleted(d, deletion, &record)).map_err(writing(CHANGES))?;
+                let key = key.to_vec();
+                self.touch(db, key, Some(&record))?;
+                if let Some(touched) = self.touched.last() {
+                    self.digest.deletion(d, deletion, &record, &touched.key.0, touched.elements);
+                }
+                self.watch.add(1);
                 self.interrupted()?;
-                self.select(db)?;
-                self.file.begin(&mut pending, "UNLINK", None);
-                first = Some(index);
             }
-            let written = self.file.push(&mut pending, &[key], 1).map_err(writing(APPLY))?;
-            if written.commands > 0 {
-                self.count(first.unwrap_or(index), written);
-                counted.add(written);
-                first = Some(index);
-            }
-            for counts in [&mut self.counts[index], &mut self.total] {
-                counts.deleted_keys += 1;
-            }
-            let reason: Cow<'_, str> = match deletion.reason {
-                DeleteReason::Retired => "family retired".into(),
-                DeleteReason::WrongType => format!("wrong type {}", record.value.type_name()).into(),
-                DeleteReason::NotImplied => "no record belongs here".into(),
-                DeleteReason::Disputed => "records disagree on the scores".into(),
-                DeleteReason::Orphaned => self.missing_requirement(index).into(),
-            };
-            self.changes.add((index, self.name(index)), key, DELETE, None, &reason).map_err(writing(CHANGES))?;
-            let key = key.to_vec();
-            self.touch(db, key, Some(&record))?;
-            if let Some(touched) = self.touched.last() {
-                self.digest.deletion(d, deletion, &record, &touched.key.0, touched.elements);
-            }
-            self.watch.add(1);
-            self.interrupted()?;
+            changes.append(rows).map_err(writing(CHANGES))?;
         }
         if let Some(index) = first {
             let mut written = self.file.end(&mut pending).map_err(writing(APPLY))?;
@@ -153,14 +149,6 @@ impl<'d, 'a> Apply<'d, 'a> {
             self.count(index, written);
         }
         Ok(())
-    }
-
-    /// Why records of an index are orphans.
-    fn missing_requirement(&self, index: usize) -> String {
-        let index = &self.d.spec.indexes[index];
-        let names: Vec<&str> =
-            index.require.iter().map(|require| self.d.spec.records[require.record].name.as_str()).collect();
-        format!("no such {}", names.join(" or "))
     }
 
     fn touch(&mut self, db: u64, key: Vec<u8>, record: Option<&rdb::Record<'_>>) -> Result<(), Error> {
@@ -179,7 +167,7 @@ impl<'d, 'a> Apply<'d, 'a> {
         Ok(())
     }
 
-    fn additions<M: Membership>(&mut self, db: u64, edits: &'d Edits<M>) -> Result<(), Error> {
+    fn additions<M: Membership>(&mut self, db: u64, edits: &'d Edits<M>, changes: &mut Changes) -> Result<(), Error> {
         let d = self.d;
         let there: HashMap<u32, &Present> = d.present.iter().filter_map(|key| Some((key.rank?, key))).collect();
         let mut scratch = Vec::new();
@@ -190,39 +178,48 @@ impl<'d, 'a> Apply<'d, 'a> {
             if self.db(index) != db {
                 return Ok(());
             }
-            self.interrupted()?;
             self.select(db)?;
             let key = d.keys.name(rank);
             let is_zset = d.spec.indexes[index].kind == IndexType::Zset;
             self.file.begin(&mut pending, if is_zset { "ZADD" } else { "SADD" }, Some(key));
-            let mut made = 0;
             let (mut size, mut edit) = (0_u64, Edit::Rescore);
-            for member in members {
-                let entry = member.entry();
-                let bytes = d.members().get(entry.source, &mut scratch)?;
-                let old = d.rescored.get(&(entry.key, entry.source)).filter(|_| is_zset);
-                let rescored = old.is_some();
-                size += 1;
-                if !rescored {
-                    edit = Edit::Add;
+            let old = |entry: &Entry| d.rescored.get(&(entry.key, entry.source)).copied().filter(|_| is_zset);
+            let name = self.name(index);
+            let rows = |members: &[M]| {
+                let mut rows = Rows::new((index, name));
+                rows.key(key);
+                let mut scratch = Vec::new();
+                for member in members {
+                    let bytes = d.members().get(member.entry().source, &mut scratch)?;
+                    let rescored = old(member.entry()).is_some();
+                    let (edit, reason) =
+                        if rescored { (RESCORE, "score differs") } else { (ADD, "record not indexed") };
+                    rows.add(edit, Some(bytes), reason).map_err(writing(CHANGES))?;
                 }
-                let scores = old.map(|old| (*old, member.score()));
-                let rule = (index, &d.spec.indexes[index]);
-                self.digest.addition(d, rule, key, (entry.source, bytes), scores);
-                score.clear();
-                write_score(member.score(), &mut score);
-                let pair: [&[u8]; 2] = [&score, bytes];
-                let args = if is_zset { &pair[..] } else { &pair[1..] };
-                self.file.push(&mut pending, args, i64::from(!rescored)).map_err(writing(APPLY))?;
-                let (change, reason) = if rescored { (RESCORE, "score differs") } else { (ADD, "record not indexed") };
-                self.changes
-                    .add((index, self.name(index)), key, change, Some(bytes), reason)
-                    .map_err(writing(CHANGES))?;
-                self.counts[index].added_members += 1;
-                self.total.added_members += 1;
-                made += 1;
-            }
-            self.watch.add(made);
+                Ok(rows)
+            };
+            self.in_rounds(changes, members.copied(), rows, |apply, members| {
+                for member in members {
+                    let bytes = d.members().get(member.entry().source, &mut scratch)?;
+                    let old = old(member.entry());
+                    let rescored = old.is_some();
+                    size += 1;
+                    if !rescored {
+                        edit = Edit::Add;
+                    }
+                    let scores = old.map(|old| (old, member.score()));
+                    let rule = (index, &d.spec.indexes[index]);
+                    apply.digest.addition(d, rule, key, (member.entry().source, bytes), scores);
+                    score.clear();
+                    write_score(member.score(), &mut score);
+                    let pair: [&[u8]; 2] = [&score, bytes];
+                    let args = if is_zset { &pair[..] } else { &pair[1..] };
+                    apply.file.push(&mut pending, args, i64::from(!rescored)).map_err(writing(APPLY))?;
+                    apply.counts[index].added_members += 1;
+                    apply.total.added_members += 1;
+                }
+                Ok(())
+            })?;
             let written = self.file.end(&mut pending).map_err(writing(APPLY))?;
             self.count(index, written);
             self.digest.edited(index, edit, key, size, there.get(&rank).copied());
@@ -241,7 +238,7 @@ impl<'d, 'a> Apply<'d, 'a> {
         })
     }
 
-    fn removals(&mut self, db: u64) -> Result<(), Error> {
+    fn removals(&mut self, db: u64, changes: &mut Changes) -> Result<(), Error> {
         let d = self.d;
         let mut resolver = Resolver::new(d.dump.file, d.dump.header.flavor);
         let (mut out, mut scratch, mut pending) = (Vec::new(), Vec::new(), Pending::default());
@@ -251,44 +248,105 @@ impl<'d, 'a> Apply<'d, 'a> {
             if self.db(index) != db {
                 continue;
             }
-            self.interrupted()?;
             self.select(db)?;
             let record = d.open_record(present.start)?;
             let key = d.dump.key(present.start, &mut scratch)?;
             let is_zset = d.spec.indexes[index].kind == IndexType::Zset;
             self.file.begin(&mut pending, if is_zset { "ZREM" } else { "SREM" }, Some(key));
-            for member in stale {
-                let bytes = resolver.resolve(member.place, record.value.ty, &mut out)?;
-                self.file.push(&mut pending, &[bytes], 1).map_err(writing(APPLY))?;
-                self.digest.removal(d, (index, &d.spec.indexes[index]), key, (member.reason(), bytes));
-                let moved;
-                let reason = match member.reason() {
-                    Reason::NotImplied => "no record implies it",
-                    Reason::RecordMissing => "record missing",
-                    Reason::ImpliesNothing => "record implies no entry",
-                    Reason::Orphan => {
-                        moved = self.missing_requirement(index);
-                        &moved
-                    }
-                    Reason::MovedTo(rank) => {
-                        moved = format!("record now belongs to {}", escape(d.keys.name(rank)));
-                        &moved
-                    }
-                };
-                self.changes
-                    .add((index, self.name(index)), key, REMOVE, Some(bytes), reason)
-                    .map_err(writing(CHANGES))?;
-            }
+            let name = self.name(index);
+            let rows = |stale: &[Stale]| {
+                let mut rows = Rows::new((index, name));
+                rows.key(key);
+                let mut resolver = Resolver::new(d.dump.file, d.dump.header.flavor);
+                let mut out = Vec::new();
+                for member in stale {
+                    let bytes = resolver.resolve(member.place, record.value.ty, &mut out)?;
+                    rows.add(REMOVE, Some(bytes), &why_removed(d, index, member)).map_err(writing(CHANGES))?;
+                }
+                Ok(rows)
+            };
+            self.in_rounds(changes, stale.iter().copied(), rows, |apply, stale| {
+                for member in stale {
+                    let bytes = resolver.resolve(member.place, record.value.ty, &mut out)?;
+                    apply.file.push(&mut pending, &[bytes], 1).map_err(writing(APPLY))?;
+                    apply.digest.removal(d, (index, &d.spec.indexes[index]), key, (member.reason(), bytes));
+                }
+                Ok(())
+            })?;
             let written = self.file.end(&mut pending).map_err(writing(APPLY))?;
             self.count(index, written);
             for counts in [&mut self.counts[index], &mut self.total] {
                 counts.removed_members += stale.len() as u64;
             }
-            self.watch.add(stale.len() as u64);
             self.digest.edited(index, Edit::Remove, key, stale.len() as u64, Some(&present));
             let key = key.to_vec();
             self.touch(db, key, Some(&record))?;
         }
         Ok(())
     }
+
+    /// Writes the edits of one key, some at a time: their commands in order, meanwhile the lines of those before, and
+    /// meanwhile all other threads make their lines.
+    fn in_rounds<T: Send + Sync>(
+        &mut self,
+        changes: &mut Changes,
+        mut edits: impl Iterator<Item = T>,
+        rows: impl Fn(&[T]) -> Result<Rows<'d>, Error> + Sync,
+        mut commands: impl FnMut(&mut Self, &[T]) -> Result<(), Error> + Send,
+    ) -> Result<(), Error> {
+        let mut append =
+            |made: Vec<Rows<'d>>| made.into_iter().try_for_each(|rows| changes.append(rows)).map_err(writing(CHANGES));
+        let mut made = Vec::new();
+        loop {
+            self.interrupted()?;
+            let round: Vec<T> = edits.by_ref().take(ROUND).collect();
+            if round.is_empty() {
+                return append(made);
+            }
+            let earlier = std::mem::take(&mut made);
+            let (written, next) = if round.len() <= TASK {
+                let written = append(earlier).and_then(|()| commands(self, &round));
+                (written, rows(&round).map(|rows| vec![rows]))
+            } else {
+                let write = || rayon::join(|| append(earlier), || commands(self, &round));
+                let ((appended, written), next) = rayon::join(write, || round.par_chunks(TASK).map(&rows).collect());
+                (appended.and(written), next)
+            };
+            written?;
+            made = next?;
+            self.watch.add(round.len() as u64);
+        }
+    }
+}
+
+/// Edits of one key that are written in one go, …
+const ROUND: usize = 1 << 16;
+/// … and of which one thread makes so many lines of `changes.csv` before it looks for more.
+const TASK: usize = 1 << 12;
+
+fn why_deleted(d: &Difference<'_>, deletion: &Deletion, record: &rdb::Record<'_>) -> Cow<'static, str> {
+    match deletion.reason {
+        DeleteReason::Retired => "family retired".into(),
+        DeleteReason::WrongType => format!("wrong type {}", record.value.type_name()).into(),
+        DeleteReason::NotImplied => "no record belongs here".into(),
+        DeleteReason::Disputed => "records disagree on the scores".into(),
+        DeleteReason::Orphaned => missing_requirement(d, deletion.index as usize).into(),
+    }
+}
+
+fn why_removed(d: &Difference<'_>, index: usize, stale: &Stale) -> Cow<'static, str> {
+    match stale.reason() {
+        Reason::NotImplied => "no record implies it".into(),
+        Reason::RecordMissing => "record missing".into(),
+        Reason::ImpliesNothing => "record implies no entry".into(),
+        Reason::Orphan => missing_requirement(d, index).into(),
+        Reason::MovedTo(rank) => format!("record now belongs to {}", escape(d.keys.name(rank))).into(),
+    }
+}
+
+/// Why records of an index are orphans.
+fn missing_requirement(d: &Difference<'_>, index: usize) -> String {
+    let index = &d.spec.indexes[index];
+    let names: Vec<&str> = index.require.iter().map(|require| d.spec.records[require.record].name.as_str()).collect();
+    format!("no such {}", names.join(" or "))
 }

@@ -134,8 +134,8 @@ fn make(
     };
     let rebuilt = rebuilt(difference)?;
     watch.begin("writing the plan", Unit::Edits, 2 * edits(difference));
-    let changes = Changes::new(file(CHANGES)?, difference.spec.indexes.len()).map_err(writing(CHANGES))?;
-    let mut apply = Apply::new(difference, watch, &rebuilt, CommandFile::new(file(APPLY)?, caps), changes);
+    let mut changes = Changes::new(file(CHANGES)?, difference.spec.indexes.len()).map_err(writing(CHANGES))?;
+    let mut apply = Apply::new(difference, watch, &rebuilt, CommandFile::new(file(APPLY)?, caps));
     let mut rollback =
         Rollback { d: difference, watch, rebuilt: &rebuilt, file: CommandFile::new(file(ROLLBACK)?, caps) };
     let timed = |name, work: &mut dyn FnMut() -> Result<(), Error>| {
@@ -145,11 +145,11 @@ fn make(
         done
     };
     let (forth, back) =
-        rayon::join(|| timed(APPLY, &mut || apply.write()), || timed(ROLLBACK, &mut || rollback.write()));
+        rayon::join(|| timed(APPLY, &mut || apply.write(&mut changes)), || timed(ROLLBACK, &mut || rollback.write()));
     forth.and(back)?;
     watch.begin("writing what the plan is", Unit::Edits, 0);
     let digest = std::mem::take(&mut apply.digest);
-    let mut manifest = finish(difference, apply, rollback.file, caps)?;
+    let mut manifest = finish(difference, apply, changes, rollback.file, caps)?;
     if page.is_some() {
         manifest.files.insert(REVIEW.to_owned(), FileId::default());
     }
@@ -188,7 +188,13 @@ impl From<recreate::Error> for Error {
 }
 
 /// Closes the files and says what they are.
-fn finish(d: &Difference<'_>, mut forth: Apply<'_, '_>, back: CommandFile, caps: Caps) -> Result<Manifest, Error> {
+fn finish(
+    d: &Difference<'_>,
+    mut forth: Apply<'_, '_>,
+    changes: Changes,
+    back: CommandFile,
+    caps: Caps,
+) -> Result<Manifest, Error> {
     forth.touched.par_sort_unstable_by(|a, b| (a.db, &a.key).cmp(&(b.db, &b.key)));
     // Every key is noted once, unless it is there twice.
     let twice = forth.touched.windows(2).find(|two| (two[0].db, &two[0].key) == (two[1].db, &two[1].key));
@@ -198,7 +204,7 @@ fn finish(d: &Difference<'_>, mut forth: Apply<'_, '_>, back: CommandFile, caps:
     let warnings = warnings(d, forth.file.oversize, back.oversize, &forth.touched);
     let (apply, expected_replies, lengths) = forth.file.finish().map_err(writing(APPLY))?;
     let (rollback, rollback_expected_replies, _) = back.finish().map_err(writing(ROLLBACK))?;
-    let (changes, examples) = forth.changes.finish().map_err(writing(CHANGES))?;
+    let (changes, examples) = changes.finish().map_err(writing(CHANGES))?;
     let mut meter = BatchMeter::new(BatchLimits::default());
     for length in &lengths {
         meter.add(usize::try_from(*length).unwrap_or(usize::MAX));

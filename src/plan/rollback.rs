@@ -63,15 +63,21 @@ impl<'d, 'a> Rollback<'d, 'a> {
                 if let Some(error) = back.error {
                     return Err(io(error));
                 }
+                self.watch.add(stale.len() as u64);
             } else {
                 file.begin(&mut pending, "SADD", Some(key));
-                for member in stale {
-                    let bytes = resolver.resolve(member.place, value.ty, &mut out)?;
-                    file.push(&mut pending, &[bytes], 1).map_err(&io)?;
+                for some in stale.chunks(MEMBERS) {
+                    if self.watch.stopped() {
+                        return Err(Error::Interrupted);
+                    }
+                    for member in some {
+                        let bytes = resolver.resolve(member.place, value.ty, &mut out)?;
+                        file.push(&mut pending, &[bytes], 1).map_err(&io)?;
+                    }
+                    self.watch.add(some.len() as u64);
                 }
             }
             file.end(&mut pending).map_err(&io)?;
-            self.watch.add(stale.len() as u64);
         }
         by_key(&d.zsets, d, |rank, members| {
             let mut begun = false;
@@ -207,6 +213,9 @@ impl Visitor for PutBack<'_> {
 
 /// Deleted keys and what makes them again, by task, as far as that could be made ahead.
 type Round<'d> = (&'d [Deletion], Vec<Result<Option<CommandFile<Ahead>>, Error>>);
+
+/// Members between two looks whether to stop.
+const MEMBERS: usize = 1 << 16;
 
 /// Deleted keys that are made again in one go (there are two rounds at a time), …
 const ROUND: usize = 1024;

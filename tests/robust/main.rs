@@ -6,6 +6,7 @@ mod support;
 mod damage;
 mod edited;
 mod folder;
+mod large;
 mod safety;
 mod spec;
 
