@@ -1,8 +1,9 @@
 //! Why members are stale: found for all of them in one sweep over what the records imply.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 
-use rayon::iter::ParallelIterator;
+use rayon::iter::{IntoParallelRefIterator, ParallelIterator};
 use rayon::slice::ParallelSliceMut;
 
 use super::entry::{Entry, Membership, ORPHAN, Scored};
@@ -28,15 +29,12 @@ pub fn explain(
 ) -> Result<(), rdb::Error> {
     let index_of = |stale: &Stale| present[stale.key as usize].index as usize;
     let by_key: Vec<bool> = lookup.names.spec.indexes.iter().map(|index| index.member.is_record_key()).collect();
-    let mut hashes = Hashes::new(stale.len());
-    let mut any = false;
-    for member in stale.iter().filter(|member| by_key[index_of(member)]) {
-        hashes.insert(member.hash());
-        any = true;
-    }
-    if !any {
+    if !by_key.contains(&true) {
+        stale.iter_mut().for_each(|member| member.explain(Reason::NotImplied));
         return Ok(());
     }
+    let hashes = Hashes::new(stale.len());
+    stale.par_iter().filter(|member| by_key[index_of(member)]).for_each(|member| hashes.insert(member.hash()));
     // Entries that may have the hash of a stale member: they may be its record's.
     let collect = |found: &mut Vec<Entry>, entry: &Entry| {
         if hashes.may_have(entry.hash) {
@@ -117,7 +115,7 @@ impl<'a> Explainer<'_, '_, 'a> {
 
 /// Which hashes there are, more or less: one bit for all that begin alike.
 struct Hashes {
-    bits: Vec<u64>,
+    bits: Vec<AtomicU64>,
     shift: u32,
 }
 
@@ -125,16 +123,16 @@ impl Hashes {
     /// For so many hashes: few bits are set by chance, and they take 32 MB at most.
     fn new(count: usize) -> Self {
         let wide = (count as u64).saturating_mul(16).next_power_of_two().clamp(1 << 10, 1 << 28);
-        Self { bits: vec![0; (wide / 64) as usize], shift: 32 - wide.trailing_zeros() }
+        Self { bits: (0..wide / 64).map(|_| AtomicU64::new(0)).collect(), shift: 32 - wide.trailing_zeros() }
     }
 
-    fn insert(&mut self, hash: u32) {
+    fn insert(&self, hash: u32) {
         let at = (hash >> self.shift) as usize;
-        self.bits[at / 64] |= 1 << (at % 64);
+        self.bits[at / 64].fetch_or(1 << (at % 64), Ordering::Relaxed);
     }
 
     fn may_have(&self, hash: u32) -> bool {
         let at = (hash >> self.shift) as usize;
-        self.bits[at / 64] >> (at % 64) & 1 == 1
+        self.bits[at / 64].load(Ordering::Relaxed) >> (at % 64) & 1 == 1
     }
 }

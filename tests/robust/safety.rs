@@ -197,3 +197,21 @@ fn expired_keys_count_as_absent() {
     assert_eq!(plan(&work, &mut dump, &spec), nothing());
     assert!(work.manifest()["warnings"].to_string().contains("before 2009"));
 }
+
+/// Where no index at all has keys of records as members, there is one reason for every member that goes.
+#[test]
+fn a_member_that_is_no_key_of_a_record_goes_for_one_reason() {
+    let work = Work::new();
+    let mut dump = start();
+    dump.string("doc:1", r#"{"kind":"a","id":"1"}"#);
+    let gone: Vec<String> = (100..200).map(|n| format!("gone{n}")).collect();
+    let members: Vec<&str> = std::iter::once("1").chain(gone.iter().map(String::as_str)).collect();
+    dump.set("id:a", &members);
+    let commands = plan(&work, &mut dump, &spec(&[("doc", "doc:*")], &[BY_ID]));
+    assert_eq!(commands.len(), 1);
+    assert_eq!(commands[0][2..], gone);
+    let lines: String =
+        gone.iter().map(|gone| format!("id,id:a,remove member,{gone},no record implies it\n")).collect();
+    let changes = std::fs::read_to_string(work.path("plan/changes.csv")).expect("changes.csv");
+    assert_eq!(changes, format!("index,key,edit,member,reason\n{lines}"));
+}
