@@ -7,7 +7,7 @@ use rayon::iter::ParallelIterator;
 use rayon::slice::ParallelSlice;
 
 use super::build::{Error, by_key, load_ahead, writing};
-use super::changes::{ADD, Changes, DELETE, REMOVE, RESCORE, Rows};
+use super::changes::{ADD, Changes, DELETE, REMOVE, RESCORE, Rows, Waiting};
 use super::command::{CommandFile, Pending, Written};
 use super::digest::{Digest, Edit};
 use super::manifest::{APPLY, Bytes, CHANGES, Counts, Touched};
@@ -110,7 +110,7 @@ impl<'d, 'a> Apply<'d, 'a> {
             if self.db(index) != db {
                 continue;
             }
-            let mut rows = Rows::new((index, self.name(index)));
+            let (mut rows, mut waiting) = (Rows::new((index, self.name(index))), Waiting::default());
             for (at, deletion) in some.iter().enumerate() {
                 load_ahead(d, some, at);
                 let record = d.open_record(deletion.start)?;
@@ -131,7 +131,12 @@ impl<'d, 'a> Apply<'d, 'a> {
                     counts.deleted_keys += 1;
                 }
                 rows.key(key);
-                rows.add(DELETE, None, &why_deleted(d, deletion, &record)).map_err(writing(CHANGES))?;
+                rows.add(DELETE, None, &why_deleted(d, deletion, &record), &waiting).map_err(writing(CHANGES))?;
+                if waiting.enough() {
+                    let full = std::mem::replace(&mut rows, Rows::new((index, self.name(index))));
+                    changes.append(full).map_err(writing(CHANGES))?;
+                    waiting = Waiting::default();
+                }
                 let key = key.to_vec();
                 self.touch(db, key, Some(&record))?;
                 if let Some(touched) = self.touched.last() {
@@ -185,7 +190,7 @@ impl<'d, 'a> Apply<'d, 'a> {
             let (mut size, mut edit) = (0_u64, Edit::Rescore);
             let old = |entry: &Entry| d.rescored.get(&(entry.key, entry.source)).copied().filter(|_| is_zset);
             let name = self.name(index);
-            let rows = |members: &[M]| {
+            let rows = |members: &[M], waiting: &Waiting| {
                 let mut rows = Rows::new((index, name));
                 rows.key(key);
                 let mut scratch = Vec::new();
@@ -194,7 +199,10 @@ impl<'d, 'a> Apply<'d, 'a> {
                     let rescored = old(member.entry()).is_some();
                     let (edit, reason) =
                         if rescored { (RESCORE, "score differs") } else { (ADD, "record not indexed") };
-                    rows.add(edit, Some(bytes), reason).map_err(writing(CHANGES))?;
+                    rows.add(edit, Some(bytes), reason, waiting).map_err(writing(CHANGES))?;
+                    if waiting.enough() {
+                        break;
+                    }
                 }
                 Ok(rows)
             };
@@ -254,14 +262,17 @@ impl<'d, 'a> Apply<'d, 'a> {
             let is_zset = d.spec.indexes[index].kind == IndexType::Zset;
             self.file.begin(&mut pending, if is_zset { "ZREM" } else { "SREM" }, Some(key));
             let name = self.name(index);
-            let rows = |stale: &[Stale]| {
+            let rows = |stale: &[Stale], waiting: &Waiting| {
                 let mut rows = Rows::new((index, name));
                 rows.key(key);
                 let mut resolver = Resolver::new(d.dump.file, d.dump.header.flavor);
                 let mut out = Vec::new();
                 for member in stale {
                     let bytes = resolver.resolve(member.place, record.value.ty, &mut out)?;
-                    rows.add(REMOVE, Some(bytes), &why_removed(d, index, member)).map_err(writing(CHANGES))?;
+                    rows.add(REMOVE, Some(bytes), &why_removed(d, index, member), waiting).map_err(writing(CHANGES))?;
+                    if waiting.enough() {
+                        break;
+                    }
                 }
                 Ok(rows)
             };
@@ -286,35 +297,45 @@ impl<'d, 'a> Apply<'d, 'a> {
     }
 
     /// Writes the edits of one key, some at a time: their commands in order, meanwhile the lines of those before, and
-    /// meanwhile all other threads make their lines.
+    /// meanwhile all other threads make their lines. `rows` makes those of the first edits it is given, of one at least.
     fn in_rounds<T: Send + Sync>(
         &mut self,
         changes: &mut Changes,
         mut edits: impl Iterator<Item = T>,
-        rows: impl Fn(&[T]) -> Result<Rows<'d>, Error> + Sync,
+        rows: impl Fn(&[T], &Waiting) -> Result<Rows<'d>, Error> + Sync,
         mut commands: impl FnMut(&mut Self, &[T]) -> Result<(), Error> + Send,
     ) -> Result<(), Error> {
-        let mut append =
-            |made: Vec<Rows<'d>>| made.into_iter().try_for_each(|rows| changes.append(rows)).map_err(writing(CHANGES));
-        let mut made = Vec::new();
+        let mut append = |(round, made): (Vec<T>, Vec<Option<Rows<'d>>>)| {
+            for (task, mut made) in round.chunks(TASK).zip(made) {
+                let mut rest = task;
+                while !rest.is_empty() {
+                    let some = made.take().map_or_else(|| rows(rest, &Waiting::default()), Ok)?;
+                    rest = rest.get(some.len..).unwrap_or_default();
+                    changes.append(some).map_err(writing(CHANGES))?;
+                }
+            }
+            Ok(())
+        };
+        let mut earlier = Default::default();
         loop {
             self.interrupted()?;
             let round: Vec<T> = edits.by_ref().take(ROUND).collect();
             if round.is_empty() {
-                return append(made);
+                return append(earlier);
             }
-            let earlier = std::mem::take(&mut made);
-            let (written, next) = if round.len() <= TASK {
+            let waiting = Waiting::default();
+            let make = |task| if waiting.enough() { Ok(None) } else { rows(task, &waiting).map(Some) };
+            let (written, made) = if round.len() <= TASK {
                 let written = append(earlier).and_then(|()| commands(self, &round));
-                (written, rows(&round).map(|rows| vec![rows]))
+                (written, make(&round).map(|rows| vec![rows]))
             } else {
                 let write = || rayon::join(|| append(earlier), || commands(self, &round));
-                let ((appended, written), next) = rayon::join(write, || round.par_chunks(TASK).map(&rows).collect());
-                (appended.and(written), next)
+                let ((appended, written), made) = rayon::join(write, || round.par_chunks(TASK).map(make).collect());
+                (appended.and(written), made)
             };
             written?;
-            made = next?;
             self.watch.add(round.len() as u64);
+            earlier = (round, made?);
         }
     }
 }

@@ -1,6 +1,7 @@
 //! `changes.csv`: one line an edit.
 
 use std::io;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::manifest::{Bytes, Example, FileId};
 use super::output::Output;
@@ -22,9 +23,28 @@ pub struct Changes {
     examples: Vec<Vec<Example>>,
 }
 
+/// The text of lines that wait to be appended, in bytes. A line may be as long as a member of the dump becomes when it is
+/// expanded, so that it is not their number that bounds memory.
+#[derive(Debug, Default)]
+pub struct Waiting(AtomicUsize);
+
+impl Waiting {
+    /// So many bytes, and the lines that are being made when they are reached.
+    const MOST: usize = 1 << 24;
+
+    /// Whether no more lines should be made.
+    pub fn enough(&self) -> bool {
+        self.0.load(Ordering::Relaxed) >= Self::MOST
+    }
+}
+
 /// Lines of one index, to be made on any thread and appended in their turn.
 #[derive(Debug)]
 pub struct Rows<'d> {
+    /// How many there are.
+    pub len: usize,
+    /// Of their text, what others know of.
+    told: usize,
     at: usize,
     index: &'d str,
     csv: csv::Writer<Vec<u8>>,
@@ -38,7 +58,8 @@ impl<'d> Rows<'d> {
     /// No lines yet, of the index at position `at`.
     pub fn new((at, index): (usize, &'d str)) -> Self {
         let csv = csv::WriterBuilder::new().buffer_capacity(1 << 10).from_writer(Vec::new());
-        Self { at, index, csv, examples: Vec::new(), key: Vec::new(), key_cell: Vec::new(), room: Vec::new() }
+        let [key, key_cell, room] = [Vec::new(), Vec::new(), Vec::new()];
+        Self { len: 0, told: 0, at, index, csv, examples: Vec::new(), key, key_cell, room }
     }
 
     /// The key that the next edits are of.
@@ -49,11 +70,17 @@ impl<'d> Rows<'d> {
         self.key_cell.extend_from_slice(cell(key, &mut self.room));
     }
 
-    /// One edit of it.
-    pub fn add(&mut self, edit: &str, member: Option<&[u8]>, reason: &str) -> io::Result<()> {
+    /// One edit of it, among others that are `waiting`.
+    pub fn add(&mut self, edit: &str, member: Option<&[u8]>, reason: &str, waiting: &Waiting) -> io::Result<()> {
         let member_cell = member.map_or(&[][..], |member| cell(member, &mut self.room));
         let row = [self.index.as_bytes(), &self.key_cell, edit.as_bytes(), member_cell, reason.as_bytes()];
         self.csv.write_record(row)?;
+        self.len += 1;
+        let bytes = self.csv.get_ref().len();
+        if bytes > self.told {
+            waiting.0.fetch_add(bytes - self.told, Ordering::Relaxed);
+            self.told = bytes;
+        }
         if wants(&self.examples, edit) {
             self.examples.push(Example {
                 edit: edit.to_owned(),
