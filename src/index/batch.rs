@@ -2,8 +2,8 @@
 
 use std::ops::Range;
 
-use super::entry::{Membership, Place, low_half, place};
-use super::store::{At, BUCKET_BITS, BUCKETS, Bucket, Found, Members, Store, bucket_of};
+use super::entry::{Hashed, Hasher, Membership, Place, place};
+use super::store::{At, BUCKETS, Bucket, Found, Members, Store};
 use crate::rdb;
 
 /// Members of one index key that are looked up together.
@@ -18,28 +18,37 @@ pub struct Batch {
 pub struct Item {
     /// Of [`Batch::bytes`].
     pub bytes: Range<usize>,
-    pub full_hash: u64,
-    pub hash: u32,
+    hashed: Hashed,
+    /// It has the stem of the index key.
+    exact: bool,
     pub place: rdb::Place,
     pub score: f64,
     at: At,
-    /// Where the record of the first candidate starts.
+    /// Where the record of the first candidate starts, if the bytes there have to decide.
     start: u64,
     pub found: Option<Found>,
+}
+
+impl Item {
+    /// See [`super::Entry::hash`].
+    pub fn hash(&self) -> u32 {
+        self.hashed.hash()
+    }
 }
 
 impl Batch {
     /// Enough lookups to keep the memory busy, few enough for all they touch to stay in the cache.
     const LEN: usize = 32;
 
-    /// Adds a member; true if the batch is full now.
-    pub fn push(&mut self, member: &[u8], full_hash: u64, place: rdb::Place, score: f64) -> bool {
+    /// Adds a member of the index key that `near` is about; true if the batch is full now.
+    pub fn push(&mut self, near: &Near<'_>, hasher: &Hasher, member: &[u8], place: rdb::Place, score: f64) -> bool {
         let start = self.bytes.len();
         self.bytes.extend_from_slice(member);
-        let hash = low_half(full_hash);
+        let (hashed, stem) = hasher.member(member);
+        let exact = stem.is_some() && stem == near.stem;
         let bytes = start..self.bytes.len();
-        let at = At { bucket: 0, entry: 0 };
-        self.items.push(Item { bytes, full_hash, hash, place, score, at, start: u64::MAX, found: None });
+        let at = At { bucket: hashed.bucket(), entry: 0 };
+        self.items.push(Item { bytes, hashed, exact, place, score, at, start: u64::MAX, found: None });
         self.items.len() >= Self::LEN
     }
 
@@ -54,24 +63,25 @@ type Bounds = Option<(usize, usize)>;
 
 /// Where the entries of one index key are in each bucket: found when first asked for.
 #[derive(Debug)]
-pub struct Near {
+pub struct Near<'k> {
     key: u32,
+    /// What members must have to be known by their hash.
+    stem: Option<&'k [u8]>,
     /// For a key with few members it does not pay.
     ranges: Option<Box<[Bounds; BUCKETS]>>,
 }
 
-impl Near {
-    /// For the index key of rank `key` (marked to look for orphans), and about so many lookups.
-    pub fn new(key: u32, lookups: u64) -> Self {
-        Self { key, ranges: (lookups > 8 * BUCKETS as u64).then(|| Box::new([None; BUCKETS])) }
+impl<'k> Near<'k> {
+    /// For the index key of rank `key` (marked to look for orphans), which has a stem, and about so many lookups.
+    pub fn new(key: u32, stem: Option<&'k [u8]>, lookups: u64) -> Self {
+        Self { key, stem, ranges: (lookups > 8 * BUCKETS as u64).then(|| Box::new([None; BUCKETS])) }
     }
 
     /// About where the hash would be. Hashes are uniform, so its place follows from its value.
     fn guess<M: Membership>(&mut self, buckets: &[Bucket<M>], bucket: usize, hash: u32) -> usize {
         let Bucket { entries, directory, .. } = &buckets[bucket];
-        let fraction = hash << BUCKET_BITS;
         let Some(ranges) = &mut self.ranges else {
-            return directory.guess(self.key, fraction, entries.len());
+            return directory.guess(self.key, hash, entries.len());
         };
         let (from, to) = *ranges[bucket].get_or_insert_with(|| {
             let span = directory.span(self.key, entries.len());
@@ -80,17 +90,18 @@ impl Near {
             let from = near.partition_point(|m| m.entry().key < self.key);
             (bound(from), bound(from + near[from..].partition_point(|m| m.entry().key == self.key)))
         });
-        from + (((to - from) as u64 * u64::from(fraction)) >> 32) as usize
+        from + (((to - from) as u64 * u64::from(hash)) >> 32) as usize
     }
 }
 
-impl Near {
+impl Near<'_> {
     /// Comes nearer to the hash by what stands where it was expected.
     fn refine<M: Membership>(&self, entries: &[M], at: At, hash: u32) -> usize {
         let Some((from, to)) = self.ranges.as_ref().and_then(|ranges| ranges[at.bucket]) else { return at.entry };
         let Some(there) = entries.get(at.entry).filter(|_| at.entry < to) else { return at.entry };
         let away = i64::from(hash) - i64::from(there.entry().hash);
-        let steps = (away * (to - from) as i64) >> (32 - BUCKET_BITS);
+        // A bucket of more than 2³⁰ entries, which would have 16 GiB, is only searched longer.
+        let steps = away.saturating_mul((to - from) as i64) >> 32;
         (at.entry as i64 + steps).clamp(from as i64, to as i64) as usize
     }
 }
@@ -116,32 +127,40 @@ fn first_not_below<M: Membership>(entries: &[M], guess: usize, wanted: u64) -> u
 impl<M: Membership> Store<M> {
     /// Looks up many members of the index key that `near` is about.
     ///
-    /// A lookup misses the cache three times, twice in the entries and once where the member's record stands in the dump. All
-    /// lookups of a batch take each of these steps together, so that the misses overlap instead of adding up.
+    /// A lookup misses the cache twice in the entries, and where the hash is not exact once more where the member's record
+    /// stands in the dump. All lookups of a batch take each of these steps together, so that the misses overlap instead of
+    /// adding up.
     pub fn find_all(
         &self,
-        near: &mut Near,
+        near: &mut Near<'_>,
         batch: &mut Batch,
         members: Members<'_, '_>,
         scratch: &mut Vec<u8>,
     ) -> Result<(), rdb::Error> {
         let mut touched = 0_u64;
         for item in &mut batch.items {
-            let bucket = bucket_of(item.hash);
-            item.at = At { bucket, entry: near.guess(&self.buckets, bucket, item.hash) };
-            touched ^= self.buckets[bucket].entries.get(item.at.entry).map_or(0, |m| u64::from(m.entry().hash));
+            item.at.entry = near.guess(&self.buckets, item.at.bucket, item.hash());
+            let entries = &self.buckets[item.at.bucket].entries;
+            touched ^= entries.get(item.at.entry).map_or(0, |m| u64::from(m.entry().hash));
         }
         // Hashes are only uniform on the whole: the first guess is several cache lines off, the second one mostly none.
         for item in &mut batch.items {
             let entries = &self.buckets[item.at.bucket].entries;
-            item.at.entry = near.refine(entries, item.at, item.hash);
+            item.at.entry = near.refine(entries, item.at, item.hash());
             touched ^= entries.get(item.at.entry).map_or(0, |m| u64::from(m.entry().hash));
         }
         for item in &mut batch.items {
             let entries = &self.buckets[item.at.bucket].entries;
-            item.at.entry = first_not_below(entries, item.at.entry, place(near.key, item.hash));
-            let source = entries.get(item.at.entry).map(|m| m.entry().source.get());
-            item.start = if let Some(Place::Key(start)) = source { start } else { u64::MAX };
+            let wanted = place(near.key, item.hash());
+            item.at.entry = first_not_below(entries, item.at.entry, wanted);
+            let candidate = entries.get(item.at.entry).map(Membership::entry).filter(|entry| entry.place() == wanted);
+            item.start = match candidate.map(|entry| entry.source) {
+                Some(source) if source.is(item.hashed, item.exact).is_none() => match source.get() {
+                    Place::Key(start) => start,
+                    Place::Interned(_) => u64::MAX,
+                },
+                _ => u64::MAX,
+            };
         }
         // In a loop of its own: as many of these loads are under way as the processor can keep track of, and it keeps
         // track of few instructions.
@@ -153,23 +172,99 @@ impl<M: Membership> Store<M> {
         for item in &mut batch.items {
             let member = batch.bytes.get(item.bytes.clone()).unwrap_or_default();
             item.found = None;
-            let wanted = place(near.key, item.hash);
+            let wanted = place(near.key, item.hash());
             for (entry, m) in self.buckets[item.at.bucket].entries.iter().enumerate().skip(item.at.entry) {
                 if m.entry().place() != wanted {
                     break;
                 }
-                // A server writes equal strings alike.
-                let alike = match m.entry().source.get() {
-                    Place::Key(start) => members.dump.key_stands_at(start, item.place),
-                    Place::Interned(_) => false,
+                let source = m.entry().source;
+                let is_it = match (source.is(item.hashed, item.exact), source.get()) {
+                    (Some(is_it), _) => is_it,
+                    // A server writes equal strings alike.
+                    (None, Place::Key(start)) if members.dump.key_stands_at(start, item.place) => true,
+                    (None, _) => members.is(source, member, scratch)?,
                 };
-                if alike || members.is(m.entry().source, member, scratch)? {
+                if is_it {
                     let at = At { bucket: item.at.bucket, entry };
-                    item.found = Some(Found { source: m.entry().source, at, score: m.score() });
+                    item.found = Some(Found { source, at, score: m.score() });
                     break;
                 }
             }
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::index::Dump;
+    use crate::index::entry::Entry;
+    use crate::index::interner::Interner;
+    use crate::index::keys::{Keys, write_group};
+    use crate::index::stem::Stems;
+    use crate::index::store::Collector;
+    use crate::rdb::{Place as Element, Walker};
+
+    /// A dump of strings with these names, by hand, and where each record starts.
+    fn dump(names: &[&str]) -> (Vec<u8>, Vec<u64>) {
+        let (mut file, mut starts) = (b"REDIS0011".to_vec(), Vec::new());
+        for name in names {
+            starts.push(file.len() as u64);
+            file.extend_from_slice(&[0, name.len() as u8]);
+            file.extend_from_slice(name.as_bytes());
+            file.extend_from_slice(b"\x01v");
+        }
+        file.extend_from_slice(&[0xff, 0, 0, 0, 0, 0, 0, 0, 0]);
+        (file, starts)
+    }
+
+    /// With a hash that knows names only by their numbers, what stands before those is told apart nevertheless.
+    #[test]
+    fn equal_numbers_are_not_enough() {
+        let names = ["a:7", "b:7", "a:8", "x", "y", "b:9", "a:5", "b:5", "a:05", "d:6", "b:9", "a:5"];
+        // Two groups of one index key, the second one with another stem; and one of another key.
+        let groups: [(&str, &str, &[usize]); 3] =
+            [("k", "p", &[0, 1, 2, 3, 6, 8, 11]), ("k", "q", &[5, 4, 7, 9, 10, 6]), ("l", "p", &[1, 0])];
+        let (file, starts) = dump(&names);
+        let dump = Dump { file: &file, header: Walker::new(&file).unwrap().header() };
+        let (hasher, interner, stems) = (Hasher::blind(), Interner::default(), Stems::default());
+        let (mut collector, mut bytes) = (Collector::default(), Vec::new());
+        for (key, require, members) in groups {
+            write_group(0, key.as_bytes(), std::iter::once(require.as_bytes()), &mut bytes);
+            let group = interner.intern(&bytes, hasher.hash(&bytes), &hasher).unwrap();
+            for &member in members {
+                let (hashed, stem) = hasher.member(names[member].as_bytes());
+                let source = stems.source(group, starts[member], hashed, stem);
+                collector.push(hashed.bucket(), Entry { key: group, hash: hashed.hash(), source });
+            }
+        }
+        let keys = Keys::new(interner.freeze(), stems, |_, _, _| Ok(false)).unwrap();
+        let interned = Interner::default().freeze();
+        let members = Members { dump, interned: &interned };
+        let store = Store::new(vec![collector], &keys, members).unwrap();
+        let there: [(&str, &[&str]); 2] =
+            [("k", &["a:7", "b:7", "a:8", "x", "y", "b:9", "a:5", "b:5", "a:05", "d:6"]), ("l", &["a:7", "b:7"])];
+        let asked = ["c:7", "a:9", "d:9", "b:8", "a:007", "z", "7", "b:6", "a:6", "b:05", "a:05"];
+        for (key, there) in there {
+            let rank = keys.find(0, key.as_bytes()).unwrap();
+            for lookups in [0, u64::MAX] {
+                let mut near = Near::new(rank, keys.stem(rank), lookups);
+                let mut batch = Batch::default();
+                for name in names.iter().chain(&asked) {
+                    // Where it stands is not looked at: no record does.
+                    let place = Element { string: file.len() as u64, inner: Element::WHOLE };
+                    batch.push(&near, &hasher, name.as_bytes(), place, 0.0);
+                }
+                store.find_all(&mut near, &mut batch, members, &mut bytes).unwrap();
+                for (name, item) in names.iter().chain(&asked).zip(&batch.items) {
+                    let first = names.iter().position(|other| other == name).filter(|_| there.contains(name));
+                    let expected = first.map(|at| Place::Key(starts[at]));
+                    assert_eq!(item.found.map(|found| found.source.get()), expected, "{name} in {key}");
+                }
+            }
+            let count = store.buckets.iter().flat_map(|b| &b.entries).filter(|entry| entry.key == rank).count();
+            assert_eq!(count, there.len(), "each of {key} once");
+        }
     }
 }

@@ -14,7 +14,7 @@ use super::lookup::{Lookup, Undecided};
 use super::names::Names;
 use super::probe::{Ask, Probed};
 use super::resolve::Resolved;
-use super::store::{self, Mark, Members, Store};
+use super::store::{self, Implied, Mark, Members, Store};
 use super::survey::{ClassCount, Context, Gathered, IndexKey};
 use super::{Diagnostics, Difference, Error, Facts, Frozen, Summary, disputed, probe, reason, resolve, unit};
 use crate::progress::{Unit, Watch};
@@ -140,7 +140,7 @@ pub fn compare<'a>(
     ask: Ask,
     observer: &Observer,
 ) -> Result<Compared<'a>, Error> {
-    let Context { names, dump, clock, hasher, groups, members, units, .. } = context;
+    let Context { names, dump, clock, hasher, groups, stems, members, units, .. } = context;
     let spec = names.spec;
     let Joined { stock, mut diagnostics, kept, existing, unindexed, undecided, .. } = joined;
 
@@ -162,7 +162,7 @@ pub fn compare<'a>(
             }
         }
     }
-    let mut keys = Keys::new(groups.freeze(), lacks)?;
+    let mut keys = Keys::new(groups.freeze(), stems, lacks)?;
     let interned = members.freeze();
     let members = Members { dump, interned: &interned };
     observer.begin("sorting the memberships", Unit::Members, 0);
@@ -188,7 +188,8 @@ pub fn compare<'a>(
     }
 
     observer.begin("comparing the indexes", Unit::Keys, resolved.present.len() as u64);
-    let mut probed = probe::run(&lookup, &sets, &zsets, &resolved.present, ask, &mut diagnostics, observer)?;
+    let implied = Implied { keys: &keys, sets: &sets, zsets: &zsets };
+    let mut probed = probe::run(&lookup, implied, &resolved.present, ask, &mut diagnostics, observer)?;
     if observer.stopped() {
         return Err(Error::Interrupted);
     }
@@ -249,7 +250,8 @@ impl<'a> Compared<'a> {
         });
         stale.par_sort_unstable_by_key(|stale| (stale.key, stale.place));
         let lookup = Lookup { names: &names, members, hasher: &hasher, kept: &kept, undecided: &undecided };
-        reason::explain(&lookup, &mut stale, &present, &sets, &zsets, &keys, &self.unindexed)?;
+        let implied = Implied { keys: &keys, sets: &sets, zsets: &zsets };
+        reason::explain(&lookup, &mut stale, &present, implied, &self.unindexed)?;
         if observer.stopped() {
             return Err(Error::Interrupted);
         }

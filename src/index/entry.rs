@@ -2,21 +2,34 @@
 
 use std::hash::BuildHasher;
 
+use super::stem::{NUMBER_BITS, split};
+use super::store::BUCKET_BITS;
+
 /// Where the bytes of an implied member are.
 ///
-/// Either the offset of a record in the dump (the member *is* its key), or the number of an interned member.
-/// Dumps are limited to [`Source::MAX_OFFSET`] bytes so that the other bits stay free.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+/// Either the offset of a record in the dump (the member *is* its key), or the number of an interned member. Dumps are
+/// limited to [`Source::MAX_OFFSET`] bytes; the bits above have what of the member's [`Hashed`] an entry has no other
+/// room for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Source(u64);
 
 impl Source {
     const INTERNED: u64 = 1 << 63;
+    /// The member has the stem of its group, so that it is known by its hash.
+    const EXACT: u64 = 1 << 62;
+    const OFFSET_BITS: u32 = 40;
+    const REST: u64 = (1 << Hashed::REST_BITS) - 1;
     /// 1 TiB.
-    pub const MAX_OFFSET: u64 = 1 << 40;
+    pub const MAX_OFFSET: u64 = 1 << Self::OFFSET_BITS;
 
     /// The key of the record that starts at this offset of the dump.
     pub fn key_at(offset: u64) -> Self {
         Self(offset)
+    }
+
+    /// The same of a key with the stem of its group.
+    pub fn exact_key_at(offset: u64, key: Hashed) -> Self {
+        Self(Self::EXACT | key.rest() << Self::OFFSET_BITS | offset)
     }
 
     /// A member that stands in no record as it is, kept once in an interner.
@@ -26,7 +39,58 @@ impl Source {
 
     /// What it is.
     pub fn get(self) -> Place {
-        if self.0 & Self::INTERNED == 0 { Place::Key(self.0) } else { Place::Interned((self.0 & 0xffff_ffff) as u32) }
+        if self.0 & Self::INTERNED == 0 {
+            Place::Key(self.0 & (Self::MAX_OFFSET - 1))
+        } else {
+            Place::Interned((self.0 & 0xffff_ffff) as u32)
+        }
+    }
+
+    /// By this sources are ordered: keys by their offset, then what is interned by its number.
+    #[inline(always)]
+    pub fn order(self) -> u64 {
+        self.0 & !(Self::EXACT | Self::REST << Self::OFFSET_BITS)
+    }
+
+    /// The same source of a member that is known by its bytes only.
+    pub fn inexact(self) -> Self {
+        Self(self.order())
+    }
+
+    /// Whether it is that of a member, or of another one that is in the same bucket and at the same [`Entry::place`]; none
+    /// if that cannot be told without its bytes. `exact` says of the member that it has the stem of the group.
+    #[inline(always)]
+    pub fn is(self, member: Hashed, exact: bool) -> Option<bool> {
+        (exact && self.0 & Self::EXACT != 0).then(|| self.0 >> Self::OFFSET_BITS & Self::REST == member.rest())
+    }
+
+    /// The same for the sources of two members.
+    pub fn is_alike(self, other: Self) -> Option<bool> {
+        (self.0 & other.0 & Self::EXACT != 0).then_some((self.0 ^ other.0) >> Self::OFFSET_BITS == 0)
+    }
+}
+
+/// The hash of a member: [`NUMBER_BITS`] bits. The upper ones choose a bucket, the next ones are in [`Entry::hash`], the
+/// rest is kept by a [`Source`] if the hash is exact.
+///
+/// Of two names with the same stem and different numbers the hashes are different: it is exact. Of others they may be the
+/// same, but nobody can choose such names, since he does not know the keys of the hash.
+#[derive(Clone, Copy, Debug)]
+pub struct Hashed(u64);
+
+impl Hashed {
+    const REST_BITS: u32 = NUMBER_BITS - u32::BITS - BUCKET_BITS;
+
+    pub fn bucket(self) -> usize {
+        (self.0 >> (NUMBER_BITS - BUCKET_BITS)) as usize
+    }
+
+    pub fn hash(self) -> u32 {
+        (self.0 >> Self::REST_BITS & 0xffff_ffff) as u32
+    }
+
+    fn rest(self) -> u64 {
+        self.0 & Source::REST
     }
 }
 
@@ -46,7 +110,7 @@ pub const ORPHAN: u32 = 1 << 31;
 pub struct Entry {
     /// While collecting, the number of a group; afterwards the rank of an index key, perhaps with the mark of an orphan.
     pub key: u32,
-    /// The low half of the member's hash. It finds candidates; the bytes decide.
+    /// Part of the member's [`Hashed`]. It finds candidates; the rest of an exact one decides, or else the bytes.
     pub hash: u32,
     pub source: Source,
 }
@@ -61,7 +125,7 @@ impl Entry {
     /// The same, and then where the member comes from.
     #[inline(always)]
     pub fn rank(&self) -> u128 {
-        u128::from(self.place()) << 64 | u128::from(self.source.0)
+        u128::from(self.place()) << 64 | u128::from(self.source.order())
     }
 }
 
@@ -123,17 +187,128 @@ impl Membership for Scored {
 
 /// The hash of names and members: keyed afresh in every run, so that a dump cannot be made to collide. Nothing that is
 /// written depends on it.
-#[derive(Clone, Debug, Default)]
-pub struct Hasher(foldhash::quality::RandomState);
+#[derive(Clone, Debug)]
+pub struct Hasher {
+    bytes: foldhash::quality::RandomState,
+    factors: [u64; 2],
+    #[cfg(test)]
+    blind: bool,
+}
 
-impl Hasher {
-    /// Hashes a byte string.
-    pub fn hash(&self, bytes: &[u8]) -> u64 {
-        self.0.hash_one(bytes)
+impl Default for Hasher {
+    fn default() -> Self {
+        let bytes = foldhash::quality::RandomState::default();
+        let factors = [0_u8, 1].map(|at| bytes.hash_one(at) | 1);
+        Self {
+            bytes,
+            factors,
+            #[cfg(test)]
+            blind: false,
+        }
     }
 }
 
-/// The half that an [`Entry`] keeps.
-pub fn low_half(hash: u64) -> u32 {
-    (hash & 0xffff_ffff) as u32
+impl Hasher {
+    const NUMBERS: u64 = (1 << NUMBER_BITS) - 1;
+
+    /// One that sees no difference between byte strings, so that whatever comes of them is not due to luck.
+    #[cfg(test)]
+    pub fn blind() -> Self {
+        Self { blind: true, ..Self::default() }
+    }
+
+    /// Hashes a byte string.
+    pub fn hash(&self, bytes: &[u8]) -> u64 {
+        #[cfg(test)]
+        if self.blind {
+            return 0;
+        }
+        self.bytes.hash_one(bytes)
+    }
+
+    /// Hashes a member, and tells its stem if the hash is exact.
+    #[inline]
+    pub fn member<'m>(&self, member: &'m [u8]) -> (Hashed, Option<&'m [u8]>) {
+        match split(member) {
+            Some((stem, number)) => {
+                (Hashed(self.hash(stem).wrapping_add(self.number(number)) & Self::NUMBERS), Some(stem))
+            }
+            None => (Hashed(self.hash(member) & Self::NUMBERS), None),
+        }
+    }
+
+    /// A number of [`NUMBER_BITS`] bits for each of them, no two the same: every step can be taken back. To multiply by an
+    /// odd number that nobody knows makes it hard to find numbers whose upper bits will be alike.
+    #[inline]
+    fn number(&self, number: u64) -> u64 {
+        let [first, second] = self.factors;
+        let mixed = number.wrapping_mul(first) & Self::NUMBERS;
+        (mixed ^ mixed >> 32).wrapping_mul(second) & Self::NUMBERS
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_entry_has_sixteen_bytes() {
+        assert_eq!((size_of::<Entry>(), size_of::<Scored>()), (16, 24));
+        assert_eq!(Hashed::REST_BITS + Source::OFFSET_BITS, 62);
+    }
+
+    #[test]
+    fn a_source_keeps_what_it_is_made_of() {
+        let hasher = Hasher::default();
+        let (hashed, stem) = hasher.member(b"m:7");
+        assert_eq!(stem, Some(&b"m:"[..]));
+        for offset in [0, 1, Source::MAX_OFFSET - 1] {
+            let (plain, exact) = (Source::key_at(offset), Source::exact_key_at(offset, hashed));
+            assert_eq!((plain.get(), exact.get()), (Place::Key(offset), Place::Key(offset)));
+            assert_eq!((exact.order(), exact.inexact()), (plain.order(), plain));
+            assert_eq!(
+                (plain.is(hashed, true), exact.is(hashed, false), exact.is(hashed, true)),
+                (None, None, Some(true))
+            );
+            assert_eq!((plain.is_alike(exact), exact.is_alike(exact)), (None, Some(true)));
+            assert_eq!(exact.is_alike(Source::exact_key_at(9, hashed)), Some(true));
+            let other = Hashed(hashed.0 ^ 1);
+            assert_eq!(exact.is(other, true), Some(false));
+            assert_eq!(exact.is_alike(Source::exact_key_at(offset, other)), Some(false));
+            assert!(exact.order() < Source::interned(0).order());
+        }
+        let interned = Source::interned(u32::MAX);
+        assert_eq!((interned.get(), interned.is(hashed, true)), (Place::Interned(u32::MAX), None));
+        assert_eq!(interned.is_alike(interned), None);
+    }
+
+    /// The steps back, taken with the inverses of the factors modulo 2^61: what can be taken back, is exact.
+    #[test]
+    fn no_two_numbers_are_hashed_alike() {
+        let hasher = Hasher::default();
+        let inverse = |factor: u64| {
+            // Newton's iteration: each step doubles the bits that are right.
+            (0..6).fold(1_u64, |x, _| x.wrapping_mul(2_u64.wrapping_sub(factor.wrapping_mul(x))))
+        };
+        let back = |hashed: u64| {
+            let mixed = hashed.wrapping_mul(inverse(hasher.factors[1])) & Hasher::NUMBERS;
+            (mixed ^ mixed >> 32).wrapping_mul(inverse(hasher.factors[0])) & Hasher::NUMBERS
+        };
+        let edges = (0..NUMBER_BITS).flat_map(|bits| [(1 << bits) - 1, 1 << bits, (1 << bits) + 1]);
+        for number in edges.chain(1_228_375_301_573_866_404..1_228_375_301_573_876_404) {
+            assert_eq!(back(hasher.number(number)), number);
+        }
+    }
+
+    #[test]
+    fn members_spread_over_all_buckets() {
+        let hasher = Hasher::default();
+        let mut buckets = vec![0; 1 << BUCKET_BITS];
+        for n in 0..128_000 {
+            let name = format!("message:{}", 1_228_375_301_573_866_404_u64 + n * 4_194_304);
+            let (hashed, _) = hasher.member(name.as_bytes());
+            buckets[hashed.bucket()] += 1;
+        }
+        assert!(buckets.iter().all(|n| (700..1300).contains(n)), "{buckets:?}");
+    }
 }

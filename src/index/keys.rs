@@ -6,6 +6,7 @@ use rayon::slice::ParallelSliceMut;
 
 use super::entry::ORPHAN;
 use super::interner::Interned;
+use super::stem::Stems;
 use crate::rdb;
 
 /// A group is what the expansion of the templates of one index gave for one membership, the member aside: the index
@@ -42,6 +43,9 @@ pub struct Keys {
     ranks: Vec<Rank>,
     /// By group: the rank, with [`ORPHAN`] where a required record does not exist.
     rank_of: Vec<u32>,
+    stems: Stems,
+    /// Groups that have not the stem of their key, in order.
+    strangers: Vec<u32>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -56,9 +60,10 @@ struct Rank {
 }
 
 impl Keys {
-    /// Orders the groups. `lacks` tells whether a required record (index, position in its `require`, key) is missing.
+    /// Orders the groups, which have these stems. `lacks` tells whether a required record (index, position in its `require`, key) is missing.
     pub fn new(
         groups: Interned,
+        stems: Stems,
         mut lacks: impl FnMut(u16, usize, &[u8]) -> Result<bool, rdb::Error>,
     ) -> Result<Self, rdb::Error> {
         let mut ids: Vec<u32> = groups.ids().collect();
@@ -68,6 +73,7 @@ impl Keys {
         });
         let mut ranks: Vec<Rank> = Vec::new();
         let mut rank_of = vec![0; groups.bound()];
+        let mut strangers = Vec::new();
         for id in ids {
             let (index, key, require) = read_group(groups.get(id));
             let mut orphan = false;
@@ -83,11 +89,15 @@ impl Keys {
             }
             if let Some(last) = ranks.last_mut() {
                 last.live |= !orphan;
+                if stems.get(id) != stems.get(last.group) {
+                    strangers.push(id);
+                }
             }
             let rank = ranks.len() as u32 - 1;
             rank_of[id as usize] = if orphan { rank | ORPHAN } else { rank };
         }
-        Ok(Self { groups, ranks, rank_of })
+        strangers.sort_unstable();
+        Ok(Self { groups, ranks, rank_of, stems, strangers })
     }
 
     /// How many there are, orphaned ones included.
@@ -102,6 +112,17 @@ impl Keys {
     /// The rank of a group, perhaps with the mark of an orphan.
     pub fn rank_of(&self, group: u32) -> u32 {
         self.rank_of[group as usize]
+    }
+
+    /// The stem that its members must have to be known by their numbers, perhaps with the mark of an orphan.
+    pub fn stem(&self, rank: u32) -> Option<&[u8]> {
+        self.ranks.get((rank & !ORPHAN) as usize).and_then(|rank| self.stems.get(rank.group))
+    }
+
+    /// Whether the members of a group cannot be known by their numbers: an index key that several groups belong to has one
+    /// stem, that of the first of them.
+    pub fn is_stranger(&self, group: u32) -> bool {
+        !self.strangers.is_empty() && self.strangers.binary_search(&group).is_ok()
     }
 
     /// The name of a key.
@@ -169,7 +190,7 @@ mod tests {
             assert_eq!(read_require.collect::<Vec<_>>(), require);
             ids.push(interner.intern(&bytes, hasher.hash(&bytes), &hasher).unwrap());
         }
-        let keys = Keys::new(interner.freeze(), |_, _, required| Ok(required == b"q")).unwrap();
+        let keys = Keys::new(interner.freeze(), Stems::default(), |_, _, required| Ok(required == b"q")).unwrap();
         let ranks: Vec<u32> = ids.iter().map(|&id| keys.rank_of(id)).collect();
         assert_eq!(ranks, [3, 2, 1 | ORPHAN, 2 | ORPHAN, 0]);
         assert_eq!([0, 1, 2, 3].map(|rank| keys.is_live(rank)), [true, false, true, true]);

@@ -3,6 +3,7 @@
 use rayon::slice::ParallelSliceMut;
 
 use super::dump::Dump;
+use super::entry::Hasher;
 use crate::rdb;
 
 const OFFSET_BITS: u32 = 40;
@@ -72,7 +73,17 @@ impl<'s> AnyOf<'s> {
     }
 
     /// Whether a record of this key is in one of them.
-    pub fn contains(&self, dump: &Dump<'_>, key: &[u8], hash: u64, scratch: &mut Vec<u8>) -> Result<bool, rdb::Error> {
+    pub fn contains(
+        &self,
+        dump: &Dump<'_>,
+        key: &[u8],
+        hasher: &Hasher,
+        scratch: &mut Vec<u8>,
+    ) -> Result<bool, rdb::Error> {
+        if self.0.is_empty() {
+            return Ok(false);
+        }
+        let hash = hasher.hash(key);
         for set in &self.0 {
             if set.contains(dump, key, hash, scratch)? {
                 return Ok(true);

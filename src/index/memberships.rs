@@ -196,7 +196,7 @@ impl<'a> Memberships<'a> {
             held: &held,
             may_rescore: !key.frozen,
             has_rank: key.rank.is_some(),
-            near: Near::new(key.rank.unwrap_or(u32::MAX), members),
+            near: Near::new(key.rank.unwrap_or(u32::MAX), key.rank.and_then(|rank| self.keys.stem(rank)), members),
             batch,
             bytes,
             each,
@@ -256,7 +256,7 @@ struct Teller<'t, 'a, 'e, M> {
     held: &'t AnyOf<'t>,
     may_rescore: bool,
     has_rank: bool,
-    near: Near,
+    near: Near<'t>,
     batch: &'t mut Batch,
     bytes: &'t mut Vec<u8>,
     each: &'t mut Each<'e>,
@@ -265,8 +265,8 @@ struct Teller<'t, 'a, 'e, M> {
 
 impl<'t, 'a: 't, M: Membership> Teller<'t, 'a, '_, M> {
     fn member(&mut self, member: Element<'_>, score: f64) -> Flow {
-        let hash = self.hasher.hash(member.bytes);
-        if self.batch.push(member.bytes, hash, member.at, score) { self.flush() } else { ControlFlow::Continue(()) }
+        let full = self.batch.push(&self.near, self.hasher, member.bytes, member.at, score);
+        if full { self.flush() } else { ControlFlow::Continue(()) }
     }
 
     fn flush(&mut self) -> Flow {
@@ -286,7 +286,7 @@ impl<'t, 'a: 't, M: Membership> Teller<'t, 'a, '_, M> {
                 Some(found) if self.store.mark(found.at) == Mark::Conflict => State::Held,
                 Some(found) if found.score != item.score && self.may_rescore => State::Missing,
                 Some(_) => State::Correct,
-                None if self.held.contains(&self.members.dump, member, item.full_hash, self.bytes)? => State::Held,
+                None if self.held.contains(&self.members.dump, member, self.hasher, self.bytes)? => State::Held,
                 None => State::Stale,
             };
             if (self.each)(Some(member), state).is_break() {

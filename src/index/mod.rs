@@ -24,6 +24,7 @@ mod reason;
 mod resolve;
 mod seen;
 mod stale;
+mod stem;
 mod store;
 mod strings;
 mod survey;

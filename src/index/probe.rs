@@ -7,10 +7,11 @@ use rayon::slice::ParallelSlice;
 
 use super::batch::{Batch, Item, Near};
 use super::diagnostics::{Diagnostics, display};
-use super::entry::{Entry, Hasher, Membership, Scored, Source};
+use super::entry::{Hasher, Membership, Source};
+use super::keys::Keys;
 use super::keyset::AnyOf;
 use super::stale::Stale;
-use super::store::{Mark, Members, Store};
+use super::store::{Implied, Mark, Members, Store};
 use super::strings::strings;
 use super::{Lookup, Present};
 use crate::document;
@@ -58,6 +59,7 @@ pub struct May {
 /// Where the visitor is, and what it needs.
 pub struct Probe<'p, 'a, M> {
     pub store: &'p Store<M>,
+    keys: &'p Keys,
     pub members: Members<'a, 'p>,
     pub hasher: &'p Hasher,
     /// Records whose memberships are held; empty where members are not keys of records.
@@ -67,7 +69,7 @@ pub struct Probe<'p, 'a, M> {
     pub out: Probed,
     scratch: Vec<u8>,
     batch: Batch,
-    near: Near,
+    near: Near<'p>,
     key: u32,
     rank: Option<u32>,
     counts: Counts,
@@ -75,23 +77,18 @@ pub struct Probe<'p, 'a, M> {
 }
 
 impl<'p, 'a: 'p, M: Membership> Probe<'p, 'a, M> {
-    pub fn new(
-        store: &'p Store<M>,
-        members: Members<'a, 'p>,
-        hasher: &'p Hasher,
-        held: &'p AnyOf<'p>,
-        may: May,
-    ) -> Self {
+    pub fn new(store: &'p Store<M>, keys: &'p Keys, lookup: &Lookup<'p, 'a>, held: &'p AnyOf<'p>, may: May) -> Self {
         Self {
             store,
-            members,
-            hasher,
+            keys,
+            members: lookup.members,
+            hasher: lookup.hasher,
             held,
             may,
             out: Probed::default(),
             scratch: Vec::new(),
             batch: Batch::default(),
-            near: Near::new(u32::MAX, 0),
+            near: Near::new(u32::MAX, None, 0),
             key: 0,
             rank: None,
             counts: Counts::default(),
@@ -104,7 +101,7 @@ impl<'p, 'a: 'p, M: Membership> Probe<'p, 'a, M> {
         self.key = key;
         self.rank = rank;
         let members = record.value.elements()? / record.value.pieces().max(1) as u64;
-        self.near = Near::new(rank.unwrap_or(u32::MAX), members);
+        self.near = Near::new(rank.unwrap_or(u32::MAX), rank.and_then(|rank| self.keys.stem(rank)), members);
         record.value.visit_piece(piece, &mut Scratch::default(), self)?;
         if let Some(error) = self.error.take() {
             return Err(error);
@@ -118,8 +115,8 @@ impl<'p, 'a: 'p, M: Membership> Probe<'p, 'a, M> {
     }
 
     fn member(&mut self, member: Element<'_>, score: f64) -> Result<(), rdb::Error> {
-        let hash = self.hasher.hash(member.bytes);
-        if self.batch.push(member.bytes, hash, member.at, score) { self.flush() } else { Ok(()) }
+        let full = self.batch.push(&self.near, self.hasher, member.bytes, member.at, score);
+        if full { self.flush() } else { Ok(()) }
     }
 
     fn flush(&mut self) -> Result<(), rdb::Error> {
@@ -147,12 +144,12 @@ impl<'p, 'a: 'p, M: Membership> Probe<'p, 'a, M> {
                     });
                 }
             }
-        } else if self.held.contains(&self.members.dump, member, item.full_hash, &mut self.scratch)? {
+        } else if self.held.contains(&self.members.dump, member, self.hasher, &mut self.scratch)? {
             self.counts.held += 1;
         } else {
             self.counts.stale += 1;
             if self.may.remove {
-                self.out.stale.push(Stale::new(item.place, self.key, item.hash));
+                self.out.stale.push(Stale::new(item.place, self.key, item.hash()));
             }
         }
         Ok(())
@@ -193,8 +190,7 @@ pub struct Holds<'p, 'a> {
 
 impl Holds<'_, '_> {
     fn look(&mut self, bytes: &[u8]) -> Flow {
-        let hash = self.hasher.hash(bytes);
-        match self.held.contains(&self.members.dump, bytes, hash, &mut self.scratch) {
+        match self.held.contains(&self.members.dump, bytes, self.hasher, &mut self.scratch) {
             Ok(false) => return ControlFlow::Continue(()),
             Ok(true) => self.found = true,
             Err(error) => self.error = Some(error),
@@ -259,8 +255,7 @@ const PART: usize = 1 << 16;
 /// Reads all index keys that stay, in parallel, and marks in the stores what they have.
 pub fn run(
     lookup: &Lookup<'_, '_>,
-    sets: &Store<Entry>,
-    zsets: &Store<Scored>,
+    implied: Implied<'_>,
     present: &[Present],
     ask: Ask,
     diagnostics: &mut Diagnostics,
@@ -272,9 +267,10 @@ pub fn run(
             // The caller looks, too, and drops what is incomplete.
             return Ok(Probed::default());
         }
-        let all = keys.iter().zip(first..).try_fold(Probed::default(), |out, (key, at)| {
-            Ok(out.join(one(lookup, sets, zsets, (at as u32, key), ask)?))
-        });
+        let all = keys
+            .iter()
+            .zip(first..)
+            .try_fold(Probed::default(), |out, (key, at)| Ok(out.join(one(lookup, implied, (at as u32, key), ask)?)));
         watch.add(keys.len() as u64);
         all
     });
@@ -289,8 +285,7 @@ pub fn run(
 
 fn one(
     lookup: &Lookup<'_, '_>,
-    sets: &Store<Entry>,
-    zsets: &Store<Scored>,
+    implied: Implied<'_>,
     (at, key): (u32, &Present),
     ask: Ask,
 ) -> Result<Probed, rdb::Error> {
@@ -307,12 +302,12 @@ fn one(
         .into_par_iter()
         .map(|piece| match kind {
             IndexType::Set => {
-                let mut probe = Probe::new(sets, lookup.members, lookup.hasher, held, may);
+                let mut probe = Probe::new(implied.sets, implied.keys, lookup, held, may);
                 probe.piece(at, key.rank, &record, piece)?;
                 Ok(probe.out)
             }
             IndexType::Zset => {
-                let mut probe = Probe::new(zsets, lookup.members, lookup.hasher, held, may);
+                let mut probe = Probe::new(implied.zsets, implied.keys, lookup, held, may);
                 probe.piece(at, key.rank, &record, piece)?;
                 Ok(probe.out)
             }

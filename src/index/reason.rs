@@ -10,7 +10,7 @@ use super::entry::{Entry, Membership, ORPHAN, Scored};
 use super::keys::Keys;
 use super::keyset::KeySet;
 use super::stale::{Reason, Stale};
-use super::store::{Mark, Store};
+use super::store::{Implied, Mark};
 use super::{Lookup, Present};
 use crate::rdb::{self, Resolver, ValueType};
 
@@ -22,9 +22,7 @@ pub fn explain(
     lookup: &Lookup<'_, '_>,
     stale: &mut [Stale],
     present: &[Present],
-    sets: &Store<Entry>,
-    zsets: &Store<Scored>,
-    keys: &Keys,
+    implied: Implied<'_>,
     unindexed: &[KeySet],
 ) -> Result<(), rdb::Error> {
     let index_of = |stale: &Stale| present[stale.key as usize].index as usize;
@@ -41,18 +39,18 @@ pub fn explain(
             found.push(*entry);
         }
     };
-    let mut found = sets.fold(Vec::new, |found, entry, _| collect(found, entry));
-    found.extend(zsets.fold(Vec::new, |found, scored: &Scored, _: Mark| collect(found, scored.entry())));
+    let mut found = implied.sets.fold(Vec::new, |found, entry, _| collect(found, entry));
+    found.extend(implied.zsets.fold(Vec::new, |found, scored: &Scored, _: Mark| collect(found, scored.entry())));
     let mut found = found.concat();
     drop(hashes);
-    found.par_sort_unstable_by_key(|entry| (entry.hash, entry.key, entry.source));
+    found.par_sort_unstable_by_key(|entry| (entry.hash, entry.key));
 
     // Once for each key: to find a record's type again is to go through its whole value.
     let mut types = HashMap::new();
     for one in stale.chunk_by(|a, b| a.key == b.key).filter_map(<[Stale]>::first) {
         types.insert(one.key, lookup.record(present[one.key as usize].start)?.value.ty);
     }
-    let explainer = Explainer { lookup, keys, unindexed, found: &found };
+    let explainer = Explainer { lookup, keys: implied.keys, unindexed, found: &found };
     stale.par_chunks_mut(TASK).try_for_each(|task| {
         let mut resolver = Resolver::new(lookup.members.dump.file, lookup.members.dump.header.flavor);
         let (mut out, mut scratch) = (Vec::new(), Vec::new());

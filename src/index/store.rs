@@ -12,7 +12,7 @@ use rayon::iter::{IntoParallelIterator, ParallelIterator};
 
 use super::directory::Directory;
 use super::dump::Dump;
-use super::entry::{Membership, ORPHAN, Place, Source};
+use super::entry::{Entry, Membership, ORPHAN, Place, Scored, Source};
 use super::interner::Interned;
 use super::keys::Keys;
 use crate::rdb;
@@ -25,10 +25,6 @@ const SMALL_CHUNKS: usize = 16;
 /// … and the others so large that an allocator takes each from the system and gives it back when the bucket is joined:
 /// small ones would stay as holes between those of the other buckets.
 const LARGE_CHUNK: usize = 16 * CHUNK;
-
-pub fn bucket_of(hash: u32) -> usize {
-    (hash >> (32 - BUCKET_BITS)) as usize
-}
 
 /// The entries one thread collects.
 #[derive(Debug)]
@@ -43,8 +39,9 @@ impl<M> Default for Collector<M> {
 }
 
 impl<M: Membership> Collector<M> {
-    pub fn push(&mut self, membership: M) {
-        let chunks = &mut self.buckets[bucket_of(membership.entry().hash)];
+    /// Adds an entry to a bucket, see [`super::entry::Hashed::bucket`].
+    pub fn push(&mut self, bucket: usize, membership: M) {
+        let chunks = &mut self.buckets[bucket];
         match chunks.last_mut() {
             Some(chunk) if chunk.len() < chunk.capacity() => chunk.push(membership),
             _ => {
@@ -86,6 +83,9 @@ impl<'a: 's, 's> Members<'a, 's> {
         if a == b {
             return Ok(true);
         }
+        if let Some(same) = a.is_alike(b) {
+            return Ok(same);
+        }
         let [first, second] = scratch;
         let a = self.get(a, first)?;
         self.is(b, a, second)
@@ -118,6 +118,14 @@ pub(super) struct Bucket<M> {
 #[derive(Debug)]
 pub struct Store<M> {
     pub(super) buckets: Vec<Bucket<M>>,
+}
+
+/// What the records imply.
+#[derive(Clone, Copy, Debug)]
+pub struct Implied<'i> {
+    pub keys: &'i Keys,
+    pub sets: &'i Store<Entry>,
+    pub zsets: &'i Store<Scored>,
 }
 
 /// Where an entry is in its store.
@@ -204,7 +212,7 @@ fn order<M: Membership>(a: &M, b: &M, interned: &Interned) -> std::cmp::Ordering
     let (a, b) = (a.entry(), b.entry());
     a.key.cmp(&b.key).then_with(|| match (a.source.get(), b.source.get()) {
         (Place::Interned(a), Place::Interned(b)) => interned.get(a).cmp(interned.get(b)),
-        _ => a.source.cmp(&b.source),
+        _ => a.source.order().cmp(&b.source.order()),
     })
 }
 
@@ -217,6 +225,9 @@ impl<M: Membership> Bucket<M> {
         }
         for membership in &mut entries {
             let entry = membership.entry_mut();
+            if keys.is_stranger(entry.key) {
+                entry.source = entry.source.inexact();
+            }
             entry.key = keys.rank_of(entry.key);
         }
         entries.sort_unstable_by_key(|m| m.entry().rank());

@@ -5,13 +5,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use super::clock::{Clock, Expires};
 use super::diagnostics::{Diagnostics, display};
 use super::dump::Dump;
-use super::entry::{Entry, Hasher, Membership, Scored, Source, low_half};
+use super::entry::{Entry, Hasher, Membership, Scored, Source};
 use super::fields::decode;
 use super::interner::{Cache, Interner};
 use super::keys::write_group;
 use super::keyset::KeyList;
 use super::names::Names;
 use super::seen::{Led, Seen};
+use super::stem::Stems;
 use super::store::Collector;
 use super::unit::{UnitOf, add_to_unit, count};
 use crate::derive::Deriver;
@@ -29,6 +30,7 @@ pub struct Context<'a> {
     pub hasher: Hasher,
     /// Index keys with the records they require.
     pub groups: Interner,
+    pub stems: Stems,
     /// Members that are not the key of their record.
     pub members: Interner,
     /// The different sets of records that records of an index require, to count orphans by.
@@ -67,6 +69,7 @@ impl<'a> Context<'a> {
             clock,
             hasher: Hasher::default(),
             groups: Interner::default(),
+            stems: Stems::default(),
             members: Interner::default(),
             units: Interner::default(),
             required,
@@ -210,11 +213,10 @@ impl<'c, 'a> Gathered<'c, 'a> {
     /// One live record of a class.
     fn class_record(&mut self, record: &Record<'a>, key: &[u8], class: usize) -> Result<(), rdb::Error> {
         let context = self.context;
-        let hash = context.hasher.hash(key);
         let start = record.start as u64;
         self.classes[class].records += 1;
         if context.required[class] {
-            self.existing[class].push(hash, start);
+            self.existing[class].push(context.hasher.hash(key), start);
         }
         let uses = context.uses[class];
         if !uses.derived && (!uses.any || self.classes[class].decodable > 0) {
@@ -225,7 +227,7 @@ impl<'c, 'a> Gathered<'c, 'a> {
             Ok(slots) => slots,
             Err(reason) => {
                 self.diagnostics.add("record.undecodable", start, || format!("{}: {reason}", display(key)));
-                self.undecodable[class].push(hash, start);
+                self.undecodable[class].push(context.hasher.hash(key), start);
                 for rule in rules {
                     self.undecidable_count[rule.index] += 1;
                 }
@@ -233,13 +235,16 @@ impl<'c, 'a> Gathered<'c, 'a> {
             }
         };
         self.classes[class].decodable += 1;
+        let (hashed, stem) = context.hasher.member(key);
+        let own_key = |group| (hashed, context.stems.source(group, start, hashed, stem));
         for Rule { index: at, deriver, seen } in rules {
             let value = match deriver.decided_by().map(|path| slots.get(path)) {
                 Some(Slot::Text(value)) => Some(value),
                 _ => None,
             };
             if let Some(Led { group, unit }) = value.and_then(|value| seen.get(value, &context.hasher)) {
-                self.sets.push(Entry { key: group, hash: low_half(hash), source: Source::key_at(start) });
+                let (hashed, source) = own_key(group);
+                self.sets.push(hashed.bucket(), Entry { key: group, hash: hashed.hash(), source });
                 if let Some(unit) = unit {
                     count(&mut self.units, unit);
                 }
@@ -256,11 +261,11 @@ impl<'c, 'a> Gathered<'c, 'a> {
                     return;
                 };
                 last_group = group;
-                let (hash, source) = if by_key {
-                    (hash, Source::key_at(start))
+                let (hashed, source) = if by_key {
+                    own_key(group)
                 } else {
                     match self.member_cache.intern(&context.members, implied.member, &context.hasher) {
-                        Ok(id) => (context.hasher.hash(implied.member), Source::interned(id)),
+                        Ok(id) => (context.hasher.member(implied.member).0, Source::interned(id)),
                         Err(_) => {
                             full = true;
                             return;
@@ -268,17 +273,17 @@ impl<'c, 'a> Gathered<'c, 'a> {
                     }
                 };
                 add_to_unit(&mut self.unit, *at as u16, implied.require());
-                let entry = Entry { key: group, hash: low_half(hash), source };
+                let entry = Entry { key: group, hash: hashed.hash(), source };
                 match index.kind {
-                    IndexType::Set => self.sets.push(Entry::new(entry, 0.0)),
-                    IndexType::Zset => self.zsets.push(Scored::new(entry, implied.score)),
+                    IndexType::Set => self.sets.push(hashed.bucket(), Entry::new(entry, 0.0)),
+                    IndexType::Zset => self.zsets.push(hashed.bucket(), Scored::new(entry, implied.score)),
                 }
             });
             if full {
                 context.full.store(true, Ordering::Relaxed);
             }
             match derived {
-                Ok(0) => self.unindexed[*at].push(hash, start),
+                Ok(0) => self.unindexed[*at].push(context.hasher.hash(key), start),
                 Ok(entries) => {
                     let known = (entries == 1 && !full).then_some(last_group);
                     if self.unit.is_empty() {
@@ -300,7 +305,7 @@ impl<'c, 'a> Gathered<'c, 'a> {
                     }
                 }
                 Err(reason) => {
-                    self.undecidable[*at].push(hash, start);
+                    self.undecidable[*at].push(context.hasher.hash(key), start);
                     self.undecidable_count[*at] += 1;
                     let class = &context.names.spec.records[class];
                     self.diagnostics.add("record.undecidable", start, || {
