@@ -31,6 +31,23 @@ pub struct Step {
     pub number: u32,
 }
 
+/// In what order the bytes of a dump are about to be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Order {
+    FrontToBack,
+    /// A few bytes here, and a few there.
+    Jumps,
+}
+
+/// Somebody who is told the order.
+struct Reader(Box<dyn Fn(Order) + Send + Sync>);
+
+impl std::fmt::Debug for Reader {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Reader")
+    }
+}
+
 /// Shows how far a piece of work is, and lets it be stopped.
 #[derive(Debug, Default)]
 pub struct Observer {
@@ -41,6 +58,7 @@ pub struct Observer {
     number: AtomicU32,
     step: Mutex<Step>,
     times: Mutex<Vec<(&'static str, Time)>>,
+    readers: Mutex<Vec<Reader>>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -80,6 +98,18 @@ impl Observer {
             });
         }
         out
+    }
+
+    /// Has somebody told whenever the order changes in which dumps are read.
+    pub fn tell_order(&self, reader: impl Fn(Order) + Send + Sync + 'static) {
+        self.readers.lock().unwrap_or_else(PoisonError::into_inner).push(Reader(Box::new(reader)));
+    }
+
+    /// From here on, dumps are read in this order.
+    pub fn reads(&self, order: Order) {
+        for reader in self.readers.lock().unwrap_or_else(PoisonError::into_inner).iter() {
+            reader.0(order);
+        }
     }
 
     fn note(&self, name: &'static str, time: Time) {
@@ -179,6 +209,17 @@ mod tests {
         assert_eq!(observer.position.load(Ordering::Relaxed), 0);
         let step = observer.step();
         assert_eq!((step.name, step.unit, step.total, step.number), ("comparing", Unit::Keys, 3, 2));
+    }
+
+    #[test]
+    fn readers_are_told_the_order() {
+        let (observer, told) = (Observer::default(), std::sync::Arc::new(Mutex::new(Vec::new())));
+        observer.reads(Order::FrontToBack);
+        let list = std::sync::Arc::clone(&told);
+        observer.tell_order(move |order| list.lock().expect("one thread").push(order));
+        observer.reads(Order::Jumps);
+        observer.reads(Order::FrontToBack);
+        assert_eq!(*told.lock().expect("one thread"), [Order::Jumps, Order::FrontToBack]);
     }
 
     #[test]

@@ -28,13 +28,15 @@ pub fn open_all(
     observer: &Observer,
 ) -> Result<Snapshot, Failure> {
     let mut dumps = open_each(first, more, mmap, observer)?;
-    match dumps.pop() {
-        Some(dump) if dumps.is_empty() => Ok(dump),
+    let dump = match dumps.pop() {
+        Some(dump) if dumps.is_empty() => dump,
         last => {
             dumps.extend(last);
-            join(&dumps, ignore_checksum, observer)
+            join(&dumps, ignore_checksum, observer)?
         }
-    }
+    };
+    observer.tell_order(dump.reader());
+    Ok(dump)
 }
 
 /// Opens dumps, each on its own.

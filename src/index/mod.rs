@@ -51,6 +51,7 @@ use lookup::Lookup;
 use probe::Ask;
 use survey::{Context, Gathered};
 
+use crate::progress::Order;
 use crate::rdb::{self, Footer, Header, Record};
 use crate::scan::{self, Observer};
 use crate::spec::Spec;
@@ -220,6 +221,7 @@ fn read<'a>(
     let header = rdb::Walker::new(file)?.header();
     let context = Context::new(spec, Dump { file, header }, clock);
     let pass = scan::run(file, observer, || Gathered::new(&context))?;
+    observer.reads(Order::Jumps);
     if context.is_full() {
         return Err(Error::TooMany);
     }

@@ -17,7 +17,7 @@ use ahead::{Ahead, Next};
 use sum::Sum;
 
 pub use crate::progress::Observer;
-use crate::progress::Watch;
+use crate::progress::{Order, Watch};
 use crate::rdb::{self, Footer, Header, Item, ModuleItem, ModuleReader, Record, Walker};
 
 /// A batch ends when it covers this many bytes of the dump …
@@ -103,6 +103,7 @@ where
 {
     let mut walker = Walker::new(file)?.with_pieces(PIECE_ELEMENTS);
     let header = walker.header();
+    observer.reads(Order::FrontToBack);
     let shared = Shared {
         new_worker: &new_worker,
         idle: Mutex::new(Vec::new()),

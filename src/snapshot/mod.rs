@@ -8,10 +8,11 @@ use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::ops::Deref;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use memmap2::Mmap;
 
-use crate::progress::{Nobody, Unit, Watch, Watched};
+use crate::progress::{Nobody, Order, Unit, Watch, Watched};
 use unpack::{Failure, Form, HEAD};
 
 /// How to open a dump.
@@ -90,7 +91,7 @@ pub struct Snapshot {
 
 #[derive(Debug)]
 enum Backing {
-    Mapped(Mmap),
+    Mapped(Arc<Mmap>),
     Read(Vec<u8>),
 }
 
@@ -137,7 +138,7 @@ impl Snapshot {
             }
         }
         let backing = if options.mmap {
-            Backing::Mapped(map(&file).map_err(read_error)?)
+            Backing::Mapped(Arc::new(map(&file).map_err(read_error)?))
         } else {
             let mut bytes = Vec::new();
             watch.begin("reading into memory", Unit::Bytes, file.metadata().map_or(0, |kind| kind.len()));
@@ -150,12 +151,25 @@ impl Snapshot {
 
     /// A dump in an unnamed temporary file, which is mapped.
     pub fn from_file(name: PathBuf, file: &File) -> io::Result<Self> {
-        Ok(Self { path: name, backing: Backing::Mapped(map(file)?) })
+        Ok(Self { path: name, backing: Backing::Mapped(Arc::new(map(file)?)) })
     }
 
     /// A dump that is in memory already.
     pub fn from_bytes(bytes: Vec<u8>) -> Self {
         Self { path: PathBuf::from("(memory)"), backing: Backing::Read(bytes) }
+    }
+
+    /// What to call when the order changes in which the dump is read. It keeps the map.
+    pub fn reader(&self) -> impl Fn(Order) + Send + Sync + 'static {
+        let map = match &self.backing {
+            Backing::Mapped(map) => Some(Arc::clone(map)),
+            Backing::Read(_) => None,
+        };
+        move |order| {
+            if let Some(map) = &map {
+                advise(map, order);
+            }
+        }
     }
 
     /// What the user named it.
@@ -224,14 +238,29 @@ fn map(file: &File) -> io::Result<Mmap> {
     // renamed into place by the server; who cannot rely on that has `--no-mmap`.
     #[allow(unsafe_code, reason = "the only one of the crate, see above")]
     let map = unsafe { Mmap::map(file)? };
-    // Hints only: where the kernel does not take them, reading is slower and nothing else.
-    #[cfg(unix)]
-    let _ = map.advise(memmap2::Advice::Sequential);
-    // A file that is not in memory yet is read into large pages, which cost a fault each 2 MB instead of each 64 KB.
-    #[cfg(target_os = "linux")]
-    let _ = map.advise(memmap2::Advice::HugePage);
+    advise(&map, Order::FrontToBack);
     Ok(map)
 }
+
+/// Tells the kernel how the file will be read. Hints only: where it does not take them, reading is slower and nothing else.
+#[cfg(unix)]
+fn advise(map: &Mmap, order: Order) {
+    use memmap2::Advice;
+    let _ = map.advise(match order {
+        Order::FrontToBack => Advice::Sequential,
+        Order::Jumps => Advice::Random,
+    });
+    // A file that is not in memory yet is read into large pages, which cost a fault each 2 MB instead of each 64 KB. For a
+    // few bytes here and there of a file that memory has no room for, that would be to read it hundreds of times.
+    #[cfg(target_os = "linux")]
+    let _ = map.advise(match order {
+        Order::FrontToBack => Advice::HugePage,
+        Order::Jumps => Advice::NoHugePage,
+    });
+}
+
+#[cfg(not(unix))]
+fn advise(_: &Mmap, _: Order) {}
 
 #[cfg(test)]
 mod tests {
