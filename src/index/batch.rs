@@ -11,6 +11,20 @@ use crate::rdb;
 pub struct Batch {
     pub bytes: Vec<u8>,
     pub items: Vec<Item>,
+    /// Where the records start that members were taken for by their hash, and which members.
+    claims: Vec<(u64, Range<usize>)>,
+    /// How many records were gone back to.
+    pub gone_back: u64,
+    /// A record had the whole hash of a member, and another name.
+    pub collided: bool,
+}
+
+/// When the bytes of a record are looked at that has the whole hash of a member.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Proof {
+    AtOnce,
+    /// Not here.
+    Later,
 }
 
 /// One of them.
@@ -52,9 +66,16 @@ impl Batch {
         self.items.len() >= Self::LEN
     }
 
+    /// The records that members were taken for without a look at them, and those members.
+    pub fn claims(&self) -> impl Iterator<Item = (u64, &[u8])> {
+        self.claims.iter().map(|(start, bytes)| (*start, self.bytes.get(bytes.clone()).unwrap_or_default()))
+    }
+
     pub fn clear(&mut self) {
         self.bytes.clear();
         self.items.clear();
+        self.claims.clear();
+        self.gone_back = 0;
     }
 }
 
@@ -135,6 +156,7 @@ impl<M: Membership> Store<M> {
         near: &mut Near<'_>,
         batch: &mut Batch,
         members: Members<'_, '_>,
+        proof: Proof,
         scratch: &mut Vec<u8>,
     ) -> Result<(), rdb::Error> {
         let mut touched = 0_u64;
@@ -155,12 +177,15 @@ impl<M: Membership> Store<M> {
             item.at.entry = first_not_below(entries, item.at.entry, wanted);
             let candidate = entries.get(item.at.entry).map(Membership::entry).filter(|entry| entry.place() == wanted);
             item.start = match candidate.map(|entry| entry.source) {
-                Some(source) if source.is(item.hashed, item.exact).is_none() => match source.get() {
-                    Place::Key(start) => start,
-                    Place::Interned(_) => u64::MAX,
-                },
+                Some(source) if proof == Proof::AtOnce && source.is(item.hashed, item.exact).is_none() => {
+                    match source.get() {
+                        Place::Key(start) => start,
+                        Place::Interned(_) => u64::MAX,
+                    }
+                }
                 _ => u64::MAX,
             };
+            batch.gone_back += u64::from(item.start != u64::MAX);
         }
         // In a loop of its own: as many of these loads are under way as the processor can keep track of, and it keeps
         // track of few instructions.
@@ -180,9 +205,18 @@ impl<M: Membership> Store<M> {
                 let source = m.entry().source;
                 let is_it = match (source.is(item.hashed, item.exact), source.get()) {
                     (Some(is_it), _) => is_it,
-                    // A server writes equal strings alike.
-                    (None, Place::Key(start)) if members.dump.key_stands_at(start, item.place) => true,
-                    (None, _) => members.is(source, member, scratch)?,
+                    (None, Place::Key(start)) if proof == Proof::Later => {
+                        batch.claims.push((start, item.bytes.clone()));
+                        true
+                    }
+                    (None, Place::Key(start)) => {
+                        // A server writes equal strings alike.
+                        let is_it = members.dump.key_stands_at(start, item.place)
+                            || members.dump.key_is(start, member, scratch)?;
+                        batch.collided |= !is_it;
+                        is_it
+                    }
+                    (None, Place::Interned(id)) => members.interned.get(id) == member,
                 };
                 if is_it {
                     let at = At { bucket: item.at.bucket, entry };
@@ -256,7 +290,7 @@ mod tests {
                     let place = Element { string: file.len() as u64, inner: Element::WHOLE };
                     batch.push(&near, &hasher, name.as_bytes(), place, 0.0);
                 }
-                store.find_all(&mut near, &mut batch, members, &mut bytes).unwrap();
+                store.find_all(&mut near, &mut batch, members, Proof::AtOnce, &mut bytes).unwrap();
                 for (name, item) in names.iter().chain(&asked).zip(&batch.items) {
                     let first = names.iter().position(|other| other == name).filter(|_| there.contains(name));
                     let expected = first.map(|at| Place::Key(starts[at]));

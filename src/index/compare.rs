@@ -4,6 +4,8 @@ use std::collections::HashMap;
 
 use rayon::slice::ParallelSliceMut;
 
+use super::batch::Proof;
+use super::claims::Claims;
 use super::clock::Clock;
 use super::dump::Dump;
 use super::entry::{Entry, Hasher, ORPHAN, Scored};
@@ -131,14 +133,18 @@ pub struct Compared<'a> {
     pub kept: HashMap<u64, Record<'a>>,
     pub unindexed: Vec<KeySet>,
     pub undecided: Undecided,
+    /// What it takes to look up the same members again: if none of them had the whole hash of a record that is another one,
+    /// that hash is enough.
+    pub proof: Proof,
 }
 
-pub fn compare<'a>(
+pub fn compare<'a, 'o>(
     context: Context<'a>,
     joined: Joined<'a>,
     facts: Facts,
     ask: Ask,
-    observer: &Observer,
+    mut claims: Claims<'o>,
+    observer: &'o Observer,
 ) -> Result<Compared<'a>, Error> {
     let Context { names, dump, clock, hasher, groups, stems, members, units, .. } = context;
     let spec = names.spec;
@@ -189,7 +195,15 @@ pub fn compare<'a>(
 
     observer.begin("comparing the indexes", Unit::Keys, resolved.present.len() as u64);
     let implied = Implied { keys: &keys, sets: &sets, zsets: &zsets };
-    let mut probed = probe::run(&lookup, implied, &resolved.present, ask, &mut diagnostics, observer)?;
+    let mut probed = probe::run(&lookup, implied, &claims, &resolved.present, ask, observer)?;
+    if claims.far() && claims.collided() {
+        sets.forget_seen();
+        zsets.forget_seen();
+        claims = Claims::never(observer);
+        probed = probe::run(&lookup, implied, &claims, &resolved.present, ask, observer)?;
+    }
+    diagnostics.merge(std::mem::take(&mut probed.diagnostics));
+    let proof = if claims.collided() { Proof::AtOnce } else { Proof::Later };
     if observer.stopped() {
         return Err(Error::Interrupted);
     }
@@ -233,6 +247,7 @@ pub fn compare<'a>(
         kept,
         unindexed,
         undecided,
+        proof,
     })
 }
 

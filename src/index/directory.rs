@@ -70,7 +70,7 @@ mod tests {
     fn entries(keys: impl IntoIterator<Item = u32>) -> Vec<Entry> {
         let mut keys: Vec<u32> = keys.into_iter().collect();
         keys.sort_unstable();
-        keys.into_iter().map(|key| Entry { key, hash: 0, source: Source::key_at(0) }).collect()
+        keys.into_iter().map(|key| Entry { key, hash: 0, source: Source::interned(0) }).collect()
     }
 
     #[test]

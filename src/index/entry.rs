@@ -22,14 +22,9 @@ impl Source {
     /// 1 TiB.
     pub const MAX_OFFSET: u64 = 1 << Self::OFFSET_BITS;
 
-    /// The key of the record that starts at this offset of the dump.
-    pub fn key_at(offset: u64) -> Self {
-        Self(offset)
-    }
-
-    /// The same of a key with the stem of its group.
-    pub fn exact_key_at(offset: u64, key: Hashed) -> Self {
-        Self(Self::EXACT | key.rest() << Self::OFFSET_BITS | offset)
+    /// The key of the record that starts at this offset of the dump; `exact` if it has the stem of its group.
+    pub fn key_at(offset: u64, key: Hashed, exact: bool) -> Self {
+        Self(if exact { Self::EXACT } else { 0 } | key.rest() << Self::OFFSET_BITS | offset)
     }
 
     /// A member that stands in no record as it is, kept once in an interner.
@@ -52,26 +47,30 @@ impl Source {
         self.0 & !(Self::EXACT | Self::REST << Self::OFFSET_BITS)
     }
 
-    /// The same source of a member that is known by its bytes only.
+    /// The same source of a member that has not the stem of its group.
     pub fn inexact(self) -> Self {
-        Self(self.order())
+        Self(self.0 & !Self::EXACT)
     }
 
     /// Whether it is that of a member, or of another one that is in the same bucket and at the same [`Entry::place`]; none
     /// if that cannot be told without its bytes. `exact` says of the member that it has the stem of the group.
     #[inline(always)]
     pub fn is(self, member: Hashed, exact: bool) -> Option<bool> {
-        (exact && self.0 & Self::EXACT != 0).then(|| self.0 >> Self::OFFSET_BITS & Self::REST == member.rest())
+        let Place::Key(_) = self.get() else { return None };
+        let alike = self.0 >> Self::OFFSET_BITS & Self::REST == member.rest();
+        if !alike || (exact && self.0 & Self::EXACT != 0) { Some(alike) } else { None }
     }
 
     /// The same for the sources of two members.
     pub fn is_alike(self, other: Self) -> Option<bool> {
-        (self.0 & other.0 & Self::EXACT != 0).then_some((self.0 ^ other.0) >> Self::OFFSET_BITS == 0)
+        let (Place::Key(_), Place::Key(_)) = (self.get(), other.get()) else { return None };
+        let alike = (self.0 ^ other.0) >> Self::OFFSET_BITS & Self::REST == 0;
+        if !alike || self.0 & other.0 & Self::EXACT != 0 { Some(alike) } else { None }
     }
 }
 
 /// The hash of a member: [`NUMBER_BITS`] bits. The upper ones choose a bucket, the next ones are in [`Entry::hash`], the
-/// rest is kept by a [`Source`] if the hash is exact.
+/// rest is kept by a [`Source`].
 ///
 /// Of two names with the same stem and different numbers the hashes are different: it is exact. Of others they may be the
 /// same, but nobody can choose such names, since he does not know the keys of the hash.
@@ -262,24 +261,26 @@ mod tests {
         let hasher = Hasher::default();
         let (hashed, stem) = hasher.member(b"m:7");
         assert_eq!(stem, Some(&b"m:"[..]));
+        let other = Hashed(hashed.0 ^ 1);
         for offset in [0, 1, Source::MAX_OFFSET - 1] {
-            let (plain, exact) = (Source::key_at(offset), Source::exact_key_at(offset, hashed));
+            let (plain, exact) = (Source::key_at(offset, hashed, false), Source::key_at(offset, hashed, true));
             assert_eq!((plain.get(), exact.get()), (Place::Key(offset), Place::Key(offset)));
-            assert_eq!((exact.order(), exact.inexact()), (plain.order(), plain));
+            assert_eq!((plain.order(), exact.order(), exact.inexact()), (offset, offset, plain));
             assert_eq!(
                 (plain.is(hashed, true), exact.is(hashed, false), exact.is(hashed, true)),
                 (None, None, Some(true))
             );
             assert_eq!((plain.is_alike(exact), exact.is_alike(exact)), (None, Some(true)));
-            assert_eq!(exact.is_alike(Source::exact_key_at(9, hashed)), Some(true));
-            let other = Hashed(hashed.0 ^ 1);
-            assert_eq!(exact.is(other, true), Some(false));
-            assert_eq!(exact.is_alike(Source::exact_key_at(offset, other)), Some(false));
+            assert_eq!(exact.is_alike(Source::key_at(9, hashed, true)), Some(true));
+            for (source, is_exact) in [(plain, false), (plain, true), (exact, false), (exact, true)] {
+                assert_eq!(source.is(other, is_exact), Some(false));
+                assert_eq!(source.is_alike(Source::key_at(offset, other, is_exact)), Some(false));
+            }
             assert!(exact.order() < Source::interned(0).order());
         }
         let interned = Source::interned(u32::MAX);
         assert_eq!((interned.get(), interned.is(hashed, true)), (Place::Interned(u32::MAX), None));
-        assert_eq!(interned.is_alike(interned), None);
+        assert_eq!((interned.is_alike(interned), interned.is_alike(Source::key_at(0, hashed, true))), (None, None));
     }
 
     /// The steps back, taken with the inverses of the factors modulo 2^61: what can be taken back, is exact.

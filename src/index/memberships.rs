@@ -6,7 +6,8 @@
 use std::collections::HashMap;
 use std::ops::ControlFlow;
 
-use super::batch::{Batch, Near};
+use super::batch::{Batch, Near, Proof};
+use super::compare::Compared;
 use super::dump::Dump;
 use super::entry::{Entry, Hasher, Membership, Scored, Source};
 use super::interner::Interned;
@@ -86,12 +87,16 @@ pub struct Memberships<'a> {
     listed: Vec<Listed>,
     kept: HashMap<u64, Record<'a>>,
     undecided: Undecided,
+    proof: Proof,
 }
 
 impl<'a> Memberships<'a> {
     /// Reads the dump once and compares. Runs on the current `rayon` pool.
     pub fn take(file: &'a [u8], spec: &'a Spec, expiry: Expiry, observer: &Observer) -> Result<Self, Error> {
-        let compared = super::read(file, spec, expiry, Ask::Counts, observer)?;
+        Ok(Self::of(super::read(file, spec, expiry, Ask::Counts, observer)?))
+    }
+
+    pub(super) fn of(compared: Compared<'a>) -> Self {
         let Resolved { present, deletions, untouched } = compared.resolved;
         let stays = (0..).zip(&present).map(|(at, key)| (key.start, key.index, Fate::Stays(at)));
         let goes = deletions.iter().map(|key| (key.start, key.index, Fate::All(State::WrongKey)));
@@ -104,7 +109,7 @@ impl<'a> Memberships<'a> {
             goes.chain(rests).chain(stays).map(|(start, index, fate)| Listed { start, index, fate }).collect();
         listed.sort_by_key(|key| (key.index, key.start));
         listed.dedup_by_key(|key| key.start);
-        Ok(Self {
+        Self {
             facts: compared.facts,
             stock: compared.stock,
             summaries: compared.summaries,
@@ -120,7 +125,8 @@ impl<'a> Memberships<'a> {
             listed,
             kept: compared.kept,
             undecided: compared.undecided,
-        })
+            proof: compared.proof,
+        }
     }
 
     /// All index keys of the dump, ordered by index and place in the dump.
@@ -197,6 +203,7 @@ impl<'a> Memberships<'a> {
             may_rescore: !key.frozen,
             has_rank: key.rank.is_some(),
             near: Near::new(key.rank.unwrap_or(u32::MAX), key.rank.and_then(|rank| self.keys.stem(rank)), members),
+            proof: self.proof,
             batch,
             bytes,
             each,
@@ -257,6 +264,7 @@ struct Teller<'t, 'a, 'e, M> {
     may_rescore: bool,
     has_rank: bool,
     near: Near<'t>,
+    proof: Proof,
     batch: &'t mut Batch,
     bytes: &'t mut Vec<u8>,
     each: &'t mut Each<'e>,
@@ -279,7 +287,7 @@ impl<'t, 'a: 't, M: Membership> Teller<'t, 'a, '_, M> {
     }
 
     fn settle(&mut self) -> Result<Flow, rdb::Error> {
-        self.store.find_all(&mut self.near, self.batch, self.members, self.bytes)?;
+        self.store.find_all(&mut self.near, self.batch, self.members, self.proof, self.bytes)?;
         for item in &self.batch.items {
             let member = self.batch.bytes.get(item.bytes.clone()).unwrap_or_default();
             let state = match item.found.filter(|_| self.has_rank) {

@@ -4,6 +4,7 @@
 //! [`Memberships::take`] does the same, and then tells the state of every membership, one by one.
 
 mod batch;
+mod claims;
 mod clock;
 mod compare;
 mod diagnostics;
@@ -46,7 +47,9 @@ pub use survey::is_index_type;
 
 use std::collections::HashMap;
 
+use claims::Claims;
 use compare::{Compared, Joined, compare};
+use entry::Hasher;
 use lookup::Lookup;
 use probe::Ask;
 use survey::{Context, Gathered};
@@ -211,6 +214,19 @@ fn read<'a>(
     ask: Ask,
     observer: &Observer,
 ) -> Result<Compared<'a>, Error> {
+    read_by(file, spec, expiry, ask, Hasher::default(), Claims::new(observer), observer)
+}
+
+/// The same with this hash, and with these claims.
+fn read_by<'a, 'o>(
+    file: &'a [u8],
+    spec: &'a Spec,
+    expiry: Expiry,
+    ask: Ask,
+    hasher: Hasher,
+    claims: Claims<'o>,
+    observer: &'o Observer,
+) -> Result<Compared<'a>, Error> {
     if file.len() as u64 > Source::MAX_OFFSET {
         return Err(Error::TooLarge { bytes: file.len() });
     }
@@ -219,7 +235,7 @@ fn read<'a>(
     }
     let clock = Clock::read(file, expiry)?;
     let header = rdb::Walker::new(file)?.header();
-    let context = Context::new(spec, Dump { file, header }, clock);
+    let context = Context::new(spec, Dump { file, header }, clock, hasher);
     let pass = scan::run(file, observer, || Gathered::new(&context))?;
     observer.reads(Order::Jumps);
     if context.is_full() {
@@ -234,7 +250,7 @@ fn read<'a>(
         module_aux: pass.module_aux,
     };
     let gathered = Joined::new(pass.workers, spec);
-    compare(context, gathered, facts, ask, observer)
+    compare(context, gathered, facts, ask, claims, observer)
 }
 
 impl<'a> Difference<'a> {
@@ -270,3 +286,6 @@ impl<'a> Difference<'a> {
         Members { dump: self.dump, interned: &self.interned }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,11 +1,13 @@
 //! Streams the members of an index key past what the records imply.
 
 use std::ops::ControlFlow;
+use std::time::Instant;
 
 use rayon::iter::{IndexedParallelIterator, IntoParallelIterator, ParallelIterator};
 use rayon::slice::ParallelSlice;
 
-use super::batch::{Batch, Item, Near};
+use super::batch::{Batch, Item, Near, Proof};
+use super::claims::Claims;
 use super::diagnostics::{Diagnostics, display};
 use super::entry::{Hasher, Membership, Source};
 use super::keys::Keys;
@@ -64,6 +66,7 @@ pub struct Probe<'p, 'a, M> {
     pub hasher: &'p Hasher,
     /// Records whose memberships are held; empty where members are not keys of records.
     pub held: &'p AnyOf<'p>,
+    claims: &'p Claims<'p>,
     /// What may be done to the index key.
     pub may: May,
     pub out: Probed,
@@ -77,13 +80,21 @@ pub struct Probe<'p, 'a, M> {
 }
 
 impl<'p, 'a: 'p, M: Membership> Probe<'p, 'a, M> {
-    pub fn new(store: &'p Store<M>, keys: &'p Keys, lookup: &Lookup<'p, 'a>, held: &'p AnyOf<'p>, may: May) -> Self {
+    pub fn new(
+        store: &'p Store<M>,
+        keys: &'p Keys,
+        lookup: &Lookup<'p, 'a>,
+        held: &'p AnyOf<'p>,
+        claims: &'p Claims<'p>,
+        may: May,
+    ) -> Self {
         Self {
             store,
             keys,
             members: lookup.members,
             hasher: lookup.hasher,
             held,
+            claims,
             may,
             out: Probed::default(),
             scratch: Vec::new(),
@@ -121,12 +132,29 @@ impl<'p, 'a: 'p, M: Membership> Probe<'p, 'a, M> {
 
     fn flush(&mut self) -> Result<(), rdb::Error> {
         let mut batch = std::mem::take(&mut self.batch);
-        self.store.find_all(&mut self.near, &mut batch, self.members, &mut self.scratch)?;
+        self.find_all(&mut batch)?;
         for item in &batch.items {
             self.settle(item, batch.bytes.get(item.bytes.clone()).unwrap_or_default())?;
         }
         batch.clear();
         self.batch = batch;
+        Ok(())
+    }
+
+    fn find_all(&mut self, batch: &mut Batch) -> Result<(), rdb::Error> {
+        let claims = self.claims;
+        let proof = if claims.far() { Proof::Later } else { Proof::AtOnce };
+        let began = Instant::now();
+        self.store.find_all(&mut self.near, batch, self.members, proof, &mut self.scratch)?;
+        if batch.gone_back > 0 {
+            claims.took(batch.gone_back, began.elapsed());
+        }
+        if std::mem::take(&mut batch.collided) {
+            claims.collide();
+        }
+        if proof == Proof::Later {
+            claims.add(batch.claims(), &self.members.dump)?;
+        }
         Ok(())
     }
 
@@ -252,13 +280,14 @@ const KEYS_A_TASK: usize = 64;
 /// Parts of so many stale members are not joined any more.
 const PART: usize = 1 << 16;
 
-/// Reads all index keys that stay, in parallel, and marks in the stores what they have.
+/// Reads all index keys that stay, in parallel, and marks in the stores what they have. If claims were made and one of
+/// them is wrong, that is worth nothing.
 pub fn run(
     lookup: &Lookup<'_, '_>,
     implied: Implied<'_>,
+    claims: &Claims<'_>,
     present: &[Present],
     ask: Ask,
-    diagnostics: &mut Diagnostics,
     watch: &dyn Watch,
 ) -> Result<Probed, rdb::Error> {
     let chunks = present.par_chunks(KEYS_A_TASK).enumerate().map(|(chunk, keys)| {
@@ -267,15 +296,14 @@ pub fn run(
             // The caller looks, too, and drops what is incomplete.
             return Ok(Probed::default());
         }
-        let all = keys
-            .iter()
-            .zip(first..)
-            .try_fold(Probed::default(), |out, (key, at)| Ok(out.join(one(lookup, implied, (at as u32, key), ask)?)));
+        let all = keys.iter().zip(first..).try_fold(Probed::default(), |out, (key, at)| {
+            Ok(out.join(one(lookup, implied, claims, (at as u32, key), ask)?))
+        });
         watch.add(keys.len() as u64);
         all
     });
     let mut all = chunks.try_reduce(Probed::default, |a, b| Ok(a.join(b)))?;
-    diagnostics.merge(std::mem::take(&mut all.diagnostics));
+    claims.finish(&lookup.members.dump)?;
     all.stale.reserve_exact(all.parts.iter().map(Vec::len).sum());
     for part in std::mem::take(&mut all.parts) {
         all.stale.extend_from_slice(&part);
@@ -286,6 +314,7 @@ pub fn run(
 fn one(
     lookup: &Lookup<'_, '_>,
     implied: Implied<'_>,
+    claims: &Claims<'_>,
     (at, key): (u32, &Present),
     ask: Ask,
 ) -> Result<Probed, rdb::Error> {
@@ -302,12 +331,12 @@ fn one(
         .into_par_iter()
         .map(|piece| match kind {
             IndexType::Set => {
-                let mut probe = Probe::new(implied.sets, implied.keys, lookup, held, may);
+                let mut probe = Probe::new(implied.sets, implied.keys, lookup, held, claims, may);
                 probe.piece(at, key.rank, &record, piece)?;
                 Ok(probe.out)
             }
             IndexType::Zset => {
-                let mut probe = Probe::new(implied.zsets, implied.keys, lookup, held, may);
+                let mut probe = Probe::new(implied.zsets, implied.keys, lookup, held, claims, may);
                 probe.piece(at, key.rank, &record, piece)?;
                 Ok(probe.out)
             }

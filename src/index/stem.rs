@@ -103,10 +103,7 @@ impl Default for Stems {
 impl Stems {
     /// The record that starts here as a member of a group: exact if it has the stem of the group.
     pub fn source(&self, group: u32, start: u64, key: Hashed, stem: Option<&[u8]>) -> Source {
-        match stem {
-            Some(stem) if self.is_it(group, stem) => Source::exact_key_at(start, key),
-            _ => Source::key_at(start),
-        }
+        Source::key_at(start, key, stem.is_some_and(|stem| self.is_it(group, stem)))
     }
 
     /// Whether this is the stem of a group. The first one that is asked for always is.

@@ -112,6 +112,8 @@ pub(super) struct Bucket<M> {
     pub entries: Vec<M>,
     pub directory: Directory,
     marks: Vec<AtomicU64>,
+    /// Entries on whose score records disagree.
+    conflicts: Vec<usize>,
 }
 
 /// All implied memberships, each once.
@@ -155,6 +157,14 @@ impl<M: Membership> Store<M> {
         let buckets =
             parts.into_par_iter().map(|chunks| Bucket::new(chunks, keys, members)).collect::<Result<_, _>>()?;
         Ok(Self { buckets })
+    }
+
+    /// Takes back that members were seen.
+    pub fn forget_seen(&self) {
+        for bucket in &self.buckets {
+            bucket.marks.iter().for_each(|word| word.store(0, Ordering::Relaxed));
+            bucket.mark_conflicts();
+        }
     }
 
     /// Marks an entry; gives back the mark it had.
@@ -234,11 +244,16 @@ impl<M: Membership> Bucket<M> {
         let conflicts = drop_duplicates(&mut entries, members)?;
         let words = entries.len().div_ceil(MARKS_PER_WORD);
         let directory = Directory::new(&entries);
-        let bucket = Self { entries, directory, marks: (0..words).map(|_| AtomicU64::new(0)).collect() };
-        for at in conflicts {
-            bucket.set_mark(at, Mark::Conflict);
-        }
+        let marks = (0..words).map(|_| AtomicU64::new(0)).collect();
+        let bucket = Self { entries, directory, marks, conflicts };
+        bucket.mark_conflicts();
         Ok(bucket)
+    }
+
+    fn mark_conflicts(&self) {
+        for at in &self.conflicts {
+            self.set_mark(*at, Mark::Conflict);
+        }
     }
 
     fn mark(&self, at: usize) -> Mark {

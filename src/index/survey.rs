@@ -51,7 +51,7 @@ struct Uses {
 }
 
 impl<'a> Context<'a> {
-    pub fn new(spec: &'a Spec, dump: Dump<'a>, clock: Clock) -> Self {
+    pub fn new(spec: &'a Spec, dump: Dump<'a>, clock: Clock, hasher: Hasher) -> Self {
         let mut required = vec![false; spec.records.len()];
         let mut uses = vec![Uses::default(); spec.records.len()];
         for index in &spec.indexes {
@@ -67,7 +67,7 @@ impl<'a> Context<'a> {
             names: Names::new(spec),
             dump,
             clock,
-            hasher: Hasher::default(),
+            hasher,
             groups: Interner::default(),
             stems: Stems::default(),
             members: Interner::default(),
