@@ -193,13 +193,14 @@ pub fn compare<'a, 'o>(
         return Err(Error::Interrupted);
     }
 
-    observer.begin("comparing the indexes", Unit::Keys, resolved.present.len() as u64);
+    observer.begin("comparing the indexes", Unit::Members, resolved.members);
     let implied = Implied { keys: &keys, sets: &sets, zsets: &zsets };
     let mut probed = probe::run(&lookup, implied, &claims, &resolved.present, ask, observer)?;
     if claims.far() && claims.collided() {
         sets.forget_seen();
         zsets.forget_seen();
         claims = Claims::never(observer);
+        observer.begin("comparing the indexes again", Unit::Members, resolved.members);
         probed = probe::run(&lookup, implied, &claims, &resolved.present, ask, observer)?;
     }
     diagnostics.merge(std::mem::take(&mut probed.diagnostics));

@@ -60,7 +60,8 @@ struct Rank {
 }
 
 impl Keys {
-    /// Orders the groups, which have these stems. `lacks` tells whether a required record (index, position in its `require`, key) is missing.
+    /// Orders the groups, which have these stems. `lacks` tells whether a required record (index, position in its `require`,
+    /// key) is missing.
     pub fn new(
         groups: Interned,
         stems: Stems,

@@ -97,7 +97,7 @@ impl<'a> Memberships<'a> {
     }
 
     pub(super) fn of(compared: Compared<'a>) -> Self {
-        let Resolved { present, deletions, untouched } = compared.resolved;
+        let Resolved { present, deletions, untouched, .. } = compared.resolved;
         let stays = (0..).zip(&present).map(|(at, key)| (key.start, key.index, Fate::Stays(at)));
         let goes = deletions.iter().map(|key| (key.start, key.index, Fate::All(State::WrongKey)));
         let rests = untouched.iter().map(|key| {

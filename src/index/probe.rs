@@ -69,6 +69,9 @@ pub struct Probe<'p, 'a, M> {
     claims: &'p Claims<'p>,
     /// What may be done to the index key.
     pub may: May,
+    watch: &'p dyn Watch,
+    /// What comes of it is dropped.
+    stopped: bool,
     pub out: Probed,
     scratch: Vec<u8>,
     batch: Batch,
@@ -87,6 +90,7 @@ impl<'p, 'a: 'p, M: Membership> Probe<'p, 'a, M> {
         held: &'p AnyOf<'p>,
         claims: &'p Claims<'p>,
         may: May,
+        watch: &'p dyn Watch,
     ) -> Self {
         Self {
             store,
@@ -96,6 +100,8 @@ impl<'p, 'a: 'p, M: Membership> Probe<'p, 'a, M> {
             held,
             claims,
             may,
+            watch,
+            stopped: false,
             out: Probed::default(),
             scratch: Vec::new(),
             batch: Batch::default(),
@@ -136,6 +142,8 @@ impl<'p, 'a: 'p, M: Membership> Probe<'p, 'a, M> {
         for item in &batch.items {
             self.settle(item, batch.bytes.get(item.bytes.clone()).unwrap_or_default())?;
         }
+        self.watch.add(batch.items.len() as u64);
+        self.stopped = self.watch.stopped();
         batch.clear();
         self.batch = batch;
         Ok(())
@@ -185,6 +193,7 @@ impl<'p, 'a: 'p, M: Membership> Probe<'p, 'a, M> {
 
     fn flow(&mut self, result: Result<(), rdb::Error>) -> Flow {
         match result {
+            Ok(()) if self.stopped => ControlFlow::Break(()),
             Ok(()) => ControlFlow::Continue(()),
             Err(error) => {
                 self.error = Some(error);
@@ -296,11 +305,9 @@ pub fn run(
             // The caller looks, too, and drops what is incomplete.
             return Ok(Probed::default());
         }
-        let all = keys.iter().zip(first..).try_fold(Probed::default(), |out, (key, at)| {
-            Ok(out.join(one(lookup, implied, claims, (at as u32, key), ask)?))
-        });
-        watch.add(keys.len() as u64);
-        all
+        keys.iter().zip(first..).try_fold(Probed::default(), |out, (key, at)| {
+            Ok(out.join(one(lookup, implied, claims, (at as u32, key), ask, watch)?))
+        })
     });
     let mut all = chunks.try_reduce(Probed::default, |a, b| Ok(a.join(b)))?;
     claims.finish(&lookup.members.dump)?;
@@ -317,6 +324,7 @@ fn one(
     claims: &Claims<'_>,
     (at, key): (u32, &Present),
     ask: Ask,
+    watch: &dyn Watch,
 ) -> Result<Probed, rdb::Error> {
     let record = lookup.record(key.start)?;
     let index = key.index as usize;
@@ -331,12 +339,12 @@ fn one(
         .into_par_iter()
         .map(|piece| match kind {
             IndexType::Set => {
-                let mut probe = Probe::new(implied.sets, implied.keys, lookup, held, claims, may);
+                let mut probe = Probe::new(implied.sets, implied.keys, lookup, held, claims, may, watch);
                 probe.piece(at, key.rank, &record, piece)?;
                 Ok(probe.out)
             }
             IndexType::Zset => {
-                let mut probe = Probe::new(implied.zsets, implied.keys, lookup, held, claims, may);
+                let mut probe = Probe::new(implied.zsets, implied.keys, lookup, held, claims, may, watch);
                 probe.piece(at, key.rank, &record, piece)?;
                 Ok(probe.out)
             }

@@ -16,6 +16,8 @@ use crate::spec::Policy;
 #[derive(Debug, Default)]
 pub struct Resolved {
     pub present: Vec<Present>,
+    /// Members of those that stay, about.
+    pub members: u64,
     pub deletions: Vec<Deletion>,
     pub untouched: Vec<Untouched>,
 }
@@ -85,7 +87,10 @@ pub fn resolve(
         match index.policy {
             Policy::Retire if !frozen && !owner.holds => out.deletions.push(delete(DeleteReason::Retired)),
             Policy::Retire if !owner.holds => out.untouched.push(untouched(true)),
-            _ if key.right_type && desired => out.present.push(keep),
+            _ if key.right_type && desired => {
+                out.members += u64::from(key.elements);
+                out.present.push(keep);
+            }
             _ if owner.holds => {
                 summary.held_keys += 1;
                 let name = lookup.members.dump.key(key.start, &mut scratch)?;
@@ -93,6 +98,7 @@ pub fn resolve(
                     format!("{} holds the key of a record that could not be decoded; it is not deleted", display(name))
                 });
                 if key.right_type {
+                    out.members += u64::from(key.elements);
                     out.present.push(keep);
                 } else {
                     out.untouched.push(untouched(false));

@@ -96,6 +96,8 @@ pub struct IndexKey {
     pub right_type: bool,
     /// See [`super::Deletion::bytes`].
     pub bytes: u32,
+    /// How many elements it has; the largest number means more.
+    pub elements: u32,
 }
 
 /// What is known of the records of a class.
@@ -207,7 +209,9 @@ impl<'c, 'a> Gathered<'c, 'a> {
             self.members[primary] += elements;
         }
         let bytes = u32::try_from(record.value.bytes.len()).unwrap_or(u32::MAX);
-        self.index_keys.push(IndexKey { index: primary as u32, shared, right_type, start: record.start as u64, bytes });
+        let elements = u32::try_from(elements).unwrap_or(u32::MAX);
+        let start = record.start as u64;
+        self.index_keys.push(IndexKey { index: primary as u32, shared, right_type, start, bytes, elements });
     }
 
     /// One live record of a class.
