@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use super::entry::{Hashed, Hasher, Membership, Place, place};
+use super::stem::Stem;
 use super::store::{At, BUCKETS, Bucket, Found, Members, Store};
 use crate::rdb;
 
@@ -58,8 +59,7 @@ impl Batch {
     pub fn push(&mut self, near: &Near<'_>, hasher: &Hasher, member: &[u8], place: rdb::Place, score: f64) -> bool {
         let start = self.bytes.len();
         self.bytes.extend_from_slice(member);
-        let (hashed, stem) = hasher.member(member);
-        let exact = stem.is_some() && stem == near.stem;
+        let (hashed, exact) = Stem::hash(near.stem, member, hasher);
         let bytes = start..self.bytes.len();
         let at = At { bucket: hashed.bucket(), entry: 0 };
         self.items.push(Item { bytes, hashed, exact, place, score, at, start: u64::MAX, found: None });
@@ -87,14 +87,14 @@ type Bounds = Option<(usize, usize)>;
 pub struct Near<'k> {
     key: u32,
     /// What members must have to be known by their hash.
-    stem: Option<&'k [u8]>,
+    stem: Option<&'k Stem>,
     /// For a key with few members it does not pay.
     ranges: Option<Box<[Bounds; BUCKETS]>>,
 }
 
 impl<'k> Near<'k> {
     /// For the index key of rank `key` (marked to look for orphans), which has a stem, and about so many lookups.
-    pub fn new(key: u32, stem: Option<&'k [u8]>, lookups: u64) -> Self {
+    pub fn new(key: u32, stem: Option<&'k Stem>, lookups: u64) -> Self {
         Self { key, stem, ranges: (lookups > 8 * BUCKETS as u64).then(|| Box::new([None; BUCKETS])) }
     }
 
@@ -233,7 +233,7 @@ impl<M: Membership> Store<M> {
 mod tests {
     use super::*;
     use crate::index::Dump;
-    use crate::index::entry::Entry;
+    use crate::index::entry::{Entry, Source};
     use crate::index::interner::Interner;
     use crate::index::keys::{Keys, write_group};
     use crate::index::stem::Stems;
@@ -268,8 +268,9 @@ mod tests {
             write_group(0, key.as_bytes(), std::iter::once(require.as_bytes()), &mut bytes);
             let group = interner.intern(&bytes, hasher.hash(&bytes), &hasher).unwrap();
             for &member in members {
-                let (hashed, stem) = hasher.member(names[member].as_bytes());
-                let source = stems.source(group, starts[member], hashed, stem);
+                let name = names[member].as_bytes();
+                let (hashed, exact) = Stem::hash(stems.of(group, name, &hasher), name, &hasher);
+                let source = Source::key_at(starts[member], hashed, exact);
                 collector.push(hashed.bucket(), Entry { key: group, hash: hashed.hash(), source });
             }
         }

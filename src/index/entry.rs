@@ -2,7 +2,7 @@
 
 use std::hash::BuildHasher;
 
-use super::stem::{NUMBER_BITS, split};
+use super::stem::NUMBER_BITS;
 use super::store::BUCKET_BITS;
 
 /// Where the bytes of an implied member are.
@@ -74,7 +74,7 @@ impl Source {
 ///
 /// Of two names with the same stem and different numbers the hashes are different: it is exact. Of others they may be the
 /// same, but nobody can choose such names, since he does not know the keys of the hash.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Hashed(u64);
 
 impl Hashed {
@@ -225,21 +225,21 @@ impl Hasher {
         self.bytes.hash_one(bytes)
     }
 
-    /// Hashes a member, and tells its stem if the hash is exact.
+    /// Hashes a name without a number.
+    pub fn name(&self, name: &[u8]) -> Hashed {
+        Hashed(self.hash(name) & Self::NUMBERS)
+    }
+
+    /// Hashes a name whose stem has this hash, and this number. Of names with one stem no two are hashed alike.
     #[inline]
-    pub fn member<'m>(&self, member: &'m [u8]) -> (Hashed, Option<&'m [u8]>) {
-        match split(member) {
-            Some((stem, number)) => {
-                (Hashed(self.hash(stem).wrapping_add(self.number(number)) & Self::NUMBERS), Some(stem))
-            }
-            None => (Hashed(self.hash(member) & Self::NUMBERS), None),
-        }
+    pub fn number(&self, stem: u64, number: u64) -> Hashed {
+        Hashed(stem.wrapping_add(self.mix(number)) & Self::NUMBERS)
     }
 
     /// A number of [`NUMBER_BITS`] bits for each of them, no two the same: every step can be taken back. To multiply by an
     /// odd number that nobody knows makes it hard to find numbers whose upper bits will be alike.
     #[inline]
-    fn number(&self, number: u64) -> u64 {
+    fn mix(&self, number: u64) -> u64 {
         let [first, second] = self.factors;
         let mixed = number.wrapping_mul(first) & Self::NUMBERS;
         (mixed ^ mixed >> 32).wrapping_mul(second) & Self::NUMBERS
@@ -259,8 +259,7 @@ mod tests {
     #[test]
     fn a_source_keeps_what_it_is_made_of() {
         let hasher = Hasher::default();
-        let (hashed, stem) = hasher.member(b"m:7");
-        assert_eq!(stem, Some(&b"m:"[..]));
+        let hashed = hasher.number(5, 7);
         let other = Hashed(hashed.0 ^ 1);
         for offset in [0, 1, Source::MAX_OFFSET - 1] {
             let (plain, exact) = (Source::key_at(offset, hashed, false), Source::key_at(offset, hashed, true));
@@ -297,7 +296,7 @@ mod tests {
         };
         let edges = (0..NUMBER_BITS).flat_map(|bits| [(1 << bits) - 1, 1 << bits, (1 << bits) + 1]);
         for number in edges.chain(1_228_375_301_573_866_404..1_228_375_301_573_876_404) {
-            assert_eq!(back(hasher.number(number)), number);
+            assert_eq!(back(hasher.mix(number)), number);
         }
     }
 
@@ -306,8 +305,7 @@ mod tests {
         let hasher = Hasher::default();
         let mut buckets = vec![0; 1 << BUCKET_BITS];
         for n in 0..128_000 {
-            let name = format!("message:{}", 1_228_375_301_573_866_404_u64 + n * 4_194_304);
-            let (hashed, _) = hasher.member(name.as_bytes());
+            let hashed = hasher.number(hasher.hash(b"message:"), 1_228_375_301_573_866_404_u64 + n * 4_194_304);
             buckets[hashed.bucket()] += 1;
         }
         assert!(buckets.iter().all(|n| (700..1300).contains(n)), "{buckets:?}");

@@ -6,7 +6,7 @@ use rayon::slice::ParallelSliceMut;
 
 use super::entry::ORPHAN;
 use super::interner::Interned;
-use super::stem::Stems;
+use super::stem::{Stem, Stems};
 use crate::rdb;
 
 /// A group is what the expansion of the templates of one index gave for one membership, the member aside: the index
@@ -116,7 +116,7 @@ impl Keys {
     }
 
     /// The stem that its members must have to be known by their numbers, perhaps with the mark of an orphan.
-    pub fn stem(&self, rank: u32) -> Option<&[u8]> {
+    pub fn stem(&self, rank: u32) -> Option<&Stem> {
         self.ranks.get((rank & !ORPHAN) as usize).and_then(|rank| self.stems.get(rank.group))
     }
 

@@ -7,7 +7,7 @@
 
 use std::sync::OnceLock;
 
-use super::entry::{Hashed, Source};
+use super::entry::{Hashed, Hasher};
 
 /// Numbers have so many bits: ids of 19 digits that count milliseconds since 2015 in their upper bits have them until 2032.
 pub const NUMBER_BITS: u32 = 61;
@@ -20,7 +20,7 @@ const CUT: u64 = 10_u64.pow(18);
 ///
 /// A number has no leading zeros, up to 19 digits and [`NUMBER_BITS`]. Whatever stands before that is of the stem.
 #[inline]
-pub fn split(name: &[u8]) -> Option<(&[u8], u64)> {
+fn split(name: &[u8]) -> Option<(&[u8], u64)> {
     let (mut digits, mut number) = last_digits(name);
     if digits == 0 {
         return None;
@@ -83,7 +83,26 @@ const CHUNK: usize = 4096;
 /// So many groups can have a stem, so that these take no more than some 30 MB; where there are more, most are small.
 const GROUPS: usize = 64 * CHUNK;
 
-type Chunk = OnceLock<Box<[OnceLock<Box<[u8]>>]>>;
+type Chunk = OnceLock<Box<[OnceLock<Stem>]>>;
+
+/// A stem, and its hash.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stem {
+    bytes: Box<[u8]>,
+    hash: u64,
+}
+
+impl Stem {
+    /// Hashes the name of a member, and tells whether it has this stem. To compare costs less than to hash.
+    #[inline]
+    pub fn hash(this: Option<&Self>, name: &[u8], hasher: &Hasher) -> (Hashed, bool) {
+        let Some((stem, number)) = split(name) else { return (hasher.name(name), false) };
+        match this {
+            Some(this) if *this.bytes == *stem => (hasher.number(this.hash, number), true),
+            _ => (hasher.number(hasher.hash(stem), number), false),
+        }
+    }
+}
 
 /// The stem of each group: that of the first member that any thread met in it.
 ///
@@ -101,22 +120,25 @@ impl Default for Stems {
 }
 
 impl Stems {
-    /// The record that starts here as a member of a group: exact if it has the stem of the group.
-    pub fn source(&self, group: u32, start: u64, key: Hashed, stem: Option<&[u8]>) -> Source {
-        Source::key_at(start, key, stem.is_some_and(|stem| self.is_it(group, stem)))
+    /// The stem of a group into which this member comes: its own if it is the first one.
+    #[inline]
+    pub fn of(&self, group: u32, member: &[u8], hasher: &Hasher) -> Option<&Stem> {
+        self.get(group).or_else(|| self.begin(group, member, hasher))
     }
 
-    /// Whether this is the stem of a group. The first one that is asked for always is.
-    fn is_it(&self, group: u32, stem: &[u8]) -> bool {
-        let Some(chunk) = self.chunks.get(group as usize / CHUNK) else { return false };
+    #[cold]
+    fn begin(&self, group: u32, member: &[u8], hasher: &Hasher) -> Option<&Stem> {
+        let (stem, _) = split(member)?;
+        let chunk = self.chunks.get(group as usize / CHUNK)?;
         let chunk = chunk.get_or_init(|| (0..CHUNK).map(|_| OnceLock::new()).collect());
-        **chunk[group as usize % CHUNK].get_or_init(|| stem.into()) == *stem
+        Some(chunk[group as usize % CHUNK].get_or_init(|| Stem { bytes: stem.into(), hash: hasher.hash(stem) }))
     }
 
     /// The stem of a group.
-    pub fn get(&self, group: u32) -> Option<&[u8]> {
+    #[inline]
+    pub fn get(&self, group: u32) -> Option<&Stem> {
         let chunk = self.chunks.get(group as usize / CHUNK)?.get()?;
-        chunk[group as usize % CHUNK].get().map(|stem| &**stem)
+        chunk[group as usize % CHUNK].get()
     }
 }
 
@@ -182,16 +204,28 @@ mod tests {
 
     #[test]
     fn the_first_stem_of_a_group_stays() {
-        let stems = Stems::default();
+        let (stems, hasher) = (Stems::default(), Hasher::default());
+        let of = |group: u32, name: &str| stems.of(group, name.as_bytes(), &hasher).map(|stem| &*stem.bytes);
         assert_eq!(stems.get(5), None);
-        assert!(stems.is_it(5, b"a:"));
-        assert!(!stems.is_it(5, b"b:"));
-        assert!(!stems.is_it(5, b""));
-        assert!(stems.is_it(5, b"a:"));
-        assert!(stems.is_it(6, b""));
-        assert_eq!((stems.get(5), stems.get(6), stems.get(7)), (Some(&b"a:"[..]), Some(&b""[..]), None));
+        assert_eq!(of(5, "no number"), None);
+        assert_eq!(of(5, "a:1"), Some(&b"a:"[..]));
+        assert_eq!(of(5, "b:1"), Some(&b"a:"[..]));
+        assert_eq!(of(5, "no number"), Some(&b"a:"[..]));
+        assert_eq!(of(6, "1"), Some(&b""[..]));
+        assert_eq!(stems.get(7), None);
         let last = GROUPS as u32;
-        assert!(stems.is_it(last - 1, b"a:") && !stems.is_it(last, b"a:") && !stems.is_it(u32::MAX, b"a:"));
-        assert_eq!(stems.get(last), None);
+        assert_eq!((of(last - 1, "a:1"), of(last, "a:1"), of(u32::MAX, "a:1")), (Some(&b"a:"[..]), None, None));
+    }
+
+    #[test]
+    fn a_stem_changes_no_hash() {
+        let (stems, hasher) = (Stems::default(), Hasher::default());
+        let stem = stems.of(0, b"a:1", &hasher);
+        for (name, has) in [("a:1", true), ("a:2", true), ("a:02", false), ("b:1", false), ("a:", false), ("1", false)]
+        {
+            let (without, with) =
+                (Stem::hash(None, name.as_bytes(), &hasher), Stem::hash(stem, name.as_bytes(), &hasher));
+            assert_eq!((without.0, with.0, without.1, with.1), (with.0, without.0, false, has), "{name}");
+        }
     }
 }

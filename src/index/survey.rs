@@ -12,7 +12,7 @@ use super::keys::write_group;
 use super::keyset::KeyList;
 use super::names::Names;
 use super::seen::{Led, Seen};
-use super::stem::Stems;
+use super::stem::{Stem, Stems};
 use super::store::Collector;
 use super::unit::{UnitOf, add_to_unit, count};
 use crate::derive::Deriver;
@@ -239,8 +239,10 @@ impl<'c, 'a> Gathered<'c, 'a> {
             }
         };
         self.classes[class].decodable += 1;
-        let (hashed, stem) = context.hasher.member(key);
-        let own_key = |group| (hashed, context.stems.source(group, start, hashed, stem));
+        let own_key = |group| {
+            let (hashed, exact) = Stem::hash(context.stems.of(group, key, &context.hasher), key, &context.hasher);
+            (hashed, Source::key_at(start, hashed, exact))
+        };
         for Rule { index: at, deriver, seen } in rules {
             let value = match deriver.decided_by().map(|path| slots.get(path)) {
                 Some(Slot::Text(value)) => Some(value),
@@ -269,7 +271,7 @@ impl<'c, 'a> Gathered<'c, 'a> {
                     own_key(group)
                 } else {
                     match self.member_cache.intern(&context.members, implied.member, &context.hasher) {
-                        Ok(id) => (context.hasher.member(implied.member).0, Source::interned(id)),
+                        Ok(id) => (Stem::hash(None, implied.member, &context.hasher).0, Source::interned(id)),
                         Err(_) => {
                             full = true;
                             return;
