@@ -47,6 +47,9 @@ struct Arguments {
     /// Members of one more set
     #[arg(long, default_value_t = 0)]
     giant_set: u64,
+    /// Names of messages end with a letter, so that they have no number to be known by
+    #[arg(long)]
+    lettered: bool,
     /// The file to write
     out: PathBuf,
 }
@@ -80,6 +83,7 @@ fn main() -> anyhow::Result<()> {
         tiny: arguments.tiny,
         giant_set: arguments.giant_set,
         upstash: matches!(arguments.records, Form::Upstash),
+        lettered: arguments.lettered,
     };
     let start = Instant::now();
     let name = arguments.out.display();

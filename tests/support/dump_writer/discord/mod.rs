@@ -45,6 +45,8 @@ pub struct Options {
     pub giant_set: u64,
     /// In the form of an export of Upstash.
     pub upstash: bool,
+    /// Names of messages end with a letter, and so with no number.
+    pub lettered: bool,
 }
 
 impl Default for Options {
@@ -60,6 +62,7 @@ impl Default for Options {
             tiny: 0,
             giant_set: 0,
             upstash: false,
+            lettered: false,
         }
     }
 }
@@ -252,7 +255,14 @@ impl Shape {
             Owner::Bare => out.extend_from_slice(self.nano(0).as_bytes()),
         }
         out.push(b':');
-        ids::put_decimal(out, self.snowflake(message, false));
+        self.put_id(out, self.snowflake(message, false));
+    }
+
+    fn put_id(&self, out: &mut Vec<u8>, id: u64) {
+        ids::put_decimal(out, id);
+        if self.options.lettered {
+            out.push(b'a');
+        }
     }
 
     /// The key of a message that is gone: like a message's, and none of them.
@@ -260,7 +270,7 @@ impl Shape {
         out.extend_from_slice(b"message:discord:project:discord:");
         out.extend_from_slice(self.nano(project).as_bytes());
         out.push(b':');
-        ids::put_decimal(out, self.snowflake(n, true));
+        self.put_id(out, self.snowflake(n, true));
     }
 
     /// Time of a message in Unix milliseconds; later messages of a project have later times.
