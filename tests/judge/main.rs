@@ -14,6 +14,7 @@ mod json;
 mod memberships;
 mod oracle;
 mod random;
+mod reasons;
 mod round;
 mod state;
 mod wire;

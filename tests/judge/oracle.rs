@@ -99,7 +99,7 @@ pub fn target(spec: &Spec, state: &State) -> (State, Vec<Edits>) {
     (target, edits)
 }
 
-fn names_of(spec: &Spec, class: &str, state: &State) -> BTreeSet<Vec<u8>> {
+pub fn names_of(spec: &Spec, class: &str, state: &State) -> BTreeSet<Vec<u8>> {
     let class = spec.class(class).expect("a class");
     let names = state.keys().filter(|(db, name)| *db == class.db && name.starts_with(class.prefix.as_bytes()));
     names.map(|(_, name)| name.clone()).collect()

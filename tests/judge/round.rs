@@ -3,6 +3,7 @@
 use super::checks;
 use super::memberships;
 use super::oracle::{self, Spec};
+use super::reasons;
 use super::state::{assert_same, read};
 use super::support::server::Server;
 use super::wire::{Reply, Wire, parse_commands};
@@ -94,6 +95,7 @@ pub fn judge(server: &Server, wire: &mut Wire, spec: &Spec, preset: bool, more: 
     let plan = Plan::make(&dump, spec_path, work.path().join("plan"), more);
 
     checks::bundle(&plan, spec, &before, &edits);
+    reasons::check(&plan, spec, &before);
 
     let mut inventory = vec!["inventory", dump.to_str().expect("a name"), "--format", "json"];
     if !preset {
