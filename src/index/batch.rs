@@ -34,8 +34,8 @@ pub struct Item {
     /// Of [`Batch::bytes`].
     pub bytes: Range<usize>,
     hashed: Hashed,
-    /// It has the stem of the index key.
-    exact: bool,
+    /// It is this, behind the stem of the index key.
+    number: Option<u64>,
     pub place: rdb::Place,
     pub score: f64,
     at: At,
@@ -59,10 +59,10 @@ impl Batch {
     pub fn push(&mut self, near: &Near<'_>, hasher: &Hasher, member: &[u8], place: rdb::Place, score: f64) -> bool {
         let start = self.bytes.len();
         self.bytes.extend_from_slice(member);
-        let (hashed, exact) = Stem::hash(near.stem, member, hasher);
+        let (hashed, number) = Stem::hash(near.stem, member, hasher);
         let bytes = start..self.bytes.len();
         let at = At { bucket: hashed.bucket(), entry: 0 };
-        self.items.push(Item { bytes, hashed, exact, place, score, at, start: u64::MAX, found: None });
+        self.items.push(Item { bytes, hashed, number, place, score, at, start: u64::MAX, found: None });
         self.items.len() >= Self::LEN
     }
 
@@ -177,10 +177,10 @@ impl<M: Membership> Store<M> {
             item.at.entry = first_not_below(entries, item.at.entry, wanted);
             let candidate = entries.get(item.at.entry).map(Membership::entry).filter(|entry| entry.place() == wanted);
             item.start = match candidate.map(|entry| entry.source) {
-                Some(source) if proof == Proof::AtOnce && source.is(item.hashed, item.exact).is_none() => {
+                Some(source) if proof == Proof::AtOnce && source.is(item.hashed, item.number).is_none() => {
                     match source.get() {
                         Place::Key(start) => start,
-                        Place::Interned(_) => u64::MAX,
+                        Place::Interned(_) | Place::Number(_) => u64::MAX,
                     }
                 }
                 _ => u64::MAX,
@@ -203,7 +203,7 @@ impl<M: Membership> Store<M> {
                     break;
                 }
                 let source = m.entry().source;
-                let is_it = match (source.is(item.hashed, item.exact), source.get()) {
+                let is_it = match (source.is(item.hashed, item.number), source.get()) {
                     (Some(is_it), _) => is_it,
                     (None, Place::Key(start)) if proof == Proof::Later => {
                         batch.claims.push((start, item.bytes.clone()));
@@ -217,6 +217,7 @@ impl<M: Membership> Store<M> {
                         is_it
                     }
                     (None, Place::Interned(id)) => members.interned.get(id) == member,
+                    (None, Place::Number(_)) => false,
                 };
                 if is_it {
                     let at = At { bucket: item.at.bucket, entry };
@@ -269,14 +270,14 @@ mod tests {
             let group = interner.intern(&bytes, hasher.hash(&bytes), &hasher).unwrap();
             for &member in members {
                 let name = names[member].as_bytes();
-                let (hashed, exact) = Stem::hash(stems.of(group, name, &hasher), name, &hasher);
-                let source = Source::key_at(starts[member], hashed, exact);
+                let (hashed, number) = Stem::hash(stems.of(group, name, &hasher), name, &hasher);
+                let source = Source::key_at(starts[member], hashed, number.is_some());
                 collector.push(hashed.bucket(), Entry { key: group, hash: hashed.hash(), source });
             }
         }
         let keys = Keys::new(interner.freeze(), stems, |_, _, _| Ok(false)).unwrap();
         let interned = Interner::default().freeze();
-        let members = Members { dump, interned: &interned };
+        let members = Members { dump, interned: &interned, stems: &[] };
         let store = Store::new(vec![collector], &keys, members).unwrap();
         let there: [(&str, &[&str]); 2] =
             [("k", &["a:7", "b:7", "a:8", "x", "y", "b:9", "a:5", "b:5", "a:05", "d:6"]), ("l", &["a:7", "b:7"])];

@@ -16,6 +16,7 @@ use super::lookup::{Lookup, Undecided};
 use super::names::Names;
 use super::probe::{Ask, Probed};
 use super::resolve::Resolved;
+use super::stem::MemberStems;
 use super::store::{self, Implied, Mark, Members, Store};
 use super::survey::{ClassCount, Context, Gathered, IndexKey};
 use super::{Diagnostics, Difference, Error, Facts, Frozen, Summary, disputed, probe, reason, resolve, unit};
@@ -133,6 +134,7 @@ pub struct Compared<'a> {
     pub kept: HashMap<u64, Record<'a>>,
     pub unindexed: Vec<KeySet>,
     pub undecided: Undecided,
+    pub member_stems: MemberStems,
     /// What it takes to look up the same members again: if none of them had the whole hash of a record that is another one,
     /// that hash is enough.
     pub proof: Proof,
@@ -146,7 +148,7 @@ pub fn compare<'a, 'o>(
     mut claims: Claims<'o>,
     observer: &'o Observer,
 ) -> Result<Compared<'a>, Error> {
-    let Context { names, dump, clock, hasher, groups, stems, members, units, .. } = context;
+    let Context { names, dump, clock, hasher, groups, stems, member_stems, members, units, .. } = context;
     let spec = names.spec;
     let Joined { stock, mut diagnostics, kept, existing, unindexed, undecided, .. } = joined;
 
@@ -170,7 +172,7 @@ pub fn compare<'a, 'o>(
     }
     let mut keys = Keys::new(groups.freeze(), stems, lacks)?;
     let interned = members.freeze();
-    let members = Members { dump, interned: &interned };
+    let members = Members { dump, interned: &interned, stems: &member_stems };
     observer.begin("sorting the memberships", Unit::Members, 0);
     let sets = Store::new(joined.sets, &keys, members)?;
     let zsets = Store::new(joined.zsets, &keys, members)?;
@@ -248,6 +250,7 @@ pub fn compare<'a, 'o>(
         kept,
         unindexed,
         undecided,
+        member_stems,
         proof,
     })
 }
@@ -255,10 +258,10 @@ pub fn compare<'a, 'o>(
 impl<'a> Compared<'a> {
     /// What would have to change, and why.
     pub fn into_difference(self, observer: &Observer) -> Result<Difference<'a>, Error> {
-        let Self { names, dump, hasher, keys, interned, sets, zsets, kept, undecided, .. } = self;
+        let Self { names, dump, hasher, keys, interned, member_stems, sets, zsets, kept, undecided, .. } = self;
         let spec = names.spec;
         let Resolved { present, deletions, .. } = self.resolved;
-        let members = Members { dump, interned: &interned };
+        let members = Members { dump, interned: &interned, stems: &member_stems };
         let mut stale = self.probed.stale;
         stale.retain(|stale| {
             let key = present[stale.key as usize];
@@ -292,6 +295,7 @@ impl<'a> Compared<'a> {
             stale,
             deletions,
             interned,
+            stems: member_stems,
             kept,
         })
     }

@@ -7,9 +7,9 @@ use super::store::BUCKET_BITS;
 
 /// Where the bytes of an implied member are.
 ///
-/// Either the offset of a record in the dump (the member *is* its key), or the number of an interned member. Dumps are
-/// limited to [`Source::MAX_OFFSET`] bytes; the bits above have what of the member's [`Hashed`] an entry has no other
-/// room for.
+/// The offset of a record in the dump (the member *is* its key), the number of an interned member, or the number that the
+/// member is behind the stem of its index. Dumps are limited to [`Source::MAX_OFFSET`] bytes; the bits above have what of
+/// the member's [`Hashed`] an entry has no other room for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Source(u64);
 
@@ -17,6 +17,7 @@ impl Source {
     const INTERNED: u64 = 1 << 63;
     /// The member has the stem of its group, so that it is known by its hash.
     const EXACT: u64 = 1 << 62;
+    const NUMBER: u64 = Self::INTERNED | Self::EXACT;
     const OFFSET_BITS: u32 = 40;
     const REST: u64 = (1 << Hashed::REST_BITS) - 1;
     /// 1 TiB.
@@ -32,38 +33,50 @@ impl Source {
         Self(Self::INTERNED | u64::from(id))
     }
 
+    /// The stem of the index, and this number of [`NUMBER_BITS`] bits.
+    pub fn number(number: u64) -> Self {
+        Self(Self::NUMBER | number)
+    }
+
     /// What it is.
     pub fn get(self) -> Place {
-        if self.0 & Self::INTERNED == 0 {
-            Place::Key(self.0 & (Self::MAX_OFFSET - 1))
-        } else {
-            Place::Interned((self.0 & 0xffff_ffff) as u32)
+        match self.0 & Self::NUMBER {
+            Self::NUMBER => Place::Number(self.0 & !Self::NUMBER),
+            Self::INTERNED => Place::Interned((self.0 & 0xffff_ffff) as u32),
+            _ => Place::Key(self.0 & (Self::MAX_OFFSET - 1)),
         }
     }
 
-    /// By this sources are ordered: keys by their offset, then what is interned by its number.
+    /// By this sources are ordered: keys by their offset, then what is interned by its number, then numbers.
     #[inline(always)]
     pub fn order(self) -> u64 {
-        self.0 & !(Self::EXACT | Self::REST << Self::OFFSET_BITS)
+        let not_for_keys = Self::EXACT | Self::REST << Self::OFFSET_BITS;
+        let is_key = (self.0 >> 63).wrapping_sub(1);
+        self.0 & !(not_for_keys & is_key)
     }
 
     /// The same source of a member that has not the stem of its group.
     pub fn inexact(self) -> Self {
-        Self(self.0 & !Self::EXACT)
+        if self.0 & Self::INTERNED == 0 { Self(self.0 & !Self::EXACT) } else { self }
     }
 
     /// Whether it is that of a member, or of another one that is in the same bucket and at the same [`Entry::place`]; none
-    /// if that cannot be told without its bytes. `exact` says of the member that it has the stem of the group.
+    /// if that cannot be told without its bytes. The member has this number if it has the stem of the group, or of the index.
     #[inline(always)]
-    pub fn is(self, member: Hashed, exact: bool) -> Option<bool> {
-        let Place::Key(_) = self.get() else { return None };
-        let alike = self.0 >> Self::OFFSET_BITS & Self::REST == member.rest();
-        if !alike || (exact && self.0 & Self::EXACT != 0) { Some(alike) } else { None }
+    pub fn is(self, member: Hashed, number: Option<u64>) -> Option<bool> {
+        match self.get() {
+            Place::Number(own) => Some(number == Some(own)),
+            Place::Interned(_) => None,
+            Place::Key(_) => {
+                let alike = self.0 >> Self::OFFSET_BITS & Self::REST == member.rest();
+                if !alike || (number.is_some() && self.0 & Self::EXACT != 0) { Some(alike) } else { None }
+            }
+        }
     }
 
-    /// The same for the sources of two members.
+    /// The same for the sources of two members of one index: what is interned has the same number exactly if it is the same.
     pub fn is_alike(self, other: Self) -> Option<bool> {
-        let (Place::Key(_), Place::Key(_)) = (self.get(), other.get()) else { return None };
+        let (Place::Key(_), Place::Key(_)) = (self.get(), other.get()) else { return Some(self == other) };
         let alike = (self.0 ^ other.0) >> Self::OFFSET_BITS & Self::REST == 0;
         if !alike || self.0 & other.0 & Self::EXACT != 0 { Some(alike) } else { None }
     }
@@ -98,6 +111,7 @@ impl Hashed {
 pub enum Place {
     Key(u64),
     Interned(u32),
+    Number(u64),
 }
 
 /// Set in [`Entry::key`] when the record lacks a record it requires: such an entry is not a membership, only the reason
@@ -265,21 +279,31 @@ mod tests {
             let (plain, exact) = (Source::key_at(offset, hashed, false), Source::key_at(offset, hashed, true));
             assert_eq!((plain.get(), exact.get()), (Place::Key(offset), Place::Key(offset)));
             assert_eq!((plain.order(), exact.order(), exact.inexact()), (offset, offset, plain));
-            assert_eq!(
-                (plain.is(hashed, true), exact.is(hashed, false), exact.is(hashed, true)),
-                (None, None, Some(true))
-            );
+            let number = Some(7);
+            assert_eq!((plain.is(hashed, number), exact.is(hashed, None)), (None, None));
+            assert_eq!(exact.is(hashed, number), Some(true));
             assert_eq!((plain.is_alike(exact), exact.is_alike(exact)), (None, Some(true)));
             assert_eq!(exact.is_alike(Source::key_at(9, hashed, true)), Some(true));
             for (source, is_exact) in [(plain, false), (plain, true), (exact, false), (exact, true)] {
-                assert_eq!(source.is(other, is_exact), Some(false));
+                assert_eq!(source.is(other, is_exact.then_some(7)), Some(false));
                 assert_eq!(source.is_alike(Source::key_at(offset, other, is_exact)), Some(false));
             }
             assert!(exact.order() < Source::interned(0).order());
         }
         let interned = Source::interned(u32::MAX);
-        assert_eq!((interned.get(), interned.is(hashed, true)), (Place::Interned(u32::MAX), None));
-        assert_eq!((interned.is_alike(interned), interned.is_alike(Source::key_at(0, hashed, true))), (None, None));
+        assert_eq!((interned.get(), interned.is(hashed, Some(7))), (Place::Interned(u32::MAX), None));
+        assert_eq!((interned.is_alike(interned), interned.is_alike(Source::interned(1))), (Some(true), Some(false)));
+        for n in [0, 7, (1 << NUMBER_BITS) - 1] {
+            let number = Source::number(n);
+            assert_eq!(
+                (number.get(), number.inexact(), number.order() & !Source::NUMBER),
+                (Place::Number(n), number, n)
+            );
+            assert_eq!((number.is(hashed, Some(n)), number.is(hashed, Some(8))), (Some(true), Some(false)));
+            assert_eq!((number.is(hashed, None), number.is_alike(number)), (Some(false), Some(true)));
+            assert_eq!((number.is_alike(Source::number(8)), number.is_alike(interned)), (Some(false), Some(false)));
+            assert!(interned.order() < number.order());
+        }
     }
 
     /// The steps back, taken with the inverses of the factors modulo 2^61: what can be taken back, is exact.

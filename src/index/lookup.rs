@@ -3,8 +3,10 @@
 use std::collections::HashMap;
 
 use super::entry::Hasher;
+use super::keys::Keys;
 use super::keyset::{AnyOf, KeySet};
 use super::names::Names;
+use super::stem::Stem;
 use super::store::Members;
 use crate::rdb::{self, Record};
 use crate::spec::Policy;
@@ -45,6 +47,15 @@ impl<'l, 'a> Lookup<'l, 'a> {
         let classes = spec.records.iter().zip(&self.undecided.by_class);
         let of_db = classes.filter(|(class, _)| Some(class.db) == db).map(|(_, set)| set);
         AnyOf::new(claimants.iter().map(|&index| &self.undecided.by_index[index]).chain(of_db))
+    }
+
+    /// The stem of an index key: members that have it are known by their numbers.
+    pub fn stem<'k>(&self, keys: &'k Keys, index: usize, rank: Option<u32>) -> Option<&'k Stem>
+    where
+        'l: 'k,
+    {
+        let of_index = self.members.stems.get(index).and_then(Option::as_ref);
+        of_index.or_else(|| rank.and_then(|rank| keys.stem(rank)))
     }
 
     pub fn record(&self, start: u64) -> Result<Record<'a>, rdb::Error> {

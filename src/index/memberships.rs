@@ -17,6 +17,7 @@ use super::lookup::{Lookup, Undecided};
 use super::names::Names;
 use super::probe::Ask;
 use super::resolve::Resolved;
+use super::stem::MemberStems;
 use super::store::{Edits, Mark, Members, Store};
 use super::survey::is_index_type;
 use super::{Diagnostics, Error, Expiry, Facts, Present, Summary};
@@ -87,6 +88,7 @@ pub struct Memberships<'a> {
     listed: Vec<Listed>,
     kept: HashMap<u64, Record<'a>>,
     undecided: Undecided,
+    member_stems: MemberStems,
     proof: Proof,
 }
 
@@ -125,6 +127,7 @@ impl<'a> Memberships<'a> {
             listed,
             kept: compared.kept,
             undecided: compared.undecided,
+            member_stems: compared.member_stems,
             proof: compared.proof,
         }
     }
@@ -202,7 +205,7 @@ impl<'a> Memberships<'a> {
             held: &held,
             may_rescore: !key.frozen,
             has_rank: key.rank.is_some(),
-            near: Near::new(key.rank.unwrap_or(u32::MAX), key.rank.and_then(|rank| self.keys.stem(rank)), members),
+            near: Near::new(key.rank.unwrap_or(u32::MAX), lookup.stem(&self.keys, index, key.rank), members),
             proof: self.proof,
             batch,
             bytes,
@@ -216,15 +219,16 @@ impl<'a> Memberships<'a> {
     }
 
     fn lookup(&self) -> Lookup<'_, 'a> {
-        let members = Members { dump: self.dump, interned: &self.interned };
+        let members = Members { dump: self.dump, interned: &self.interned, stems: &self.member_stems };
         Lookup { names: &self.names, members, hasher: &self.hasher, kept: &self.kept, undecided: &self.undecided }
     }
 
     /// What is implied and in no index key at all; to be asked for when the keys have been told.
     pub fn into_missing(self) -> Missing<'a> {
-        let members = Members { dump: self.dump, interned: &self.interned };
+        let members = Members { dump: self.dump, interned: &self.interned, stems: &self.member_stems };
         let (sets, zsets) = (self.sets.into_missing(members), self.zsets.into_missing(members));
-        Missing { dump: self.dump, keys: self.keys, interned: self.interned, sets, zsets }
+        let stems = self.member_stems;
+        Missing { dump: self.dump, keys: self.keys, interned: self.interned, stems, sets, zsets }
     }
 }
 
@@ -320,6 +324,7 @@ pub struct Missing<'a> {
     dump: Dump<'a>,
     keys: Keys,
     interned: Interned,
+    stems: MemberStems,
     sets: Edits<Entry>,
     zsets: Edits<Scored>,
 }
@@ -351,7 +356,8 @@ impl<'a> Missing<'a> {
 
     /// The member itself.
     pub fn member<'b>(&'b self, absent: &Absent, room: &'b mut Vec<u8>) -> Result<&'b [u8], rdb::Error> {
-        Members { dump: self.dump, interned: &self.interned }.get(absent.source, room)
+        let members = Members { dump: self.dump, interned: &self.interned, stems: &self.stems };
+        members.get(self.index(absent), absent.source, room)
     }
 }
 

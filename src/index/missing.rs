@@ -19,10 +19,10 @@ impl Difference<'_> {
         edits: &Edits<M>,
         each: &mut impl FnMut(&[u8], &[u8], f64),
     ) -> Result<(), rdb::Error> {
-        let (members, mut scratch) = (self.members(), Vec::new());
+        let mut scratch = Vec::new();
         for edit in edits.iter(&self.interned) {
             let entry = edit.entry();
-            let member = members.get(entry.source, &mut scratch)?;
+            let member = self.member(entry, &mut scratch)?;
             each(self.keys.name(entry.key), member, edit.score());
         }
         Ok(())

@@ -52,6 +52,7 @@ use compare::{Compared, Joined, compare};
 use entry::Hasher;
 use lookup::Lookup;
 use probe::Ask;
+use stem::MemberStems;
 use survey::{Context, Gathered};
 
 use crate::progress::Order;
@@ -191,6 +192,7 @@ pub struct Difference<'a> {
     pub keys: Keys,
     /// Members that are not keys of records.
     pub interned: Interned,
+    stems: MemberStems,
     /// Members to be added to sets, and to sorted sets (there also those whose score changes).
     pub sets: Edits<Entry>,
     pub zsets: Edits<Scored>,
@@ -281,9 +283,13 @@ impl<'a> Difference<'a> {
         }
     }
 
-    /// For the bytes of members that are to be added.
-    pub fn members(&self) -> Members<'a, '_> {
-        Members { dump: self.dump, interned: &self.interned }
+    fn members(&self) -> Members<'a, '_> {
+        Members { dump: self.dump, interned: &self.interned, stems: &self.stems }
+    }
+
+    /// The bytes of a member that is to be added.
+    pub fn member<'b>(&'b self, entry: &Entry, scratch: &'b mut Vec<u8>) -> Result<&'b [u8], rdb::Error> {
+        self.members().get(self.keys.index(entry.key), entry.source, scratch)
     }
 }
 

@@ -10,9 +10,9 @@ use super::batch::{Batch, Item, Near, Proof};
 use super::claims::Claims;
 use super::diagnostics::{Diagnostics, display};
 use super::entry::{Hasher, Membership, Source};
-use super::keys::Keys;
 use super::keyset::AnyOf;
 use super::stale::Stale;
+use super::stem::Stem;
 use super::store::{Implied, Mark, Members, Store};
 use super::strings::strings;
 use super::{Lookup, Present};
@@ -61,7 +61,6 @@ pub struct May {
 /// Where the visitor is, and what it needs.
 pub struct Probe<'p, 'a, M> {
     pub store: &'p Store<M>,
-    keys: &'p Keys,
     pub members: Members<'a, 'p>,
     pub hasher: &'p Hasher,
     /// Records whose memberships are held; empty where members are not keys of records.
@@ -85,7 +84,6 @@ pub struct Probe<'p, 'a, M> {
 impl<'p, 'a: 'p, M: Membership> Probe<'p, 'a, M> {
     pub fn new(
         store: &'p Store<M>,
-        keys: &'p Keys,
         lookup: &Lookup<'p, 'a>,
         held: &'p AnyOf<'p>,
         claims: &'p Claims<'p>,
@@ -94,7 +92,6 @@ impl<'p, 'a: 'p, M: Membership> Probe<'p, 'a, M> {
     ) -> Self {
         Self {
             store,
-            keys,
             members: lookup.members,
             hasher: lookup.hasher,
             held,
@@ -114,11 +111,17 @@ impl<'p, 'a: 'p, M: Membership> Probe<'p, 'a, M> {
     }
 
     /// Visits one piece of an index key. Nothing implies members of a key without a rank.
-    fn piece(&mut self, key: u32, rank: Option<u32>, record: &Record<'a>, piece: usize) -> Result<(), rdb::Error> {
+    fn piece(
+        &mut self,
+        key: u32,
+        (rank, stem): (Option<u32>, Option<&'p Stem>),
+        record: &Record<'a>,
+        piece: usize,
+    ) -> Result<(), rdb::Error> {
         self.key = key;
         self.rank = rank;
         let members = record.value.elements()? / record.value.pieces().max(1) as u64;
-        self.near = Near::new(rank.unwrap_or(u32::MAX), rank.and_then(|rank| self.keys.stem(rank)), members);
+        self.near = Near::new(rank.unwrap_or(u32::MAX), stem, members);
         record.value.visit_piece(piece, &mut Scratch::default(), self)?;
         if let Some(error) = self.error.take() {
             return Err(error);
@@ -333,19 +336,20 @@ fn one(
     let held = &lookup.held(&lookup.claimants(index, key.shared, name));
     let policy = lookup.names.spec.indexes[index].policy;
     let remove = ask == Ask::Edits && !key.frozen && policy == Policy::Maintain;
+    let stem = lookup.stem(implied.keys, index, key.rank);
     let may = May { remove, rescore: !key.frozen };
     let kind = lookup.names.spec.indexes[index].kind;
     (0..record.value.pieces())
         .into_par_iter()
         .map(|piece| match kind {
             IndexType::Set => {
-                let mut probe = Probe::new(implied.sets, implied.keys, lookup, held, claims, may, watch);
-                probe.piece(at, key.rank, &record, piece)?;
+                let mut probe = Probe::new(implied.sets, lookup, held, claims, may, watch);
+                probe.piece(at, (key.rank, stem), &record, piece)?;
                 Ok(probe.out)
             }
             IndexType::Zset => {
-                let mut probe = Probe::new(implied.zsets, implied.keys, lookup, held, claims, may, watch);
-                probe.piece(at, key.rank, &record, piece)?;
+                let mut probe = Probe::new(implied.zsets, lookup, held, claims, may, watch);
+                probe.piece(at, (key.rank, stem), &record, piece)?;
                 Ok(probe.out)
             }
         })

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use rayon::iter::{IntoParallelRefIterator, ParallelIterator};
 use rayon::slice::ParallelSliceMut;
 
-use super::entry::{Entry, Membership, ORPHAN, Scored};
+use super::entry::{Entry, Membership, ORPHAN, Place, Scored};
 use super::keys::Keys;
 use super::keyset::KeySet;
 use super::stale::{Reason, Stale};
@@ -94,7 +94,8 @@ impl<'a> Explainer<'_, '_, 'a> {
         // Orphans come last, and of the other keys the first one.
         for entry in self.found[from..].iter().take_while(|entry| entry.hash == hash) {
             let rank = entry.key & !ORPHAN;
-            if self.keys.index(rank) != index || !members.is(entry.source, bytes, scratch)? {
+            let Place::Key(start) = entry.source.get() else { continue };
+            if self.keys.index(rank) != index || !members.dump.key_is(start, bytes, scratch)? {
                 continue;
             }
             if entry.key & ORPHAN == 0 {

@@ -5,9 +5,11 @@
 //! can then be compared without going back to where their records are in the dump: to do that for each of them would be to
 //! read a dump that is larger than the memory again and again.
 
+use std::io::Write as _;
 use std::sync::OnceLock;
 
 use super::entry::{Hashed, Hasher};
+use crate::spec::{Part, Template};
 
 /// Numbers have so many bits: ids of 19 digits that count milliseconds since 2015 in their upper bits have them until 2032.
 pub const NUMBER_BITS: u32 = 61;
@@ -93,16 +95,41 @@ pub struct Stem {
 }
 
 impl Stem {
-    /// Hashes the name of a member, and tells whether it has this stem. To compare costs less than to hash.
-    #[inline]
-    pub fn hash(this: Option<&Self>, name: &[u8], hasher: &Hasher) -> (Hashed, bool) {
-        let Some((stem, number)) = split(name) else { return (hasher.name(name), false) };
-        match this {
-            Some(this) if *this.bytes == *stem => (hasher.number(this.hash, number), true),
-            _ => (hasher.number(hasher.hash(stem), number), false),
+    fn new(bytes: &[u8], hasher: &Hasher) -> Self {
+        Self { bytes: bytes.into(), hash: hasher.hash(bytes) }
+    }
+
+    /// The stem that all members of an index have which are nothing but a value behind some text, if the value is a number.
+    pub fn of_index(member: &Template, hasher: &Hasher) -> Option<Self> {
+        match member.parts.as_slice() {
+            [Part::Field(_)] => Some(Self::new(b"", hasher)),
+            [Part::Literal(text), Part::Field(_)] => Some(Self::new(text, hasher)),
+            _ => None,
         }
     }
+
+    /// Hashes the name of a member, and tells its number if it has this stem. To compare costs less than to hash.
+    #[inline]
+    pub fn hash(this: Option<&Self>, name: &[u8], hasher: &Hasher) -> (Hashed, Option<u64>) {
+        let Some((stem, number)) = split(name) else { return (hasher.name(name), None) };
+        match this {
+            Some(this) if *this.bytes == *stem => (hasher.number(this.hash, number), Some(number)),
+            _ => (hasher.number(hasher.hash(stem), number), None),
+        }
+    }
+
+    /// The name that it is with a number.
+    pub fn write<'b>(&self, number: u64, out: &'b mut Vec<u8>) -> &'b [u8] {
+        out.clear();
+        out.extend_from_slice(&self.bytes);
+        // Writing to a vector cannot fail.
+        let _ = write!(out, "{number}");
+        out
+    }
 }
+
+/// By index: the stem of members that are numbers, where they are not keys of records.
+pub type MemberStems = Vec<Option<Stem>>;
 
 /// The stem of each group: that of the first member that any thread met in it.
 ///
@@ -131,7 +158,7 @@ impl Stems {
         let (stem, _) = split(member)?;
         let chunk = self.chunks.get(group as usize / CHUNK)?;
         let chunk = chunk.get_or_init(|| (0..CHUNK).map(|_| OnceLock::new()).collect());
-        Some(chunk[group as usize % CHUNK].get_or_init(|| Stem { bytes: stem.into(), hash: hasher.hash(stem) }))
+        Some(chunk[group as usize % CHUNK].get_or_init(|| Stem::new(stem, hasher)))
     }
 
     /// The stem of a group.
@@ -221,11 +248,14 @@ mod tests {
     fn a_stem_changes_no_hash() {
         let (stems, hasher) = (Stems::default(), Hasher::default());
         let stem = stems.of(0, b"a:1", &hasher);
-        for (name, has) in [("a:1", true), ("a:2", true), ("a:02", false), ("b:1", false), ("a:", false), ("1", false)]
-        {
+        let cases = [("a:1", Some(1)), ("a:2", Some(2)), ("a:02", None), ("b:1", None), ("a:", None), ("1", None)];
+        for (name, number) in cases {
             let (without, with) =
                 (Stem::hash(None, name.as_bytes(), &hasher), Stem::hash(stem, name.as_bytes(), &hasher));
-            assert_eq!((without.0, with.0, without.1, with.1), (with.0, without.0, false, has), "{name}");
+            assert_eq!((without.0, with.0, without.1, with.1), (with.0, without.0, None, number), "{name}");
+            if let (Some(stem), Some(number)) = (stem, number) {
+                assert_eq!(stem.write(number, &mut b"old".to_vec()), name.as_bytes());
+            }
         }
     }
 }

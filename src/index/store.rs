@@ -15,6 +15,7 @@ use super::dump::Dump;
 use super::entry::{Entry, Membership, ORPHAN, Place, Scored, Source};
 use super::interner::Interned;
 use super::keys::Keys;
+use super::stem::Stem;
 use crate::rdb;
 
 pub const BUCKET_BITS: u32 = 7;
@@ -59,36 +60,40 @@ impl<M: Membership> Collector<M> {
 pub struct Members<'a, 's> {
     pub dump: Dump<'a>,
     pub interned: &'s Interned,
+    /// By index.
+    pub stems: &'s [Option<Stem>],
 }
 
 impl<'a: 's, 's> Members<'a, 's> {
-    pub fn get<'b>(&self, source: Source, scratch: &'b mut Vec<u8>) -> Result<&'b [u8], rdb::Error>
+    /// The bytes of a member of an index.
+    pub fn get<'b>(&self, index: usize, source: Source, scratch: &'b mut Vec<u8>) -> Result<&'b [u8], rdb::Error>
     where
         's: 'b,
     {
         match source.get() {
             Place::Key(offset) => self.dump.key(offset, scratch),
             Place::Interned(id) => Ok(self.interned.get(id)),
+            Place::Number(number) => match self.stems.get(index) {
+                Some(Some(stem)) => Ok(stem.write(number, scratch)),
+                // Only an index with a stem has numbers.
+                _ => Ok(&[]),
+            },
         }
     }
 
-    pub fn is(&self, source: Source, member: &[u8], scratch: &mut Vec<u8>) -> Result<bool, rdb::Error> {
-        match source.get() {
-            Place::Key(offset) => self.dump.key_is(offset, member, scratch),
-            Place::Interned(id) => Ok(self.interned.get(id) == member),
-        }
-    }
-
+    /// Whether two sources in one index are of the same member.
     fn same(&self, a: Source, b: Source, scratch: &mut [Vec<u8>; 2]) -> Result<bool, rdb::Error> {
         if a == b {
             return Ok(true);
         }
-        if let Some(same) = a.is_alike(b) {
-            return Ok(same);
+        match (a.is_alike(b), a.get(), b.get()) {
+            (Some(same), _, _) => Ok(same),
+            (None, Place::Key(a), Place::Key(b)) => {
+                let [first, second] = scratch;
+                self.dump.key_is(b, self.dump.key(a, first)?, second)
+            }
+            (None, _, _) => Ok(false),
         }
-        let [first, second] = scratch;
-        let a = self.get(a, first)?;
-        self.is(b, a, second)
     }
 }
 
@@ -217,7 +222,8 @@ impl<M: Membership> Store<M> {
     }
 }
 
-/// By index key; then by place in the dump, or for interned members (whose numbers mean nothing) by bytes.
+/// By index key; then by place in the dump, for interned members (whose numbers mean nothing) by bytes, and for others by
+/// their number.
 fn order<M: Membership>(a: &M, b: &M, interned: &Interned) -> std::cmp::Ordering {
     let (a, b) = (a.entry(), b.entry());
     a.key.cmp(&b.key).then_with(|| match (a.source.get(), b.source.get()) {

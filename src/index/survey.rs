@@ -12,7 +12,7 @@ use super::keys::write_group;
 use super::keyset::KeyList;
 use super::names::Names;
 use super::seen::{Led, Seen};
-use super::stem::{Stem, Stems};
+use super::stem::{MemberStems, Stem, Stems};
 use super::store::Collector;
 use super::unit::{UnitOf, add_to_unit, count};
 use crate::derive::Deriver;
@@ -31,6 +31,7 @@ pub struct Context<'a> {
     /// Index keys with the records they require.
     pub groups: Interner,
     pub stems: Stems,
+    pub member_stems: MemberStems,
     /// Members that are not the key of their record.
     pub members: Interner,
     /// The different sets of records that records of an index require, to count orphans by.
@@ -63,6 +64,7 @@ impl<'a> Context<'a> {
                 uses[from].derived |= index.policy != Policy::Retire;
             }
         }
+        let member_stems = spec.indexes.iter().map(|index| Stem::of_index(&index.member, &hasher)).collect();
         Self {
             names: Names::new(spec),
             dump,
@@ -70,6 +72,7 @@ impl<'a> Context<'a> {
             hasher,
             groups: Interner::default(),
             stems: Stems::default(),
+            member_stems,
             members: Interner::default(),
             units: Interner::default(),
             required,
@@ -240,8 +243,8 @@ impl<'c, 'a> Gathered<'c, 'a> {
         };
         self.classes[class].decodable += 1;
         let own_key = |group| {
-            let (hashed, exact) = Stem::hash(context.stems.of(group, key, &context.hasher), key, &context.hasher);
-            (hashed, Source::key_at(start, hashed, exact))
+            let (hashed, number) = Stem::hash(context.stems.of(group, key, &context.hasher), key, &context.hasher);
+            (hashed, Source::key_at(start, hashed, number.is_some()))
         };
         for Rule { index: at, deriver, seen } in rules {
             let value = match deriver.decided_by().map(|path| slots.get(path)) {
@@ -270,8 +273,11 @@ impl<'c, 'a> Gathered<'c, 'a> {
                 let (hashed, source) = if by_key {
                     own_key(group)
                 } else {
-                    match self.member_cache.intern(&context.members, implied.member, &context.hasher) {
-                        Ok(id) => (Stem::hash(None, implied.member, &context.hasher).0, Source::interned(id)),
+                    let stem = context.member_stems[*at].as_ref();
+                    let (hashed, number) = Stem::hash(stem, implied.member, &context.hasher);
+                    let mut intern = || self.member_cache.intern(&context.members, implied.member, &context.hasher);
+                    match number.map_or_else(|| intern().map(Source::interned), |number| Ok(Source::number(number))) {
+                        Ok(source) => (hashed, source),
                         Err(_) => {
                             full = true;
                             return;

@@ -195,7 +195,7 @@ impl<'d, 'a> Apply<'d, 'a> {
                 rows.key(key);
                 let mut scratch = Vec::new();
                 for member in members {
-                    let bytes = d.members().get(member.entry().source, &mut scratch)?;
+                    let bytes = d.member(member.entry(), &mut scratch)?;
                     let rescored = old(member.entry()).is_some();
                     let (edit, reason) =
                         if rescored { (RESCORE, "score differs") } else { (ADD, "record not indexed") };
@@ -208,7 +208,7 @@ impl<'d, 'a> Apply<'d, 'a> {
             };
             self.in_rounds(changes, members.copied(), rows, |apply, members| {
                 for member in members {
-                    let bytes = d.members().get(member.entry().source, &mut scratch)?;
+                    let bytes = d.member(member.entry(), &mut scratch)?;
                     let old = old(member.entry());
                     let rescored = old.is_some();
                     size += 1;

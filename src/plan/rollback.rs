@@ -89,7 +89,7 @@ impl<'d, 'a> Rollback<'d, 'a> {
                     file.select(index_db(d, rank)).map_err(&io)?;
                     file.begin(&mut pending, "ZADD", Some(d.keys.name(rank)));
                 }
-                let bytes = d.members().get(entry.source, &mut scratch)?;
+                let bytes = d.member(entry, &mut scratch)?;
                 score.clear();
                 write_score(*old, &mut score);
                 file.push(&mut pending, &[&score, bytes], 0).map_err(&io)?;
@@ -169,7 +169,7 @@ impl<'d, 'a> Rollback<'d, 'a> {
                     let verb = if is_zset { "ZREM" } else { "SREM" };
                     self.file.begin(&mut pending, verb, Some(d.keys.name(rank)));
                 }
-                let bytes = d.members().get(entry.source, &mut scratch)?;
+                let bytes = d.member(entry, &mut scratch)?;
                 self.file.push(&mut pending, &[bytes], 1).map_err(&io)?;
             }
             if begun {

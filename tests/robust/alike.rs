@@ -35,7 +35,33 @@ policy = 'maintain'
 from = 'doc'
 key = 'text:{kind}'
 member = '{@key}'
+[[index]]
+name = 'id'
+policy = 'maintain'
+from = 'doc'
+key = 'id:{kind}'
+member = '{id}'
+[[index]]
+name = 'part'
+policy = 'maintain'
+from = 'doc'
+key = 'part:{kind}'
+member = 'd:1{id}'
 ";
+
+/// The field `id` of a record: what stands behind `d:`.
+fn id(name: &str) -> &str {
+    if name == "d:" { "none" } else { &name[2..] }
+}
+
+/// The member of an index that a record of this name implies.
+fn member(index: &str, name: &str) -> String {
+    match index {
+        "id" => id(name).to_owned(),
+        "part" => format!("d:1{}", id(name)),
+        _ => name.to_owned(),
+    }
+}
 
 /// What stands before the number, and the number.
 const STEMS: [&str; 12] = [
@@ -105,7 +131,7 @@ fn names_that_differ_in_little() {
     let kind = |n: usize, lot: Lot| if lot == Lot::Moved { "b" } else { ["a", "c"][n / 7 % 5 / 4] };
     for &(n, name, lot) in lots.iter().filter(|(_, _, lot)| *lot != Lot::Gone) {
         let need = if lot == Lot::Orphan { 3 } else { n % 2 + 1 };
-        dump.string(name, format!(r#"{{"kind":"{}","need":{need},"score":{n}}}"#, kind(n, lot)));
+        dump.string(name, format!(r#"{{"kind":"{}","need":{need},"score":{n},"id":"{}"}}"#, kind(n, lot), id(name)));
     }
     let there = |lot: Lot| lot != Lot::Missing;
     let mut commands: BTreeMap<(&str, String), BTreeSet<String>> = BTreeMap::new();
@@ -114,8 +140,10 @@ fn names_that_differ_in_little() {
         // All that is there is in the key of kind `at` if it is of that kind, and what has moved in that of kind a.
         let listed = |n: usize, lot: Lot| there(lot) && if lot == Lot::Moved { at == "a" } else { kind(n, lot) == at };
         let members: Vec<&str> = lots.iter().filter(|(n, _, lot)| listed(*n, *lot)).map(|(_, name, _)| *name).collect();
-        dump.set(format!("set:{at}"), &members);
-        dump.set(format!("text:{at}"), &members);
+        for index in ["set", "text", "id", "part"] {
+            let members: Vec<String> = members.iter().map(|name| member(index, name)).collect();
+            dump.set(format!("{index}:{at}"), &members);
+        }
         let scored: Vec<(&str, f64)> =
             lots.iter().filter(|(n, _, lot)| listed(*n, *lot)).map(|(n, name, _)| (*name, *n as f64)).collect();
         dump.zset(format!("zset:{at}"), &scored);
@@ -123,22 +151,24 @@ fn names_that_differ_in_little() {
     for &(n, name, lot) in &lots {
         let kind = kind(n, lot);
         let here = if lot == Lot::Moved { "a" } else { kind };
-        for index in ["set", "text", "zset"] {
+        for index in ["set", "text", "zset", "id", "part"] {
+            let (member, by_id) = (member(index, name), matches!(index, "id" | "part"));
             let (add, remove) = if index == "zset" { ("ZADD", "ZREM") } else { ("SADD", "SREM") };
             let orphan = lot == Lot::Orphan && index == "set";
             if matches!(lot, Lot::Missing | Lot::Moved) {
-                commands.entry((add, format!("{index}:{kind}"))).or_default().insert(name.to_owned());
+                commands.entry((add, format!("{index}:{kind}"))).or_default().insert(member.clone());
             }
             if matches!(lot, Lot::Gone | Lot::Moved) || orphan {
-                commands.entry((remove, format!("{index}:{here}"))).or_default().insert(name.to_owned());
+                commands.entry((remove, format!("{index}:{here}"))).or_default().insert(member.clone());
                 let reason = match lot {
+                    _ if by_id => "no record implies it",
                     Lot::Moved => "record now belongs to ",
                     Lot::Orphan => "no such need",
                     _ => "record missing",
                 };
-                let moved = if lot == Lot::Moved { format!("{index}:b") } else { String::new() };
+                let moved = if lot == Lot::Moved && !by_id { format!("{index}:b") } else { String::new() };
                 let mut line = String::new();
-                write!(line, "{index},{index}:{here},remove member,{name},{reason}{moved}").unwrap();
+                write!(line, "{index},{index}:{here},remove member,{member},{reason}{moved}").unwrap();
                 changes.insert(line);
             }
         }
