@@ -331,7 +331,7 @@ pub struct Missing<'a> {
 
 impl<'a> Missing<'a> {
     /// All of them, ordered by index, name of the key, and place of the record; members that are no keys of records by
-    /// their bytes.
+    /// their bytes, and those that are numbers by these.
     pub fn iter(&self) -> impl Iterator<Item = Absent> {
         let of = |entry: &Entry| Absent { key: entry.key, source: entry.source };
         let mut sets = self.sets.iter(&self.interned).map(of).peekable();
