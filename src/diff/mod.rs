@@ -26,7 +26,7 @@ pub use side::{Absent, Print, Seed, Side};
 
 use crate::index::{Dump, Family, Names};
 use crate::rdb::{self, Record, Scratch};
-use crate::scan::{self, Observer};
+use crate::scan::{self, Observer, Order};
 
 /// What ends the work on two dumps.
 #[derive(Debug, thiserror::Error)]
@@ -118,6 +118,7 @@ impl<'a, 'n> Diff<'a, 'n> {
         seed: Seed,
         observer: &Observer,
     ) -> Result<Self, Error> {
+        observer.reads(Order::Jumps);
         let pairs = pair::pair(&old, &new, observer)?.ok_or(Error::Interrupted)?;
         let changes = pairs.changes;
         (old.absent.twice, new.absent.twice) = pairs.twice;

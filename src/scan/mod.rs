@@ -16,8 +16,8 @@ use std::time::{Duration, Instant};
 use ahead::{Ahead, Next};
 use sum::Sum;
 
-pub use crate::progress::Observer;
-use crate::progress::{Order, Watch};
+use crate::progress::Watch;
+pub use crate::progress::{Observer, Order};
 use crate::rdb::{self, Footer, Header, Item, ModuleItem, ModuleReader, Record, Walker};
 
 /// A batch ends when it covers this many bytes of the dump …
