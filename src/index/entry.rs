@@ -9,7 +9,7 @@ use super::store::BUCKET_BITS;
 ///
 /// The offset of a record in the dump (the member *is* its key), the number of an interned member, or the number that the
 /// member is behind the stem of its index. Dumps are limited to [`Source::MAX_OFFSET`] bytes; the bits above have what of
-/// the member's [`Hashed`] an entry has no other room for.
+/// the member's hash an entry has no other room for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Source(u64);
 
@@ -33,7 +33,7 @@ impl Source {
         Self(Self::INTERNED | u64::from(id))
     }
 
-    /// The stem of the index, and this number of [`NUMBER_BITS`] bits.
+    /// The stem of the index, and this number of 61 bits.
     pub fn number(number: u64) -> Self {
         Self(Self::NUMBER | number)
     }
@@ -123,7 +123,7 @@ pub const ORPHAN: u32 = 1 << 31;
 pub struct Entry {
     /// While collecting, the number of a group; afterwards the rank of an index key, perhaps with the mark of an orphan.
     pub key: u32,
-    /// Part of the member's [`Hashed`]. It finds candidates; the rest of an exact one decides, or else the bytes.
+    /// Part of the member's hash. It finds candidates; the rest of an exact one decides, or else the bytes.
     pub hash: u32,
     pub source: Source,
 }
