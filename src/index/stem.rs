@@ -82,8 +82,11 @@ fn value_of(word: u64, digits: usize) -> u64 {
 }
 
 const CHUNK: usize = 4096;
-/// So many groups can have a stem, so that these take no more than some 30 MB; where there are more, most are small.
+/// So many groups can have a stem; where there are more, most are small.
 const GROUPS: usize = 64 * CHUNK;
+/// A longer one is kept for no group: a name in a dump may be a hundred times as long as what stands there for it. With
+/// this, all stems take 84 MB at most, and where names are of some 60 bytes, 30 MB.
+const LONGEST: usize = 256;
 
 type Chunk = OnceLock<Box<[OnceLock<Stem>]>>;
 
@@ -155,7 +158,7 @@ impl Stems {
 
     #[cold]
     fn begin(&self, group: u32, member: &[u8], hasher: &Hasher) -> Option<&Stem> {
-        let (stem, _) = split(member)?;
+        let (stem, _) = split(member).filter(|(stem, _)| stem.len() <= LONGEST)?;
         let chunk = self.chunks.get(group as usize / CHUNK)?;
         let chunk = chunk.get_or_init(|| (0..CHUNK).map(|_| OnceLock::new()).collect());
         Some(chunk[group as usize % CHUNK].get_or_init(|| Stem::new(stem, hasher)))
@@ -239,7 +242,10 @@ mod tests {
         assert_eq!(of(5, "b:1"), Some(&b"a:"[..]));
         assert_eq!(of(5, "no number"), Some(&b"a:"[..]));
         assert_eq!(of(6, "1"), Some(&b""[..]));
+        let (most, more) = ("a".repeat(LONGEST), "a".repeat(LONGEST + 1));
+        assert_eq!(of(7, &format!("{more}1")), None);
         assert_eq!(stems.get(7), None);
+        assert_eq!(of(7, &format!("{most}1")), Some(most.as_bytes()));
         let last = GROUPS as u32;
         assert_eq!((of(last - 1, "a:1"), of(last, "a:1"), of(u32::MAX, "a:1")), (Some(&b"a:"[..]), None, None));
     }
