@@ -2,7 +2,8 @@
 
 use std::ops::Range;
 
-use super::entry::{Hashed, Hasher, Membership, Place, place};
+use super::entry::{Membership, Place, place};
+use super::hash::{Hashed, Hasher};
 use super::stem::Stem;
 use super::store::{At, BUCKETS, Bucket, Found, Members, Store};
 use crate::rdb;

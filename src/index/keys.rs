@@ -173,7 +173,7 @@ impl Keys {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::index::entry::Hasher;
+    use crate::index::hash::Hasher;
     use crate::index::interner::Interner;
 
     #[test]

@@ -3,7 +3,7 @@
 use rayon::slice::ParallelSliceMut;
 
 use super::dump::Dump;
-use super::entry::Hasher;
+use super::hash::Hasher;
 use crate::rdb;
 
 const OFFSET_BITS: u32 = 40;

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::entry::Hasher;
+use super::hash::Hasher;
 use super::keys::Keys;
 use super::keyset::{AnyOf, KeySet};
 use super::names::Names;

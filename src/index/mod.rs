@@ -13,6 +13,7 @@ mod disputed;
 mod dump;
 mod entry;
 mod fields;
+mod hash;
 mod interner;
 mod keys;
 mod keyset;
@@ -49,7 +50,7 @@ use std::collections::HashMap;
 
 use claims::Claims;
 use compare::{Compared, Joined, compare};
-use entry::Hasher;
+use hash::Hasher;
 use lookup::Lookup;
 use probe::Ask;
 use stem::MemberStems;

@@ -1,6 +1,6 @@
 //! What the values of a field led to, where one field decides.
 
-use super::entry::Hasher;
+use super::hash::Hasher;
 
 /// How many values a [`Seen`] remembers.
 const SLOTS: usize = 256;

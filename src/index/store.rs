@@ -40,7 +40,7 @@ impl<M> Default for Collector<M> {
 }
 
 impl<M: Membership> Collector<M> {
-    /// Adds an entry to a bucket, see [`super::entry::Hashed::bucket`].
+    /// Adds an entry to a bucket, see [`super::hash::Hashed::bucket`].
     pub fn push(&mut self, bucket: usize, membership: M) {
         let chunks = &mut self.buckets[bucket];
         match chunks.last_mut() {
