@@ -40,11 +40,11 @@ pub enum Order {
 }
 
 /// Somebody who is told the order.
-struct Reader(Box<dyn Fn(Order) + Send + Sync>);
+struct Listener(Box<dyn Fn(Order) + Send + Sync>);
 
-impl std::fmt::Debug for Reader {
+impl std::fmt::Debug for Listener {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Reader")
+        f.write_str("Listener")
     }
 }
 
@@ -58,7 +58,7 @@ pub struct Observer {
     number: AtomicU32,
     step: Mutex<Step>,
     times: Mutex<Vec<(&'static str, Time)>>,
-    readers: Mutex<Vec<Reader>>,
+    listeners: Mutex<Vec<Listener>>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -101,14 +101,14 @@ impl Observer {
     }
 
     /// Has somebody told whenever the order changes in which dumps are read.
-    pub fn tell_order(&self, reader: impl Fn(Order) + Send + Sync + 'static) {
-        self.readers.lock().unwrap_or_else(PoisonError::into_inner).push(Reader(Box::new(reader)));
+    pub fn tell_order(&self, listener: impl Fn(Order) + Send + Sync + 'static) {
+        self.listeners.lock().unwrap_or_else(PoisonError::into_inner).push(Listener(Box::new(listener)));
     }
 
     /// From here on, dumps are read in this order.
     pub fn reads(&self, order: Order) {
-        for reader in self.readers.lock().unwrap_or_else(PoisonError::into_inner).iter() {
-            reader.0(order);
+        for listener in self.listeners.lock().unwrap_or_else(PoisonError::into_inner).iter() {
+            listener.0(order);
         }
     }
 
@@ -212,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn readers_are_told_the_order() {
+    fn listeners_are_told_the_order() {
         let (observer, told) = (Observer::default(), std::sync::Arc::new(Mutex::new(Vec::new())));
         observer.reads(Order::FrontToBack);
         let list = std::sync::Arc::clone(&told);

@@ -35,7 +35,7 @@ pub fn open_all(
             join(&dumps, ignore_checksum, observer)?
         }
     };
-    observer.tell_order(dump.reader());
+    observer.tell_order(dump.adviser());
     Ok(dump)
 }
 

@@ -25,8 +25,10 @@ pub struct Batch {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Proof {
     AtOnce,
-    /// Not here.
+    /// When enough of them are noted.
     Later,
+    /// It was before: no record had it that is another one.
+    Known,
 }
 
 /// One of them.
@@ -206,6 +208,7 @@ impl<M: Membership> Store<M> {
                 let source = m.entry().source;
                 let is_it = match (source.is(item.hashed, item.number), source.get()) {
                     (Some(is_it), _) => is_it,
+                    (None, Place::Key(_)) if proof == Proof::Known => true,
                     (None, Place::Key(start)) if proof == Proof::Later => {
                         batch.claims.push((start, item.bytes.clone()));
                         true
@@ -240,20 +243,8 @@ mod tests {
     use crate::index::keys::{Keys, write_group};
     use crate::index::stem::Stems;
     use crate::index::store::Collector;
+    use crate::index::tests::File;
     use crate::rdb::{Place as Element, Walker};
-
-    /// A dump of strings with these names, by hand, and where each record starts.
-    fn dump(names: &[&str]) -> (Vec<u8>, Vec<u64>) {
-        let (mut file, mut starts) = (b"REDIS0011".to_vec(), Vec::new());
-        for name in names {
-            starts.push(file.len() as u64);
-            file.extend_from_slice(&[0, name.len() as u8]);
-            file.extend_from_slice(name.as_bytes());
-            file.extend_from_slice(b"\x01v");
-        }
-        file.extend_from_slice(&[0xff, 0, 0, 0, 0, 0, 0, 0, 0]);
-        (file, starts)
-    }
 
     /// With a hash that knows names only by their numbers, what stands before those is told apart nevertheless.
     #[test]
@@ -262,7 +253,7 @@ mod tests {
         // Two groups of one index key, the second one with another stem; and one of another key.
         let groups: [(&str, &str, &[usize]); 3] =
             [("k", "p", &[0, 1, 2, 3, 6, 8, 11]), ("k", "q", &[5, 4, 7, 9, 10, 6]), ("l", "p", &[1, 0])];
-        let (file, starts) = dump(&names);
+        let (file, starts) = File::of(&names);
         let dump = Dump { file: &file, header: Walker::new(&file).unwrap().header() };
         let (hasher, interner, stems) = (Hasher::blind(), Interner::default(), Stems::default());
         let (mut collector, mut bytes) = (Collector::default(), Vec::new());

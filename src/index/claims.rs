@@ -153,7 +153,7 @@ impl Round {
             self.bytes.reserve_exact(ROUND_BYTES);
             self.claims.reserve_exact(ROUND_CLAIMS);
         }
-        // No member of a dump has 4 GiB.
+        // A member of 4 GiB, which no server takes, would prove wrong, and all be compared again without claims.
         let at = u128::from(start) << 64 | (self.bytes.len() as u128) << 32 | member.len() as u128;
         self.claims.push(at);
         self.bytes.extend_from_slice(member);
@@ -168,25 +168,13 @@ impl Round {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::index::tests::File;
     use crate::rdb::Walker;
-
-    /// Strings without content with these names, by hand, and where each record starts.
-    fn dump(names: &[&str]) -> (Vec<u8>, Vec<u64>) {
-        let (mut file, mut starts) = (b"REDIS0011".to_vec(), Vec::new());
-        for name in names {
-            starts.push(file.len() as u64);
-            file.extend_from_slice(&[0, name.len() as u8]);
-            file.extend_from_slice(name.as_bytes());
-            file.push(0);
-        }
-        file.extend_from_slice(&[0xff, 0, 0, 0, 0, 0, 0, 0, 0]);
-        (file, starts)
-    }
 
     #[test]
     fn what_is_claimed_is_proved() {
         let names = ["a", "", "abc", "d"];
-        let (file, starts) = dump(&names);
+        let (file, starts) = File::of(&names);
         let dump = Dump { file: &file, header: Walker::new(&file).unwrap().header() };
         let observer = Observer::default();
         let right = [3, 0, 1, 2, 0, 3].map(|at| (starts[at], names[at].as_bytes()));
@@ -209,7 +197,7 @@ mod tests {
 
     #[test]
     fn a_round_is_proved_when_it_is_full() {
-        let (file, starts) = dump(&["a"]);
+        let (file, starts) = File::of(&["a"]);
         let dump = Dump { file: &file, header: Walker::new(&file).unwrap().header() };
         let observer = Observer::default();
         let claims = Claims::always(&observer);

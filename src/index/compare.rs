@@ -200,6 +200,8 @@ pub fn compare<'a, 'o>(
     let implied = Implied { keys: &keys, sets: &sets, zsets: &zsets };
     let mut probed = probe::run(&lookup, implied, &claims, &resolved.present, ask, observer)?;
     if claims.far() && claims.collided() {
+        // Some member was taken for a record that is another one. That is only to be expected of a hash that is broken, so
+        // it may take its time.
         sets.forget_seen();
         zsets.forget_seen();
         claims = Claims::never(observer);
@@ -207,7 +209,7 @@ pub fn compare<'a, 'o>(
         probed = probe::run(&lookup, implied, &claims, &resolved.present, ask, observer)?;
     }
     diagnostics.merge(std::mem::take(&mut probed.diagnostics));
-    let proof = if claims.collided() { Proof::AtOnce } else { Proof::Later };
+    let proof = if claims.collided() { Proof::AtOnce } else { Proof::Known };
     if observer.stopped() {
         return Err(Error::Interrupted);
     }

@@ -115,9 +115,9 @@ impl Keys {
         self.rank_of[group as usize]
     }
 
-    /// The stem that its members must have to be known by their numbers, perhaps with the mark of an orphan.
+    /// The stem that members of a key must have to be known by their numbers.
     pub fn stem(&self, rank: u32) -> Option<&Stem> {
-        self.ranks.get((rank & !ORPHAN) as usize).and_then(|rank| self.stems.get(rank.group))
+        self.ranks.get(rank as usize).and_then(|rank| self.stems.get(rank.group))
     }
 
     /// Whether the members of a group cannot be known by their numbers: an index key that several groups belong to has one

@@ -22,6 +22,13 @@ pub struct Resolved {
     pub untouched: Vec<Untouched>,
 }
 
+impl Resolved {
+    fn stays(&mut self, present: Present, key: &IndexKey) {
+        self.members += u64::from(key.elements);
+        self.present.push(present);
+    }
+}
+
 /// An index key that is not read and not deleted.
 #[derive(Clone, Copy, Debug)]
 pub struct Untouched {
@@ -87,10 +94,7 @@ pub fn resolve(
         match index.policy {
             Policy::Retire if !frozen && !owner.holds => out.deletions.push(delete(DeleteReason::Retired)),
             Policy::Retire if !owner.holds => out.untouched.push(untouched(true)),
-            _ if key.right_type && desired => {
-                out.members += u64::from(key.elements);
-                out.present.push(keep);
-            }
+            _ if key.right_type && desired => out.stays(keep, key),
             _ if owner.holds => {
                 summary.held_keys += 1;
                 let name = lookup.members.dump.key(key.start, &mut scratch)?;
@@ -98,8 +102,7 @@ pub fn resolve(
                     format!("{} holds the key of a record that could not be decoded; it is not deleted", display(name))
                 });
                 if key.right_type {
-                    out.members += u64::from(key.elements);
-                    out.present.push(keep);
+                    out.stays(keep, key);
                 } else {
                     out.untouched.push(untouched(false));
                     if let Some(rank) = owner.rank {

@@ -160,7 +160,7 @@ impl Snapshot {
     }
 
     /// What to call when the order changes in which the dump is read. It keeps the map.
-    pub fn reader(&self) -> impl Fn(Order) + Send + Sync + 'static {
+    pub fn adviser(&self) -> impl Fn(Order) + Send + Sync + 'static {
         let map = match &self.backing {
             Backing::Mapped(map) => Some(Arc::clone(map)),
             Backing::Read(_) => None,
