@@ -124,8 +124,8 @@ pub fn run(args: &Diff, terminal: &Terminal) -> Outcome {
     let open = |path: &PathBuf| dump::open_all(path, &[], !args.no_mmap, args.ignore_checksum, &observer);
     let (old_file, new_file) = (open(&args.old)?, open(&args.new)?);
     let (names, seed) = (Names::new(&spec), Seed::random());
-    let old = read(args, &old_file, "reading the old dump", &names, &seed, &observer, terminal)?;
-    let new = read(args, &new_file, "reading the new dump", &names, &seed, &observer, terminal)?;
+    let old = read(args, &old_file, "reading the old dump", &names, seed, &observer, terminal)?;
+    let new = read(args, &new_file, "reading the new dump", &names, seed, &observer, terminal)?;
     let files = || format!("{} and {}", args.old.display(), args.new.display());
     let diff = Difference::take(old, new, &names, seed, &observer).map_err(|error| failure(&files(), error))?;
     let sizes = ((old_file.path(), old_file.len() as u64), (new_file.path(), new_file.len() as u64));
@@ -173,7 +173,7 @@ fn read<'a>(
     file: &'a Snapshot,
     what: &'static str,
     names: &Names<'_>,
-    seed: &Seed,
+    seed: Seed,
     observer: &Observer,
     terminal: &Terminal,
 ) -> Result<Side<'a>, Failure> {

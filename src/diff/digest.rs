@@ -1,9 +1,9 @@
 //! What a value holds, as 128 bits that do not depend on how it is written.
 //!
-//! Each element is hashed with SipHash under a key that is drawn afresh in every run, and the hashes are added up: so the
+//! Each element is hashed with SipHash under a seed that is drawn afresh in every run, and the hashes are added up: so the
 //! order of a set's members, a hash's fields or a sorted set's entries does not matter, and neither does their encoding.
 //! Elements whose order is content carry their position or their id. Since only the two values of one name are ever
-//! compared, and nobody knows the key beforehand, equal sums of different values are a matter of one in 2^128.
+//! compared, and nobody knows the seed beforehand, equal sums of different values are a matter of one in 2^128.
 
 use std::hash::Hasher as _;
 use std::ops::ControlFlow;
@@ -18,12 +18,12 @@ use crate::rdb::{
     StreamId, StreamMeta, ValueType, Visitor,
 };
 
-/// The key of the hashes of one run.
+/// What the hashes of one run depend on; the same for both dumps.
 #[derive(Clone, Copy, Debug)]
-pub struct Key(u64, u64);
+pub struct Seed(u64, u64);
 
-impl Key {
-    /// A key that nobody knows.
+impl Seed {
+    /// A seed that nobody knows.
     pub fn random() -> Self {
         let word = || std::hash::BuildHasher::hash_one(&std::hash::RandomState::new(), 0_u8);
         Self(word(), word())
@@ -39,6 +39,16 @@ impl Key {
     pub fn hash(self, bytes: &[u8]) -> u128 {
         self.hasher(tag::MEMBER).bytes(bytes).finish()
     }
+
+    /// The hash of the name of a key in a database.
+    pub(super) fn hash_name(self, db: u64, name: &[u8]) -> u128 {
+        self.hasher(tag::NAME).number(db).bytes(name).finish()
+    }
+}
+
+/// A hash as two numbers, which need no padding in what keeps it.
+pub(super) fn halves(hash: u128) -> [u64; 2] {
+    [(hash >> 64) as u64, hash as u64]
 }
 
 /// A hash of several parts, each told apart from the next by its length.
@@ -60,8 +70,8 @@ impl Hash {
     }
 
     fn wide(self, n: u128) -> Self {
-        // The halves of 128 bits.
-        self.number((n >> 64) as u64).number(n as u64)
+        let [high, low] = halves(n);
+        self.number(high).number(low)
     }
 
     fn push(&mut self, bytes: &[u8]) {
@@ -93,6 +103,7 @@ mod tag {
     pub const DOCUMENT: u8 = 14;
     pub const UNREADABLE: u8 = 15;
     pub const MODULE: u8 = 16;
+    pub const NAME: u8 = 17;
 }
 
 /// What was found of a value.
@@ -115,7 +126,7 @@ impl Digest {
 /// Digests values. One for each thread.
 #[derive(Debug)]
 pub struct Digester {
-    key: Key,
+    seed: Seed,
     clock: Clock,
     scratch: Scratch,
     room: Vec<u8>,
@@ -123,8 +134,8 @@ pub struct Digester {
 }
 
 impl Digester {
-    pub fn new(key: Key, clock: Clock) -> Self {
-        Self { key, clock, scratch: Scratch::default(), room: Vec::new(), text: Vec::new() }
+    pub fn new(seed: Seed, clock: Clock) -> Self {
+        Self { seed, clock, scratch: Scratch::default(), room: Vec::new(), text: Vec::new() }
     }
 
     /// Reads a value to its end. A large collection is read by all threads.
@@ -135,11 +146,11 @@ impl Digester {
         }
         let pieces = value.pieces();
         if pieces > 1 {
-            let (key, clock) = (self.key, self.clock);
+            let (seed, clock) = (self.seed, self.clock);
             return (0..pieces)
                 .into_par_iter()
                 .map(|piece| {
-                    let mut digester = Self::new(key, clock);
+                    let mut digester = Self::new(seed, clock);
                     digester.visit(|scratch, sum| value.visit_piece(piece, scratch, sum), value.offset as u64)
                 })
                 .try_reduce(Digest::default, |a, b| Ok(a.join(b)));
@@ -152,10 +163,10 @@ impl Digester {
         visit: impl FnOnce(&mut Scratch, &mut Sum<'_>) -> Result<(), rdb::Error>,
         offset: u64,
     ) -> Result<Digest, rdb::Error> {
-        let Self { key, clock, scratch, room, text } = self;
+        let Self { seed, clock, scratch, room, text } = self;
         let digest = Digest::default();
         let mut sum =
-            Sum { key: *key, clock: *clock, room, text, offset, digest, group: 0, consumer: 0, failure: None };
+            Sum { seed: *seed, clock: *clock, room, text, offset, digest, group: 0, consumer: 0, failure: None };
         visit(scratch, &mut sum)?;
         match sum.failure {
             Some(error) => Err(error),
@@ -175,7 +186,7 @@ impl Digester {
         };
         let offset = value.offset.saturating_add(id) as u64;
         let mut items = ModuleReader::new(value.bytes.get(id..).unwrap_or_default(), offset);
-        let mut hash = self.key.hasher(tag::MODULE).number(value.module().map_or(0, |id| id.0));
+        let mut hash = self.seed.hasher(tag::MODULE).number(value.module().map_or(0, |id| id.0));
         while let Some(item) = items.next()? {
             hash = match item {
                 ModuleItem::Integer(n) => hash.number(1).number(n),
@@ -193,7 +204,7 @@ impl Digester {
 
 /// Adds up the elements of one value.
 struct Sum<'d> {
-    key: Key,
+    seed: Seed,
     clock: Clock,
     room: &'d mut Vec<u8>,
     text: &'d mut Vec<u8>,
@@ -207,7 +218,7 @@ struct Sum<'d> {
 
 impl Sum<'_> {
     fn hasher(&self, tag: u8) -> Hash {
-        self.key.hasher(tag)
+        self.seed.hasher(tag)
     }
 
     /// Something that belongs to the value and is no element of it.
@@ -264,7 +275,7 @@ impl Visitor for Sum<'_> {
     }
 
     fn stream_group(&mut self, group: &StreamGroup<'_>) -> Flow {
-        self.group = self.key.hash(group.name.bytes);
+        self.group = self.seed.hash(group.name.bytes);
         self.add(self.hasher(tag::GROUP).wide(self.group).id(group.last_id))
     }
 
@@ -274,7 +285,7 @@ impl Visitor for Sum<'_> {
     }
 
     fn stream_consumer(&mut self, consumer: &StreamConsumer<'_>) -> Flow {
-        self.consumer = self.key.hash(consumer.name.bytes);
+        self.consumer = self.seed.hash(consumer.name.bytes);
         self.add(self.hasher(tag::CONSUMER).wide(self.group).wide(self.consumer))
     }
 

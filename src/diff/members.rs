@@ -3,7 +3,7 @@
 use std::cell::Cell;
 use std::ops::ControlFlow;
 
-use super::digest::Key;
+use super::digest::{Seed, halves};
 use crate::rdb::{self, Element, Flow, Kind, Record, Scratch, Visitor};
 
 /// What happened to a membership.
@@ -64,16 +64,12 @@ struct Known {
     score: Option<f64>,
 }
 
-fn halves(hash: u128) -> [u64; 2] {
-    [(hash >> 64) as u64, hash as u64]
-}
-
 /// Compares the members of one key; a value that is no set or sorted set has none.
 ///
 /// `each` is given what was gained and rescored in the order of the new dump, then what was lost in the order of the old
 /// one. A break ends it. Takes memory for the members of the old key, and none where there is only one of the two.
 pub fn compare(
-    key: Key,
+    seed: Seed,
     old: Option<&Record<'_>>,
     new: Option<&Record<'_>>,
     scratch: &mut Scratch,
@@ -85,7 +81,7 @@ pub fn compare(
     let mut known: Vec<Known> = Vec::new();
     if let (Some(old), Some(_)) = (old, new) {
         visit(old, scratch, |member, score| {
-            known.push(Known { hash: halves(key.hash(member)), score });
+            known.push(Known { hash: halves(seed.hash(member)), score });
             ControlFlow::Continue(())
         })?;
         known.sort_unstable_by_key(|known| known.hash);
@@ -100,7 +96,7 @@ pub fn compare(
     };
     if let Some(new) = new {
         visit(new, scratch, |member, new_score| {
-            let hash = halves(key.hash(member));
+            let hash = halves(seed.hash(member));
             let found = known.binary_search_by_key(&hash, |known| known.hash).ok();
             let (edit, old_score) = match found.and_then(|at| known.get(at)) {
                 None => (Edit::Gained, None),
@@ -121,7 +117,7 @@ pub fn compare(
     }
     if let Some(old) = old {
         visit(old, scratch, |member, old_score| {
-            let hash = || halves(key.hash(member));
+            let hash = || halves(seed.hash(member));
             let found = if known.is_empty() {
                 None
             } else {

@@ -1,9 +1,10 @@
 //! What changed between two dumps: keys, families and memberships.
 //!
-//! Each dump is read once, by all threads ([`Side::read`]). Of a key 72 bytes are kept: where it stands, a hash of its
-//! name, and a digest of its value that depends neither on its encoding nor on the order of its members. Sorted by the
-//! hash, the two lists are merged; which names are equal is decided by their bytes. The members of an index key are
-//! compared only where the key changed, one key at a time.
+//! Each dump is read once, by all threads ([`Side::read`]). Of a key 80 bytes are kept: where it stands, a hash of its
+//! name, and a digest of its value that depends neither on its encoding nor on the order of its members; both have 128
+//! bits and a seed that is drawn in every run. Sorted by the hash, the two lists are merged without a look at the dumps,
+//! for which there may be no room in memory. The members of an index key are compared only where the key changed, one key
+//! at a time.
 //!
 //! A key is the same if its type, its content and its expiry are. What is not content: the encoding, when and how often
 //! a key was used, when a stream's consumer was last seen, and how many entries a stream or a group ever saw. A key that
@@ -19,10 +20,11 @@ use std::ops::ControlFlow;
 
 use rayon::iter::{IntoParallelRefIterator, ParallelIterator};
 
+pub use digest::Seed;
 pub use families::{FamilyChange, Group, Tallies, TypeChange};
 pub use members::{Counts, Edit, Membership};
 pub use pair::{Change, What};
-pub use side::{Absent, Print, Seed, Side};
+pub use side::{Absent, Print, Side};
 
 use crate::index::{Dump, Family, Names};
 use crate::rdb::{self, Record, Scratch};
@@ -119,7 +121,7 @@ impl<'a, 'n> Diff<'a, 'n> {
         observer: &Observer,
     ) -> Result<Self, Error> {
         observer.reads(Order::Jumps);
-        let pairs = pair::pair(&old, &new, observer)?.ok_or(Error::Interrupted)?;
+        let pairs = pair::pair(&old, &new, observer).ok_or(Error::Interrupted)?;
         let changes = pairs.changes;
         (old.absent.twice, new.absent.twice) = pairs.twice;
         let mut totals = Totals::default();
@@ -176,7 +178,7 @@ impl<'a, 'n> Diff<'a, 'n> {
             }
         };
         let (old, new) = (record(self.old.dump, old)?, record(self.new.dump, new)?);
-        members::compare(self.seed.content, old.as_ref(), new.as_ref(), scratch, each)
+        members::compare(self.seed, old.as_ref(), new.as_ref(), scratch, each)
     }
 
     /// Counts the memberships of all index keys that changed.

@@ -7,7 +7,6 @@ use rayon::slice::ParallelSliceMut;
 
 use super::side::{Print, Side};
 use crate::index::{Expires, Expiry, FIRST_POSSIBLE_MS};
-use crate::rdb;
 use crate::scan::Observer;
 
 /// What happened to a key.
@@ -67,32 +66,31 @@ pub struct Pairs {
     pub twice: (u64, u64),
 }
 
-/// Ranges of hashes that are compared by themselves.
+/// Ranges of hashes that are compared by themselves, by their first halves.
 const PARTS: u64 = 1024;
 const PART: u64 = u64::MAX / PARTS;
 
-/// Compares all keys.
-pub fn pair(old: &Side<'_>, new: &Side<'_>, observer: &Observer) -> Result<Option<Pairs>, rdb::Error> {
-    let parts: Result<Vec<Option<Pairs>>, rdb::Error> = (0..=PARTS)
+/// Compares all keys; `None` if it was told to stop. Looks at no dump.
+pub fn pair(old: &Side<'_>, new: &Side<'_>, observer: &Observer) -> Option<Pairs> {
+    let parts: Option<Vec<Pairs>> = (0..=PARTS)
         .into_par_iter()
         .map(|part| {
             if observer.stopped() {
-                return Ok(None);
+                return None;
             }
             let from = part.saturating_mul(PART);
             let to = (part < PARTS).then(|| from.saturating_add(PART));
             let range = |prints: &[Print]| {
-                let end = to.map_or(prints.len(), |to| prints.partition_point(|print| print.name < to));
-                prints.partition_point(|print| print.name < from)..end
+                let before = |bound: u64| prints.partition_point(|print| print.name[0] < bound);
+                before(from)..to.map_or(prints.len(), before)
             };
-            let mut merge = Merge { old, new, found: Pairs::default(), first: Vec::new(), second: Vec::new() };
-            merge.run(range(&old.prints), range(&new.prints))?;
-            Ok(Some(merge.found))
+            let mut merge = Merge { old, new, found: Pairs::default() };
+            merge.run(range(&old.prints), range(&new.prints));
+            Some(merge.found)
         })
         .collect();
     let mut all = Pairs::default();
     for part in parts? {
-        let Some(part) = part else { return Ok(None) };
         all.changes.extend(part.changes);
         all.twice.0 = all.twice.0.saturating_add(part.twice.0);
         all.twice.1 = all.twice.1.saturating_add(part.twice.1);
@@ -101,83 +99,32 @@ pub fn pair(old: &Side<'_>, new: &Side<'_>, observer: &Observer) -> Result<Optio
         Some(number) => (false, old.print(number).map_or(0, |print| print.start)),
         None => (true, change.after().and_then(|number| new.print(number)).map_or(0, |print| print.start)),
     });
-    Ok(Some(all))
+    Some(all)
 }
 
 struct Merge<'m, 'a> {
     old: &'m Side<'a>,
     new: &'m Side<'a>,
     found: Pairs,
-    first: Vec<u8>,
-    second: Vec<u8>,
 }
 
 impl Merge<'_, '_> {
-    fn run(&mut self, old: Range<usize>, new: Range<usize>) -> Result<(), rdb::Error> {
+    fn run(&mut self, old: Range<usize>, new: Range<usize>) {
         let (mut i, mut j) = (old.start, new.start);
-        while i < old.end || j < new.end {
+        loop {
             let name = |side: &Side<'_>, at: usize, end: usize| {
                 side.prints.get(at).filter(|_| at < end).map(|print| print.name)
             };
             let (a, b) = (name(self.old, i, old.end), name(self.new, j, new.end));
-            let hash = match (a, b) {
-                (Some(a), Some(b)) => a.min(b),
-                (Some(hash), None) | (None, Some(hash)) => hash,
-                (None, None) => break,
-            };
-            let (olds, news) = (group(&self.old.prints, i, hash), group(&self.new.prints, j, hash));
-            i = olds.end;
-            j = news.end;
-            self.group(olds, news)?;
-        }
-        Ok(())
-    }
-
-    /// Keys with the same hash: nearly always one of each.
-    fn group(&mut self, olds: Range<usize>, news: Range<usize>) -> Result<(), rdb::Error> {
-        match (olds.len(), news.len()) {
-            (1, 0) => self.note(Some(olds.start), None),
-            (0, 1) => self.note(None, Some(news.start)),
-            (1, 1) if self.same_name(olds.start, news.start)? => self.note(Some(olds.start), Some(news.start)),
-            _ => return self.crowd(olds, news),
-        }
-        Ok(())
-    }
-
-    fn same_name(&mut self, old: usize, new: usize) -> Result<bool, rdb::Error> {
-        let (Some(a), Some(b)) = (self.old.prints.get(old), self.new.prints.get(new)) else { return Ok(false) };
-        let name = self.old.dump.key(a.start, &mut self.first)?;
-        Ok(a.db == b.db && self.new.dump.key_is(b.start, name, &mut self.second)?)
-    }
-
-    /// More than one key has this hash, by accident or since a dump has a name twice.
-    fn crowd(&mut self, olds: Range<usize>, news: Range<usize>) -> Result<(), rdb::Error> {
-        let mut named = |side: &Side<'_>, range: Range<usize>| -> Result<_, rdb::Error> {
-            let mut all = Vec::new();
-            for at in range {
-                if let Some(print) = side.prints.get(at) {
-                    all.push((print.db, side.dump.key(print.start, &mut self.first)?.to_vec(), print.start, at));
-                }
-            }
-            all.sort_unstable();
-            let before = all.len();
-            all.dedup_by(|later, first| (later.0, &later.1) == (first.0, &first.1));
-            Ok((before.saturating_sub(all.len()) as u64, all))
-        };
-        let ((twice_old, old), (twice_new, new)) = (named(self.old, olds)?, named(self.new, news)?);
-        self.found.twice.0 = self.found.twice.0.saturating_add(twice_old);
-        self.found.twice.1 = self.found.twice.1.saturating_add(twice_new);
-        let (mut old, mut new) = (old.into_iter().peekable(), new.into_iter().peekable());
-        loop {
-            let order = match (old.peek(), new.peek()) {
-                (Some(a), Some(b)) => (a.0, &a.1).cmp(&(b.0, &b.1)),
-                (Some(_), None) => std::cmp::Ordering::Less,
-                (None, Some(_)) => std::cmp::Ordering::Greater,
-                (None, None) => return Ok(()),
-            };
-            let a = if order.is_le() { old.next() } else { None };
-            let b = if order.is_ge() { new.next() } else { None };
-            self.note(a.map(|a| a.3), b.map(|b| b.3));
+            let Some(name) = a.into_iter().chain(b).min() else { return };
+            // Of several records of one name the first counts.
+            let (old, new) = ((a == Some(name)).then_some(i), (b == Some(name)).then_some(j));
+            let again = |side: &Side<'_>, at: Option<usize>| at.map_or(0, |at| same_name(&side.prints, at));
+            let (olds, news) = (again(self.old, old), again(self.new, new));
+            self.found.twice.0 = self.found.twice.0.saturating_add(olds.saturating_sub(1) as u64);
+            self.found.twice.1 = self.found.twice.1.saturating_add(news.saturating_sub(1) as u64);
+            (i, j) = (i.saturating_add(olds), j.saturating_add(news));
+            self.note(old, new);
         }
     }
 
@@ -217,9 +164,8 @@ impl Merge<'_, '_> {
     }
 }
 
-/// The run of prints from `at` on that have this hash.
-fn group(prints: &[Print], at: usize, hash: u64) -> Range<usize> {
+/// How many prints from `at` on have the name of that one.
+fn same_name(prints: &[Print], at: usize) -> usize {
     let rest = prints.get(at..).unwrap_or_default();
-    let len = rest.iter().take_while(|print| print.name == hash).count();
-    at..at.saturating_add(len)
+    rest.iter().take_while(|print| rest.first().is_some_and(|first| first.name == print.name)).count()
 }

@@ -1,36 +1,19 @@
 //! One of the two dumps: a fixed-size fingerprint of each key, and counts.
 
-use std::hash::BuildHasher;
-
-use foldhash::fast::RandomState;
 use rayon::slice::ParallelSliceMut;
 
 use super::Error;
-use super::digest::{Digester, Key};
+use super::digest::{Digester, Seed, halves};
 use crate::index::{Clock, Dump, Expires, Expiry, Facts, Family, Names};
 use crate::rdb::{self, Kind, ModuleId, Record, TypeName, Walker};
 use crate::scan::{self, Observer, Worker};
 use crate::stock::{Families, Stock, Tally};
 
-/// What the hashes of a run depend on; the same for both dumps.
-#[derive(Clone, Debug)]
-pub struct Seed {
-    names: RandomState,
-    pub(super) content: Key,
-}
-
-impl Seed {
-    /// A seed that nobody knows.
-    pub fn random() -> Self {
-        Self { names: RandomState::default(), content: Key::random() }
-    }
-}
-
-/// A key and what it holds, in 72 bytes.
+/// A key and what it holds, in 80 bytes.
 #[derive(Clone, Copy, Debug)]
 pub struct Print {
-    /// Hash of database and name: finds a candidate, which the bytes of the names then decide.
-    pub(super) name: u64,
+    /// The hash of its database and its name.
+    pub(super) name: [u64; 2],
     /// Where its record starts in its dump.
     pub start: u64,
     pub db: u64,
@@ -118,7 +101,7 @@ impl<'a> Side<'a> {
     pub fn read(
         file: &'a [u8],
         names: &Names<'_>,
-        seed: &Seed,
+        seed: Seed,
         expiry: Expiry,
         observer: &Observer,
     ) -> Result<Self, Error> {
@@ -172,7 +155,7 @@ impl<'a> Side<'a> {
 
 /// Gathers on one thread.
 struct Gatherer<'s> {
-    seed: &'s Seed,
+    seed: Seed,
     spec_names: &'s Names<'s>,
     clock: Clock,
     digester: Digester,
@@ -185,12 +168,12 @@ struct Gatherer<'s> {
 }
 
 impl<'s> Gatherer<'s> {
-    fn new(names: &'s Names<'s>, seed: &'s Seed, clock: Clock) -> Self {
+    fn new(names: &'s Names<'s>, seed: Seed, clock: Clock) -> Self {
         Self {
             seed,
             spec_names: names,
             clock,
-            digester: Digester::new(seed.content, clock),
+            digester: Digester::new(seed, clock),
             key: Vec::new(),
             stock: Stock::new(names.spec.records.len(), names.spec.indexes.len()),
             families: Families::default(),
@@ -234,12 +217,11 @@ impl<'a> Worker<'a> for Gatherer<'_> {
             }
         }
         self.prints.push(Print {
-            name: self.seed.names.hash_one((record.db, key)),
+            name: halves(self.seed.hash_name(record.db, key)),
             start,
             db: record.db,
             kind: kind_of(record),
-            // The halves of 128 bits: as one number they would cost eight bytes of padding.
-            content: [(digest.content >> 64) as u64, digest.content as u64],
+            content: halves(digest.content),
             elements: digest.elements,
             bytes,
             expire_ms: record.expire_ms.unwrap_or(NEVER),
@@ -254,6 +236,6 @@ mod tests {
 
     #[test]
     fn a_fingerprint_is_as_small_as_the_document_says() {
-        assert_eq!(size_of::<Print>(), 72);
+        assert_eq!(size_of::<Print>(), 80);
     }
 }
