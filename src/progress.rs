@@ -37,6 +37,11 @@ pub enum Order {
     FrontToBack,
     /// A few bytes here, and a few there.
     Jumps,
+    /// Those from one place to another first; nothing is said of the others.
+    Next {
+        from: u64,
+        to: u64,
+    },
 }
 
 /// Somebody who is told the order.
@@ -100,7 +105,7 @@ impl Observer {
         out
     }
 
-    /// Has somebody told whenever the order changes in which dumps are read.
+    /// Has somebody told of every [`Watch::reads`].
     pub fn tell_order(&self, listener: impl Fn(Order) + Send + Sync + 'static) {
         self.listeners.lock().unwrap_or_else(PoisonError::into_inner).push(Listener(Box::new(listener)));
     }
@@ -130,6 +135,9 @@ pub trait Watch: Sync + std::fmt::Debug {
 
     /// A part of the step took one thread so long.
     fn took(&self, _name: &'static str, _time: Duration) {}
+
+    /// From here on, dumps are read in this order.
+    fn reads(&self, _order: Order) {}
 }
 
 impl Watch for Observer {
@@ -151,6 +159,10 @@ impl Watch for Observer {
 
     fn add(&self, done: u64) {
         self.position.fetch_add(done, Ordering::Relaxed);
+    }
+
+    fn reads(&self, order: Order) {
+        Self::reads(self, order);
     }
 }
 

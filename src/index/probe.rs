@@ -18,9 +18,12 @@ use super::store::{Implied, Mark, Members, Store};
 use super::strings::strings;
 use super::{Lookup, Present};
 use crate::document;
-use crate::progress::Watch;
+use crate::progress::{Order, Watch};
 use crate::rdb::{self, Element, Flow, Json, Record, Scratch, StreamFields, StreamId, Visitor};
 use crate::spec::{IndexType, Policy};
+
+/// Bytes of a piece of an index key from which on it is worth saying that they are read next.
+const LONG: usize = 1 << 16;
 
 /// What the members of index keys came to.
 #[derive(Debug, Default)]
@@ -123,6 +126,10 @@ impl<'p, 'a: 'p, M: Membership> Probe<'p, 'a, M> {
         self.rank = rank;
         let members = record.value.elements()? / record.value.pieces().max(1) as u64;
         self.near = Near::new(rank.unwrap_or(u32::MAX), stem, members);
+        let span = record.value.piece_span(piece);
+        if span.len() > LONG {
+            self.watch.reads(Order::Next { from: span.start as u64, to: span.end as u64 });
+        }
         record.value.visit_piece(piece, &mut Scratch::default(), self)?;
         if let Some(error) = self.error.take() {
             return Err(error);

@@ -6,7 +6,7 @@ use std::collections::{HashMap, HashSet};
 use rayon::iter::ParallelIterator;
 use rayon::slice::ParallelSlice;
 
-use super::build::{Error, by_key, load_ahead, writing};
+use super::build::{Error, by_key, load_ahead, read_ahead, writing};
 use super::changes::{ADD, Changes, DELETE, REMOVE, RESCORE, Rows, Waiting};
 use super::command::{CommandFile, Pending, Written};
 use super::digest::{Digest, Edit};
@@ -110,6 +110,7 @@ impl<'d, 'a> Apply<'d, 'a> {
             if self.db(index) != db {
                 continue;
             }
+            read_ahead(self.watch, some, false);
             let (mut rows, mut waiting) = (Rows::new((index, self.name(index))), Waiting::default());
             for (at, deletion) in some.iter().enumerate() {
                 load_ahead(d, some, at);

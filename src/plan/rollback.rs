@@ -7,14 +7,14 @@ use std::ops::ControlFlow;
 use rayon::iter::ParallelIterator;
 use rayon::slice::ParallelSlice;
 
-use super::build::{Error, by_key, load_ahead, writing};
+use super::build::{Error, by_key, load_ahead, read_ahead, writing};
 use super::command::{CommandFile, Pending};
 use super::manifest::{Caps, ROLLBACK};
 use super::output::Sink;
 use super::recreate::{self, Room, recreate};
 use crate::derive::write_score;
 use crate::index::{Deletion, Difference, Edits, Membership, Stale};
-use crate::progress::Watch;
+use crate::progress::{Order, Watch};
 use crate::rdb::{Element, Flow, Kind, Record, Resolver, Scratch, Visitor};
 use crate::spec::IndexType;
 
@@ -110,7 +110,9 @@ impl<'d, 'a> Rollback<'d, 'a> {
         let io = writing(ROLLBACK);
         let caps = self.file.caps();
         let db = |deletion: &Deletion| d.spec.indexes[deletion.index as usize].db;
+        let watch = self.watch;
         let make_round = |round: &'d [Deletion]| -> Round<'d> {
+            read_ahead(watch, round, true);
             (round, round.par_chunks(TASK).map(|task| make_ahead(d, caps, task)).collect())
         };
         for same_db in d.deletions.chunk_by(|a, b| db(a) == db(b)) {
@@ -136,7 +138,7 @@ impl<'d, 'a> Rollback<'d, 'a> {
         for (task, made) in round.chunks(TASK).zip(made) {
             match made? {
                 Some(made) => self.file.append(made, |commands| &commands.0).map_err(writing(ROLLBACK))?,
-                None => make(self.d, &mut self.file, task)?,
+                None => make(self.d, self.watch, &mut self.file, task)?,
             }
             self.watch.add(task.len() as u64);
         }
@@ -266,12 +268,19 @@ fn make_ahead(d: &Difference<'_>, caps: Caps, task: &[Deletion]) -> Result<Optio
 }
 
 /// The commands of one task, straight into the file.
-fn make(d: &Difference<'_>, file: &mut CommandFile, task: &[Deletion]) -> Result<(), Error> {
+fn make(d: &Difference<'_>, watch: &dyn Watch, file: &mut CommandFile, task: &[Deletion]) -> Result<(), Error> {
     let (mut scratch, mut room) = (Vec::new(), Room::default());
     for deletion in task {
+        let large = deletion.bytes as usize > AHEAD;
+        if large {
+            watch.reads(Order::FrontToBack);
+        }
         let record = deleted(d, deletion)?;
         let key = d.dump.key(deletion.start, &mut scratch)?;
         recreate(file, d.dump.header, d.clock, key, &record, &mut room)?;
+        if large {
+            watch.reads(Order::Jumps);
+        }
     }
     Ok(())
 }

@@ -242,21 +242,29 @@ fn map(file: &File) -> io::Result<Mmap> {
     Ok(map)
 }
 
+/// Bytes that are read ahead when it is known which come next: memory may be short.
+#[cfg(unix)]
+const MOST_AHEAD: usize = 16 << 20;
+
 /// Tells the kernel how the file will be read. Hints only: where it does not take them, reading is slower and nothing else.
 #[cfg(unix)]
 fn advise(map: &Mmap, order: Order) {
     use memmap2::Advice;
-    let _ = map.advise(match order {
+    let advice = match order {
         Order::FrontToBack => Advice::Sequential,
         Order::Jumps => Advice::Random,
-    });
+        Order::Next { from, to } => {
+            let place = |at: u64| usize::try_from(at).unwrap_or(usize::MAX).min(map.len());
+            let bytes = place(to).saturating_sub(place(from)).min(MOST_AHEAD);
+            let _ = map.advise_range(Advice::WillNeed, place(from), bytes);
+            return;
+        }
+    };
+    let _ = map.advise(advice);
     // A file that is not in memory yet is read into large pages, which cost a fault each 2 MB instead of each 64 KB. For a
     // few bytes here and there of a file that memory has no room for, that would be to read it hundreds of times.
     #[cfg(target_os = "linux")]
-    let _ = map.advise(match order {
-        Order::FrontToBack => Advice::HugePage,
-        Order::Jumps => Advice::NoHugePage,
-    });
+    let _ = map.advise(if order == Order::Jumps { Advice::NoHugePage } else { Advice::HugePage });
 }
 
 #[cfg(not(unix))]

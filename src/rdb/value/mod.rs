@@ -178,6 +178,12 @@ impl<'a> Value<'a> {
         }
     }
 
+    /// Where in the file the bytes of a piece are.
+    pub fn piece_span(&self, piece: usize) -> std::ops::Range<usize> {
+        let offset = |piece: usize| self.cuts().and_then(|cuts| cuts.get(piece)).map(|cut| cut.offset);
+        offset(piece).unwrap_or(self.offset)..offset(piece.saturating_add(1)).unwrap_or(self.end())
+    }
+
     fn cursor(&self) -> Cursor<'a> {
         Cursor::new(self.bytes, self.offset)
     }
