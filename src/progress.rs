@@ -230,8 +230,9 @@ mod tests {
         let list = std::sync::Arc::clone(&told);
         observer.tell_order(move |order| list.lock().expect("one thread").push(order));
         observer.reads(Order::Jumps);
-        observer.reads(Order::FrontToBack);
-        assert_eq!(*told.lock().expect("one thread"), [Order::Jumps, Order::FrontToBack]);
+        let (watch, next): (&dyn Watch, _) = (&observer, Order::Next { from: 3, to: 7 });
+        watch.reads(next);
+        assert_eq!(*told.lock().expect("one thread"), [Order::Jumps, next]);
     }
 
     #[test]

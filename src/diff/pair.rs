@@ -119,8 +119,8 @@ impl Merge<'_, '_> {
             let Some(name) = a.into_iter().chain(b).min() else { return };
             // Of several records of one name the first counts.
             let (old, new) = ((a == Some(name)).then_some(i), (b == Some(name)).then_some(j));
-            let again = |side: &Side<'_>, at: Option<usize>| at.map_or(0, |at| same_name(&side.prints, at));
-            let (olds, news) = (again(self.old, old), again(self.new, new));
+            let records = |side: &Side<'_>, at: Option<usize>| at.map_or(0, |at| same_name(&side.prints, at));
+            let (olds, news) = (records(self.old, old), records(self.new, new));
             self.found.twice.0 = self.found.twice.0.saturating_add(olds.saturating_sub(1) as u64);
             self.found.twice.1 = self.found.twice.1.saturating_add(news.saturating_sub(1) as u64);
             (i, j) = (i.saturating_add(olds), j.saturating_add(news));

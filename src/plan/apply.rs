@@ -6,7 +6,8 @@ use std::collections::{HashMap, HashSet};
 use rayon::iter::ParallelIterator;
 use rayon::slice::ParallelSlice;
 
-use super::build::{Error, by_key, load_ahead, read_ahead, writing};
+use super::ahead::{load_ahead, read_ahead};
+use super::build::{Error, by_key, writing};
 use super::changes::{ADD, Changes, DELETE, REMOVE, RESCORE, Rows, Waiting};
 use super::command::{CommandFile, Pending, Written};
 use super::digest::{Digest, Edit};

@@ -1,5 +1,6 @@
 //! From differences to commands, and from commands to a bundle that a person reviews.
 
+mod ahead;
 mod apply;
 mod build;
 pub mod bundle;

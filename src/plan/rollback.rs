@@ -7,7 +7,8 @@ use std::ops::ControlFlow;
 use rayon::iter::ParallelIterator;
 use rayon::slice::ParallelSlice;
 
-use super::build::{Error, by_key, load_ahead, read_ahead, writing};
+use super::ahead::{load_ahead, read_ahead};
+use super::build::{Error, by_key, writing};
 use super::command::{CommandFile, Pending};
 use super::manifest::{Caps, ROLLBACK};
 use super::output::Sink;
@@ -271,6 +272,7 @@ fn make_ahead(d: &Difference<'_>, caps: Caps, task: &[Deletion]) -> Result<Optio
 fn make(d: &Difference<'_>, watch: &dyn Watch, file: &mut CommandFile, task: &[Deletion]) -> Result<(), Error> {
     let (mut scratch, mut room) = (Vec::new(), Room::default());
     for deletion in task {
+        // What is longer than is read ahead would be waited for page by page.
         let large = deletion.bytes as usize > AHEAD;
         if large {
             watch.reads(Order::FrontToBack);

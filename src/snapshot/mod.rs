@@ -286,6 +286,25 @@ mod tests {
         assert_eq!(&*mapped, &*read);
     }
 
+    /// Hints: whatever they say, the bytes stay.
+    #[test]
+    fn any_order_may_be_told() {
+        let mut file = tempfile::NamedTempFile::new().expect("a temporary file");
+        let bytes = vec![7; 10_000];
+        file.write_all(&bytes).expect("written");
+        for mmap in [true, false] {
+            let snapshot = Snapshot::open(file.path(), Options { mmap }).expect("opens");
+            let adviser = snapshot.adviser();
+            let places = [0, 1, 4_096, 9_999, 10_000, 10_001, u64::MAX];
+            for (from, to) in places.iter().flat_map(|&from| places.map(|to| (from, to))) {
+                adviser(Order::Next { from, to });
+            }
+            adviser(Order::Jumps);
+            adviser(Order::FrontToBack);
+            assert_eq!(*snapshot, bytes);
+        }
+    }
+
     #[test]
     fn what_is_no_dump_is_named() {
         let folder = tempfile::tempdir().expect("a folder");

@@ -101,6 +101,10 @@ fn visit_pieces(path: &Path, elements: usize) -> usize {
         }
         for piece in 0..pieces {
             value.visit_piece(piece, &mut scratch, &mut parts).unwrap();
+            // Each ends where the next one begins, and the last one with the value.
+            let next = if piece + 1 < pieces { value.piece_span(piece + 1).start } else { value.end() };
+            let span = value.piece_span(piece);
+            assert!(value.offset <= span.start && span.start < span.end && span.end == next, "{span:?}");
         }
         value.visit_piece(pieces, &mut scratch, &mut parts).unwrap();
         assert_eq!(format!("{whole:?}"), format!("{parts:?}"), "{}", path.display());
