@@ -31,6 +31,7 @@ mod store;
 mod strings;
 mod survey;
 mod unit;
+mod witness;
 
 pub use clock::{Clock, Expires, Expiry, FIRST_POSSIBLE_MS};
 pub use diagnostics::{Diagnostics, display, escape};
@@ -45,6 +46,7 @@ pub use names::{Family, Names};
 pub use stale::{Reason, Stale};
 pub use store::{Edits, Members};
 pub use survey::is_index_type;
+pub use witness::Witness;
 
 use std::collections::HashMap;
 
@@ -205,6 +207,8 @@ pub struct Difference<'a> {
     pub stale: Vec<Stale>,
     /// Ordered by index and place in the dump.
     pub deletions: Vec<Deletion>,
+    /// Records by which the database can be known again.
+    pub witnesses: Vec<Witness>,
     /// Index keys that [`Dump::record`] cannot read again.
     kept: HashMap<u64, Record<'a>>,
 }
@@ -252,7 +256,7 @@ fn read_by<'a, 'o>(
         functions: pass.functions,
         module_aux: pass.module_aux,
     };
-    let gathered = Joined::new(pass.workers, spec);
+    let gathered = Joined::new(pass.workers, spec, file.len());
     compare(context, gathered, facts, ask, claims, observer)
 }
 

@@ -15,8 +15,8 @@ use super::changes::Changes;
 use super::command::CommandFile;
 use super::digest::Digest;
 use super::manifest::{
-    APPLY, CHANGES, Caps, FORMAT_VERSION, FileId, IndexPlan, MANIFEST, Manifest, REVIEW, ROLLBACK, Reply, SnapshotId,
-    SpecId,
+    APPLY, Bytes, CHANGES, Caps, FORMAT_VERSION, FileId, IndexPlan, MANIFEST, Manifest, REVIEW, ROLLBACK, Reply, SnapshotId,
+    SpecId, Witness,
 };
 use super::output::{Output, sha256};
 use super::recreate;
@@ -201,6 +201,7 @@ fn finish(
     if let Some([one, ..]) = twice {
         return Err(Error::Twice { db: one.db, key: display(&one.key.0) });
     }
+    let witnesses = witnesses(d)?;
     let warnings = warnings(d, forth.file.oversize, back.oversize, &forth.touched);
     let (apply, expected_replies, lengths) = forth.file.finish().map_err(writing(APPLY))?;
     let (rollback, rollback_expected_replies, _) = back.finish().map_err(writing(ROLLBACK))?;
@@ -235,6 +236,7 @@ fn finish(
         estimated_cost_usd: billed as f64 * USD_PER_100_000 / 100_000.0,
         expected_replies,
         rollback_expected_replies,
+        witnesses,
         touched: forth.touched,
         warnings,
         files: files.into_iter().map(|(name, id)| (name.to_owned(), id)).collect(),
@@ -273,6 +275,13 @@ pub fn by_key<'e, M: Membership>(
         members.for_each(drop);
     }
     Ok(())
+}
+
+/// Records by which the database can be known again.
+fn witnesses(d: &Difference<'_>) -> Result<Vec<Witness>, Error> {
+    let mut scratch = Vec::new();
+    let mut key = |start| d.dump.key(start, &mut scratch).map(|key| Bytes(key.to_vec()));
+    d.witnesses.iter().map(|witness| Ok(Witness { db: witness.db, key: key(witness.start)? })).collect()
 }
 
 /// What the dump is known by.

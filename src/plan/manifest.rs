@@ -52,6 +52,9 @@ pub struct Manifest {
     pub expected_replies: Vec<Reply>,
     /// The reply that each command of `rollback.resp` must give when the database is in the target state, in order.
     pub rollback_expected_replies: Vec<Reply>,
+    /// Up to 20 records, spread over the dump: who applies the plan looks whether they are there.
+    #[serde(default)]
+    pub witnesses: Vec<Witness>,
     /// Every key that the plan changes, as the dump has it.
     #[serde(serialize_with = "super::manifest_text::apart")]
     pub touched: Vec<Touched>,
@@ -153,6 +156,13 @@ pub struct Touched {
     pub elements: u64,
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub expire_at_ms: Option<i64>,
+}
+
+/// A record of the dump.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Witness {
+    pub db: u64,
+    pub key: Bytes,
 }
 
 /// The reply a command must give. For `HPEXPIREAT`, which answers an array, the integer that every element must be.

@@ -272,6 +272,7 @@ mod tests {
             estimated_cost_usd: 0.0,
             expected_replies: Vec::new(),
             rollback_expected_replies: Vec::new(),
+            witnesses: Vec::new(),
             touched: (0..touched).map(touch).collect(),
             warnings: Vec::new(),
             files: [(REVIEW.to_owned(), FileId::default())].into(),

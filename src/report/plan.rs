@@ -322,6 +322,7 @@ mod tests {
             estimated_cost_usd: 0.246_912,
             expected_replies: Vec::new(),
             rollback_expected_replies: Vec::new(),
+            witnesses: Vec::new(),
             touched: Vec::new(),
             warnings: vec!["\u{9b}1m one".into(), "two".into(), "three".into(), "four".into()],
             files: std::collections::BTreeMap::new(),

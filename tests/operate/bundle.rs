@@ -6,7 +6,7 @@ use std::path::Path;
 
 use rdb_reindex::plan::manifest::{
     APPLY, Bytes, CHANGES, Caps, Counts, FORMAT_VERSION, FileId, IndexPlan, MANIFEST, Manifest, ROLLBACK, Reply,
-    SnapshotId, SpecId, Touched,
+    SnapshotId, SpecId, Touched, Witness,
 };
 use rdb_reindex::{plan::output::sha256, resp};
 
@@ -16,6 +16,8 @@ pub struct Scene {
     /// Commands that make the state of the dump.
     pub state: Vec<Vec<Vec<u8>>>,
     pub touched: Vec<Touched>,
+    /// Records that the dump had.
+    pub witnesses: Vec<String>,
     pub apply: Vec<u8>,
     pub applied: Vec<Reply>,
     pub rollback: Vec<u8>,
@@ -50,6 +52,12 @@ impl Scene {
             elements,
             expire_at_ms: None,
         });
+        self
+    }
+
+    /// A record that the dump had.
+    pub fn witness(mut self, key: &str) -> Self {
+        self.witnesses.push(key.into());
         self
     }
 
@@ -112,6 +120,7 @@ impl Scene {
             estimated_cost_usd: 0.0,
             expected_replies: self.applied.clone(),
             rollback_expected_replies: self.rolled_back.clone(),
+            witnesses: self.witnesses.iter().map(|key| Witness { db: 0, key: Bytes(key.as_bytes().to_vec()) }).collect(),
             touched: self.touched.clone(),
             warnings: Vec::new(),
             files,
