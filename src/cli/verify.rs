@@ -2,7 +2,6 @@
 
 use std::collections::HashSet;
 use std::path::Path;
-use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use serde_json::json;
@@ -10,21 +9,22 @@ use serde_json::json;
 use super::database::{Patience, Unanswered};
 use super::events::Teller;
 use super::exit::{Exit, Failure, Outcome};
+use super::interrupt::{self, Leave};
+use super::story::{self, Story};
 use super::terminal::Terminal;
-use super::{args, bundle, database, dump, replay_bar};
+use super::{args, bundle, database, dump, place, replay_bar, typed};
 use crate::plan::bundle::Bundle;
-use crate::plan::manifest::{APPLY, JOURNAL, MANIFEST, ROLLBACK};
-use crate::plan::output::sha256;
-use crate::progress::Observer;
+use crate::plan::manifest::{APPLY, ROLLBACK};
 use crate::replay::journal::{Course, History};
-use crate::replay::{self, Difference, Files, LookOptions, Script, Session, Tally, Verification};
+use crate::replay::{self, Difference, Files, LookOptions, PlaceKind, Script, Session, Tally, Verification};
+use crate::report::plan::State;
 use crate::report::text::counted;
 use crate::spec::Spec;
 
 pub fn run(args: &args::Verify, terminal: &Terminal) -> Outcome {
     let teller = Teller::new(terminal, args.format);
     let verify = || {
-        let bundle = bundle::open_watched(&args.dir, &Observer::default())?;
+        let bundle = bundle::open_watched(&args.dir, &dump::observer())?;
         match &args.dump {
             Some(dump) => against_dump(&bundle, dump, args, terminal, teller),
             None => against_database(&bundle, args, terminal, teller),
@@ -40,13 +40,28 @@ fn against_database(bundle: &Bundle, args: &args::Verify, terminal: &Terminal, t
     let manifest = &bundle.manifest;
     let files = Files { manifest, apply: &apply, rollback: &rollback };
     let history = journal(bundle, terminal);
-    let mut connector = database::Connector::new(&args.database, manifest, None, terminal)?;
+    let story = Story::new(&manifest.plan_id, &args.dir, &history);
+    let interrupt = interrupt::flag();
+    let mut connector = database::Connector::new(&args.database, manifest, Some(&interrupt), terminal)?;
     let to = connector.to_string();
-    let never = AtomicBool::new(false);
+    let total = manifest.touched.len();
+    teller.start("verify", &manifest.plan_id, &to, u64::try_from(total).unwrap_or(u64::MAX))?;
+    terminal.say(story.sentence());
     let retry_for = Duration::from_secs(args.database.retry_for);
-    let patience = Patience { terminal, retry_for, interrupt: &never, begun: false };
+    let patience = Patience { terminal, retry_for, interrupt: &interrupt, begun: false };
     let mut dial = || connector.dial();
     let mut session = Session::new(&mut dial);
+    let asked = patience.ask(&mut session, |link| Ok(replay::place(link)?));
+    let place = asked.map_err(|why| match why {
+        Unanswered::Failed(error) => place::failure(Exit::Error, error),
+        Unanswered::Interrupted => Leave::default().into_failure(),
+    })?;
+    // A replica may be asked.
+    if !matches!(place.kind, PlaceKind::Replica { .. }) {
+        place::refuse(&place.kind, &args.dir, &to, |to| {
+            typed::command("verify", &args.dir, Some(to), &[&typed::connection(&args.database)], &[])
+        })?;
+    }
     // Every difference is looked at again.
     let look = LookOptions { examples: usize::MAX, ..database::look(&args.database) };
     let mut ask = |commands: &[u8], wanted: &dyn Fn(u32, &[u8]) -> bool| {
@@ -58,8 +73,8 @@ fn against_database(bundle: &Bundle, args: &args::Verify, terminal: &Terminal, t
             })
         });
         found.map_err(|error| match error {
-            Unanswered::Failed(error) => Failure::error(error),
-            Unanswered::Interrupted => Failure::new(Exit::Stopped, "interrupted"),
+            Unanswered::Failed(error) => place::failure(Exit::Error, error),
+            Unanswered::Interrupted => Leave::default().into_failure(),
         })
     };
     let first = ask(&apply, &|_, _| true)?;
@@ -69,7 +84,9 @@ fn against_database(bundle: &Bundle, args: &args::Verify, terminal: &Terminal, t
     teller.tell("looked", fields, &text)?;
     let mut found = first;
     if !found.holds() && args.settle > 0 {
-        std::thread::sleep(Duration::from_secs(args.settle));
+        if !replay::rest(Duration::from_secs(args.settle), &interrupt) {
+            return Err(Leave::default().into_failure());
+        }
         let differ = found.keys_that_differ();
         let again = ask(&apply, &|db, key| differ.contains(&(db, key.to_vec())))?;
         let in_flight = found.differences().saturating_sub(again.differences());
@@ -90,10 +107,9 @@ fn against_database(bundle: &Bundle, args: &args::Verify, terminal: &Terminal, t
     if !found.holds() {
         teller.differences(found.kinds(), manifest)?;
         let failure = Failure::new(Exit::Failed, "the database is not in the state that the plan leads to");
-        return Err(match stage(&history, &args.dir) {
-            Some(hint) => failure.with_hint(hint),
-            None => failure,
-        });
+        let next = story.next().into_iter().next().map(|(line, why)| format!("{why}:\n  {line}"));
+        let is_half_way = matches!(story.state(), State::ApplyBegun | State::RollbackBegun);
+        return Err(failure.with_any_hint(next.filter(|_| is_half_way)));
     }
     if left_out.iter().any(|(_, tally)| !tally.is_empty()) {
         teller.tell("verified", json!({}), "everything else is as the plan leaves it\n")?;
@@ -103,22 +119,10 @@ fn against_database(bundle: &Bundle, args: &args::Verify, terminal: &Terminal, t
     Ok(Exit::Done)
 }
 
-/// What the journal beside the bundle says, if there is one that can be read. Somebody may be writing to it.
+/// What the journal beside the bundle says, if there is one that can be read.
 fn journal(bundle: &Bundle, terminal: &Terminal) -> History {
-    let path = bundle.path.join(JOURNAL);
-    let count = |replies: &[_]| u64::try_from(replies.len()).unwrap_or(u64::MAX);
-    let (there, back) = (&bundle.manifest.expected_replies, &bundle.manifest.rollback_expected_replies);
-    let read = || {
-        let bytes = match std::fs::read(&path) {
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(History::default()),
-            read => read.map_err(|error| error.to_string())?,
-        };
-        let manifest = std::fs::read(bundle.path.join(MANIFEST)).map_err(|error| error.to_string())?;
-        let history = History::read(&bytes, &sha256(&manifest), (count(there), count(back)));
-        history.map(|(history, _)| history).map_err(|error| error.to_string())
-    };
-    read().unwrap_or_else(|cause| {
-        terminal.warn(format!("{}: {cause}; what apply left out is not known", path.display()));
+    story::read(bundle).unwrap_or_else(|failure| {
+        terminal.warn(format!("{}; what apply left out is not known", failure.message));
         History::default()
     })
 }
@@ -186,23 +190,6 @@ fn left_out(
         ("edits of commands that apply gave up, because of their key", of_refused),
         ("keys with members that came after the dump, or that apply left out", late),
     ])
-}
-
-/// Where the plan stands, if that explains differences.
-fn stage(history: &History, dir: &Path) -> Option<String> {
-    let (there, back, dir) = (&history.apply, &history.rollback, dir.display());
-    if let Some(at) = &back.ended {
-        return Some(format!("this plan was rolled back, until {at}"));
-    }
-    if let Some((at, _)) = &back.started {
-        return Some(format!("a rollback of this plan was begun at {at} and not finished"));
-    }
-    match (&there.started, &there.ended) {
-        (Some((at, _)), None) => {
-            Some(format!("its apply was begun at {at} and not finished; `rdb-reindex apply {dir} --resume` goes on"))
-        }
-        _ => None,
-    }
 }
 
 /// A dump proves it without the network: planned again with the spec of the plan, nothing may be left to do.

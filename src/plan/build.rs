@@ -15,8 +15,8 @@ use super::changes::Changes;
 use super::command::CommandFile;
 use super::digest::Digest;
 use super::manifest::{
-    APPLY, Bytes, CHANGES, Caps, FORMAT_VERSION, FileId, IndexPlan, MANIFEST, Manifest, REVIEW, ROLLBACK, Reply, SnapshotId,
-    SpecId, Witness,
+    APPLY, Bytes, CHANGES, Caps, FORMAT_VERSION, FileId, IndexPlan, MANIFEST, Manifest, REVIEW, ROLLBACK, Reply,
+    SnapshotId, SpecId, Witness,
 };
 use super::output::{Output, sha256};
 use super::recreate;
@@ -29,7 +29,7 @@ use crate::resp::{BatchLimits, BatchMeter};
 use crate::spec::PRESETS;
 
 /// US dollars for a hundred thousand commands, as Upstash bills a database with one region (August 2026).
-const USD_PER_100_000: f64 = 0.2;
+pub const USD_PER_100_000: f64 = 0.2;
 
 /// Why there is no plan.
 #[derive(Debug, thiserror::Error)]

@@ -8,6 +8,7 @@ use sha2::{Digest, Sha256};
 
 use super::manifest::{APPLY, CHANGES, FORMAT_VERSION, JOURNAL, MANIFEST, Manifest, REVIEW, ROLLBACK};
 use super::output::hex;
+use crate::progress::leftovers::{self, Leftover};
 use crate::progress::{Nobody, Unit, Watch, Watched};
 
 /// Why a folder could not be used.
@@ -69,6 +70,7 @@ impl Error {
 pub struct Draft {
     destination: PathBuf,
     folder: tempfile::TempDir,
+    _leftover: Leftover,
 }
 
 impl Draft {
@@ -81,7 +83,8 @@ impl Draft {
         fs::create_dir_all(&parent).map_err(Error::io(&parent))?;
         let folder =
             tempfile::Builder::new().prefix(".rdb-reindex-").tempdir_in(&parent).map_err(Error::io(&parent))?;
-        Ok(Self { destination, folder })
+        let _leftover = Leftover::new(folder.path());
+        Ok(Self { destination, folder, _leftover })
     }
 
     /// Where to write the files.
@@ -91,6 +94,7 @@ impl Draft {
 
     /// Renames the folder into place. An earlier bundle there is replaced as a whole.
     pub fn publish(self) -> Result<(), Error> {
+        let _held = leftovers::hold();
         // Somebody may have put something there, or applied the plan, while this one was made.
         check_destination(&self.destination)?;
         let made_readable = set_mode(self.folder.path());

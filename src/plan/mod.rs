@@ -18,4 +18,4 @@ mod unify;
 mod warnings;
 pub mod why;
 
-pub use build::{Error, Page, build, build_with_page, snapshot_id};
+pub use build::{Error, Page, USD_PER_100_000, build, build_with_page, snapshot_id};

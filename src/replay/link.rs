@@ -111,6 +111,9 @@ pub enum LinkError {
     Protocol { target: String },
     #[error("the connection to {target} failed: {cause}")]
     Io { target: String, cause: String },
+    /// Ctrl-C, before there was a connection.
+    #[error("interrupted")]
+    Interrupted,
     #[error("the connection to {target} had failed before")]
     Unusable { target: String },
     #[error("{target} answered with HTTP status {status}{cause}; what was under way may or may not have been done")]

@@ -145,7 +145,10 @@ fn address(text: &str) -> Option<String> {
 /// How many of the records that the dump had are there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Recognised {
-    Seen { there: u64, of: u64 },
+    Seen {
+        there: u64,
+        of: u64,
+    },
     /// The user may not look, or there is nothing to look for.
     NotKnown,
     /// Keys of several slots are not answered together: a node of a cluster that does not say so.
@@ -153,11 +156,7 @@ pub enum Recognised {
 }
 
 /// Asks whether records of the dump are there, with one command a database.
-pub fn recognise(
-    link: &mut dyn Link,
-    witnesses: &[Witness],
-    options: &LookOptions,
-) -> Result<Recognised, QueryError> {
+pub fn recognise(link: &mut dyn Link, witnesses: &[Witness], options: &LookOptions) -> Result<Recognised, QueryError> {
     let mut questions: Vec<(u32, Vec<&[u8]>)> = Vec::new();
     for Witness { db, key: Bytes(key) } in witnesses {
         let Ok(db) = u32::try_from(*db) else { continue };
@@ -223,7 +222,8 @@ mod tests {
     #[test]
     fn what_servers_say_of_themselves() {
         let refused = || Reply::Error("NOPERM this user has no permissions".into());
-        let single = "# Server\r\nredis_version:7.0.15\r\nredis_mode:standalone\r\n\r\nrole:master\r\ncluster_enabled:0\r\n";
+        let single =
+            "# Server\r\nredis_version:7.0.15\r\nredis_mode:standalone\r\n\r\nrole:master\r\ncluster_enabled:0\r\n";
         let at = found(&[bulk(single)]);
         assert_eq!((at.kind, at.server.as_deref()), (PlaceKind::Single, Some("Redis 7.0.15")));
         // A service that knows none of these commands.
@@ -238,7 +238,8 @@ mod tests {
         let size = bulk("cluster_state:ok\r\ncluster_size:1\r\n");
         let cluster = found(&[bulk("redis_mode:cluster\r\nrole:master\r\ncluster_enabled:1\r\n"), size]);
         assert_eq!(cluster.kind, PlaceKind::Cluster { shards: Some(1) });
-        let sentinel = "redis_mode:sentinel\r\nmaster0:name=mymaster,status=ok,address=127.0.0.1:7,slaves=0,sentinels=1\r\n";
+        let sentinel =
+            "redis_mode:sentinel\r\nmaster0:name=mymaster,status=ok,address=127.0.0.1:7,slaves=0,sentinels=1\r\n";
         let primaries = vec![("mymaster".to_owned(), Some("127.0.0.1:7".to_owned()))];
         assert_eq!(found(&[bulk(sentinel)]).kind, PlaceKind::Sentinel { primaries });
     }

@@ -174,12 +174,23 @@ fn role(link: &mut dyn Link) -> Result<(Option<String>, u64), QueryError> {
     Ok((role, field("connected_slaves:").and_then(|count| count.parse().ok()).unwrap_or_default()))
 }
 
-/// Waits until so many replicas have what this connection wrote, or five seconds. How many do.
-pub fn wait_for_replicas(link: &mut dyn Link, replicas: u64) -> Result<Option<u64>, QueryError> {
-    Ok(match ask(link, &["WAIT", &replicas.to_string(), "5000"])? {
-        Reply::Integer(count) => u64::try_from(count).ok(),
-        _ => None,
-    })
+/// Waits until so many replicas have what this connection wrote, or five seconds, or until it is stopped. How many do.
+pub fn wait_for_replicas(
+    link: &mut dyn Link,
+    replicas: u64,
+    stopped: &dyn Fn() -> bool,
+) -> Result<Option<u64>, QueryError> {
+    let mut have = None;
+    for _ in 0..10 {
+        match ask(link, &["WAIT", &replicas.to_string(), "500"])? {
+            Reply::Integer(count) => have = u64::try_from(count).ok(),
+            _ => return Ok(None),
+        }
+        if stopped() || have.is_some_and(|have| have >= replicas) {
+            break;
+        }
+    }
+    Ok(have)
 }
 
 fn difference(expectation: &Expectation<'_>, expected: &str, found: &str) -> Difference {

@@ -18,6 +18,9 @@ pub struct Context<'c> {
     /// The folder, as the user named it.
     pub folder: &'c str,
     pub state: State,
+    /// What was done with it, in a sentence, and what can be typed next, each with what it is for: unless it is new.
+    pub story: &'c str,
+    pub next: &'c [(String, &'static str)],
     /// When the dump was made, in Unix milliseconds, as far as the manifest says it.
     pub created_ms: Option<i64>,
     pub now_ms: i64,
@@ -63,7 +66,12 @@ pub fn summary(manifest: &Manifest, folder: &str, dump: &str, style: Style) -> S
     counts(manifest, style, &mut out);
     out.push_str(&format!("  {}\n", style.dim(&in_short(manifest))));
     warnings(manifest, WARNINGS, style, &mut out);
-    next(Context { folder, state: State::New, created_ms: None, now_ms: 0 }, dump, style, &mut out);
+    next(
+        Context { folder, state: State::New, story: "", next: &[], created_ms: None, now_ms: 0 },
+        dump,
+        style,
+        &mut out,
+    );
     out
 }
 
@@ -107,14 +115,11 @@ fn head(manifest: &Manifest, context: Context<'_>, style: Style, out: &mut Strin
     let (spec, tool) = (&manifest.spec, safe(&manifest.tool_version));
     let digest: String = spec.sha256.chars().take(12).collect();
     line(format!("spec {} ({}) · rdb-reindex {tool}", safe(&spec.name), safe(&digest)));
-    let state = match context.state {
-        State::New => return,
-        State::ApplyBegun => "An apply of this plan was begun and has not ended.",
-        State::Applied => "This plan was applied.",
-        State::RollbackBegun => "A rollback of this plan was begun and has not ended.",
-        State::RolledBack => "This plan was rolled back.",
-    };
-    out.push_str(&format!("  {}\n", style.wrong(state)));
+    if context.state != State::New {
+        let mut text = String::from("  ");
+        wrap(&safe(context.story), 2, 2, style.width.min(PROSE), &mut text);
+        out.push_str(&format!("{}\n", style.wrong(text.trim_end())));
+    }
 }
 
 fn counts(manifest: &Manifest, style: Style, out: &mut String) {
@@ -180,7 +185,8 @@ fn examples(manifest: &Manifest, style: Style, out: &mut String) {
     out.push_str(&format!("{}\n", style.dim(all.trim_end())));
 }
 
-pub(super) fn price(usd: f64) -> String {
+/// A price as people read it.
+pub fn price(usd: f64) -> String {
     if !(0.0..0.01).contains(&usd) || usd == 0.0 {
         return format!("${usd:.2}");
     }
@@ -254,23 +260,14 @@ fn next(context: Context<'_>, dump: &str, style: Style, out: &mut String) {
     heading("Next", style, out);
     let folder = shell(context.folder);
     let mut lines: Vec<(String, &str)> = Vec::new();
-    let commands = match context.state {
-        State::New => {
-            lines.push((format!("rdb-reindex rehearse {folder} {dump}"), "prove it, offline"));
-            vec![("apply", "--to URL --dry-run", "compare, write nothing"), ("apply", "--to URL", "do it")]
-        }
-        State::ApplyBegun => {
-            vec![("apply", "--to URL --resume", "go on"), ("rollback", "--to URL", "undo what was done")]
-        }
-        State::Applied => vec![("verify", "--to URL", "is it done?"), ("rollback", "--to URL", "undo it")],
-        State::RollbackBegun => vec![("rollback", "--to URL --resume", "go on")],
-        State::RolledBack => {
-            lines.push(("rdb-reindex plan DUMP --out DIR".to_owned(), "a new plan, from a new dump"));
-            Vec::new()
-        }
-    };
-    let commands = commands.into_iter();
-    lines.extend(commands.map(|(command, rest, why)| (format!("rdb-reindex {command} {folder} {rest}"), why)));
+    if context.state == State::New {
+        lines.push((format!("rdb-reindex rehearse {folder} {dump}"), "prove it, offline"));
+        let commands = [("apply", "--to URL --dry-run", "compare, write nothing"), ("apply", "--to URL", "do it")];
+        let commands = commands.into_iter();
+        lines.extend(commands.map(|(command, rest, why)| (format!("rdb-reindex {command} {folder} {rest}"), why)));
+    } else {
+        lines.extend(context.next.iter().cloned());
+    }
     let widest = lines.iter().map(|(line, _)| width(line)).max().unwrap_or(0);
     let room = lines.iter().map(|(_, why)| width(why)).max().unwrap_or(0).saturating_add(widest).saturating_add(4);
     for (line, why) in lines {
@@ -334,6 +331,8 @@ mod tests {
     const CONTEXT: Context<'_> = Context {
         folder: "my plan",
         state: State::New,
+        story: "",
+        next: &[],
         created_ms: Some(1_736_185_500_000),
         now_ms: 1_736_275_500_000,
     };

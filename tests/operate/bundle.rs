@@ -120,7 +120,11 @@ impl Scene {
             estimated_cost_usd: 0.0,
             expected_replies: self.applied.clone(),
             rollback_expected_replies: self.rolled_back.clone(),
-            witnesses: self.witnesses.iter().map(|key| Witness { db: 0, key: Bytes(key.as_bytes().to_vec()) }).collect(),
+            witnesses: self
+                .witnesses
+                .iter()
+                .map(|key| Witness { db: 0, key: Bytes(key.as_bytes().to_vec()) })
+                .collect(),
             touched: self.touched.clone(),
             warnings: Vec::new(),
             files,

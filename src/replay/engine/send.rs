@@ -12,6 +12,7 @@ use super::super::inspect::{Found, Subject, inspect};
 use super::super::item::{Item, Wanted};
 use super::super::journal::JournalError;
 use super::super::link::{LinkError, Printable, Reply};
+use super::super::place::is_of_a_cluster;
 use super::super::preflight::LookOptions;
 use super::super::query::QueryError;
 use super::super::script::Verb;
@@ -261,6 +262,7 @@ impl Engine<'_, '_, '_> {
     }
 
     pub(super) fn count(&mut self, item: &Item<'_>) {
+        self.watcher.done(item);
         let done = &mut self.report.done;
         done.commands = done.commands.saturating_add(1);
         done.members = done.members.saturating_add(item.members());
@@ -276,6 +278,7 @@ impl Engine<'_, '_, '_> {
             wanted: item.wanted.to_string(),
             got: reply.to_string(),
             advice: hint::for_reply(reply).to_owned(),
+            of_a_cluster: matches!(reply, Reply::Error(text) if is_of_a_cluster(text)),
         });
     }
 

@@ -13,7 +13,7 @@ use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
 
 pub use history::{Course, Fate, History, HistoryError, States};
-pub use record::{JOURNAL_VERSION, Operator, Record, Way, now};
+pub use record::{JOURNAL_VERSION, Operator, Record, Way, With, now};
 
 /// Why a journal cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -163,7 +163,7 @@ mod tests {
     }
 
     fn start() -> Record {
-        Record::Start { way: WAY, to: "h:1 db 0".into(), at: now() }
+        Record::Start { way: WAY, to: "h:1 db 0".into(), at: now(), with: With::default() }
     }
 
     #[test]
