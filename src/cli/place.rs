@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::exit::{Exit, Failure};
 use super::typed;
-use crate::replay::{LinkError, PlaceKind, QueryError, Reply, is_of_a_cluster};
+use crate::replay::{LinkError, PlaceKind, QueryError, Reply};
 use crate::report::text::counted;
 
 /// Refuses all but one server that takes writes. `command` is this command to another address.
@@ -55,7 +55,7 @@ pub fn refuse(kind: &PlaceKind, dir: &Path, target: &str, command: impl Fn(&str)
 
 /// Why a look came to nothing, with a status.
 pub fn failure(exit: Exit, error: QueryError) -> Failure {
-    let of_a_cluster = matches!(&error, QueryError::Refused { reply: Reply::Error(text), .. } if is_of_a_cluster(text));
+    let of_a_cluster = matches!(&error, QueryError::Refused { reply: Reply::Error(error), .. } if error.is_of_a_cluster());
     match (&error, of_a_cluster) {
         (_, true) => Failure::new(Exit::Refused, format!("{error}; nothing was written")),
         (QueryError::Link(LinkError::Interrupted), _) => {

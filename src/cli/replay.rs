@@ -22,7 +22,7 @@ use crate::plan::manifest::{APPLY, Counts, JOURNAL, MANIFEST, ROLLBACK};
 use crate::plan::output::sha256;
 use crate::progress::leftovers::Leftover;
 use crate::replay::journal::{History, Journal, JournalError, Record, Way, With, now};
-use crate::replay::{self, Ending, Files, Guard, OnDrift, QueryError, Script, Session, Terms, Work};
+use crate::replay::{self, Commands, Ending, Files, Guard, OnDrift, QueryError, Session, Terms, Work};
 use crate::report::text::counted;
 use crate::resp::BatchLimits;
 use crate::spec::Spec;
@@ -60,8 +60,9 @@ fn replay(args: &args::Replay, way: Way, terminal: &Terminal, teller: Teller<'_>
     let files = Files { manifest: &bundle.manifest, apply: &apply, rollback: &rollback };
     let connector = Connector::new(&args.database, &bundle.manifest, Some(&interrupt), terminal)?;
     let (target, with) = (connector.to_string(), typed::with(args));
+    let commands = Commands::new(files);
     let mut job =
-        Job { args, way, bundle: &bundle, files, interrupt: &interrupt, terminal, teller, target, with, begun: false };
+        Job { args, way, bundle: &bundle, commands: &commands, interrupt: &interrupt, terminal, teller, target, with, begun: false };
     if args.dry_run {
         return job.dry_run(connector, &history);
     }
@@ -91,7 +92,7 @@ pub struct Job<'j> {
     pub args: &'j args::Replay,
     pub way: Way,
     pub bundle: &'j Bundle,
-    pub files: Files<'j>,
+    pub commands: &'j Commands<'j>,
     pub interrupt: &'j Arc<AtomicBool>,
     pub terminal: &'j Terminal,
     pub teller: Teller<'j>,
@@ -214,7 +215,7 @@ impl Job<'_> {
         if !connector.is_rest() {
             return Ok(());
         }
-        let work = Work::new(self.way, &self.files, history, self.is_guarded()).map_err(Failure::error)?;
+        let work = Work::new(self.way, self.commands, history, self.is_guarded()).map_err(Failure::error)?;
         let Some(item) = work.first_not_text() else { return Ok(()) };
         let (number, key) = (item.number, replay::Printable(item.key()));
         let message = format!("command {number} ({key}) is not UTF-8, and REST carries text only; nothing was sent");
@@ -360,9 +361,9 @@ impl Job<'_> {
         if self.way == Way::Apply {
             return Ok(HashSet::new());
         }
-        let touched = replay::Touched::read(self.files.apply, Script::Apply, 0).map_err(Failure::error)?;
-        let deleted = touched.keys().iter().filter(|key| key.deleted_at.is_some());
-        Ok(deleted.map(|key| (key.db, key.key.to_vec())).collect())
+        let apply = self.commands.apply().map_err(Failure::error)?;
+        let deleting = apply.iter().filter(|item| item.verb.deletes_keys());
+        Ok(deleting.flat_map(|item| item.keys().iter().map(|key| (item.db, key.to_vec()))).collect())
     }
 
     /// Who verifies on another connection may be answered by a replica.

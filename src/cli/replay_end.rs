@@ -15,10 +15,10 @@ use crate::replay::{Ending, OnDrift, Outlook, Report};
 use crate::report::text::{counted, number, span};
 
 /// A replay that is over.
-pub struct Ended<'e> {
-    pub job: &'e Job<'e>,
+pub struct Ended<'e, 'j> {
+    pub job: &'e Job<'j>,
     pub report: &'e Report,
-    pub outlook: &'e Outlook,
+    pub outlook: &'e Outlook<'e>,
     /// Commands of the whole file.
     pub of: u64,
     pub account: &'e Account,
@@ -43,7 +43,7 @@ fn time(took: Duration) -> String {
 }
 
 /// Says so.
-pub fn conclude(ended: &Ended<'_>) -> Outcome {
+pub fn conclude(ended: &Ended<'_, '_>) -> Outcome {
     let Ended { job, report, outlook, of, account, .. } = *ended;
     let (way, name, done) = (job.way, job.way.name(), &report.done);
     let count = |len: usize| u64::try_from(len).unwrap_or(u64::MAX);

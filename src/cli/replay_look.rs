@@ -84,10 +84,10 @@ impl Job<'_> {
         history: &History,
         met: &Met,
         session: &mut Session<'_>,
-    ) -> Result<(Outlook, Work<'_>), Failure> {
+    ) -> Result<(Outlook<'_>, Work<'_>), Failure> {
         let options = database::look(&self.args.database);
         let looked = self.patience().ask(session, |link| {
-            let mut work = Work::new(self.way, &self.files, history, self.is_guarded())?;
+            let mut work = Work::new(self.way, self.commands, history, self.is_guarded())?;
             let total = work.to_look_at();
             let outlook = replay_bar::looking(self.terminal, self.teller, total, |progress| {
                 work.look(link, &options, self.on_drift(), progress)
@@ -104,7 +104,7 @@ impl Job<'_> {
     }
 
     /// Before the first write of an apply: fewer than one in ten of what the dump had is there.
-    fn refuse_another_database(&self, met: &Met, outlook: &Outlook) -> Result<(), Failure> {
+    fn refuse_another_database(&self, met: &Met, outlook: &Outlook<'_>) -> Result<(), Failure> {
         if self.way == Way::Rollback || self.args.resume {
             return Ok(());
         }
@@ -152,7 +152,7 @@ impl Job<'_> {
     }
 
     /// Says how the database differs, and refuses to go on if it must not.
-    pub fn judge(&self, outlook: &Outlook) -> Result<(), Failure> {
+    pub fn judge(&self, outlook: &Outlook<'_>) -> Result<(), Failure> {
         if outlook.is_calm() {
             let keys = outlook.preflight.looked_at;
             let are = if keys == 1 { "is as the plan expects it" } else { "are as the plan expects them" };

@@ -7,7 +7,7 @@ use super::replay_account::Account;
 use super::replay_look::Met;
 use super::story::Story;
 use super::terminal::Terminal;
-use crate::plan::USD_PER_100_000;
+use crate::plan::price::usd;
 use crate::replay::journal::{History, Operator, Way};
 use crate::replay::{Outlook, Verb, Work};
 use crate::report::plan::price;
@@ -58,7 +58,7 @@ impl Job<'_> {
             false => "",
         };
         let all = asked.saturating_add(commands);
-        let usd = price(all as f64 * USD_PER_100_000 / 100_000.0);
+        let usd = price(usd(all));
         let (batches, long) = (counted(batches, "round trip"), long);
         let mut text = format!("{} of plan {}\n", self.name(), self.plan_id());
         let width = self.terminal.message_style().width.min(PROSE);

@@ -16,7 +16,7 @@ use super::{args, bundle, database, dump, place, replay_bar, typed};
 use crate::plan::bundle::Bundle;
 use crate::plan::manifest::{APPLY, ROLLBACK};
 use crate::replay::journal::{Course, History};
-use crate::replay::{self, Difference, Files, LookOptions, PlaceKind, Script, Session, Tally, Verification};
+use crate::replay::{self, Commands, Difference, Files, LookOptions, PlaceKind, Script, Session, Tally, Verification};
 use crate::report::plan::State;
 use crate::report::text::counted;
 use crate::spec::Spec;
@@ -38,7 +38,7 @@ pub fn run(args: &args::Verify, terminal: &Terminal) -> Outcome {
 fn against_database(bundle: &Bundle, args: &args::Verify, terminal: &Terminal, teller: Teller<'_>) -> Outcome {
     let (apply, rollback) = (bundle::commands(bundle, APPLY)?, bundle::commands(bundle, ROLLBACK)?);
     let manifest = &bundle.manifest;
-    let files = Files { manifest, apply: &apply, rollback: &rollback };
+    let files = Commands::new(Files { manifest, apply: &apply, rollback: &rollback });
     let history = journal(bundle, terminal);
     let story = Story::new(&manifest.plan_id, &args.dir, &history);
     let interrupt = interrupt::flag();
@@ -134,7 +134,7 @@ type Ask<'a> = dyn FnMut(&[u8], &dyn Fn(u32, &[u8]) -> bool) -> Result<Verificat
 fn left_out(
     found: &mut Verification,
     apply: &Course,
-    files: &Files<'_>,
+    files: &Commands<'_>,
     ask: &mut Ask<'_>,
 ) -> Result<[(&'static str, Tally); 3], Failure> {
     let failed = replay::refused(files, apply).map_err(Failure::error)?;

@@ -12,6 +12,7 @@ use super::changes::{ADD, Changes, DELETE, REMOVE, RESCORE, Rows, Waiting};
 use super::command::{CommandFile, Pending, Written};
 use super::digest::{Digest, Edit};
 use super::manifest::{APPLY, Bytes, CHANGES, Counts, Touched};
+use super::price::Sums;
 use crate::derive::write_score;
 use crate::index::{
     DeleteReason, Deletion, Difference, Edits, Entry, Expires, Membership, Present, Reason, Stale, escape,
@@ -33,6 +34,8 @@ pub struct Apply<'d, 'a> {
     pub lower_bound: u64,
     pub touched: Vec<Touched>,
     pub digest: Digest,
+    /// What its price depends on.
+    pub sums: Sums,
 }
 
 impl<'d, 'a> Apply<'d, 'a> {
@@ -48,6 +51,7 @@ impl<'d, 'a> Apply<'d, 'a> {
             lower_bound: 0,
             touched: Vec::new(),
             digest: Digest::new(d.spec.indexes.len()),
+            sums: Sums::new(d),
         }
     }
 
@@ -68,6 +72,11 @@ impl<'d, 'a> Apply<'d, 'a> {
             self.removals(db, changes)?;
         }
         Ok(())
+    }
+
+    /// How many keys are deleted for their type and built anew.
+    pub fn rebuilt(&self) -> usize {
+        self.rebuilt.len()
     }
 
     fn db(&self, index: usize) -> u64 {
@@ -143,6 +152,7 @@ impl<'d, 'a> Apply<'d, 'a> {
                 self.touch(db, key, Some(&record))?;
                 if let Some(touched) = self.touched.last() {
                     self.digest.deletion(d, deletion, &record, &touched.key.0, touched.elements);
+                    self.sums.deletion(index, record.value.ty.kind(), touched.elements, self.file.caps());
                 }
                 self.watch.add(1);
                 self.interrupted()?;
@@ -232,6 +242,8 @@ impl<'d, 'a> Apply<'d, 'a> {
             })?;
             let written = self.file.end(&mut pending).map_err(writing(APPLY))?;
             self.count(index, written);
+            let is_present = there.contains_key(&rank) && !self.rebuilt.contains(&rank);
+            self.sums.addition(index, written.commands, size, is_present);
             self.digest.edited(index, edit, key, size, there.get(&rank).copied());
             if self.rebuilt.contains(&rank) {
                 return Ok(());
@@ -291,6 +303,7 @@ impl<'d, 'a> Apply<'d, 'a> {
             for counts in [&mut self.counts[index], &mut self.total] {
                 counts.removed_members += stale.len() as u64;
             }
+            self.sums.removal(index, written.commands, stale.len() as u64);
             self.digest.edited(index, Edit::Remove, key, stale.len() as u64, Some(&present));
             let key = key.to_vec();
             self.touch(db, key, Some(&record))?;

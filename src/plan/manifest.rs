@@ -9,6 +9,8 @@ use std::collections::BTreeMap;
 use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
 use serde::{Deserialize, Serialize};
 
+pub use super::price::{Guards, Price, Replay};
+
 /// The version of `plan.json` that this program writes and reads.
 pub const FORMAT_VERSION: u32 = 1;
 
@@ -48,6 +50,12 @@ pub struct Manifest {
     /// Commands that a service which bills by the command would count.
     pub billed_commands: u64,
     pub estimated_cost_usd: f64,
+    /// What a replay comes to with the look before it.
+    #[serde(default)]
+    pub replay: Replay,
+    /// How many keys of each database have an expiry in the dump.
+    #[serde(default)]
+    pub expiring: Vec<Expiring>,
     /// The reply that each command of `apply.resp` must give, in order.
     pub expected_replies: Vec<Reply>,
     /// The reply that each command of `rollback.resp` must give when the database is in the target state, in order.
@@ -77,6 +85,13 @@ impl Manifest {
         }
         Ok(())
     }
+}
+
+/// Keys of one database that have an expiry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Expiring {
+    pub db: u64,
+    pub keys: u64,
 }
 
 /// What a dump is known by. The name of the file is not part of it.

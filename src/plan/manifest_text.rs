@@ -237,7 +237,7 @@ impl serde_json::ser::Formatter for Shallow {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::manifest::{Bytes, Caps, Counts, FORMAT_VERSION, SnapshotId, SpecId};
+    use crate::plan::manifest::{Bytes, Caps, Counts, FORMAT_VERSION, Replay, SnapshotId, SpecId};
 
     fn manifest(touched: usize) -> Manifest {
         let kinds = ["set", "zset"];
@@ -270,6 +270,8 @@ mod tests {
             batches: 0,
             billed_commands: 0,
             estimated_cost_usd: 0.0,
+            replay: Replay::default(),
+            expiring: Vec::new(),
             expected_replies: Vec::new(),
             rollback_expected_replies: Vec::new(),
             witnesses: Vec::new(),

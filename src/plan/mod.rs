@@ -12,10 +12,11 @@ pub mod manifest;
 mod manifest_text;
 pub mod output;
 pub mod pattern;
+pub mod price;
 mod recreate;
 mod rollback;
 mod unify;
 mod warnings;
 pub mod why;
 
-pub use build::{Error, Page, USD_PER_100_000, build, build_with_page, snapshot_id};
+pub use build::{Error, Page, build, build_with_page, snapshot_id};

@@ -11,6 +11,7 @@ use redis::{ConnectionAddr, IntoConnectionInfo as _, RedisConnectionInfo, RedisE
 use rustls::pki_types::{CertificateDer, pem::PemObject as _};
 
 use super::link::{Link, LinkError, Printable, Reply};
+use super::server_error::ErrorKind;
 use super::target::Target;
 use crate::resp;
 
@@ -61,20 +62,20 @@ impl Connection {
             (None, None) => {}
         }
         match link.ask(&[b"PING"])? {
-            Reply::Error(text) if text.starts_with("NOAUTH") => {
+            Reply::Error(error) if error.kind() == ErrorKind::NoAuth => {
                 return Err(LinkError::PasswordNeeded { target: shown });
             }
-            Reply::Error(text) if text.starts_with("DENIED") => {
-                return Err(link.refused("to talk to this host", &text));
+            Reply::Error(error) if error.kind() == ErrorKind::Denied => {
+                return Err(link.refused("to talk to this host", error.text()));
             }
             // Another error (a user without PING, a server that loads) is for those who send commands to judge.
             Reply::Status(_) | Reply::Error(_) => {}
             _ => return Err(LinkError::Protocol { target: shown }),
         }
         if target.db != 0
-            && let Reply::Error(text) = link.ask(&[b"SELECT", target.db.to_string().as_bytes()])?
+            && let Reply::Error(error) = link.ask(&[b"SELECT", target.db.to_string().as_bytes()])?
         {
-            return Err(link.refused("to select the database", &text));
+            return Err(link.refused("to select the database", error.text()));
         }
         link.set_timeout(target.timeouts.reply)?;
         Ok(link)
@@ -95,17 +96,15 @@ impl Connection {
 
     /// Some servers repeat the arguments of a command they do not know, so of a refusal only its code is shown.
     fn log_in(&mut self, args: &[&[u8]]) -> Result<(), LinkError> {
-        let Reply::Error(text) = self.ask(args)? else { return Ok(()) };
-        let cause = if text.starts_with("WRONGPASS") || text.contains("invalid password") {
-            "wrong user name or password"
-        } else if text.contains("without any password configured") || text.contains("no password is set") {
-            "it has no password, but one was given (see also REDISCLI_AUTH)"
-        } else if text.contains("wrong number of arguments") {
-            "it knows no user names; give the password alone"
-        } else if text.starts_with("NOPERM") {
-            "this user may not log in from here"
-        } else {
-            "it answered AUTH with an error"
+        let Reply::Error(error) = self.ask(args)? else { return Ok(()) };
+        let cause = match error.kind() {
+            ErrorKind::WrongPassword => "wrong user name or password",
+            ErrorKind::NoPasswordSet => "it has no password, but one was given (see also REDISCLI_AUTH)",
+            ErrorKind::NoPermission => "this user may not log in from here",
+            _ if error.text().contains("wrong number of arguments") => {
+                "it knows no user names; give the password alone"
+            }
+            _ => "it answered AUTH with an error",
         };
         Err(LinkError::Refused { target: self.target.clone(), what: "to log in", cause: cause.into() })
     }
@@ -183,8 +182,8 @@ fn reply(value: Value) -> Option<Reply> {
         Value::SimpleString(text) => Reply::Status(text),
         Value::BulkString(bytes) => Reply::Bulk(bytes),
         Value::ServerError(error) => Reply::Error(match error.details() {
-            Some(details) => format!("{} {details}", error.code()),
-            None => error.code().to_owned(),
+            Some(details) => format!("{} {details}", error.code()).into(),
+            None => error.code().into(),
         }),
         // The crate bounds the depth of an array at 100.
         Value::Array(items) => Reply::Array(items.into_iter().map(reply).collect::<Option<_>>()?),

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use super::error::ReplayError;
 use super::link::Reply;
-use super::script::{self, Script, Steps, Totals, Verb};
+use super::script::{Script, Steps, Totals, Verb};
 use crate::plan::manifest::Reply as Expected;
 use crate::resp;
 
@@ -46,17 +46,16 @@ pub fn read<'a>(
     script: Script,
     expected: &[Expected],
 ) -> Result<(Vec<Item<'a>>, Totals), ReplayError> {
-    let totals = script::check(commands, script)?;
     let replies = u64::try_from(expected.len()).unwrap_or(u64::MAX);
-    if totals.commands != replies {
-        return Err(ReplayError::ReplyCount { commands: totals.commands, replies });
-    }
     let mut items = Vec::new();
     let mut steps = Steps::new(commands, script, 0);
+    let mut totals = Totals { bytes: u64::try_from(commands.len()).unwrap_or(u64::MAX), ..Totals::default() };
     let mut expected = expected.iter();
     while let Some(step) = steps.next_step()? {
-        let Some(wanted) = expected.next() else { break };
-        if step.verb != Verb::Select {
+        totals.add(&step);
+        if let Some(wanted) = expected.next()
+            && step.verb != Verb::Select
+        {
             items.push(Item {
                 number: step.number,
                 verb: step.verb,
@@ -66,6 +65,9 @@ pub fn read<'a>(
                 wanted: Wanted::Reply(wanted.clone()),
             });
         }
+    }
+    if totals.commands != replies {
+        return Err(ReplayError::ReplyCount { commands: totals.commands, replies });
     }
     Ok((items, totals))
 }

@@ -3,6 +3,9 @@
 use std::fmt;
 use std::time::Duration;
 
+use super::server_error::ServerError;
+use crate::resp;
+
 /// A connection on which commands are sent and whose replies come back in order.
 ///
 /// Small, so that a transport of another kind, or one that injects faults, needs nothing else.
@@ -15,6 +18,19 @@ pub trait Link {
     /// An error of the server is a [`Reply`]; only a connection that failed is an `Err`, after which every further call
     /// fails too. After a `send` that failed, what had been answered before can still be received.
     fn receive(&mut self) -> Result<Reply, LinkError>;
+
+    /// Makes `db` the database of what is sent after this. Every reply to what was sent before must have been received.
+    ///
+    /// It is answered before it returns, so that no command ever runs in another database because this was refused.
+    fn select(&mut self, db: u32) -> Result<(), LinkError> {
+        let mut command = Vec::new();
+        resp::encode(&["SELECT", &db.to_string()], &mut command);
+        self.send(&command)?;
+        match self.receive()? {
+            Reply::Status(text) if text == "OK" => Ok(()),
+            reply => Err(LinkError::Database { db, cause: reply.to_string() }),
+        }
+    }
 }
 
 /// What a server answered.
@@ -27,8 +43,7 @@ pub enum Reply {
     Status(String),
     Bulk(Vec<u8>),
     Array(Vec<Reply>),
-    /// The server's text, its code first: `WRONGTYPE Operation against …`.
-    Error(String),
+    Error(ServerError),
 }
 
 impl Reply {
@@ -52,7 +67,7 @@ impl fmt::Display for Reply {
             Self::Status(text) => write!(f, "{}", Printable(text.as_bytes())),
             Self::Bulk(bytes) => write!(f, "\"{}\"", Printable(bytes)),
             Self::Array(items) => write!(f, "an array of {}", items.len()),
-            Self::Error(text) => write!(f, "error \"{}\"", Printable(text.as_bytes())),
+            Self::Error(error) => write!(f, "error \"{error}\""),
         }
     }
 }
@@ -121,8 +136,13 @@ pub enum LinkError {
     /// Nothing was sent.
     #[error("an argument is not UTF-8, and REST carries text only; use the TCP endpoint (rediss://) for this plan")]
     NotText,
-    #[error("the server does not let us select the database of the plan: {cause}")]
-    Database { cause: String },
+    #[error("database {db} of the plan cannot be selected: {cause}")]
+    Database { db: u32, cause: String },
+    #[error("no database is selected on this connection")]
+    NoDatabase,
+    /// What was sent on it may still be on its way.
+    #[error("the server does not end our connection that broke: {cause}")]
+    NotEnded { cause: String },
     /// It was started anew in the meantime.
     #[error(
         "the server was started anew, and {lost} of {of} edits that it had acknowledged are not there; plan again from a new dump"
@@ -143,6 +163,7 @@ impl LinkError {
                 | Self::Io { .. }
                 | Self::Unusable { .. }
                 | Self::NotYet { .. }
+                | Self::NotEnded { .. }
         )
     }
 }

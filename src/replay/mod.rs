@@ -16,14 +16,13 @@
     clippy::unwrap_used
 )]
 
-mod class;
+mod commands;
 mod connection;
 mod engine;
 mod error;
 mod event;
 mod forecast;
 mod guard;
-mod hint;
 mod inspect;
 mod item;
 pub mod journal;
@@ -37,6 +36,7 @@ mod query;
 mod rest;
 mod script;
 mod secret;
+mod server_error;
 mod session;
 mod target;
 mod touched;
@@ -45,6 +45,7 @@ mod url;
 mod verify;
 mod work;
 
+pub use commands::{Commands, Files};
 pub use connection::Connection;
 pub use engine::{Ending, OnDrift, Report, Terms, rest, run};
 pub use error::ReplayError;
@@ -55,15 +56,16 @@ pub use inspect::{Found, Subject, inspect};
 pub use item::{Item, Wanted, read};
 pub use link::{Link, LinkError, Printable, Reply};
 pub use pieces::{Part, refused, removals, removed_keys};
-pub use place::{Place, PlaceKind, Recognised, is_of_a_cluster, place, recognise};
-pub use preflight::{Drift, LookOptions, Preflight, preflight, wait_for_replicas};
-pub use query::{Difference, QueryError, Tally, is_alive};
+pub use place::{Place, PlaceKind, Recognised, place, recognise};
+pub use preflight::{Drift, Preflight, There, preflight, wait_for_replicas};
+pub use query::{Difference, LookOptions, QueryError, Tally, is_alive};
 pub use rest::RestLink;
 pub use script::{Script, ScriptError, Step, Steps, Totals, Verb, check};
 pub use secret::Secret;
+pub use server_error::{Class, ErrorKind, ServerError};
 pub use session::{Dial, Session};
 pub use target::{Source, Target, TargetError, Timeouts};
 pub use touched::{Kind, Touched, TouchedKey};
 pub use url::UrlError;
 pub use verify::{Verification, verify, verify_some};
-pub use work::{Files, Outlook, Work};
+pub use work::{Outlook, Work, script_of};

@@ -3,10 +3,10 @@
 use std::collections::{HashMap, HashSet};
 
 use super::error::ReplayError;
-use super::item::{Item, read};
+use super::item::Item;
 use super::journal::{Course, Fate};
 use super::script::{Script, Steps, Verb};
-use super::work::Files;
+use super::commands::Commands;
 
 /// Puts removals of the members that a set or sorted set had in the dump in the place of its deletion. What they are,
 /// the way back says, which makes the key again.
@@ -45,10 +45,9 @@ pub(super) fn one_by_one<'a>(apply: Vec<Item<'a>>, rollback: &[Item<'a>]) -> Vec
 pub type Part = (u32, Vec<u8>, Option<Vec<u8>>);
 
 /// Keys, and members of keys, whose command an apply gave up.
-pub fn refused(files: &Files<'_>, apply: &Course) -> Result<HashSet<Part>, ReplayError> {
-    let (items, _) = read(files.apply, Script::Apply, &files.manifest.expected_replies)?;
+pub fn refused(commands: &Commands<'_>, apply: &Course) -> Result<HashSet<Part>, ReplayError> {
     let mut refused = HashSet::new();
-    for item in items.iter().filter(|item| apply.fate(item.number) == Fate::Failed) {
+    for item in commands.apply()?.iter().filter(|item| apply.fate(item.number) == Fate::Failed) {
         let (db, key) = (item.db, item.key().to_vec());
         refused.extend(item.parts().map(|(_, part)| match item.edits_members() {
             true => (db, key.clone(), Some(part.to_vec())),
@@ -72,16 +71,14 @@ pub fn removed_keys(removals: &[u8]) -> Result<HashSet<(u32, Vec<u8>)>, ReplayEr
 
 /// Commands that take the members of these keys (by database and name) out of them, as a guarded apply does instead of
 /// deleting the keys: to look what of them is still there.
-pub fn removals(files: &Files<'_>, keys: &HashSet<(u32, Vec<u8>)>) -> Result<Vec<u8>, ReplayError> {
-    let manifest = files.manifest;
-    let (mut apply, _) = read(files.apply, Script::Apply, &manifest.expected_replies)?;
-    let (rollback, _) = read(files.rollback, Script::Rollback, &manifest.rollback_expected_replies)?;
+pub fn removals(files: &Commands<'_>, keys: &HashSet<(u32, Vec<u8>)>) -> Result<Vec<u8>, ReplayError> {
+    let mut apply = files.apply()?.to_vec();
     apply.retain_mut(|item| {
         let db = item.db;
         item.verb.deletes_keys() && item.retain(|_, key| keys.contains(&(db, key.to_vec())))
     });
     let (mut commands, mut db) = (Vec::new(), 0);
-    for item in one_by_one(apply, &rollback).iter().filter(|item| item.edits_members()) {
+    for item in one_by_one(apply, files.rollback()?).iter().filter(|item| item.edits_members()) {
         if item.db != db {
             db = item.db;
             crate::resp::encode(&["SELECT", &db.to_string()], &mut commands);

@@ -1,8 +1,7 @@
 //! What kind of server answers, and whether it is the database of the dump. Only reads.
 
 use super::link::{Link, LinkError, Printable, Reply};
-use super::preflight::LookOptions;
-use super::query::{QueryError, ask, ask_all};
+use super::query::{LookOptions, QueryError, ask, ask_all};
 use crate::plan::manifest::{Bytes, Witness};
 
 /// A server, as far as it says what it is: not every user may ask, and not every service answers.
@@ -175,16 +174,11 @@ pub fn recognise(link: &mut dyn Link, witnesses: &[Witness], options: &LookOptio
     for reply in ask_all(link, options, questions.into_iter())? {
         match reply {
             Reply::Integer(count) => there = there.saturating_add(u64::try_from(count).unwrap_or(0)),
-            Reply::Error(text) if is_of_a_cluster(&text) => return Ok(Recognised::Cluster),
+            Reply::Error(error) if error.is_of_a_cluster() => return Ok(Recognised::Cluster),
             _ => return Ok(Recognised::NotKnown),
         }
     }
     Ok(Recognised::Seen { there, of })
-}
-
-/// Whether only a node of a cluster answers so.
-pub fn is_of_a_cluster(error: &str) -> bool {
-    matches!(error.split(' ').next(), Some("MOVED" | "ASK" | "CROSSSLOT" | "CLUSTERDOWN"))
 }
 
 #[cfg(test)]

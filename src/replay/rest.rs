@@ -67,9 +67,8 @@ impl RestLink {
                 link.in_base64 = true;
                 Ok(link)
             }
-            Reply::Error(text) => {
-                let cause = Printable(text.as_bytes()).to_string();
-                Err(LinkError::Refused { target: shown, what: "to answer", cause })
+            Reply::Error(error) => {
+                Err(LinkError::Refused { target: shown, what: "to answer", cause: error.to_string() })
             }
             _ => Err(LinkError::Protocol { target: shown }),
         }
@@ -170,13 +169,21 @@ impl Link for RestLink {
     fn receive(&mut self) -> Result<Reply, LinkError> {
         self.replies.pop_front().ok_or_else(|| LinkError::Unusable { target: self.target.clone() })
     }
+
+    /// The service has one database; and which connection of its own it uses for the next request, nobody knows.
+    fn select(&mut self, db: u32) -> Result<(), LinkError> {
+        match db {
+            0 => Ok(()),
+            db => Err(LinkError::Database { db, cause: "REST knows database 0 only".into() }),
+        }
+    }
 }
 
 /// `{"result": …}` or `{"error": "…"}`.
 fn reply(answer: Value, in_base64: bool) -> Option<Reply> {
     let Value::Object(mut answer) = answer else { return None };
     if let Some(Value::String(text)) = answer.remove("error") {
-        return Some(Reply::Error(text));
+        return Some(Reply::Error(text.into()));
     }
     result(answer.remove("result")?, in_base64, MAX_DEPTH)
 }

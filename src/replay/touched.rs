@@ -28,7 +28,7 @@ impl Kind {
         }
     }
 
-    fn written_by(verb: Verb) -> Option<Self> {
+    pub(super) fn written_by(verb: Verb) -> Option<Self> {
         match verb {
             Verb::SAdd | Verb::SRem => Some(Self::Set),
             Verb::ZAdd | Verb::ZRem => Some(Self::ZSet),

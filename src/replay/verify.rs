@@ -3,8 +3,7 @@
 use std::collections::HashSet;
 
 use super::link::{Link, Printable, Reply};
-use super::preflight::LookOptions;
-use super::query::{Difference, Pipeline, QueryError, Tally, ask};
+use super::query::{Difference, LookOptions, Pipeline, QueryError, Tally, knows};
 use super::script::{Script, Step, Steps, Verb};
 use super::touched::{Kind, Touched, TouchedKey};
 use crate::plan::manifest::Caps;
@@ -98,7 +97,6 @@ struct Members<'a> {
 }
 
 enum Query<'a> {
-    Select,
     Type(usize),
     /// A command that answers for all its members at once.
     All(Members<'a>),
@@ -129,25 +127,15 @@ pub fn verify_some(
     wanted_key: &dyn Fn(u32, &[u8]) -> bool,
     progress: &mut dyn FnMut(u64),
 ) -> Result<Verification, QueryError> {
-    let touched = Touched::read(apply, Script::Apply, options.db)?;
+    let touched = Touched::read(apply, Script::Apply, 0)?;
     let mut found = Verification::default();
-    let mut sets_at_once = None;
-    let mut zsets_at_once = None;
-    for key in touched.keys() {
-        let (known, probe) = match key.kind {
-            Some(Kind::Set) if sets_at_once.is_none() => (&mut sets_at_once, "SMISMEMBER"),
-            Some(Kind::ZSet) if zsets_at_once.is_none() => (&mut zsets_at_once, "ZMSCORE"),
-            _ => continue,
-        };
-        let reply = ask(link, &[probe.as_bytes(), key.key, b""])?;
-        *known = Some(!matches!(&reply, Reply::Error(text) if !text.starts_with("WRONGTYPE")));
-    }
+    let any = |kind| touched.keys().iter().any(|key| key.kind == Some(kind));
+    let sets_at_once = Some(any(Kind::Set) && knows(link, "SMISMEMBER")?);
+    let zsets_at_once = Some(any(Kind::ZSet) && knows(link, "ZMSCORE")?);
 
     let keep = options.examples;
     let mut pipeline = Pipeline::new(link, options.limits, |query, reply| {
         match query {
-            Query::Select if matches!(reply, Reply::Status(_)) => {}
-            Query::Select => return Err(QueryError::Refused { command: "SELECT", reply }),
             Query::Type(place) => {
                 let Some(key) = touched.keys().get(place) else { return Ok(()) };
                 found.keys = found.keys.saturating_add(1);
@@ -174,18 +162,14 @@ pub fn verify_some(
         }
         Ok(())
     });
-    let mut db = options.db;
     for (place, key) in touched.keys().iter().enumerate() {
         if !wanted_key(key.db, key.key) {
             continue;
         }
-        if key.db != db {
-            db = key.db;
-            pipeline.push(&["SELECT", &db.to_string()], Query::Select)?;
-        }
+        pipeline.select(key.db)?;
         pipeline.push(&[&b"TYPE"[..], key.key], Query::Type(place))?;
     }
-    let mut steps = Steps::new(apply, Script::Apply, options.db);
+    let mut steps = Steps::new(apply, Script::Apply, 0);
     while let Some(step) = steps.next_step()? {
         let kind = match step.verb {
             Verb::SAdd | Verb::SRem => Kind::Set,
@@ -197,10 +181,7 @@ pub fn verify_some(
         if deleted_at.is_some_and(|deleted_at| deleted_at > step.number) || !wanted_key(step.db, step.key()) {
             continue;
         }
-        if step.db != db {
-            db = step.db;
-            pipeline.push(&["SELECT", &db.to_string()], Query::Select)?;
-        }
+        pipeline.select(step.db)?;
         let at_once = match kind {
             Kind::ZSet => zsets_at_once.unwrap_or(true),
             _ => sets_at_once.unwrap_or(true),
@@ -220,9 +201,6 @@ pub fn verify_some(
                 .collect();
             pipeline.push(&args, if at_once { Query::All(asked) } else { Query::One(asked) })?;
         }
-    }
-    if db != options.db {
-        pipeline.push(&["SELECT", &options.db.to_string()], Query::Select)?;
     }
     pipeline.finish()?;
     Ok(found)
@@ -333,7 +311,7 @@ fn compare_member(
 
 /// A key of another type has none of the members. That it is of another type was counted with the keys.
 fn not_asked(found: &mut Verification, asked: &Members<'_>, reply: Reply, keep: usize) -> Result<(), QueryError> {
-    if !matches!(&reply, Reply::Error(text) if text.starts_with("WRONGTYPE")) {
+    if !matches!(&reply, Reply::Error(error) if error.is_wrong_type()) {
         return Err(refused(asked, reply));
     }
     for (member, wanted) in &asked.members {

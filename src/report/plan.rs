@@ -281,7 +281,7 @@ fn next(context: Context<'_>, dump: &str, style: Style, out: &mut String) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::manifest::{Bytes, Caps, IndexPlan, SnapshotId, SpecId};
+    use crate::plan::manifest::{Bytes, Caps, IndexPlan, Replay, SnapshotId, SpecId};
 
     fn manifest(total: Counts) -> Manifest {
         Manifest {
@@ -317,6 +317,8 @@ mod tests {
             batches: 4000,
             billed_commands: 123_456,
             estimated_cost_usd: 0.246_912,
+            replay: Replay::default(),
+            expiring: Vec::new(),
             expected_replies: Vec::new(),
             rollback_expected_replies: Vec::new(),
             witnesses: Vec::new(),

@@ -43,7 +43,7 @@ fn a_dry_run_writes_nothing() {
         let reads = [
             "PING",
             "ROLE",
-            "DBSIZE",
+            "EXISTS",
             "TYPE",
             "SCARD",
             "ZCARD",

@@ -5,7 +5,7 @@ use std::io::Write as _;
 use std::path::Path;
 
 use rdb_reindex::plan::manifest::{
-    APPLY, Bytes, CHANGES, Caps, Counts, FORMAT_VERSION, FileId, IndexPlan, MANIFEST, Manifest, ROLLBACK, Reply,
+    APPLY, Bytes, CHANGES, Caps, Counts, FORMAT_VERSION, FileId, IndexPlan, MANIFEST, Manifest, ROLLBACK, Replay, Reply,
     SnapshotId, SpecId, Touched, Witness,
 };
 use rdb_reindex::{plan::output::sha256, resp};
@@ -118,6 +118,8 @@ impl Scene {
             batches: 1,
             billed_commands: commands,
             estimated_cost_usd: 0.0,
+            replay: Replay::default(),
+            expiring: Vec::new(),
             expected_replies: self.applied.clone(),
             rollback_expected_replies: self.rolled_back.clone(),
             witnesses: self

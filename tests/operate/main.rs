@@ -12,6 +12,7 @@ mod https;
 mod left_out;
 mod lost;
 mod pace;
+mod price;
 mod proxy;
 mod rest;
 mod resume;

@@ -1,5 +1,6 @@
 //! `replay` against servers that misbehave: cut, stall, lie, stutter. Nothing hangs, nothing is claimed that is not known.
 
+use std::collections::HashMap;
 use std::io::{Read as _, Write as _};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::thread::JoinHandle;
@@ -323,7 +324,7 @@ fn a_look_fails_as_clearly() {
             let _ = stream.write_all(answer);
         });
         let error =
-            preflight(&mut fake.link(CALM), &[], &LookOptions::default(), &mut |_| {}).expect_err("it cannot look");
+            preflight(&mut fake.link(CALM), &[], &HashMap::new(), &LookOptions::default(), &mut |_| {}).expect_err("it cannot look");
         fake.end();
         assert!(error.to_string().contains(part), "{error}");
         assert_eq!(matches!(error, QueryError::Link(_)), answer.is_empty());

@@ -144,7 +144,7 @@ impl Replayed {
     /// The first command that was refused or answered otherwise: its number, its key, and the rest as text.
     fn trouble(&self) -> (u64, String, String) {
         let mut troubles = self.events.iter().filter_map(|event| match event {
-            Event::Trouble { number, command, key, wanted, got, advice } => {
+            Event::Trouble { number, command, key, wanted, got, advice, .. } => {
                 let text = format!("{command} answered {got} where {wanted} was expected: {advice}");
                 Some((*number, String::from_utf8_lossy(key).into_owned(), text))
             }

@@ -6,8 +6,7 @@ use super::super::event::Event;
 use super::super::guard::{Prepared, Shape};
 use super::super::item::{Item, Wanted};
 use super::super::journal::{JournalError, Record};
-use super::super::preflight::LookOptions;
-use super::super::query::QueryError;
+use super::super::query::{LookOptions, QueryError};
 use super::super::script::Verb;
 use super::Engine;
 use crate::plan::manifest::Bytes;
@@ -27,7 +26,7 @@ impl Engine<'_, '_, '_> {
         rounds: u32,
     ) -> Result<Result<Vec<Shape>, QueryError>, JournalError> {
         let Some(guard) = &mut self.guard else { return Ok(Ok(vec![Shape::Plain; pending.len()])) };
-        let look = LookOptions { db: self.session.db(), limits: self.terms.limits, ..LookOptions::default() };
+        let look = LookOptions { limits: self.terms.limits, ..LookOptions::default() };
         let link = match self.session.link() {
             Ok(link) => link,
             Err(error) => return Ok(Err(error.into())),

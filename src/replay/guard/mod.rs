@@ -15,13 +15,12 @@ mod script;
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 
-use super::class::Class;
 use super::item::Item;
 use super::journal::Way;
 use super::link::{Link, Reply};
-use super::preflight::LookOptions;
-use super::query::{QueryError, ask, ask_all};
+use super::query::{LookOptions, QueryError, ask, ask_all};
 use super::script::Verb;
+use super::server_error::Class;
 use super::verify::number;
 use content::Content;
 pub use known::Known;
@@ -184,7 +183,7 @@ impl<'g> Guard<'g> {
         }
         let declared = match ask(link, &["EVAL", &format!("{DECLARED}return 1"), "0"])? {
             Reply::Integer(1) => true,
-            Reply::Error(text) if Class::of(&text) != Class::Wait => match ask(link, &["EVAL", "return 1", "0"])? {
+            Reply::Error(error) if error.class() != Class::Wait => match ask(link, &["EVAL", "return 1", "0"])? {
                 Reply::Integer(1) => false,
                 reply => return Err(QueryError::Refused { command: "EVAL", reply }),
             },
