@@ -32,6 +32,7 @@ pub fn target(args: &args::Database) -> Result<Target, Failure> {
     };
     let mut target = Target::resolve(&source).map_err(|error| Failure::new(Exit::Usage, error))?;
     target.timeouts.reply = Duration::from_secs(args.timeout);
+    target.timeouts.connect = target.timeouts.connect.min(target.timeouts.reply);
     Ok(target)
 }
 
@@ -73,11 +74,10 @@ impl<'t> Connector<'t> {
 
     fn dial_once(&mut self) -> Result<Box<dyn Link + Send>, LinkError> {
         match self.open() {
-            Err(LinkError::PasswordNeeded { .. }) if !self.asked && is_attended() => {
+            Err(LinkError::PasswordNeeded { .. } | LinkError::TokenNeeded { .. }) if !self.asked && is_attended() => {
                 self.asked = true;
                 self.terminal.say(format!("{} needs a {}", self.target, self.secret()));
-                let needed = || LinkError::PasswordNeeded { target: self.target.to_string() };
-                let password = self.prompt().ok_or_else(needed)?;
+                let Some(password) = self.prompt() else { return Err(self.needed()) };
                 self.target.password = Some(Secret::new(password));
                 self.open()
             }
@@ -113,6 +113,16 @@ impl<'t> Connector<'t> {
             let _ = tty.and_then(|tty| Command::new("stty").arg("echo").stdin(tty).status());
         }
         answer?.ok()
+    }
+
+    /// Nobody answered.
+    fn needed(&self) -> LinkError {
+        let target = self.target.to_string();
+        match self.interrupt {
+            Some(interrupt) if interrupt.load(Ordering::SeqCst) => LinkError::Interrupted,
+            _ if self.is_rest() => LinkError::TokenNeeded { target },
+            _ => LinkError::PasswordNeeded { target },
+        }
     }
 
     /// What is asked for.

@@ -18,7 +18,7 @@ pub fn refuse(kind: &PlaceKind, dir: &Path, target: &str, command: impl Fn(&str)
             let lines: Vec<String> = primaries
                 .iter()
                 .filter_map(|(name, address)| {
-                    address.as_ref().map(|at| format!("\n  {}  (primary of {name})", there(at)))
+                    address.as_ref().map(|at| format!("\nthe primary of {name}:\n  {}", there(at)))
                 })
                 .collect();
             let hint = match lines.is_empty() {
@@ -27,7 +27,7 @@ pub fn refuse(kind: &PlaceKind, dir: &Path, target: &str, command: impl Fn(&str)
                          that address"
                         .to_owned()
                 }
-                false => format!("it knows where the primary is now, and has no data itself:{}", lines.concat()),
+                false => format!("it has no data itself, and knows where they are now{}", lines.concat()),
             };
             refused("a Sentinel, not a database".into()).with_hint(hint)
         }

@@ -111,10 +111,16 @@ pub enum LinkError {
     Connect { target: String, cause: String },
     #[error("no TLS with {target}: {cause}; {hint}")]
     Tls { target: String, cause: String, hint: &'static str },
+    /// It answered a handshake.
+    #[error("{target} does not answer in the clear: does it want TLS? try {url}")]
+    WantsTls { target: String, url: String },
     #[error("cannot use the certificates in {path}: {cause}; --tls-ca takes a PEM file")]
     Ca { path: String, cause: String },
     #[error("{target} refused {what}: {cause}")]
     Refused { target: String, what: &'static str, cause: String },
+    /// Nothing more was tried; a person may be asked.
+    #[error("{target} needs a token; set UPSTASH_REDIS_REST_TOKEN, or use --password-file")]
+    TokenNeeded { target: String },
     /// Nothing more was tried; a person may be asked.
     #[error("{target} needs a password; set RDB_REINDEX_PASSWORD, or use --password-file")]
     PasswordNeeded { target: String },

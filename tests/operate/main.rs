@@ -12,10 +12,12 @@ mod https;
 mod left_out;
 mod lost;
 mod pace;
+mod place;
 mod price;
 mod proxy;
 mod rest;
 mod resume;
+mod told;
 mod undo;
 
 use std::path::{Path, PathBuf};

@@ -305,7 +305,9 @@ fn what_was_begun_is_not_begun_again() {
     let stopped = ran(command.args(["--confirm", &stage.plan_id]));
     assert_eq!(stopped.status, Some(6), "{stopped:?}");
     assert!(stopped.err.contains("READONLY") && stopped.err.contains("connect to the primary"), "{stopped:?}");
-    assert!(stopped.err.contains(&format!("`rdb-reindex apply {} --resume` goes on", stage.dir().display())));
+    let resume =
+        format!("\n  rdb-reindex apply {} --to redis://127.0.0.1:{} --resume\n", stage.dir().display(), proxy.port);
+    assert!(stopped.err.contains(&resume), "{stopped:?}");
     drop(proxy);
     let again = stage.confirmed("apply", &[]);
     assert_eq!(again.status, Some(4), "{again:?}");
@@ -313,7 +315,7 @@ fn what_was_begun_is_not_begun_again() {
     // Without --confirm: going on is no new decision.
     let resumed = stage.run("apply", &["--resume"]);
     assert_eq!(resumed.status, Some(0), "{resumed:?}");
-    assert!(resumed.err.contains("resuming what was begun at"), "{resumed:?}");
+    assert!(resumed.err.contains("resuming: an apply of plan "), "{resumed:?}");
     assert_eq!(stage.run("verify", &[]).status, Some(0));
     // A script that resumes until it is told that all is done may have missed that.
     let done = stage.run("apply", &["--resume"]);
