@@ -97,7 +97,7 @@ impl<'t> Connector<'t> {
         }
     }
 
-    /// How many commands were sent, on all connections.
+    /// How many commands were sent that a service would bill, on all connections.
     pub fn commands(&self) -> Arc<AtomicU64> {
         Arc::clone(&self.commands)
     }
@@ -136,7 +136,10 @@ impl<'t> Connector<'t> {
     }
 }
 
-/// Counts commands as a server, or who bills them, would.
+/// What no service bills.
+const FREE: [&[u8]; 9] = [b"AUTH", b"HELLO", b"SELECT", b"COMMAND", b"CONFIG", b"INFO", b"PING", b"RESET", b"QUIT"];
+
+/// Counts commands as who bills them would.
 struct Counted {
     link: Box<dyn Link + Send>,
     commands: Arc<AtomicU64>,
@@ -146,8 +149,8 @@ impl Link for Counted {
     fn send(&mut self, commands: &[u8]) -> Result<(), LinkError> {
         let mut reader = CommandReader::new(commands);
         let mut count = 0;
-        while let Ok(Some(_)) = reader.next_command() {
-            count += 1;
+        while let Ok(Some(command)) = reader.next_command() {
+            count += u64::from(!command.args.first().is_some_and(|name| FREE.contains(name)));
         }
         self.commands.fetch_add(count, Ordering::Relaxed);
         self.link.send(commands)

@@ -55,7 +55,8 @@ pub fn refuse(kind: &PlaceKind, dir: &Path, target: &str, command: impl Fn(&str)
 
 /// Why a look came to nothing, with a status.
 pub fn failure(exit: Exit, error: QueryError) -> Failure {
-    let of_a_cluster = matches!(&error, QueryError::Refused { reply: Reply::Error(error), .. } if error.is_of_a_cluster());
+    let of_a_cluster =
+        matches!(&error, QueryError::Refused { reply: Reply::Error(error), .. } if error.is_of_a_cluster());
     match (&error, of_a_cluster) {
         (_, true) => Failure::new(Exit::Refused, format!("{error}; nothing was written")),
         (QueryError::Link(LinkError::Interrupted), _) => {

@@ -61,8 +61,18 @@ fn replay(args: &args::Replay, way: Way, terminal: &Terminal, teller: Teller<'_>
     let connector = Connector::new(&args.database, &bundle.manifest, Some(&interrupt), terminal)?;
     let (target, with) = (connector.to_string(), typed::with(args));
     let commands = Commands::new(files);
-    let mut job =
-        Job { args, way, bundle: &bundle, commands: &commands, interrupt: &interrupt, terminal, teller, target, with, begun: false };
+    let mut job = Job {
+        args,
+        way,
+        bundle: &bundle,
+        commands: &commands,
+        interrupt: &interrupt,
+        terminal,
+        teller,
+        target,
+        with,
+        begun: false,
+    };
     if args.dry_run {
         return job.dry_run(connector, &history);
     }

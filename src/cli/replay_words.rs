@@ -53,13 +53,17 @@ impl Job<'_> {
             ..90.0 => format!("about {seconds:.0} s"),
             _ => format!("about {}", span((seconds * 1000.0) as u64)),
         };
-        let guarded = match self.is_guarded() {
-            true => ", and the reads of --guard records for each edit",
-            false => "",
+        // Of a guard's reads the plan knows how many there are.
+        let prices = &self.bundle.manifest.replay;
+        let guarded = match self.way {
+            Way::Apply => prices.apply.records,
+            Way::Rollback => prices.rollback.records,
         };
-        let all = asked.saturating_add(commands);
-        let usd = price(usd(all));
-        let (batches, long) = (counted(batches, "round trip"), long);
+        let more = match guarded.filter(|_| self.is_guarded() && !self.begun) {
+            Some(price) => price.billed_commands.saturating_sub(price.look),
+            None => commands,
+        };
+        let usd = price(usd(asked.saturating_add(more)));
         let mut text = format!("{} of plan {}\n", self.name(), self.plan_id());
         let width = self.terminal.message_style().width.min(PROSE);
         let mut line = |label: &str, words: String| {
@@ -68,12 +72,9 @@ impl Job<'_> {
         };
         line("what", what);
         line("where", format!("{}{server}; it {state}", self.target));
-        line("how long", format!("{long}: {batches} at {:.1} ms each", trip * 1000.0));
-        let commands = counted(commands, "command");
-        line(
-            "how much",
-            format!("{commands}{guarded}; {} for the look; about {usd} where commands are billed", number(asked)),
-        );
+        line("how long", format!("{long}: {} at {:.1} ms each", counted(batches, "round trip"), trip * 1000.0));
+        let more = counted(more, "command");
+        line("how much", format!("{more}; {} for the look; about {usd} where commands are billed", number(asked)));
         text.trim_end().to_owned()
     }
 }

@@ -15,8 +15,8 @@ use super::changes::Changes;
 use super::command::CommandFile;
 use super::digest::Digest;
 use super::manifest::{
-    APPLY, Bytes, CHANGES, Caps, Expiring, FORMAT_VERSION, FileId, IndexPlan, MANIFEST, Manifest, REVIEW, ROLLBACK, Reply,
-    SnapshotId, SpecId, Witness,
+    APPLY, Bytes, CHANGES, Caps, Expiring, FORMAT_VERSION, FileId, IndexPlan, MANIFEST, Manifest, REVIEW, ROLLBACK,
+    Reply, SnapshotId, SpecId, Witness,
 };
 use super::output::{Output, sha256};
 use super::price::{self, Sums};
@@ -134,8 +134,13 @@ fn make(
     watch.begin("writing the plan", Unit::Edits, 2 * edits(difference));
     let mut changes = Changes::new(file(CHANGES)?, difference.spec.indexes.len()).map_err(writing(CHANGES))?;
     let mut apply = Apply::new(difference, watch, &rebuilt, CommandFile::new(file(APPLY)?, caps));
-    let mut rollback =
-        Rollback { d: difference, watch, rebuilt: &rebuilt, file: CommandFile::new(file(ROLLBACK)?, caps), on_present: 0 };
+    let mut rollback = Rollback {
+        d: difference,
+        watch,
+        rebuilt: &rebuilt,
+        file: CommandFile::new(file(ROLLBACK)?, caps),
+        on_present: 0,
+    };
     let timed = |name, work: &mut dyn FnMut() -> Result<(), Error>| {
         let began = Instant::now();
         let done = work();

@@ -164,7 +164,9 @@ impl Subject<'_, '_> {
     fn known(&self) -> Option<Found> {
         match (self.was_sent, self.item.edits_members(), self.there) {
             (true, ..) | (false, true, There::Unknown) => None,
-            (false, true, There::Is(kind)) if Kind::written_by(self.item.verb).map(Kind::type_name) == Some(kind) => None,
+            (false, true, There::Is(kind)) if Kind::written_by(self.item.verb).map(Kind::type_name) == Some(kind) => {
+                None
+            }
             // Gone is what a removal wants.
             (false, true, There::Absent) if matches!(self.item.verb, Verb::SRem | Verb::ZRem) => Some(Found::Done),
             (false, ..) => Some(Found::Open),

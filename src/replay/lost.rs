@@ -56,7 +56,8 @@ pub fn look(
     options: &LookOptions,
     progress: &mut dyn FnMut(u64),
 ) -> Result<Lost, QueryError> {
-    let subjects: Vec<Subject<'_, '_>> = done.iter().map(|item| Subject { item, was_sent: true, there: There::Unknown }).collect();
+    let subjects: Vec<Subject<'_, '_>> =
+        done.iter().map(|item| Subject { item, was_sent: true, there: There::Unknown }).collect();
     let found = inspect(link, &subjects, options, progress)?;
     let mut lost = Lost::default();
     for (item, found) in done.iter().zip(found) {

@@ -2,11 +2,11 @@
 
 use std::collections::{HashMap, HashSet};
 
+use super::commands::Commands;
 use super::error::ReplayError;
 use super::item::Item;
 use super::journal::{Course, Fate};
 use super::script::{Script, Steps, Verb};
-use super::commands::Commands;
 
 /// Puts removals of the members that a set or sorted set had in the dump in the place of its deletion. What they are,
 /// the way back says, which makes the key again.

@@ -348,9 +348,8 @@ impl<'k, 'a> Look<'k, 'a> {
         loop {
             let was_old = self.is_old;
             let (command, clock) = if was_old { ("PTTL", Clock::Whether) } else { ("PEXPIRETIME", Clock::Exact) };
-            let mut pipeline = Pipeline::new(link, self.options.limits, |place, reply| {
-                self.take_expiry(place, reply, clock)
-            });
+            let mut pipeline =
+                Pipeline::new(link, self.options.limits, |place, reply| self.take_expiry(place, reply, clock));
             for key in places.iter().filter_map(|place| Some((*place, keys.get(*place)?))) {
                 let (place, key) = key;
                 pipeline.select(key.db)?;

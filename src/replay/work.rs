@@ -63,12 +63,7 @@ impl<'a> Work<'a> {
     /// was applied, or, if it knows of nothing, everything.
     ///
     /// `guarded` takes the members that a key had one by one, instead of deleting it: what came since then stays.
-    pub fn new(
-        way: Way,
-        commands: &Commands<'a>,
-        history: &History,
-        guarded: bool,
-    ) -> Result<Self, ReplayError> {
+    pub fn new(way: Way, commands: &Commands<'a>, history: &History, guarded: bool) -> Result<Self, ReplayError> {
         let manifest = commands.files.manifest;
         let mut apply = commands.apply()?.to_vec();
         let mut forecast = Forecast::new(&manifest.touched);
@@ -164,8 +159,7 @@ impl<'a> Work<'a> {
         outlook.preflight = preflight(link, &expectations, &self.elsewhere, &all, progress)?;
         let looked_at = outlook.preflight.looked_at;
         let there = expectations.iter().zip(&outlook.preflight.there);
-        let there: HashMap<(u32, &[u8]), There<'a>> =
-            there.map(|(key, there)| ((key.db, key.key), *there)).collect();
+        let there: HashMap<(u32, &[u8]), There<'a>> = there.map(|(key, there)| ((key.db, key.key), *there)).collect();
         let subject = |item| Subject {
             item,
             was_sent: self.may_have_been_sent(item),

@@ -5,8 +5,8 @@ use std::io::Write as _;
 use std::path::Path;
 
 use rdb_reindex::plan::manifest::{
-    APPLY, Bytes, CHANGES, Caps, Counts, FORMAT_VERSION, FileId, IndexPlan, MANIFEST, Manifest, ROLLBACK, Replay, Reply,
-    SnapshotId, SpecId, Touched, Witness,
+    APPLY, Bytes, CHANGES, Caps, Counts, FORMAT_VERSION, FileId, IndexPlan, MANIFEST, Manifest, ROLLBACK, Replay,
+    Reply, SnapshotId, SpecId, Touched, Witness,
 };
 use rdb_reindex::{plan::output::sha256, resp};
 

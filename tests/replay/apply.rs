@@ -68,7 +68,8 @@ fn a_plan_for_several_databases_selects_them() {
     let mut link = Connection::open(&in_db_3).expect("db 3 exists");
     let dump = [touched("k", "none", 0), Touched { db: 3, ..touched("k", "none", 0) }];
     let wanted = Forecast::new(&dump).after(&read(&plan, Script::Apply, &expected).expect("the file is right").0);
-    let found = preflight(&mut link, wanted.keys(), &HashMap::new(), &LookOptions::default(), &mut |_| {}).expect("it looks");
+    let found =
+        preflight(&mut link, wanted.keys(), &HashMap::new(), &LookOptions::default(), &mut |_| {}).expect("it looks");
     assert!(found.drift.is_empty(), "{found:?}");
     assert_eq!(found.looked_at, 2);
     let mut fresh = open(&server);

@@ -49,8 +49,8 @@ fn preflight_finds_no_drift_where_there_is_none() {
     let mut link = open(&server);
     let monitor = server.monitor();
     let mut told = 0;
-    let found =
-        preflight(&mut link, wanted.keys(), &NONE, &LookOptions::default(), &mut |looked| told = looked).expect("it looks");
+    let found = preflight(&mut link, wanted.keys(), &NONE, &LookOptions::default(), &mut |looked| told = looked)
+        .expect("it looks");
     only_reads(&monitor.finish(&server));
     assert!(found.drift.is_empty(), "{found:?}");
     // wrong, retyped, created, kept, ranked.
@@ -90,8 +90,8 @@ fn preflight_before_a_rollback_expects_the_target() {
     let wanted =
         Forecast::new(&scene.touched).after(&read(&scene.apply, Script::Apply, &scene.applied).expect("it reads").0);
     let found = |drift: u64| {
-        let found =
-            preflight(&mut open(&server), wanted.keys(), &NONE, &LookOptions::default(), &mut |_| {}).expect("it looks");
+        let found = preflight(&mut open(&server), wanted.keys(), &NONE, &LookOptions::default(), &mut |_| {})
+            .expect("it looks");
         assert_eq!(found.drift.count(), drift, "{found:?}");
     };
     // wrong is still there; retyped is a list; created is not there; kept and ranked have their number by chance (one
