@@ -135,7 +135,7 @@ fn handshake(
             Ok((read, _)) => heard |= read > 0,
             Err(error) if is_timeout(&error) => {
                 // A Redis without TLS waits for the end of what it takes for a command.
-                if !heard && !probed && began.elapsed() >= SILENCE.min(patience) {
+                if !heard && !probed && began.elapsed() >= SILENCE.min(patience.checked_div(2).unwrap_or(patience)) {
                     probed = true;
                     if answers_in_the_clear(target) {
                         return Err(failed("it answers in the clear", PLAIN));

@@ -5,6 +5,7 @@ mod support;
 
 mod basic;
 mod bundle;
+mod ctrl_c;
 mod drift;
 mod fixture;
 mod guard;
