@@ -62,10 +62,20 @@ fn the_plan_of_the_fixture() {
 fn a_bundle_that_was_applied_leads_on_to_its_rollback() {
     let folder = tempfile::tempdir().expect("a folder");
     plan(folder.path());
-    std::fs::write(folder.path().join("plan/journal.ndjson"), "").expect("a journal");
-    let text = shown(&mut show(folder.path()));
-    assert!(text.contains("An apply of this plan was begun and has not ended."), "{text}");
-    assert!(text.contains("rdb-reindex rollback plan --to URL"), "{text}");
+    let manifest = std::fs::read(folder.path().join("plan/plan.json")).expect("a manifest");
+    let sha256 = rdb_reindex::plan::output::sha256(&manifest);
+    let text = format!(
+        "{{\"t\":\"open\",\"version\":1,\"plan_id\":\"x\",\"plan_sha256\":\"{sha256}\",\"user\":\"u\",\"host\":\"h\",\"pid\":1,\"at\":\"T0\"}}\n\
+         {{\"t\":\"start\",\"way\":\"apply\",\"to\":\"rediss://h:1\",\"at\":\"T1\"}}\n"
+    );
+    std::fs::write(folder.path().join("plan/journal.ndjson"), text).expect("a journal");
+    let text = shown(&mut show(folder.path())).replace("\n  ", " ");
+    assert!(
+        text.contains(" to rediss://h:1 was begun at T1 and has not ended (0 commands done, last by u on h"),
+        "{text}"
+    );
+    assert!(text.contains("rdb-reindex apply plan --to rediss://h:1 --resume"), "{text}");
+    assert!(text.contains("rdb-reindex rollback plan --to rediss://h:1"), "{text}");
 }
 
 #[test]

@@ -151,3 +151,121 @@ impl<'s> Story<'s> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::replay::journal::{Record, With};
+
+    fn history(records: &[Record]) -> History {
+        let open = serde_json::json!({ "t": "open", "version": 1, "plan_id": "p", "plan_sha256": "s", "user": "u",
+            "host": "h", "pid": 1, "at": "T0" });
+        let mut text = format!("{open}\n");
+        for record in records {
+            text.push_str(&format!("{}\n", serde_json::to_string(record).expect("it is text")));
+        }
+        History::read(text.as_bytes(), "s", (9, 9)).expect("a journal").0
+    }
+
+    fn start(way: Way) -> Record {
+        let with = With { replay: vec!["--max-rate".into(), "5".into()], ..With::default() };
+        Record::Start { way, to: format!("redis://{}:1", way.name()), at: "T1".into(), with }
+    }
+
+    fn done(way: Way) -> [Record; 2] {
+        let (first, last) = (1, 3);
+        let (open, unknown, failed, otherwise) = Default::default();
+        [Record::Intent { way, first, last }, Record::Ack { way, first, last, open, unknown, failed, otherwise }]
+    }
+
+    #[test]
+    fn each_state_has_its_sentence_and_leads_on() {
+        let (apply, back) = (Way::Apply, Way::Rollback);
+        let ended = |way| Record::End { way, at: "T2".into() };
+        let [intent, ack] = done(apply);
+        let journal = |more: &[Record]| history(&[&[start(apply), intent.clone(), ack.clone()], more].concat());
+        let (there, also) = ("--to redis://apply:1 --max-rate 5", "--to redis://rollback:1 --max-rate 5");
+        let facts = [
+            (
+                journal(&[]),
+                "an apply of plan p to redis://apply:1 was begun at T1 and has not ended (3 commands done",
+                format!("rdb-reindex apply 'a b' {there} --resume"),
+            ),
+            (
+                journal(&[ended(apply)]),
+                "plan p was applied to redis://apply:1 at T2",
+                "rdb-reindex verify 'a b' --to redis://apply:1".into(),
+            ),
+            (
+                journal(&[ended(apply), start(back)]),
+                "plan p was applied to redis://apply:1 at T2; its rollback was begun at T1 and has not ended",
+                format!("rdb-reindex rollback 'a b' {also} --resume"),
+            ),
+            (
+                journal(&[ended(apply), start(back), ended(back)]),
+                "plan p was applied to redis://apply:1 at T2, and rolled back on redis://rollback:1 at T2",
+                "rdb-reindex verify 'a b' --to redis://rollback:1".into(),
+            ),
+            (
+                journal(&[start(back), ended(back)]),
+                "plan p was applied in part to redis://apply:1, begun at T1, and rolled back",
+                "rdb-reindex verify".into(),
+            ),
+            (
+                history(&[start(back), ended(back)]),
+                "plan p was never applied from this folder, and rolled back on redis://rollback:1 at T2",
+                "rdb-reindex verify".into(),
+            ),
+        ];
+        for (history, sentence, next) in facts {
+            let story = Story::new("p", Path::new("a b"), &history);
+            assert!(story.sentence().starts_with(sentence), "{}", story.sentence());
+            assert!(story.next()[0].0.starts_with(&next), "{:?}", story.next());
+        }
+    }
+
+    #[test]
+    fn what_is_refused_is_refused_with_what_to_type() {
+        let (apply, back) = (Way::Apply, Way::Rollback);
+        let begun = history(&[start(apply)]);
+        let applied = history(&[start(apply), Record::End { way: apply, at: "T2".into() }]);
+        let rolled = [
+            start(apply),
+            Record::End { way: apply, at: "T2".into() },
+            start(back),
+            Record::End { way: back, at: "T3".into() },
+        ];
+        let rolled = history(&rolled);
+        let new = History::default();
+        // Which way, with --resume or not: refused (4), nothing left to do (0), or gone on with.
+        let facts = [
+            (&new, apply, false, None),
+            (&new, back, false, None),
+            (&begun, apply, false, Some(4)),
+            (&begun, apply, true, None),
+            (&begun, back, false, None),
+            (&applied, apply, false, Some(4)),
+            (&applied, apply, true, Some(0)),
+            (&applied, back, false, None),
+            (&rolled, apply, false, Some(4)),
+            (&rolled, apply, true, Some(4)),
+            (&rolled, back, false, Some(4)),
+            (&rolled, back, true, Some(0)),
+        ];
+        for (history, way, resume, wanted) in facts {
+            let story = Story::new("p", Path::new("plan"), history);
+            let found = story.refusal(way, resume).map(|refusal| match refusal {
+                Refusal::Finished(text) => {
+                    assert!(text.starts_with(&story.sentence()), "{text}");
+                    0
+                }
+                Refusal::Refused(failure) => {
+                    assert!(failure.message.starts_with(&story.sentence()), "{failure:?}");
+                    assert!(failure.hint.is_some_and(|hint| hint.contains("\n  rdb-reindex ")));
+                    failure.exit as u8
+                }
+            });
+            assert_eq!(found, wanted, "{way:?} {resume} {}", story.sentence());
+        }
+    }
+}

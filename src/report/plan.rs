@@ -367,29 +367,17 @@ mod tests {
     }
 
     #[test]
-    fn a_plan_that_was_applied_leads_on_to_verify_and_rollback() {
-        let text = plan(&manifest(SOME), Context { state: State::Applied, ..CONTEXT }, Style::PLAIN);
-        assert!(text.contains("This plan was applied."), "{text}");
-        assert!(text.contains("rdb-reindex rollback 'my plan' --to URL  undo it"), "{text}");
+    fn what_was_done_with_a_plan_is_said_and_leads_on() {
+        let next = [("rdb-reindex verify 'my plan' --to redis://h:1".to_owned(), "is it there?")];
+        let story = "plan 0123456789ab was applied to redis://h:1 at 2026-01-01T00:00:00Z";
+        let context = Context { state: State::Applied, story, next: &next, ..CONTEXT };
+        let text = plan(&manifest(SOME), context, Style::PLAIN);
+        assert!(text.contains("  plan 0123456789ab was applied to redis://h:1 at 2026-01-01T00:00:00Z\n"), "{text}");
+        assert!(text.contains("  rdb-reindex verify 'my plan' --to redis://h:1  is it there?\n"), "{text}");
         assert!(!text.contains("rdb-reindex apply"), "{text}");
-    }
-
-    #[test]
-    fn what_has_not_ended_leads_on_to_its_end() {
-        for (state, words, next, never) in [
-            (State::ApplyBegun, "An apply of this plan was begun", "apply 'my plan' --to URL --resume", "verify"),
-            (
-                State::RollbackBegun,
-                "A rollback of this plan was begun",
-                "rollback 'my plan' --to URL --resume",
-                "apply ",
-            ),
-            (State::RolledBack, "This plan was rolled back.", "plan DUMP --out DIR", "rollback '"),
-        ] {
-            let text = plan(&manifest(SOME), Context { state, ..CONTEXT }, Style::PLAIN);
-            assert!(text.contains(words) && text.contains(&format!("  rdb-reindex {next}")), "{text}");
-            assert!(!text.contains(&format!("rdb-reindex {never}")), "{text}");
-        }
+        // A command is never broken, and what it is for stands before it where there is no room behind it.
+        let narrow = plan(&manifest(SOME), context, Style { width: 60, ..Style::PLAIN });
+        assert!(narrow.contains("  # is it there?\n  rdb-reindex verify 'my plan' --to redis://h:1\n"), "{narrow}");
     }
 
     #[test]
