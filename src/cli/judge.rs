@@ -53,7 +53,7 @@ impl SpecJudge {
                 }
                 _ => None,
             };
-            indexes.push(Index { db: index.db, family: index.key.family(), records });
+            indexes.push(Index { db: index.db, family: index.family.glob().clone(), records });
         }
         Ok(Self { indexes })
     }

@@ -41,7 +41,7 @@ pub use fields::decode;
 pub use interner::Interned;
 pub use keys::Keys;
 pub use memberships::{Absent, Each, Listed, Memberships, Missing, Reader, State};
-pub use names::{Family, Names};
+pub use names::{Family, Names, Role, can_be_record};
 pub use stale::{Reason, Stale};
 pub use store::{Edits, Members};
 pub use survey::is_index_type;

@@ -195,7 +195,7 @@ fn owner(lookup: &Lookup<'_, '_>, key: &IndexKey, keys: &Keys, summaries: &[Summ
 fn block_contested(lookup: &Lookup<'_, '_>, keys: &mut Keys, summaries: &mut [Summary], diagnostics: &mut Diagnostics) {
     let spec = lookup.names.spec;
     let may_meet = |a: usize, b: usize| {
-        let prefix = |at: usize| lookup.names.families[at].literal_prefix();
+        let prefix = |at: usize| spec.indexes[at].family.glob().literal_prefix();
         spec.indexes[a].db == spec.indexes[b].db
             && (prefix(a).starts_with(prefix(b)) || prefix(b).starts_with(prefix(a)))
     };

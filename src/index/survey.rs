@@ -11,7 +11,7 @@ use super::hash::Hasher;
 use super::interner::{Cache, Interner};
 use super::keys::write_group;
 use super::keyset::KeyList;
-use super::names::Names;
+use super::names::{Family, Names, can_be_record};
 use super::seen::{Led, Seen};
 use super::stem::{MemberStems, Stem, Stems};
 use super::store::Collector;
@@ -366,33 +366,26 @@ impl<'a> scan::Worker<'a> for Gathered<'_, 'a> {
                     format!("{} expires at {} ms, which is before 2009", display(key), record.expire_ms.unwrap_or(0))
                 });
             }
-            let mut classes = context.names.classes_of(record.db, key);
-            let class = classes.next();
-            let mut families = context.names.indexes_of(record.db, key);
-            let family = families.next();
-            let can_be_record = matches!(record.value.ty.kind(), Kind::String | Kind::Hash | Kind::Module);
-            match (class, family) {
-                (Some(class), None) => self.stock.record_family(class, tally),
-                (Some(class), Some(_)) if can_be_record => self.stock.record_family(class, tally),
-                (_, Some(first)) => {
-                    let others = families.count() > 0;
-                    let primary = if others { context.names.most_specific(record.db, key) } else { first };
+            let role = context.names.role(record.db, key, can_be_record(&record.value));
+            match role.family {
+                Family::Record(class) => self.stock.record_family(class, tally),
+                Family::Index(primary) => {
                     self.stock.index_family(primary, tally);
                     if expires == Expires::Gone {
                         self.diagnostics.add("key.expired", start, || display(key));
                     } else if empty {
                         self.diagnostics.add("key.empty", start, || display(key));
                     } else {
-                        self.index_key(record, key, primary, others, tally.elements);
+                        self.index_key(record, key, primary, role.shared, tally.elements);
                     }
                     return Ok(());
                 }
-                (None, None) => {
+                Family::Other => {
                     self.stock.other_family(key, tally);
                     return Ok(());
                 }
             }
-            if family.is_some() {
+            if role.shared {
                 self.diagnostics.add("key.record_in_family", start, || {
                     format!("{} is named like a record and like an index key; it is left as it is", display(key))
                 });
@@ -405,7 +398,7 @@ impl<'a> scan::Worker<'a> for Gathered<'_, 'a> {
                 self.diagnostics.add("key.empty", start, || display(key));
                 return Ok(());
             }
-            for class in class.into_iter().chain(classes) {
+            for class in context.names.classes_of(record.db, key) {
                 self.class_record(record, key, class)?;
             }
             Ok(())

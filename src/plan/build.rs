@@ -214,7 +214,7 @@ fn finish(
     let indexes = d.spec.indexes.iter().zip(&forth.counts).zip(examples).map(|((index, counts), examples)| IndexPlan {
         name: index.name.clone(),
         policy: index.policy.as_str().to_owned(),
-        pattern: index.key.family().to_string(),
+        pattern: index.family.glob().to_string(),
         counts: *counts,
         examples,
     });

@@ -76,7 +76,7 @@ impl<'a> Model<'a> {
 
     /// Reads the dump and lets somebody watch, this and what is done with the model.
     pub fn read_watched(dump: &'a [u8], spec: &'a Spec, meaning: Meaning, watch: &'a dyn Watch) -> Result<Self, Error> {
-        let names = Names { spec, families: spec.indexes.iter().map(|index| index.key.family()).collect() };
+        let names = Names { spec, families: spec.indexes.iter().map(|index| index.family.glob().clone()).collect() };
         let mut first = First::read(dump, &names, meaning, watch)?;
         let implied = imply(dump, &names, &first, watch)?;
         let mut model = Self {
@@ -250,7 +250,7 @@ impl Names<'_> {
 
     /// The one whose key template has most literal bytes, the first of equals.
     fn most_specific(&self, indexes: &[usize]) -> Option<usize> {
-        let literal = |at: usize| self.spec.indexes.get(at).map_or(0, |index| index.key.literal_len());
+        let literal = |at: usize| self.spec.indexes.get(at).map_or(0, |index| index.family.literals());
         let most = indexes.iter().map(|&at| literal(at)).max()?;
         indexes.iter().copied().find(|&at| literal(at) == most)
     }
@@ -265,15 +265,20 @@ enum Role {
 }
 
 impl Names<'_> {
-    fn role(&self, db: u64, key: &[u8], kind: Kind) -> Role {
-        let classes = self.classes_of(db, key);
-        let in_family = !self.indexes_of(db, key).is_empty();
-        let like_a_record = matches!(kind, Kind::String | Kind::Hash | Kind::Module);
-        match (classes.is_empty(), in_family) {
-            (false, false) => Role::Record(classes),
-            (false, true) if like_a_record => Role::Record(classes),
-            (_, true) => Role::Index,
-            (true, false) => Role::Other,
+    /// A class takes strings, hashes and JSON; a key of another type that is named like one of its records is none.
+    fn role(&self, db: u64, key: &[u8], value: &rdb::Value<'_>) -> Role {
+        let can_be_record = match value.ty.kind() {
+            Kind::String | Kind::Hash => true,
+            Kind::Module => value.type_name().as_str() == "ReJSON-RL",
+            _ => false,
+        };
+        let classes = if can_be_record { self.classes_of(db, key) } else { Vec::new() };
+        if !classes.is_empty() {
+            Role::Record(classes)
+        } else if self.indexes_of(db, key).is_empty() {
+            Role::Other
+        } else {
+            Role::Index
         }
     }
 }
@@ -329,7 +334,7 @@ impl<'a> First<'a> {
                         modules.insert(record.value.type_name().as_str().to_owned());
                     }
                     let name = (record.db, text(record.key)?);
-                    match names.role(name.0, &name.1, record.value.ty.kind()) {
+                    match names.role(name.0, &name.1, &record.value) {
                         Role::Record(classes) => {
                             for class in classes.into_iter().filter(|&class| is_required(class)) {
                                 if let Some(existing) = existing.get_mut(class) {
@@ -396,7 +401,7 @@ fn imply(dump: &[u8], names: &Names<'_>, first: &First<'_>, watch: &dyn Watch) -
             continue;
         }
         let key = text(record.key)?;
-        let Role::Record(classes) = names.role(record.db, &key, record.value.ty.kind()) else { continue };
+        let Role::Record(classes) = names.role(record.db, &key, &record.value) else { continue };
         for class in classes {
             let Some(extractor) = extractors.get_mut(class) else { continue };
             let mut json = Vec::new();

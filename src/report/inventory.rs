@@ -311,7 +311,7 @@ pub(super) fn families(difference: &Difference<'_>) -> Vec<Family> {
         with_expiry: tally.with_expiry,
     };
     let indexes = spec.indexes.iter().zip(&stock.indexes).map(|(index, tally)| {
-        let pattern = index.key.family().as_bytes().to_vec();
+        let pattern = index.family.glob().as_bytes().to_vec();
         family(pattern, FamilyKind::Index, Some(&index.name), Some(index.db), tally)
     });
     let records = spec.records.iter().zip(&stock.records).map(|(class, tally)| {

@@ -155,7 +155,7 @@ fn families_are_those_of_the_inventory() {
             *counted.entry(class.key.as_bytes().to_vec()).or_default() += tally.keys;
         }
         for (index, tally) in spec.indexes.iter().zip(&stock.indexes) {
-            *counted.entry(index.key.family().as_bytes().to_vec()).or_default() += tally.keys;
+            *counted.entry(index.family.glob().as_bytes().to_vec()).or_default() += tally.keys;
         }
         counted.retain(|_, keys| *keys > 0);
         let mut exported: BTreeMap<Vec<u8>, u64> = BTreeMap::new();

@@ -88,7 +88,7 @@ fn rule(spec: &spec::Spec, index: &spec::Index, about: &About) -> Html {
     let key = code(&index.key.text, Room::NAME);
     let class = index.from.and_then(|class| spec.records.get(class));
     let Some(class) = class.filter(|_| index.policy != Policy::Retire) else {
-        return Html::fill("Keys {}.", &[&code(&index.key.family().to_string(), Room::NAME)]);
+        return Html::fill("Keys {}.", &[&code(&index.family.glob().to_string(), Room::NAME)]);
     };
     let records = code(&class.key.to_string(), Room::NAME);
     let member = code(&index.member.text, Room::NAME);
@@ -109,10 +109,10 @@ fn rule(spec: &spec::Spec, index: &spec::Index, about: &About) -> Html {
 /// Whether a key could belong to another index as well, so that members are not counted without a doubt.
 fn overlaps(spec: &spec::Spec, at: usize) -> bool {
     let Some(index) = spec.indexes.get(at) else { return false };
-    let family = index.key.family();
+    let family = index.family.glob();
     let mine = family.literal_prefix();
     spec.indexes.iter().enumerate().any(|(other_at, other)| {
-        let family = other.key.family();
+        let family = other.family.glob();
         let theirs = family.literal_prefix();
         other_at != at && other.db == index.db && (mine.starts_with(theirs) || theirs.starts_with(mine))
     })
