@@ -4,6 +4,7 @@
 //! [`Memberships::take`] does the same, and then tells the state of every membership, one by one.
 
 mod batch;
+mod brakes;
 mod claims;
 mod clock;
 mod compare;
@@ -32,6 +33,7 @@ mod strings;
 mod survey;
 mod unit;
 
+pub use brakes::{Braked, Doubtful, Effect};
 pub use clock::{Clock, Expires, Expiry, FIRST_POSSIBLE_MS};
 pub use diagnostics::{Diagnostics, display, escape};
 pub use dump::Dump;
@@ -123,6 +125,9 @@ pub struct Summary {
     pub orphan_records: u64,
     /// Why nothing is removed from this index, or deleted.
     pub frozen: Option<Frozen>,
+    /// What brakes keep, and what they would keep if they were not lifted.
+    pub kept: Doubtful,
+    pub lifted: Doubtful,
 }
 
 impl Summary {
@@ -189,6 +194,8 @@ pub struct Difference<'a> {
     pub stock: Stock,
     pub summaries: Vec<Summary>,
     pub diagnostics: Diagnostics,
+    /// The brakes that apply. With one that refuses there is no plan.
+    pub brakes: Vec<Braked>,
     /// Index keys that records imply, by rank.
     pub keys: Keys,
     /// Members that are not keys of records.

@@ -1,7 +1,9 @@
 //! What one pass over the dump gathers: the stock, the memberships that records imply, and where the index keys are.
 
+use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use super::brakes::Depths;
 use super::clock::{Clock, Expires};
 use super::diagnostics::{Diagnostics, display};
 use super::dump::Dump;
@@ -96,8 +98,9 @@ pub struct IndexKey {
     pub start: u64,
     /// Several families claim it.
     pub shared: bool,
-    /// It has the type of its index.
-    pub right_type: bool,
+    pub kind: Kind,
+    /// Those of its name, read as one of its index.
+    pub depths: Depths,
     /// See [`super::Deletion::bytes`].
     pub bytes: u32,
     /// How many elements it has; the largest number means more.
@@ -151,6 +154,9 @@ pub struct Gathered<'c, 'a> {
     unit_cache: Cache,
     /// By group: the unit of a record that is only in this one.
     unit_of_group: UnitOf,
+    /// Records that are named like an index key, which therefore is not made.
+    pub named_like_keys: KeyList,
+    fields: Vec<Range<usize>>,
     key: Vec<u8>,
     text: Vec<u8>,
     group: Vec<u8>,
@@ -189,6 +195,8 @@ impl<'c, 'a> Gathered<'c, 'a> {
             member_cache: Cache::default(),
             unit_cache: Cache::default(),
             unit_of_group: UnitOf::default(),
+            named_like_keys: KeyList::default(),
+            fields: Vec::new(),
             key: Vec::new(),
             text: Vec::new(),
             group: Vec::new(),
@@ -198,15 +206,16 @@ impl<'c, 'a> Gathered<'c, 'a> {
     }
 
     fn index_key(&mut self, record: &Record<'a>, key: &[u8], primary: usize, shared: bool, elements: u64) {
-        let kind = self.context.names.spec.indexes[primary].kind;
-        let right_type = is_index_type(record.value.ty.kind(), kind);
+        let index = &self.context.names.spec.indexes[primary];
+        let kind = record.value.ty.kind();
+        let right_type = is_index_type(kind, index.kind);
         if record.value.pieces() > 1 || !record.value.can_be_revisited() {
             self.large.push(record.clone());
         }
         if !right_type {
             let type_name = record.value.type_name();
             self.diagnostics.add("index.wrong_type", record.start as u64, || {
-                format!("{} is a {type_name}, its index is a {}", display(key), kind.as_str())
+                format!("{} is a {type_name}, its index is a {}", display(key), index.kind.as_str())
             });
         }
         if right_type && !shared {
@@ -215,7 +224,8 @@ impl<'c, 'a> Gathered<'c, 'a> {
         let bytes = u32::try_from(record.value.bytes.len()).unwrap_or(u32::MAX);
         let elements = u32::try_from(elements).unwrap_or(u32::MAX);
         let start = record.start as u64;
-        self.index_keys.push(IndexKey { index: primary as u32, shared, right_type, start, bytes, elements });
+        let depths = Depths::of(&index.family, key, &mut self.fields);
+        self.index_keys.push(IndexKey { index: primary as u32, shared, kind, depths, start, bytes, elements });
     }
 
     /// One live record of a class.
@@ -397,6 +407,9 @@ impl<'a> scan::Worker<'a> for Gathered<'_, 'a> {
             if empty {
                 self.diagnostics.add("key.empty", start, || display(key));
                 return Ok(());
+            }
+            if role.shared {
+                self.named_like_keys.push(context.hasher.hash(key), start);
             }
             for class in context.names.classes_of(record.db, key) {
                 self.class_record(record, key, class)?;

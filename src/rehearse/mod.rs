@@ -27,6 +27,7 @@ mod memory;
 mod model;
 mod packing;
 mod payload;
+mod reading;
 mod server;
 mod state;
 
