@@ -33,7 +33,7 @@ mod survey;
 mod unit;
 
 pub use clock::{Clock, Expires, Expiry, FIRST_POSSIBLE_MS};
-pub use diagnostics::{Diagnostics, display, escape};
+pub use diagnostics::Diagnostics;
 pub use dump::Dump;
 pub use entry::Place as SourcePlace;
 pub use entry::{Entry, Membership, Scored, Source};

@@ -4,13 +4,14 @@ use std::collections::{HashMap, HashSet};
 
 use rayon::iter::{IntoParallelIterator, IntoParallelRefIterator, ParallelIterator};
 
-use super::diagnostics::{Diagnostics, display};
+use super::diagnostics::Diagnostics;
 use super::keys::Keys;
 use super::probe::Holds;
 use super::survey::IndexKey;
 use super::{DeleteReason, Deletion, Lookup, Present, Summary};
 use crate::rdb::{self, Scratch};
 use crate::spec::Policy;
+use crate::text::display;
 
 /// The index keys that stay, those that go, and those that are not touched.
 #[derive(Debug, Default)]
