@@ -8,7 +8,7 @@ use super::examples;
 use crate::derive::unix_millis;
 use crate::index::Expiry;
 use crate::plan::manifest::Manifest;
-use crate::report::text::shell;
+use crate::text::shell_path;
 
 /// Headings of groups of options.
 const COMMON: &str = "Common options";
@@ -393,7 +393,7 @@ impl Dump {
     /// All dumps, as words of a command.
     pub fn words(&self) -> String {
         let all = std::iter::once(&self.dump).chain(&self.more);
-        all.map(|path| shell(&path.to_string_lossy())).collect::<Vec<_>>().join(" ")
+        all.map(|path| shell_path(path)).collect::<Vec<_>>().join(" ")
     }
 
     pub fn expiry(&self) -> Expiry {

@@ -10,12 +10,13 @@ use super::terminal::Terminal;
 use super::{args, consent};
 use crate::plan::manifest::Manifest;
 use crate::replay::{
-    self, Connection, Difference, Link, LinkError, LookOptions, Printable, QueryError, RestLink, Secret, Session,
-    Source, Tally, Target,
+    self, Connection, Difference, Link, LinkError, LookOptions, QueryError, RestLink, Secret, Session, Source, Tally,
+    Target,
 };
-use crate::report::text::number;
 use crate::resp::BatchLimits;
 use crate::spec::Glob;
+use crate::text::Printable;
+use crate::text::number;
 
 /// How many differences of a kind are shown.
 pub const EXAMPLES: usize = 5;

@@ -1,5 +1,7 @@
 //! What happens, told to a person or to a program.
 
+use std::io::Write as _;
+
 use serde_json::{Value, json};
 
 use super::args::Telling;
@@ -7,6 +9,7 @@ use super::exit::{Failure, Outcome};
 use super::terminal::Terminal;
 use crate::plan::manifest::{Bytes, Manifest};
 use crate::replay::{Difference, Event, Tally};
+use crate::text::Json;
 
 /// The version of the events; fields and events may be added, none changes its meaning without a new one.
 const VERSION: u32 = 1;
@@ -26,13 +29,16 @@ impl<'t> Teller<'t> {
     /// One event, or its text.
     pub fn tell(&self, name: &str, fields: Value, text: &str) -> Result<(), Failure> {
         if !self.json {
-            return self.terminal.data(text.as_bytes());
+            return self.terminal.text(text);
         }
         let mut object = json!({ "v": VERSION, "event": name });
         if let (Value::Object(object), Value::Object(fields)) = (&mut object, fields) {
             object.extend(fields);
         }
-        self.terminal.data(format!("{object}\n").as_bytes())
+        let mut line = Vec::new();
+        // Writing to memory cannot fail.
+        let _ = writeln!(Json(&mut line), "{object}");
+        self.terminal.data(&line)
     }
 
     /// Differences of several kinds.
@@ -43,7 +49,7 @@ impl<'t> Teller<'t> {
     ) -> Result<(), Failure> {
         if !self.json {
             let text = super::database::differences(kinds, manifest);
-            return self.terminal.data(text.as_bytes());
+            return self.terminal.text(&text);
         }
         for (kind, tally) in kinds.into_iter().filter(|(_, tally)| !tally.is_empty()) {
             let examples: Vec<Value> = tally.examples.iter().take(super::database::EXAMPLES).map(difference).collect();

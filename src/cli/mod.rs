@@ -28,6 +28,8 @@ mod spec;
 mod terminal;
 mod verify;
 
+use std::borrow::Cow;
+use std::io::Write as _;
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -37,14 +39,20 @@ use exit::{Exit, Failure, Outcome};
 use terminal::Terminal;
 
 use crate::replay::journal::Way;
+use crate::text;
 
 /// Runs the program: parses the arguments, does what they say, and tells the status to end with.
 pub fn main() -> ExitCode {
     let args = match Args::try_parse() {
         Ok(args) => args,
         Err(error) => {
-            // Help and version are no errors to clap; a closed pipe is nobody's.
-            let _ = error.print();
+            let text = error.render().to_string();
+            // Help and version are no errors to clap; a closed pipe is nobody's. An argument may be the name of a file of
+            // a stranger, which clap repeats as it is.
+            let _ = match text::lines(&text) {
+                Cow::Borrowed(_) => error.print(),
+                Cow::Owned(safe) => write!(std::io::stderr().lock(), "{safe}"),
+            };
             return ExitCode::from(if error.use_stderr() { Exit::Usage } else { Exit::Done } as u8);
         }
     };

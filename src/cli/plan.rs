@@ -37,12 +37,9 @@ pub fn run(args: &args::Plan, terminal: &Terminal) -> Outcome {
     let (folder, dump) = (args.out.to_string_lossy(), args.dump.words());
     text.push_str(&report::plan::summary(&manifest, &folder, &dump, style));
     let page = args.out.join(REVIEW);
-    text.push_str(&format!(
-        "\nFor the person who approves it: {}, in a browser\n",
-        report::text::shell(&page.to_string_lossy())
-    ));
+    text.push_str(&format!("\nFor the person who approves it: {}, in a browser\n", crate::text::shell_path(&page)));
     // The data of this command is in the folder; this is for the person who runs it.
-    terminal.say(text.trim_end());
+    terminal.say_set(text.trim_end());
     let is_empty = manifest.total.commands == 0;
     // The process ends now: the kernel takes all of it back at once, where to free every key of it takes a tenth of a second.
     std::mem::forget((difference, manifest));

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use super::terminal::Terminal;
 use crate::progress::{Observer, Step, Unit, Watch};
-use crate::report::text::{fit, number, size, width};
+use crate::text::{fit, number, size, width};
 
 /// What lasts less long than this shows nothing.
 const PATIENCE: Duration = Duration::from_millis(500);

@@ -15,6 +15,7 @@ use crate::plan::manifest::{APPLY, ROLLBACK};
 use crate::rehearse::{self, Error, Files, Findings, Leash, Meaning, Model, Program, ServerError};
 use crate::scan::Observer;
 use crate::spec::Spec;
+use crate::text;
 
 /// Names the module RedisJSON, for tests and for those who have it in one place.
 const REJSON: &str = "RDB_REINDEX_REJSON";
@@ -52,7 +53,7 @@ pub fn run(args: &args::Rehearse, terminal: &Terminal) -> Outcome {
         return Err(interrupted());
     }
     rehearse::check_manifest(&model, manifest, &mut proof);
-    let mut text = format!("Plan {} on {}\n", manifest.plan_id, args.dump.display());
+    let mut text = format!("Plan {} on {}\n", manifest.plan_id, text::path(&args.dump));
     let line = |findings: &Findings, place: String, keys: u64, time: Duration| {
         let commands = format!("{} commands forth, {} back", proof.apply.commands, proof.rollback.commands);
         let verdict = if findings.is_empty() { "proven" } else { "WRONG" };
@@ -68,7 +69,7 @@ pub fn run(args: &args::Rehearse, terminal: &Terminal) -> Outcome {
         text
     };
     text.push_str(&line(&proof.findings, "in memory".into(), proof.keys, began.elapsed()));
-    terminal.data(text.as_bytes())?;
+    terminal.text(&text)?;
     let mut wrong = proof.findings.count;
     // What is wrong in memory is wrong in a server, and said better there.
     if let Some(server) = args.server.as_ref().filter(|_| wrong == 0) {
@@ -78,7 +79,7 @@ pub fn run(args: &args::Rehearse, terminal: &Terminal) -> Outcome {
         let live = progress::during(&observer, work);
         let live = live.map_err(|error| server_failure(error, &model))?;
         let text = line(&live.findings, format!("in {}", live.version), live.keys, began.elapsed());
-        terminal.data(text.as_bytes())?;
+        terminal.text(&text)?;
         wrong = live.findings.count;
     }
     if wrong == 0 {

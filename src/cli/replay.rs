@@ -19,9 +19,9 @@ use crate::plan::output::sha256;
 use crate::progress::Observer;
 use crate::replay::journal::{History, Journal, JournalError, Record, Way, now};
 use crate::replay::{self, Ending, Files, Guard, OnDrift, Outlook, QueryError, Session, Terms, Work};
-use crate::report::text::{counted, number};
 use crate::resp::BatchLimits;
 use crate::spec::Spec;
+use crate::text::{self, Printable, counted, number};
 
 /// A file of this name in the plan's folder holds a replay up.
 const PAUSE: &str = "pause";
@@ -116,7 +116,7 @@ impl Job<'_> {
 
     fn plan_sha256(&self) -> Result<String, Failure> {
         let path = self.bundle.path.join(MANIFEST);
-        let text = std::fs::read(&path).map_err(|error| Failure::error(format!("{}: {error}", path.display())))?;
+        let text = std::fs::read(&path).map_err(|error| Failure::error(format!("{}: {error}", text::path(path))))?;
         Ok(sha256(&text))
     }
 
@@ -131,10 +131,10 @@ impl Job<'_> {
         let bytes = match std::fs::read(self.journal_path()) {
             Ok(bytes) => bytes,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Vec::new(),
-            Err(error) => return Err(Failure::error(format!("{}: {error}", self.journal_path().display()))),
+            Err(error) => return Err(Failure::error(format!("{}: {error}", text::path(self.journal_path())))),
         };
         let (history, _) = History::read(&bytes, &self.plan_sha256()?, self.commands())
-            .map_err(|error| Failure::error(format!("{}: {error}", self.journal_path().display())))?;
+            .map_err(|error| Failure::error(format!("{}: {error}", text::path(self.journal_path()))))?;
         let mut connector =
             Connector::new(&self.args.database, self.files.manifest, Some(self.interrupt), self.terminal)?;
         self.refuse_what_is_not_text(&connector, &history)?;
@@ -167,7 +167,7 @@ impl Job<'_> {
             Failure::new(exit, error)
         })?;
         let refuse = |message: String| Err(Failure::new(Exit::Refused, format!("{message}; nothing was sent")));
-        let dir = self.args.dir.display();
+        let dir = text::shell_path(&self.args.dir);
         let (there, back) = (&history.apply, &history.rollback);
         match self.way {
             Way::Apply => {
@@ -210,7 +210,7 @@ impl Job<'_> {
         }
         let work = Work::new(self.way, &self.files, history, self.is_guarded()).map_err(Failure::error)?;
         let Some(item) = work.first_not_text() else { return Ok(()) };
-        let (number, key) = (item.number, replay::Printable(item.key()));
+        let (number, key) = (item.number, Printable(item.key()));
         let message = format!("command {number} ({key}) is not UTF-8, and REST carries text only; nothing was sent");
         Err(Failure::new(Exit::Refused, message).with_hint("use the TCP endpoint of the database, rediss://"))
     }

@@ -7,8 +7,9 @@ use indicatif::{ProgressBar, ProgressState, ProgressStyle};
 
 use super::events::Teller;
 use super::terminal::Terminal;
-use crate::replay::{Event, Printable, Progress, Watcher, Work};
-use crate::report::text::{counted, number};
+use crate::replay::{Event, Progress, Watcher, Work};
+use crate::text::{Printable, display};
+use crate::text::{counted, number};
 
 /// How often a line is written where there is no terminal.
 const LINE: Duration = Duration::from_secs(5);
@@ -161,7 +162,7 @@ impl Watcher for Shower<'_> {
                 self.say(format!("the last batch took {:.1} s: now {size} a batch", took.as_secs_f64()))
             }
             Event::Kept { number: at, command, key, parts } => {
-                let shown: Vec<String> = parts.iter().take(3).map(|part| Printable(part).to_string()).collect();
+                let shown: Vec<String> = parts.iter().take(3).map(|part| display(part)).collect();
                 let more = if parts.len() > shown.len() { ", …" } else { "" };
                 let what = match parts.len() {
                     1 => "1 edit is not right any more and was not made".to_owned(),

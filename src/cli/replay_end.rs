@@ -7,7 +7,7 @@ use super::events::{self, Teller};
 use super::exit::{Exit, Failure, Outcome};
 use crate::replay::journal::{Record, Way};
 use crate::replay::{Ending, OnDrift, Outlook, Report};
-use crate::report::text::{counted, number};
+use crate::text::{self, counted, number};
 
 /// A replay that is over.
 pub struct Ended<'e> {
@@ -30,7 +30,7 @@ pub fn interrupted(args: &args::Replay, way: Way, begun: bool) -> Failure {
 }
 
 fn resume(args: &args::Replay, way: Way) -> String {
-    format!("`rdb-reindex {} {} --resume` goes on", way.name(), args.dir.display())
+    format!("`rdb-reindex {} {} --resume` goes on", way.name(), text::shell_path(&args.dir))
 }
 
 impl Ended<'_> {

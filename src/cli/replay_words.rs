@@ -5,7 +5,7 @@ use std::path::Path;
 use super::terminal::Terminal;
 use crate::replay::journal::{History, Operator, Way};
 use crate::replay::{Verb, Work};
-use crate::report::text::{counted, number};
+use crate::text::{self, counted, number};
 
 /// How far the runs before came.
 pub fn of_what_was_found(terminal: &Terminal, history: &History, way: Way) {
@@ -46,7 +46,7 @@ pub fn of_what_is_not_known(terminal: &Terminal, way: Way, is_guarded: bool, his
         terminal.warn(format!(
             "there is no journal of an apply beside this plan ({}): all of rollback.resp is used, as if the whole plan had \
              been applied",
-            journal.display()
+            text::path(journal)
         ));
     }
     if is_guarded && history.apply.states.is_empty() {

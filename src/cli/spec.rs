@@ -6,6 +6,7 @@ use super::args;
 use super::exit::{Exit, Failure, Outcome};
 use super::terminal::Terminal;
 use crate::spec::{DEFAULT_PRESET, MAX_SPEC_BYTES, Spec};
+use crate::text;
 
 pub fn run(args: &args::Spec, terminal: &Terminal) -> Outcome {
     let spec = load(args.spec.as_deref(), terminal)?;
@@ -21,14 +22,16 @@ pub fn load(path: Option<&Path>, terminal: &Terminal) -> Result<Spec, Failure> {
         return Spec::preset(DEFAULT_PRESET).ok_or_else(|| Failure::error("the built-in preset cannot be read"));
     };
     let bytes = read_bounded(path).map_err(|error| {
-        Failure::error(format!("cannot read the spec {}: {error}", path.display())).with_hint(START)
+        Failure::error(format!("cannot read the spec {}: {error}", text::path(path))).with_hint(START)
     })?;
-    let name = path.display().to_string();
+    let name = path.to_string_lossy();
     if bytes.starts_with(b"REDIS") || bytes.starts_with(b"VALKEY") {
-        return Err(Failure::error(format!("{name} is a dump, not a spec")).with_hint(START));
+        return Err(Failure::error(format!("{} is a dump, not a spec", text::path(path))).with_hint(START));
     }
     if bytes.len() > MAX_SPEC_BYTES {
-        return Err(Failure::error(format!("{name} has more than 1 MiB, too much for a spec")).with_hint(START));
+        return Err(
+            Failure::error(format!("{} has more than 1 MiB, too much for a spec", text::path(path))).with_hint(START)
+        );
     }
     Spec::from_bytes(&bytes, &name).map_err(|errors| {
         let failure = Failure::report(errors.render(terminal.colour));

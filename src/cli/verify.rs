@@ -18,8 +18,8 @@ use crate::plan::output::sha256;
 use crate::progress::Observer;
 use crate::replay::journal::{Course, History};
 use crate::replay::{self, Difference, Files, LookOptions, Script, Session, Tally, Verification};
-use crate::report::text::counted;
 use crate::spec::Spec;
+use crate::text::{self, counted};
 
 pub fn run(args: &args::Verify, terminal: &Terminal) -> Outcome {
     let teller = Teller::new(terminal, args.format);
@@ -118,7 +118,7 @@ fn journal(bundle: &Bundle, terminal: &Terminal) -> History {
         history.map(|(history, _)| history).map_err(|error| error.to_string())
     };
     read().unwrap_or_else(|cause| {
-        terminal.warn(format!("{}: {cause}; what apply left out is not known", path.display()));
+        terminal.warn(format!("{}: {cause}; what apply left out is not known", text::path(path)));
         History::default()
     })
 }
@@ -190,7 +190,7 @@ fn left_out(
 
 /// Where the plan stands, if that explains differences.
 fn stage(history: &History, dir: &Path) -> Option<String> {
-    let (there, back, dir) = (&history.apply, &history.rollback, dir.display());
+    let (there, back, dir) = (&history.apply, &history.rollback, text::shell_path(dir));
     if let Some(at) = &back.ended {
         return Some(format!("this plan was rolled back, until {at}"));
     }
@@ -222,7 +222,7 @@ fn against_dump(bundle: &Bundle, path: &Path, args: &args::Verify, terminal: &Te
     let snapshot = dump::open(&dump_args, &observer)?;
     let left = dump::compare(&dump_args, &snapshot, &spec, &observer, terminal)?;
     if left.facts.footer.crc.is_some_and(|crc| crc != 0 && crc != left.facts.crc64) {
-        return Err(Failure::error(format!("{}: its checksum is wrong; take the dump again", path.display())));
+        return Err(Failure::error(format!("{}: its checksum is wrong; take the dump again", text::path(path))));
     }
     let counts = [
         ("keys to delete", left.deletions.len() as u64),
@@ -231,12 +231,12 @@ fn against_dump(bundle: &Bundle, path: &Path, args: &args::Verify, terminal: &Te
         ("members to remove", left.stale.len() as u64),
     ];
     let keys = left.stock.total.keys;
-    let head = format!("plan {} on {}: {}\n", bundle.manifest.plan_id, path.display(), counted(keys, "key"));
+    let head = format!("plan {} on {}: {}\n", bundle.manifest.plan_id, text::path(path), counted(keys, "key"));
     teller.tell("looked", json!({ "plan_id": bundle.manifest.plan_id, "keys": keys }), &head)?;
     // Nothing is ever removed from such an index, so that it has nothing left to do proves nothing.
     for (index, summary) in bundle.manifest.indexes.iter().zip(&left.summaries) {
         if summary.frozen.is_some() && index.counts.removed_members + index.counts.deleted_keys > 0 {
-            let message = format!("{}: no record of the index {} can be judged in it", path.display(), index.name);
+            let message = format!("{}: no record of the index {} can be judged in it", text::path(path), index.name);
             return Err(Failure::new(Exit::Failed, message).with_hint("is it a whole dump of the same database?"));
         }
     }

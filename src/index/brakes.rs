@@ -7,12 +7,12 @@
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
-use super::diagnostics::display;
 use super::survey::ClassCount;
 use super::Summary;
 use crate::rdb::{Element, Flow, Visitor};
 use crate::spec::{Brake, Form, Index, Policy, Spec};
 use crate::stock::Stock;
+use crate::text::{counted, display, number};
 
 /// A brake that applies.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -341,11 +341,7 @@ fn doubts(index: &Index, doubtful: &Doubtful, lifted: bool, add: &mut impl FnMut
 }
 
 fn is_or_are(count: u64) -> String {
-    format!("{count} {}", if count == 1 { "is" } else { "are" })
-}
-
-fn counted(count: u64, thing: &str) -> String {
-    format!("{count} {thing}{}", if count == 1 { "" } else { "s" })
+    format!("{} {}", number(count), if count == 1 { "is" } else { "are" })
 }
 
 #[cfg(test)]

@@ -35,7 +35,7 @@ mod unit;
 
 pub use brakes::{Braked, Doubtful, Effect};
 pub use clock::{Clock, Expires, Expiry, FIRST_POSSIBLE_MS};
-pub use diagnostics::{Diagnostics, display, escape};
+pub use diagnostics::Diagnostics;
 pub use dump::Dump;
 pub use entry::Place as SourcePlace;
 pub use entry::{Entry, Membership, Scored, Source};

@@ -9,7 +9,7 @@ use rayon::slice::ParallelSlice;
 use super::batch::{Batch, Item, Near, Proof};
 use super::brakes::MemberForms;
 use super::claims::Claims;
-use super::diagnostics::{Diagnostics, display};
+use super::diagnostics::Diagnostics;
 use super::entry::{Membership, Source};
 use super::hash::Hasher;
 use super::keyset::AnyOf;
@@ -22,6 +22,7 @@ use crate::document;
 use crate::progress::{Order, Watch};
 use crate::rdb::{self, Element, Flow, Json, Record, Scratch, StreamFields, StreamId, Visitor};
 use crate::spec::{IndexType, Policy};
+use crate::text::display;
 
 /// Bytes of a piece of an index key from which on it is worth saying that they are read next.
 const LONG: usize = 1 << 16;

@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use rayon::iter::{IntoParallelIterator, IntoParallelRefIterator, ParallelIterator};
 
 use super::brakes::{Depths, Evidence, Examples, FindForeign};
-use super::diagnostics::{Diagnostics, display};
+use super::diagnostics::Diagnostics;
 use super::keys::Keys;
 use super::keyset::KeySet;
 use super::probe::Holds;
@@ -13,6 +13,7 @@ use super::survey::{IndexKey, is_index_type};
 use super::{DeleteReason, Deletion, Lookup, Present, Summary};
 use crate::rdb::{self, Scratch};
 use crate::spec::{Brake, Policy};
+use crate::text::display;
 
 /// The index keys that stay, those that go, and those that are not touched.
 #[derive(Debug, Default)]

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::brakes::Depths;
 use super::clock::{Clock, Expires};
-use super::diagnostics::{Diagnostics, display};
+use super::diagnostics::Diagnostics;
 use super::dump::Dump;
 use super::entry::{Entry, Membership, Scored, Source};
 use super::fields::decode;
@@ -24,6 +24,7 @@ use crate::rdb::{self, Kind, Record, Scratch};
 use crate::scan;
 use crate::spec::{IndexType, Policy, Spec};
 use crate::stock::{Stock, Tally};
+use crate::text::display;
 
 /// What all workers share.
 pub struct Context<'a> {

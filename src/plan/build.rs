@@ -22,11 +22,13 @@ use super::output::{Output, sha256};
 use super::recreate;
 use super::rollback::Rollback;
 use super::warnings::warnings;
-use crate::index::{DeleteReason, Difference, Edits, Membership, display};
+use crate::index::{DeleteReason, Difference, Edits, Membership};
 use crate::progress::{Unit, Watch};
 use crate::rdb::{self, Flavor, Tail};
 use crate::resp::{BatchLimits, BatchMeter};
 use crate::spec::PRESETS;
+use crate::text;
+use crate::text::display;
 
 /// US dollars for a hundred thousand commands, as Upstash bills a database with one region (August 2026).
 const USD_PER_100_000: f64 = 0.2;
@@ -38,7 +40,7 @@ pub enum Error {
     Bundle(#[from] bundle::Error),
     #[error(transparent)]
     Dump(#[from] rdb::Error),
-    #[error("cannot write {}: {source}", path.display())]
+    #[error("cannot write {}: {source}", text::path(path))]
     Write { path: PathBuf, source: io::Error },
     #[error("the checksum of the dump is wrong: it says {stored:016x}, its content has {computed:016x}")]
     Checksum { stored: u64, computed: u64 },

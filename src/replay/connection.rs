@@ -10,9 +10,11 @@ use redis::io::tcp::TcpSettings;
 use redis::{ConnectionAddr, IntoConnectionInfo as _, RedisConnectionInfo, RedisError, TlsCertificates, Value};
 use rustls::pki_types::{CertificateDer, pem::PemObject as _};
 
-use super::link::{Link, LinkError, Printable, Reply};
+use super::link::{Link, LinkError, Reply};
 use super::target::Target;
 use crate::resp;
+use crate::text;
+use crate::text::display;
 
 /// A larger file is not a list of certificates.
 const MAX_CA_FILE: u64 = 16 * 1024 * 1024;
@@ -111,7 +113,7 @@ impl Connection {
     }
 
     fn refused(&self, what: &'static str, text: &str) -> LinkError {
-        LinkError::Refused { target: self.target.clone(), what, cause: Printable(text.as_bytes()).to_string() }
+        LinkError::Refused { target: self.target.clone(), what, cause: display(text.as_bytes()) }
     }
 
     /// The connection is of no use after this: a reply that comes late would be taken for that of the next command.
@@ -212,7 +214,7 @@ fn client(target: &Target) -> Result<redis::Client, LinkError> {
     redis::Client::build_with_tls(info, TlsCertificates { client_tls: None, root_cert }).map_err(|error| match &target
         .tls_ca
     {
-        Some(path) => LinkError::Ca { path: path.display().to_string(), cause: connect_cause(&error) },
+        Some(path) => LinkError::Ca { path: text::path(path), cause: connect_cause(&error) },
         None => failed(error),
     })
 }
@@ -221,7 +223,7 @@ fn client(target: &Target) -> Result<redis::Client, LinkError> {
 /// for a reason that names the server.
 pub(super) fn read_ca(path: &Path) -> Result<Vec<u8>, LinkError> {
     use std::io::Read as _;
-    let failed = |cause: String| LinkError::Ca { path: path.display().to_string(), cause };
+    let failed = |cause: String| LinkError::Ca { path: text::path(path), cause };
     let mut pem = Vec::new();
     let file = std::fs::File::open(path).map_err(|error| failed(error.to_string()))?;
     file.take(MAX_CA_FILE).read_to_end(&mut pem).map_err(|error| failed(error.to_string()))?;

@@ -1,9 +1,10 @@
 //! A look at a database before anything is written to it. Only reads.
 
 use super::forecast::{Expectation, State, UNMEASURED, cardinality_command};
-use super::link::{Link, Printable, Reply};
+use super::link::{Link, Reply};
 use super::query::{Difference, Pipeline, QueryError, Tally, ask};
 use crate::resp::BatchLimits;
+use crate::text::display;
 
 /// How to look.
 #[derive(Clone, Copy, Debug)]
@@ -160,7 +161,7 @@ pub fn preflight(
 /// The role and the number of replicas: by `ROLE`, or by what `INFO` says where `ROLE` is not known or not allowed.
 fn role(link: &mut dyn Link) -> Result<(Option<String>, u64), QueryError> {
     if let Reply::Array(items) = ask(link, &["ROLE"])? {
-        let role = items.first().and_then(Reply::as_bytes).map(|role| Printable(role).to_string());
+        let role = items.first().and_then(Reply::as_bytes).map(|role| display(role));
         let replicas = match items.get(2) {
             Some(Reply::Array(replicas)) => u64::try_from(replicas.len()).unwrap_or(u64::MAX),
             _ => 0,
@@ -170,7 +171,7 @@ fn role(link: &mut dyn Link) -> Result<(Option<String>, u64), QueryError> {
     let reply = ask(link, &["INFO", "replication"])?;
     let text = reply.as_bytes().map(String::from_utf8_lossy).unwrap_or_default();
     let field = |name| text.lines().find_map(|line| line.strip_prefix(name)).map(str::trim);
-    let role = field("role:").map(|role| Printable(role.as_bytes()).to_string());
+    let role = field("role:").map(|role| display(role.as_bytes()));
     Ok((role, field("connected_slaves:").and_then(|count| count.parse().ok()).unwrap_or_default()))
 }
 
@@ -197,7 +198,7 @@ fn compare_type(
     let Some(name) = reply.as_bytes().and_then(|name| std::str::from_utf8(name).ok()) else {
         return Err(QueryError::Refused { command: "TYPE", reply });
     };
-    let shown = Printable(name.as_bytes()).to_string();
+    let shown = display(name.as_bytes());
     let there = name != "none";
     match expectation.state {
         State::Absent if there => {

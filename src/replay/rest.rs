@@ -12,10 +12,11 @@ use serde_json::Value;
 use ureq::tls::{Certificate, RootCerts, TlsConfig};
 
 use super::connection::{read_ca, tls_error, tls_hint};
-use super::link::{Link, LinkError, Printable, Reply};
+use super::link::{Link, LinkError, Reply};
 use super::query::ask;
 use super::target::Target;
 use crate::resp::CommandReader;
+use crate::text::{Printable, display};
 
 /// A larger answer is none to anything that is asked here.
 const MAX_ANSWER: u64 = 256 * 1024 * 1024;
@@ -68,7 +69,7 @@ impl RestLink {
                 Ok(link)
             }
             Reply::Error(text) => {
-                let cause = Printable(text.as_bytes()).to_string();
+                let cause = display(text.as_bytes());
                 Err(LinkError::Refused { target: shown, what: "to answer", cause })
             }
             _ => Err(LinkError::Protocol { target: shown }),

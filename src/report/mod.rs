@@ -15,7 +15,6 @@ pub mod inventory;
 mod json;
 pub mod plan;
 mod table;
-pub mod text;
 mod verdict;
 
 pub use csv::csv;

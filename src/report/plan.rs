@@ -2,8 +2,8 @@
 
 use super::Style;
 use super::grid::{Column, Grid};
-use super::text::{ago, counted, fit, name, number, safe, shell, size, span, time, width, wrap};
 use crate::plan::manifest::{CHANGES, Counts, Example, Manifest};
+use crate::text::{ago, counted, fit, name, number, safe, shell, size, span, time, width, wrap};
 
 /// A round trip to a database on another continent, or to a busy one near by.
 pub(super) const ROUND_TRIP_MS: u64 = 50;

@@ -4,8 +4,8 @@ use super::Style;
 use super::findings::words;
 use super::grid::{Column, Grid};
 use super::inventory::{Checksum, Diagnostic, Family, FamilyKind, Index, Inventory, Snapshot};
-use super::text::{ago, counted, name, number, safe, size, time, width, wrap};
 use super::verdict::{limits, records, verdict};
+use crate::text::{ago, counted, name, number, safe, size, time, width, wrap};
 
 /// Families shown; all of them are in the JSON.
 const FAMILIES: usize = 20;

@@ -1,7 +1,7 @@
 //! What the numbers of an index come to, in a sentence.
 
 use super::inventory::Index;
-use super::text::{counted, number};
+use crate::text::{counted, number};
 
 /// The verdict, as short as it can be.
 pub fn verdict(index: &Index) -> String {

@@ -11,12 +11,13 @@ use super::super::hint;
 use super::super::inspect::{Found, Subject, inspect};
 use super::super::item::{Item, Wanted};
 use super::super::journal::JournalError;
-use super::super::link::{LinkError, Printable, Reply};
+use super::super::link::{LinkError, Reply};
 use super::super::preflight::LookOptions;
 use super::super::query::QueryError;
 use super::super::script::Verb;
 use super::{Engine, Tally, makes_larger};
 use crate::resp;
+use crate::text::{Printable, display};
 
 /// The first wait before something is tried again; each further one is twice as long.
 const FIRST_WAIT: Duration = Duration::from_millis(50);
@@ -130,9 +131,7 @@ impl Engine<'_, '_, '_> {
             }
             let received = match select {
                 true => match link.receive() {
-                    Ok(Reply::Error(text)) => {
-                        Err(LinkError::Database { cause: Printable(text.as_bytes()).to_string() })
-                    }
+                    Ok(Reply::Error(text)) => Err(LinkError::Database { cause: display(text.as_bytes()) }),
                     Ok(_) => link.receive(),
                     Err(error) => Err(error),
                 },
@@ -216,7 +215,7 @@ impl Engine<'_, '_, '_> {
                         if self.full.is_none() {
                             self.trouble(&item, &reply);
                         }
-                        self.full.get_or_insert_with(|| Printable(text.as_bytes()).to_string());
+                        self.full.get_or_insert_with(|| display(text.as_bytes()));
                         tally.open.push(item.number);
                     }
                     // What is there may be gone once what came before is done.

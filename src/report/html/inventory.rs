@@ -10,9 +10,9 @@ use super::treemap::{Tile, draw};
 use crate::plan::excerpt::Excerpt;
 use crate::report::findings;
 use crate::report::inventory::{Checksum, Diagnostic, Family, FamilyKind, Index, Inventory, LargeKey};
-use crate::report::text::{counted, number, safe, size, time};
 use crate::report::verdict::{limits, records, verdict};
 use crate::stock::SPANS;
+use crate::text::{counted, number, safe, size, time};
 
 /// Families that are rectangles of their own; the others are one.
 const TILES: usize = 40;

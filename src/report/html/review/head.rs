@@ -5,7 +5,7 @@ use super::words::{done, join, label, list};
 use crate::plan::manifest::Manifest;
 use crate::report::inventory::Index;
 use crate::report::plan::{price, waiting};
-use crate::report::text::{counted, number, size};
+use crate::text::{counted, number, size};
 
 /// Indexes that the first sentences name; the rest are counted.
 const NAMED: usize = 4;
@@ -72,7 +72,7 @@ impl Head {
             duration: waiting(manifest),
             price: price(manifest.estimated_cost_usd),
             dump,
-            created: snapshot.created_at.clone().map(|at| (at.clone(), crate::report::text::time(&at))),
+            created: snapshot.created_at.clone().map(|at| (at.clone(), crate::text::time(&at))),
             tool: label(&manifest.tool_version),
         }
     }

@@ -9,9 +9,9 @@ use crate::plan::digest::IndexDigest;
 use crate::plan::manifest::Counts;
 use crate::plan::why;
 use crate::report::inventory::Index;
-use crate::report::text::{number, size};
 use crate::report::verdict::{limits, records, verdict};
 use crate::spec::{self, Policy};
+use crate::text::{number, size};
 
 pub struct IndexView {
     pub number: usize,

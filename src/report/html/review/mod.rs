@@ -17,7 +17,7 @@ use crate::plan::digest::{Digest, Edit};
 use crate::plan::manifest::Manifest;
 use crate::report::findings;
 use crate::report::inventory::{self, Diagnostic, FamilyKind};
-use crate::report::text::{counted, number, size};
+use crate::text::{counted, number, size};
 use cost::Cost;
 use examples::Budget;
 use head::Head;
