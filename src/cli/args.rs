@@ -8,6 +8,7 @@ use super::examples;
 use crate::derive::unix_millis;
 use crate::index::Expiry;
 use crate::plan::manifest::Manifest;
+use crate::spec::Acceptance;
 use crate::text::shell_path;
 
 /// Headings of groups of options.
@@ -141,6 +142,9 @@ pub struct Plan {
     /// End with status 3 if there is anything to repair.
     #[arg(long)]
     pub exit_code: bool,
+    /// Lift a brake that somebody has looked at: BRAKE, or INDEX:BRAKE for one index; may be given several times.
+    #[arg(long, value_name = "BRAKE", value_delimiter = ',')]
+    pub accept: Vec<Acceptance>,
     /// The most arguments of one command.
     #[arg(long, value_name = "N", default_value_t = 1000, value_parser = clap::value_parser!(u64).range(4..=1000))]
     pub max_args: u64,

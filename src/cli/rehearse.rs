@@ -14,7 +14,6 @@ use super::terminal::Terminal;
 use crate::plan::manifest::{APPLY, ROLLBACK};
 use crate::rehearse::{self, Error, Files, Findings, Leash, Meaning, Model, Program, ServerError};
 use crate::scan::Observer;
-use crate::spec::Spec;
 use crate::text;
 
 /// Names the module RedisJSON, for tests and for those who have it in one place.
@@ -29,7 +28,7 @@ pub fn run(args: &args::Rehearse, terminal: &Terminal) -> Outcome {
     });
     let bundle = bundle::open_watched(&args.dir, &observer)?;
     let manifest = &bundle.manifest;
-    let spec = Spec::parse(&manifest.spec.text, "the plan's spec")
+    let spec = manifest.read_spec()
         .map_err(|errors| Failure::report(errors.render(terminal.colour)))?;
     let apply = bundle.commands(APPLY).map_err(Failure::error)?;
     let rollback = bundle.commands(ROLLBACK).map_err(Failure::error)?;

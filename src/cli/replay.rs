@@ -20,7 +20,6 @@ use crate::progress::Observer;
 use crate::replay::journal::{History, Journal, JournalError, Record, Way, now};
 use crate::replay::{self, Ending, Files, Guard, OnDrift, Outlook, QueryError, Session, Terms, Work};
 use crate::resp::BatchLimits;
-use crate::spec::Spec;
 use crate::text::{self, Printable, counted, number};
 
 /// A file of this name in the plan's folder holds a replay up.
@@ -286,7 +285,7 @@ impl Job<'_> {
             return Ok(None);
         }
         let manifest = &self.bundle.manifest;
-        let spec = Spec::parse(&manifest.spec.text, "the spec in plan.json")
+        let spec = manifest.read_spec()
             .map_err(|errors| Failure::report(errors.render(self.terminal.colour)))?;
         let edits = |counts: &Counts| counts.added_members + counts.removed_members + counts.deleted_keys > 0;
         let edited = |name: &str| !manifest.indexes.iter().any(|index| index.name == name && !edits(&index.counts));

@@ -18,7 +18,6 @@ use crate::plan::output::sha256;
 use crate::progress::Observer;
 use crate::replay::journal::{Course, History};
 use crate::replay::{self, Difference, Files, LookOptions, Script, Session, Tally, Verification};
-use crate::spec::Spec;
 use crate::text::{self, counted};
 
 pub fn run(args: &args::Verify, terminal: &Terminal) -> Outcome {
@@ -207,7 +206,7 @@ fn stage(history: &History, dir: &Path) -> Option<String> {
 
 /// A dump proves it without the network: planned again with the spec of the plan, nothing may be left to do.
 fn against_dump(bundle: &Bundle, path: &Path, args: &args::Verify, terminal: &Terminal, teller: Teller<'_>) -> Outcome {
-    let spec = Spec::parse(&bundle.manifest.spec.text, "the spec in plan.json")
+    let spec = bundle.manifest.read_spec()
         .map_err(|errors| Failure::report(errors.render(terminal.colour)))?;
     let expiry = args::ExpiryMode::or_as_planned(args.expiry, &bundle.manifest);
     let dump_args = args::Dump {

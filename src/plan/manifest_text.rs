@@ -265,6 +265,8 @@ mod tests {
             spec: SpecId { name: "custom".into(), sha256: String::new(), text: "\n  \"touched\": [\n".into() },
             caps: Caps { max_args: 1, max_command_bytes: 1 },
             expiry: "careful".into(),
+            accepted: Vec::new(),
+            brakes: Vec::new(),
             total: Counts::default(),
             indexes: Vec::new(),
             lower_bound: 0,

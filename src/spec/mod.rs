@@ -53,6 +53,8 @@ pub struct Spec {
     pub indexes: Vec<Index>,
     /// Brakes about the whole dump that are lifted.
     pub accepted: Accepted,
+    /// What was lifted beside the text, on the command line.
+    pub acceptances: Vec<Acceptance>,
 }
 
 /// A family of keys that hold records.

@@ -153,25 +153,26 @@ impl Bars {
         if left > 0 || overlaps {
             return Self { keys, members: Vec::new() };
         }
+        let held = index.held_members.saturating_add(index.braked_members);
         let new = edits.new_members;
         let rescored = counts.added_members.saturating_sub(new);
         let stale = index.stale_members.saturating_sub(counts.removed_members);
         let after = index.members.saturating_sub(edits.deleted_members).saturating_sub(counts.removed_members);
-        let old = after.saturating_sub(index.held_members).saturating_sub(stale);
+        let old = after.saturating_sub(held).saturating_sub(stale);
         let right = old.saturating_sub(rescored);
-        let wrong = index.members.saturating_sub(right).saturating_sub(index.held_members);
+        let wrong = index.members.saturating_sub(right).saturating_sub(held);
         let missing = index.missing_members.saturating_sub(rescored);
         let members = vec![
             vec![
                 (Part::Right, right),
                 (Part::Wrong, wrong),
-                (Part::Held, index.held_members),
+                (Part::Held, held),
                 (Part::Missing, missing),
             ],
             vec![
                 (Part::Right, old),
                 (Part::Added, new),
-                (Part::Held, index.held_members.saturating_add(stale)),
+                (Part::Held, held.saturating_add(stale)),
                 (Part::Missing, missing.saturating_sub(new)),
             ],
         ];
@@ -199,6 +200,9 @@ mod tests {
             held_keys: 0,
             held_members: 1,
             contested_keys: 0,
+            braked_keys: 0,
+            braked_members: 0,
+            deleted_keys: 6,
             frozen: None,
         }
     }
