@@ -289,8 +289,9 @@ impl Job<'_> {
             .map_err(|errors| Failure::report(errors.render(self.terminal.colour)))?;
         let edits = |counts: &Counts| counts.added_members + counts.removed_members + counts.deleted_keys > 0;
         let edited = |name: &str| !manifest.indexes.iter().any(|index| index.name == name && !edits(&index.counts));
+        let keys = manifest.touched.iter().map(|touched| (touched.db, touched.key.0.as_slice()));
         // Where no record can be looked at, a rollback still leaves alone what is not as the apply left it.
-        let judge = SpecJudge::new(&spec, |name| self.way == Way::Apply && edited(name)).map_err(|message| {
+        let judge = SpecJudge::new(spec, |name| self.way == Way::Apply && edited(name), keys).map_err(|message| {
             Failure::new(Exit::Refused, format!("{message}; nothing was sent")).with_hint(
                 "use --guard replies, with a plan from a fresh dump: it stops after the first batch in which a reply differs",
             )

@@ -138,6 +138,9 @@ mod tests {
             class in prop::sample::select(vec!["a*", "*", "a:*", "?", "[ab]?", "*b", "a*b*"]),
             names in prop::collection::vec("[ab:*]{0,10}", 8),
         ) {
+            // Of two variable parts with nothing between them it is not said which gets what.
+            let is_variable = |part: &&str| part.starts_with('{');
+            prop_assume!(!template.windows(2).any(|two| two.iter().all(is_variable)));
             let Some((spec, reading)) = both(&template.concat(), class) else { return Ok(()) };
             let form = &spec.indexes[0].family;
             for name in names {

@@ -8,7 +8,7 @@ use crate::index::{Difference, Expires, Facts, Frozen};
 use crate::plan::excerpt::Excerpt;
 use crate::plan::manifest::{BrakeNote, Bytes};
 use crate::rdb::{Flavor, Tail};
-use crate::spec::Policy;
+use crate::spec::{PRESETS, Policy, Spec};
 use crate::stock::{Expiries, Tally};
 use crate::time::rfc3339;
 
@@ -26,8 +26,8 @@ pub const CHECKSUM_MISMATCH: &str = "dump.checksum_mismatch";
 pub struct Inventory {
     pub format_version: u32,
     pub snapshot: Snapshot,
-    /// What the indexes are judged by: the name of a preset, or of the file.
-    pub spec: String,
+    /// What the indexes are judged by.
+    pub spec: SpecName,
     /// All keys of the dump, expired ones included.
     pub keys: u64,
     /// In the order of their numbers.
@@ -53,6 +53,22 @@ pub struct Inventory {
     /// The largest keys, the largest first; for pages only.
     #[serde(skip)]
     pub largest: Vec<LargeKey>,
+}
+
+/// A spec as it is named.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct SpecName {
+    /// Of the preset, or of the file.
+    pub name: String,
+    /// It is one that is built in.
+    pub preset: bool,
+}
+
+impl SpecName {
+    fn of(spec: &Spec) -> Self {
+        let preset = PRESETS.iter().any(|(name, text)| *name == spec.name && *text == spec.text);
+        Self { name: spec.name.clone(), preset }
+    }
 }
 
 /// The dump itself.
@@ -230,7 +246,7 @@ impl Inventory {
         Self {
             format_version: FORMAT_VERSION,
             snapshot: Snapshot::new(difference, file, bytes),
-            spec: difference.spec.name.clone(),
+            spec: SpecName::of(difference.spec),
             keys: stock.total.keys,
             databases: databases
                 .map(|(&db, tally)| Database { db, keys: tally.keys, with_expiry: tally.with_expiry })

@@ -59,11 +59,6 @@ pub fn summary(manifest: &Manifest, folder: &str, dump: &str, style: Style) -> S
     let mut out = String::new();
     let title = format!("Plan {}", safe(&manifest.plan_id));
     out.push_str(&format!("{} in {}\n", style.bold(&title), shell(folder)));
-    let spec = match manifest.spec.name.as_str() {
-        "custom" => "spec: the file that was given".to_owned(),
-        preset => format!("spec: the preset {}", safe(preset)),
-    };
-    out.push_str(&format!("  {}\n", style.dim(&spec)));
     if is_empty(manifest) {
         nothing(manifest, style, &mut out);
         return out;

@@ -74,6 +74,9 @@ fn headline(inventory: &Inventory, now_ms: i64, style: Style, out: &mut String) 
         _ => "it does not say when it was made".to_owned(),
     };
     facts(&format!("{} in {databases} · {when}", counted(inventory.keys, "key")), style, out);
+    let spec = safe(&inventory.spec.name);
+    let spec = if inventory.spec.preset { format!("the preset {spec}") } else { format!("the spec {spec}") };
+    facts(&format!("indexes judged by {spec}"), style, out);
     let mut more = Vec::new();
     if inventory.functions > 0 {
         let libraries = if inventory.functions == 1 { "library" } else { "libraries" };
