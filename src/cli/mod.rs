@@ -28,7 +28,6 @@ mod spec;
 mod terminal;
 mod verify;
 
-use std::borrow::Cow;
 use std::io::Write as _;
 use std::process::ExitCode;
 
@@ -46,12 +45,12 @@ pub fn main() -> ExitCode {
     let args = match Args::try_parse() {
         Ok(args) => args,
         Err(error) => {
+            // Help and version are no errors to clap; a closed pipe is nobody's. An argument may be a file's name, which a
+            // stranger wrote, and clap repeats it as it is.
             let text = error.render().to_string();
-            // Help and version are no errors to clap; a closed pipe is nobody's. An argument may be the name of a file of
-            // a stranger, which clap repeats as it is.
             let _ = match text::lines(&text) {
-                Cow::Borrowed(_) => error.print(),
-                Cow::Owned(safe) => write!(std::io::stderr().lock(), "{safe}"),
+                safe if error.use_stderr() && safe != text => write!(std::io::stderr().lock(), "{safe}"),
+                _ => error.print(),
             };
             return ExitCode::from(if error.use_stderr() { Exit::Usage } else { Exit::Done } as u8);
         }
