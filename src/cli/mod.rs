@@ -28,7 +28,6 @@ mod spec;
 mod terminal;
 mod verify;
 
-use std::io::Write as _;
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -45,13 +44,12 @@ pub fn main() -> ExitCode {
     let args = match Args::try_parse() {
         Ok(args) => args,
         Err(error) => {
-            // Help and version are no errors to clap; a closed pipe is nobody's. An argument may be a file's name, which a
-            // stranger wrote, and clap repeats it as it is.
-            let text = error.render().to_string();
-            let _ = match text::lines(&text) {
-                safe if error.use_stderr() && safe != text => write!(std::io::stderr().lock(), "{safe}"),
-                _ => error.print(),
-            };
+            // clap repeats an argument as it is, and that may be the name of a file of a stranger: asked again with what
+            // is shown of them, it makes the same error of that.
+            let shown = std::env::args_os().map(text::path);
+            let error = if error.use_stderr() { Args::try_parse_from(shown).err().unwrap_or(error) } else { error };
+            // Help and version are no errors to clap; a closed pipe is nobody's.
+            let _ = error.print();
             return ExitCode::from(if error.use_stderr() { Exit::Usage } else { Exit::Done } as u8);
         }
     };
