@@ -230,6 +230,30 @@ fn exports() {
     }
 }
 
+/// The page says how a cell is read back; Python does it.
+#[test]
+fn a_cell_is_read_back_as_the_page_says() {
+    let work = Work::new();
+    let cells = work.run(&["export", "dump.rdb", "--spec", "spec.toml", "--table", "keys", "--format", "csv"]).out;
+    work.write("keys.csv", cells);
+    let page = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/text.md")).expect("the page");
+    let code = page.split_once("```python\n").and_then(|(_, rest)| rest.split_once("```")).expect("Python").0;
+    let end = "import csv\nfor row in csv.DictReader(open('keys.csv', newline='')): print(raw(row['key']).hex())\n";
+    let mut python = std::process::Command::new("python3");
+    let Ok(told) = python.args(["-X", "utf8", "-c", &format!("{code}{end}")]).current_dir(work.path("")).output()
+    else {
+        assert!(std::env::var_os("CI").is_none(), "there is no python3");
+        eprintln!("SKIPPED: there is no python3 here");
+        return;
+    };
+    assert!(told.status.success(), "{}", String::from_utf8_lossy(&told.stderr));
+    let keys = String::from_utf8(told.stdout).expect("hex");
+    for name in NASTY {
+        let hex: String = name.iter().map(|byte| format!("{byte:02x}")).collect();
+        assert!(keys.lines().any(|key| key == hex), "{} is not there", name.escape_ascii());
+    }
+}
+
 #[test]
 fn differences() {
     let work = Work::new();
