@@ -28,8 +28,6 @@ mod spec;
 mod terminal;
 mod verify;
 
-use std::borrow::Cow;
-use std::io::Write as _;
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -46,13 +44,12 @@ pub fn main() -> ExitCode {
     let args = match Args::try_parse() {
         Ok(args) => args,
         Err(error) => {
-            let text = error.render().to_string();
-            // Help and version are no errors to clap; a closed pipe is nobody's. An argument may be the name of a file of
-            // a stranger, which clap repeats as it is.
-            let _ = match text::lines(&text) {
-                Cow::Borrowed(_) => error.print(),
-                Cow::Owned(safe) => write!(std::io::stderr().lock(), "{safe}"),
-            };
+            // clap repeats an argument as it is, and that may be the name of a file of a stranger: asked again with what
+            // is shown of them, it makes the same error of that.
+            let shown = std::env::args_os().map(text::path);
+            let error = if error.use_stderr() { Args::try_parse_from(shown).err().unwrap_or(error) } else { error };
+            // Help and version are no errors to clap; a closed pipe is nobody's.
+            let _ = error.print();
             return ExitCode::from(if error.use_stderr() { Exit::Usage } else { Exit::Done } as u8);
         }
     };

@@ -7,8 +7,8 @@
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
-use super::survey::ClassCount;
 use super::Summary;
+use super::survey::ClassCount;
 use crate::rdb::{Element, Flow, Visitor};
 use crate::spec::{Brake, Form, Index, Policy, Spec};
 use crate::stock::Stock;
@@ -90,7 +90,8 @@ impl Depths {
             let mut depths: Vec<u8> = all.iter().map(|depths| depths.0[at]).collect();
             depths.sort_unstable();
             // The first that at least half are less than is nested; the limit is what is left below it.
-            let nested = depths.iter().copied().find(|depth| depths.partition_point(|other| other < depth) * 2 >= depths.len());
+            let nested =
+                depths.iter().copied().find(|depth| depths.partition_point(|other| other < depth) * 2 >= depths.len());
             match nested {
                 Some(nested) => depths.iter().copied().filter(|depth| *depth < nested).max().unwrap_or(0),
                 None => u8::MAX,
@@ -246,7 +247,10 @@ pub fn judge(
             out.push(Braked { brake, index: Some(at), effect, text, examples });
         };
         let accepted = |brake: Brake| index.accepted.has(brake);
-        if accepted(Brake::NoLiteral) && index.policy != Policy::Report && index.family.glob().literal_prefix().is_empty() {
+        if accepted(Brake::NoLiteral)
+            && index.policy != Policy::Report
+            && index.family.glob().literal_prefix().is_empty()
+        {
             let text = "its key begins with no literal text, so that any key may be taken for one of it".to_owned();
             add(Brake::NoLiteral, text, true);
         }
@@ -256,8 +260,12 @@ pub fn judge(
             if class.records > 0 && !evidence.has_entry && summary.keys > 0 {
                 let records = counted(class.records, "record");
                 let text = if summary.orphan_records > 0 {
-                    let lacking: Vec<&str> =
-                        index.require.iter().filter_map(|require| spec.records.get(require.record)).map(|class| class.name.as_str()).collect();
+                    let lacking: Vec<&str> = index
+                        .require
+                        .iter()
+                        .filter_map(|require| spec.records.get(require.record))
+                        .map(|class| class.name.as_str())
+                        .collect();
                     format!(
                         "{records} of class {class_name}, and every one that would be indexed lacks a record that `require` \
                          asks for (class {}): its {keys} would go; look at the key in `require` and at the key pattern of \
@@ -309,7 +317,11 @@ fn doubts(index: &Index, doubtful: &Doubtful, lifted: bool, add: &mut impl FnMut
         (_, true) => ("are deleted like the others", "is deleted like the others"),
     };
     let some = |count: u64, of: &str| {
-        if count == 1 { format!("1 key of its family {of}: it {stays}") } else { format!("{} of its family {of}: they {stay}", counted(count, "key")) }
+        if count == 1 {
+            format!("1 key of its family {of}: it {stays}")
+        } else {
+            format!("{} of its family {of}: they {stay}", counted(count, "key"))
+        }
     };
     if doubtful.other_type > 0 {
         let (one, many) = ("has another type and is not implied", "have another type and are not implied");
@@ -317,7 +329,8 @@ fn doubts(index: &Index, doubtful: &Doubtful, lifted: bool, add: &mut impl FnMut
         add(Brake::OtherType, text, lifted);
     }
     if doubtful.nested > 0 {
-        let than = if index.policy == Policy::Retire { "than at least half of them" } else { "than any name that is implied" };
+        let than =
+            if index.policy == Policy::Retire { "than at least half of them" } else { "than any name that is implied" };
         let have = if doubtful.nested == 1 { "has" } else { "have" };
         add(Brake::Nested, some(doubtful.nested, &format!("{have} more parts (:) in its name {than}")), lifted);
     }
@@ -329,13 +342,17 @@ fn doubts(index: &Index, doubtful: &Doubtful, lifted: bool, add: &mut impl FnMut
         if doubtful.foreign_keys > 0 {
             parts.push(format!("{} with such members", counted(doubtful.foreign_keys, "wrong key")));
         }
-        let member = index.member_form.as_ref().map_or_else(String::new, |form| format!(" ({})", display(form.glob().as_bytes())));
+        let member = index
+            .member_form
+            .as_ref()
+            .map_or_else(String::new, |form| format!(" ({})", display(form.glob().as_bytes())));
         let what = match (index.policy, lifted) {
             (Policy::Report, _) => "would stay",
             (_, false) => "stay",
             (_, true) => "go like the others",
         };
-        let text = format!("members that are not what the spec says its members are{member}: {} {what}", parts.join(" and "));
+        let text =
+            format!("members that are not what the spec says its members are{member}: {} {what}", parts.join(" and "));
         add(Brake::ForeignMembers, text, lifted);
     }
 }

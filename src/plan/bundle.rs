@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 use super::manifest::{APPLY, CHANGES, FORMAT_VERSION, JOURNAL, MANIFEST, Manifest, REVIEW, ROLLBACK};
 use super::output::hex;
 use crate::progress::{Nobody, Unit, Watch, Watched};
-use crate::text;
+use crate::text::{self, display};
 
 /// Why a folder could not be used.
 #[derive(Debug, thiserror::Error)]
@@ -18,7 +18,7 @@ pub enum Error {
     Io { path: PathBuf, source: io::Error },
     #[error("{} is not a folder", text::path(path))]
     NotAFolder { path: PathBuf },
-    #[error("{} holds {found}, which is no part of a plan; nothing in it was touched", text::path(path))]
+    #[error("{} holds {}, which is no part of a plan; nothing in it was touched", text::path(path), display(found.as_bytes()))]
     Foreign { path: PathBuf, found: String },
     #[error("the plan in {} was applied, or begun, and is kept for its rollback", text::path(path))]
     Applied { path: PathBuf },

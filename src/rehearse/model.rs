@@ -156,8 +156,7 @@ impl<'a> Model<'a> {
             {
                 continue;
             }
-            let forms: Vec<&Reading> =
-                families.iter().filter_map(|&at| self.readings.get(at)?.1.as_ref()).collect();
+            let forms: Vec<&Reading> = families.iter().filter_map(|&at| self.readings.get(at)?.1.as_ref()).collect();
             let is_foreign = |member: &[u8]| {
                 !lifted(Brake::ForeignMembers) && !forms.is_empty() && !forms.iter().any(|form| form.fits(member))
             };
@@ -267,7 +266,8 @@ impl Depths {
         for (name, record) in index_keys {
             let families = model.names.indexes_of(name.0, &name.1);
             let Some(owner) = model.owner(name, &families, desired) else { continue };
-            let is_retired = |index: &Index| index.policy == Policy::Retire && is_of(record.value.ty.kind(), index.kind);
+            let is_retired =
+                |index: &Index| index.policy == Policy::Retire && is_of(record.value.ty.kind(), index.kind);
             if let (true, Some(own)) = (spec.indexes.get(owner).is_some_and(is_retired), own.get_mut(owner)) {
                 for (field, colons) in model.colons(owner, &name.1).into_iter().enumerate() {
                     if own.len() <= field {

@@ -38,9 +38,8 @@ impl Reading {
     /// How many `:` each field of a name has; nothing for a name that cannot be read.
     pub fn colons(&self, name: &[u8]) -> Vec<usize> {
         let fields = self.read(name).unwrap_or_default();
-        let colons = |field: Range<usize>| {
-            name.get(field).unwrap_or_default().iter().filter(|byte| **byte == b':').count()
-        };
+        let colons =
+            |field: Range<usize>| name.get(field).unwrap_or_default().iter().filter(|byte| **byte == b':').count();
         fields.into_iter().map(colons).collect()
     }
 
