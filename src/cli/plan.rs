@@ -7,9 +7,9 @@ use super::{dump, progress, spec};
 use crate::plan::digest::Digest;
 use crate::plan::manifest::{BrakeNote, Caps, Manifest, REVIEW};
 use crate::plan::{self, bundle};
+use crate::report::inventory::Inventory;
 use crate::report::{self, brakes};
 use crate::spec::Brake;
-use crate::report::inventory::Inventory;
 
 pub fn run(args: &args::Plan, terminal: &Terminal) -> Outcome {
     // What would be refused at the end is refused before any work is done.

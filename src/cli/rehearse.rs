@@ -28,8 +28,7 @@ pub fn run(args: &args::Rehearse, terminal: &Terminal) -> Outcome {
     });
     let bundle = bundle::open_watched(&args.dir, &observer)?;
     let manifest = &bundle.manifest;
-    let spec = manifest.read_spec()
-        .map_err(|errors| Failure::report(errors.render(terminal.colour)))?;
+    let spec = manifest.read_spec().map_err(|errors| Failure::report(errors.render(terminal.colour)))?;
     let apply = bundle.commands(APPLY).map_err(Failure::error)?;
     let rollback = bundle.commands(ROLLBACK).map_err(Failure::error)?;
     let files = Files::new(manifest, &apply, &rollback);

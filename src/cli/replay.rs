@@ -285,8 +285,7 @@ impl Job<'_> {
             return Ok(None);
         }
         let manifest = &self.bundle.manifest;
-        let spec = manifest.read_spec()
-            .map_err(|errors| Failure::report(errors.render(self.terminal.colour)))?;
+        let spec = manifest.read_spec().map_err(|errors| Failure::report(errors.render(self.terminal.colour)))?;
         let edits = |counts: &Counts| counts.added_members + counts.removed_members + counts.deleted_keys > 0;
         let edited = |name: &str| !manifest.indexes.iter().any(|index| index.name == name && !edits(&index.counts));
         let keys = manifest.touched.iter().map(|touched| (touched.db, touched.key.0.as_slice()));

@@ -206,8 +206,7 @@ fn stage(history: &History, dir: &Path) -> Option<String> {
 
 /// A dump proves it without the network: planned again with the spec of the plan, nothing may be left to do.
 fn against_dump(bundle: &Bundle, path: &Path, args: &args::Verify, terminal: &Terminal, teller: Teller<'_>) -> Outcome {
-    let spec = bundle.manifest.read_spec()
-        .map_err(|errors| Failure::report(errors.render(terminal.colour)))?;
+    let spec = bundle.manifest.read_spec().map_err(|errors| Failure::report(errors.render(terminal.colour)))?;
     let expiry = args::ExpiryMode::or_as_planned(args.expiry, &bundle.manifest);
     let dump_args = args::Dump {
         dump: path.to_owned(),

@@ -15,8 +15,8 @@ use super::changes::Changes;
 use super::command::CommandFile;
 use super::digest::Digest;
 use super::manifest::{
-    APPLY, BrakeNote, CHANGES, Caps, FORMAT_VERSION, FileId, IndexPlan, MANIFEST, Manifest, REVIEW, ROLLBACK, Reply, SnapshotId,
-    SpecId,
+    APPLY, BrakeNote, CHANGES, Caps, FORMAT_VERSION, FileId, IndexPlan, MANIFEST, Manifest, REVIEW, ROLLBACK, Reply,
+    SnapshotId, SpecId,
 };
 use super::output::{Output, sha256};
 use super::recreate;

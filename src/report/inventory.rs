@@ -359,7 +359,8 @@ pub(super) fn families(difference: &Difference<'_>) -> Vec<Family> {
 
 pub(super) fn indexes(difference: &Difference<'_>) -> Vec<Index> {
     let indexes = difference.spec.indexes.iter().zip(&difference.summaries).enumerate();
-    let deleted = |at: usize| difference.deletions.iter().filter(|deletion| deletion.index as usize == at).count() as u64;
+    let deleted =
+        |at: usize| difference.deletions.iter().filter(|deletion| deletion.index as usize == at).count() as u64;
     indexes
         .map(|(at, (index, summary))| Index {
             name: index.name.clone(),

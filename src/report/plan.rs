@@ -109,9 +109,8 @@ fn left(manifest: &Manifest, style: Style, out: &mut String) {
         line(format!("left as they are, though wrong or in doubt: {left}"));
     }
     let by_index = manifest.indexes.iter().filter(|index| index.undecidable_records > 0);
-    let by_index: Vec<String> = by_index
-        .map(|index| format!("{} ({})", number(index.undecidable_records), safe(&index.name)))
-        .collect();
+    let by_index: Vec<String> =
+        by_index.map(|index| format!("{} ({})", number(index.undecidable_records), safe(&index.name))).collect();
     if !by_index.is_empty() {
         line(format!("records of which nothing can be said, by index: {}", by_index.join(", ")));
     }

@@ -116,7 +116,14 @@ impl Reader<'_> {
                 Some(_) => {}
             }
         }
-        Spec { name: name.to_owned(), text: self.text.to_owned(), records, indexes, accepted, acceptances: accept.to_vec() }
+        Spec {
+            name: name.to_owned(),
+            text: self.text.to_owned(),
+            records,
+            indexes,
+            accepted,
+            acceptances: accept.to_vec(),
+        }
     }
 
     /// The brakes that a table lifts; `None` if it does not say. Those about the whole dump are lifted at the top.

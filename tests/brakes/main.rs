@@ -33,9 +33,9 @@ struct Desk {
 }
 
 impl Desk {
-    fn new(dump: &mut DumpBuilder, spec: &str) -> Self {
+    fn new(dump: &DumpBuilder, spec: &str) -> Self {
         let desk = Self { folder: tempfile::tempdir().expect("a folder") };
-        std::fs::write(desk.path("dump.rdb"), dump.finish()).expect("written");
+        std::fs::write(desk.path("dump.rdb"), dump.clone().finish()).expect("written");
         std::fs::write(desk.path("spec.toml"), spec).expect("written");
         desk
     }
@@ -55,8 +55,7 @@ impl Desk {
     fn plan(self, more: &[&str]) -> Planned {
         let args = [&["plan", "dump.rdb", "--spec", "spec.toml", "--out", "out"], more].concat();
         let (status, _, stderr) = self.run(&args);
-        let mut planned =
-            Planned { status, stderr, commands: Vec::new(), manifest: Value::Null, folder: self.folder };
+        let mut planned = Planned { status, stderr, commands: Vec::new(), manifest: Value::Null, folder: self.folder };
         let out = planned.folder.path().join("out");
         assert_eq!(out.exists(), status == 0, "{}", planned.stderr);
         if status == 0 {
@@ -72,8 +71,7 @@ impl Desk {
     }
 
     fn inventory(&self) -> Value {
-        let (status, stdout, stderr) =
-            self.run(&["inventory", "dump.rdb", "--spec", "spec.toml", "--format", "json"]);
+        let (status, stdout, stderr) = self.run(&["inventory", "dump.rdb", "--spec", "spec.toml", "--format", "json"]);
         assert_eq!(status, 0, "{stderr}");
         serde_json::from_str(&stdout).expect("JSON")
     }

@@ -10,11 +10,13 @@ use crate::support::dump_writer::DumpBuilder;
 /// Every index is as the right spec demands; so whatever a plan takes out of it, or deletes, is harm.
 fn database(users: usize) -> DumpBuilder {
     let mut dump = dump();
-    let (mut cities, mut teams) = (BTreeMap::<String, Vec<String>>::new(), BTreeMap::<String, Vec<(String, f64)>>::new());
+    let (mut cities, mut teams) =
+        (BTreeMap::<String, Vec<String>>::new(), BTreeMap::<String, Vec<(String, f64)>>::new());
     let mut all = Vec::new();
     for n in 0..users {
         let (key, city, team) = (format!("user:{n}"), format!("city{}", n % 5), format!("t{}", n % 3));
-        let fields = [("id", n.to_string()), ("city", city.clone()), ("team", team.clone()), ("at", (n * 10).to_string())];
+        let fields =
+            [("id", n.to_string()), ("city", city.clone()), ("team", team.clone()), ("at", (n * 10).to_string())];
         dump.hash(&key, &fields);
         cities.entry(city).or_default().push(key.clone());
         teams.entry(team).or_default().push((key.clone(), (n * 10) as f64));
@@ -27,7 +29,10 @@ fn database(users: usize) -> DumpBuilder {
     for (team, members) in teams {
         dump.zset(format!("idx:team:{team}"), &members);
     }
-    dump.set("idx:all", &all).set("idx:admins", &all[..3]).string("idx:city:lock", "1").hash("idx:stats", &[("n", "9")]);
+    dump.set("idx:all", &all)
+        .set("idx:admins", &all[..3])
+        .string("idx:city:lock", "1")
+        .hash("idx:stats", &[("n", "9")]);
     dump.set("tags:red", &["post:1", "post:2"]).set("user-sessions:7", &["s1", "s2"]).string("counter", "12");
     dump
 }
@@ -60,7 +65,7 @@ member = "{@key}"
 
 #[test]
 fn the_right_spec_finds_nothing_to_do() {
-    let planned = Desk::new(&mut database(60), RIGHT).plan(&[]);
+    let planned = Desk::new(&database(60), RIGHT).plan(&[]);
     planned.does(&[]);
     // Nothing to do, and not everything in the families was explained: both are said.
     assert!(planned.stderr.contains("Nothing is changed, but not everything is right"), "{}", planned.stderr);
@@ -97,13 +102,16 @@ fn no_slip_takes_anything_away() {
         ("type = \"zset\"\n", ""),
         ("score = \"{at}\"", "score = \"{created}\""),
         ("policy = \"maintain\"\nfrom", "policy = \"maintain\"\ntype = \"zset\"\nscore = \"{at}\"\nfrom"),
-        ("from = \"user\"\nkey = \"idx:city", "from = \"user\"\nrequire = [{ record = \"user\", key = \"city:{city}\" }]\nkey = \"idx:city"),
+        (
+            "from = \"user\"\nkey = \"idx:city",
+            "from = \"user\"\nrequire = [{ record = \"user\", key = \"city:{city}\" }]\nkey = \"idx:city",
+        ),
     ];
     let (mut planned, mut errors, mut refused, mut harmful) = (0, 0, 0, Vec::new());
     for (right, wrong) in slips {
         let spec = RIGHT.replacen(right, wrong, 1);
         assert_ne!(spec, RIGHT, "{right}");
-        let plan = Desk::new(&mut database(60), &spec).plan(&[]);
+        let plan = Desk::new(&database(60), &spec).plan(&[]);
         match plan.status {
             0 => planned += 1,
             1 => errors += 1,

@@ -163,12 +163,7 @@ impl Bars {
         let wrong = index.members.saturating_sub(right).saturating_sub(held);
         let missing = index.missing_members.saturating_sub(rescored);
         let members = vec![
-            vec![
-                (Part::Right, right),
-                (Part::Wrong, wrong),
-                (Part::Held, held),
-                (Part::Missing, missing),
-            ],
+            vec![(Part::Right, right), (Part::Wrong, wrong), (Part::Held, held), (Part::Missing, missing)],
             vec![
                 (Part::Right, old),
                 (Part::Added, new),
