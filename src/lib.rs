@@ -43,6 +43,7 @@ pub mod shards;
 pub mod snapshot;
 pub mod spec;
 pub mod stock;
+pub mod text;
 pub mod time;
 
 pub use index::{Difference, Expiry};

@@ -3,6 +3,7 @@
 //! They are put together into one unnamed temporary file with a header and a footer of its own, so that everything else
 //! knows one dump and one kind of offset. Values are copied as they are and nothing is decoded.
 
+use std::ffi::OsStr;
 use std::fs::File;
 use std::hash::BuildHasher;
 use std::io::{self, BufWriter, Seek, SeekFrom, Write};
@@ -16,21 +17,33 @@ use crate::progress::{Unit, Watch};
 use crate::rdb::{self, Header, Item, Record, Walker, opcode};
 use crate::scan::{self, Observer, Worker};
 use crate::snapshot::Snapshot;
+use crate::text::{self, display};
 
 /// Why dumps are no one database.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    #[error("{}: {error}", path.display())]
+    #[error("{}: {error}", text::path(path))]
     Dump { path: PathBuf, error: rdb::Error },
-    #[error("{} is a {one} dump and {} a {other} dump", path.display(), other_path.display())]
+    #[error("{} is a {one} dump and {} a {other} dump", text::path(path), text::path(other_path))]
     Flavor { path: PathBuf, one: rdb::Flavor, other_path: PathBuf, other: rdb::Flavor },
-    #[error("{}: {bytes} bytes follow the end of the dump; a file that is one of several must be a dump alone", path.display())]
+    #[error(
+        "{}: {bytes} bytes follow the end of the dump; a file that is one of several must be a dump alone",
+        text::path(path)
+    )]
     Trailing { path: PathBuf, bytes: usize },
-    #[error("{}: the checksum is {stored:016x}, and should be {computed:016x}: the file is damaged", path.display())]
+    #[error("{}: the checksum is {stored:016x}, and should be {computed:016x}: the file is damaged", text::path(path))]
     Checksum { path: PathBuf, stored: u64, computed: u64 },
-    #[error("hash template {id} is in {} and in {}; such dumps cannot be read as one", path.display(), other.display())]
+    #[error(
+        "hash template {id} is in {} and in {}; such dumps cannot be read as one",
+        text::path(path),
+        text::path(other)
+    )]
     Template { id: u64, path: PathBuf, other: PathBuf },
-    #[error("the key {key} of database {db} is in {} and in {}; shards of one database share none", path.display(), other.display())]
+    #[error(
+        "the key {key} of database {db} is in {} and in {}; shards of one database share none",
+        text::path(path),
+        text::path(other)
+    )]
     KeyTwice { key: String, db: u64, path: PathBuf, other: PathBuf },
     #[error("cannot write to the temporary folder: {0}")]
     Spool(#[from] io::Error),
@@ -57,7 +70,7 @@ impl Error {
 /// Puts dumps together, in their order. With `ignore_checksum` one whose checksum is wrong is taken all the same; the
 /// whole then has a wrong checksum too.
 pub fn join(dumps: &[Snapshot], ignore_checksum: bool, observer: &Observer) -> Result<Snapshot, Error> {
-    let name = dumps.iter().map(|dump| dump.path().display().to_string()).collect::<Vec<_>>().join(" + ");
+    let name = dumps.iter().map(|dump| dump.path().as_os_str()).collect::<Vec<_>>().join(OsStr::new(" + "));
     let total = dumps.iter().map(|dump| dump.len() as u64).sum();
     observer.begin("reading the shards", Unit::Bytes, total);
     let parts = dumps.iter().map(|dump| Part::read(dump, ignore_checksum, observer)).collect::<Result<Vec<_>, _>>()?;
@@ -282,7 +295,7 @@ fn no_key_twice(
         let (Ok(x), Ok(y)) = (x.decode(&mut first), y.decode(&mut second)) else { continue };
         // Of several the one that comes first, whatever the hashes are this time.
         if x == y && twice.as_ref().is_none_or(|(_, _, found, _)| other < *found) {
-            twice = Some((x.escape_ascii().to_string(), one, other, db));
+            twice = Some((display(x), one, other, db));
         }
     }
     match twice {

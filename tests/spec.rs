@@ -70,7 +70,7 @@ fn a_spec() {
     let [by_project, timeline, old] = spec.indexes.as_slice() else { panic!("three indexes") };
     assert_eq!((by_project.policy, by_project.kind, by_project.from), (Policy::Maintain, IndexType::Set, Some(1)));
     assert_eq!(by_project.db, 3);
-    assert_eq!(by_project.key.family().to_string(), "index:*:*");
+    assert_eq!(by_project.family.glob().to_string(), "index:*:*");
     assert!(by_project.member.is_record_key() && by_project.score.is_none());
     assert_eq!(by_project.require.len(), 1);
     assert_eq!((by_project.require[0].record, by_project.require[0].key.parts.as_slice()), (0, &[Part::Field(0)][..]));
@@ -99,7 +99,7 @@ fn presets() {
         .indexes
         .iter()
         .map(|i| {
-            (i.name.as_str(), i.policy.as_str(), i.kind.as_str(), i.from, i.key.family().to_string(), i.require.len())
+            (i.name.as_str(), i.policy.as_str(), i.kind.as_str(), i.from, i.family.glob().to_string(), i.require.len())
         })
         .collect();
     let family = |name: &str| format!("discord:messages:{name}:*");

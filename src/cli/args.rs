@@ -8,7 +8,8 @@ use super::examples;
 use crate::derive::unix_millis;
 use crate::index::Expiry;
 use crate::plan::manifest::Manifest;
-use crate::report::text::shell;
+use crate::spec::Acceptance;
+use crate::text::shell_path;
 
 /// Headings of groups of options.
 const COMMON: &str = "Common options";
@@ -147,6 +148,9 @@ pub struct Plan {
     /// End with status 3 if there is anything to repair.
     #[arg(long)]
     pub exit_code: bool,
+    /// Lift a brake that somebody has looked at: BRAKE, or INDEX:BRAKE for one index; may be given several times.
+    #[arg(long, value_name = "BRAKE", value_delimiter = ',')]
+    pub accept: Vec<Acceptance>,
     /// The most arguments of one command.
     #[arg(long, value_name = "N", default_value_t = 1000, value_parser = clap::value_parser!(u64).range(4..=1000))]
     pub max_args: u64,
@@ -409,7 +413,7 @@ impl Dump {
     /// All dumps, as words of a command.
     pub fn words(&self) -> String {
         let all = std::iter::once(&self.dump).chain(&self.more);
-        all.map(|path| shell(&path.to_string_lossy())).collect::<Vec<_>>().join(" ")
+        all.map(|path| shell_path(path)).collect::<Vec<_>>().join(" ")
     }
 
     pub fn expiry(&self) -> Expiry {

@@ -7,10 +7,10 @@ use super::exit::{Exit, Failure, Outcome};
 use super::terminal::Terminal;
 use super::{dump, progress};
 use crate::check::{self, Error, Finding, Oddity, Report};
-use crate::index::display;
 use crate::rdb::{ErrorKind, Footer, Tail};
 use crate::scan::Observer;
 use crate::snapshot::Snapshot;
+use crate::text::display;
 
 pub fn run(args: &args::Check, terminal: &Terminal) -> Outcome {
     let observer = dump::observer();
@@ -43,7 +43,7 @@ fn one(snapshot: &Snapshot, observer: &Observer, terminal: &Terminal) -> Outcome
             }));
         }
     };
-    terminal.data(render(&file, &report).as_bytes())?;
+    terminal.text(&render(&file, &report))?;
     if let Some(Footer { trailing, tail, .. }) = report.footer {
         match tail {
             Tail::Empty => {}

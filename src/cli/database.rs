@@ -9,14 +9,14 @@ use std::time::{Duration, Instant};
 use super::exit::{Exit, Failure};
 use super::terminal::Terminal;
 use super::{args, consent};
+use crate::index::Names;
 use crate::plan::manifest::Manifest;
 use crate::replay::{
-    self, Connection, Difference, Link, LinkError, LookOptions, Printable, QueryError, Reply, RestLink, Secret,
-    Session, Source, Tally, Target,
+    self, Connection, Difference, Link, LinkError, LookOptions, QueryError, Reply, RestLink, Secret, Session, Source,
+    Tally, Target,
 };
-use crate::report::text::number;
 use crate::resp::{BatchLimits, CommandReader};
-use crate::spec::Glob;
+use crate::text::{Printable, number};
 
 /// How many differences of a kind are shown.
 pub const EXAMPLES: usize = 5;
@@ -281,11 +281,12 @@ fn by_index(tally: &Tally, manifest: &Manifest) -> String {
     if u64::try_from(tally.examples.len()) != Ok(tally.count) {
         return String::new();
     }
-    let globs: Vec<Glob> = manifest.indexes.iter().map(|index| Glob::new(index.pattern.as_bytes())).collect();
-    let mut counts = vec![0u64; globs.len()];
+    let Ok(spec) = manifest.read_spec() else { return String::new() };
+    let names = Names::new(&spec);
+    let mut counts = vec![0u64; spec.indexes.len()];
     for difference in &tally.examples {
-        let found = globs.iter().position(|glob| glob.matches(&difference.key));
-        if let Some(count) = found.and_then(|at| counts.get_mut(at)) {
+        let index = names.most_specific(u64::from(difference.db), &difference.key);
+        if let Some(count) = index.and_then(|at| counts.get_mut(at)) {
             *count += 1;
         }
     }

@@ -13,12 +13,13 @@ use crate::diff::{self, Diff as Difference, Seed, Side};
 use crate::export::Format;
 use crate::index::{Expiry, Names};
 use crate::rdb::Tail;
+use crate::report;
 use crate::report::diff::{Dump, Report};
 use crate::report::diff_rows::{self, diff_rows};
 use crate::report::inventory::Checksum;
-use crate::report::{self, text};
 use crate::scan::Observer;
 use crate::snapshot::Snapshot;
+use crate::text;
 
 /// What changed between two dumps: keys, families, memberships.
 ///
@@ -126,7 +127,7 @@ pub fn run(args: &Diff, terminal: &Terminal) -> Outcome {
     let (names, seed) = (Names::new(&spec), Seed::random());
     let old = read(args, &old_file, "reading the old dump", &names, seed, &observer, terminal)?;
     let new = read(args, &new_file, "reading the new dump", &names, seed, &observer, terminal)?;
-    let files = || format!("{} and {}", args.old.display(), args.new.display());
+    let files = || format!("{} and {}", text::path(&args.old), text::path(&args.new));
     let diff = Difference::take(old, new, &names, seed, &observer).map_err(|error| failure(&files(), error))?;
     let sizes = ((old_file.path(), old_file.len() as u64), (new_file.path(), new_file.len() as u64));
     match output {
@@ -184,7 +185,7 @@ fn read<'a>(
     };
     let work = || Side::read(file, names, seed, expiry, observer);
     let side = progress::bytes(terminal, what, file.len() as u64, observer, work);
-    let path = file.path().display().to_string();
+    let path = text::path(file.path());
     let side = side.map_err(|error| failure(&path, error))?;
     let facts = &side.facts;
     if Checksum::of(facts) == Checksum::Mismatch && !args.ignore_checksum {
@@ -232,7 +233,7 @@ fn warn(dump: &Dump, args: &Diff, terminal: &Terminal) {
 
 /// The command that makes this comparison.
 fn command(args: &Diff) -> String {
-    let word = |path: &Path| text::shell(&path.to_string_lossy());
+    let word = |path: &Path| text::shell_path(path);
     let mut command = format!("rdb-reindex diff {} {}", word(&args.old), word(&args.new));
     if let Some(spec) = &args.spec {
         command.push_str(&format!(" --spec {}", word(spec)));

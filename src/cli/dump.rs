@@ -13,6 +13,7 @@ use crate::scan::Observer;
 use crate::shards;
 use crate::snapshot::{self, Snapshot};
 use crate::spec::Spec;
+use crate::text;
 
 /// Opens the dumps that the arguments name.
 pub fn open(args: &args::Dump, observer: &Observer) -> Result<Snapshot, Failure> {
@@ -71,7 +72,7 @@ pub fn join(dumps: &[Snapshot], ignore_checksum: bool, observer: &Observer) -> R
 
 /// A dump as messages name it.
 pub fn name(path: &Path) -> String {
-    if path == Path::new("-") { "standard input".to_owned() } else { path.display().to_string() }
+    if path == Path::new("-") { "standard input".to_owned() } else { text::path(path) }
 }
 
 /// How far the work is; Ctrl-C asks it to stop.

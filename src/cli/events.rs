@@ -1,5 +1,7 @@
 //! What happens, told to a person or to a program.
 
+use std::io::Write as _;
+
 use serde_json::{Value, json};
 
 use super::args::Telling;
@@ -9,6 +11,7 @@ use super::terminal::Terminal;
 use crate::plan::manifest::{Bytes, Manifest};
 use crate::replay::journal::now;
 use crate::replay::{Difference, Event, Tally};
+use crate::text::Json;
 
 /// The version of the events; fields and events may be added, none changes its meaning without a new one.
 const VERSION: u32 = 1;
@@ -32,7 +35,7 @@ impl<'t> Teller<'t> {
     /// One event, or its text.
     pub fn tell(&self, name: &str, fields: Value, text: &str) -> Result<(), Failure> {
         if !self.json {
-            return self.terminal.data(text.as_bytes());
+            return self.terminal.text(text);
         }
         write(self.terminal, name, fields)
     }
@@ -50,7 +53,7 @@ impl<'t> Teller<'t> {
     ) -> Result<(), Failure> {
         if !self.json {
             let text = super::database::differences(kinds, manifest);
-            return self.terminal.data(text.as_bytes());
+            return self.terminal.text(&text);
         }
         for (kind, tally) in kinds.into_iter().filter(|(_, tally)| !tally.is_empty()) {
             let examples: Vec<Value> = tally.examples.iter().take(super::database::EXAMPLES).map(difference).collect();
@@ -111,7 +114,10 @@ fn write(terminal: &Terminal, name: &str, fields: Value) -> Result<(), Failure> 
     if let (Value::Object(object), Value::Object(fields)) = (&mut object, fields) {
         object.extend(fields);
     }
-    terminal.data(format!("{object}\n").as_bytes())
+    let mut line = Vec::new();
+    // Writing to memory cannot fail.
+    let _ = writeln!(Json(&mut line), "{object}");
+    terminal.data(&line)
 }
 
 /// The numbers of a replay.

@@ -10,6 +10,7 @@ use super::terminal::Terminal;
 use super::{dump, progress, spec};
 use crate::export::{Error, Export, Format, Options, Summary, Table};
 use crate::rdb::Tail;
+use crate::text;
 
 pub fn run(args: &args::Export, terminal: &Terminal) -> Outcome {
     let table = match args.table {
@@ -27,7 +28,7 @@ pub fn run(args: &args::Export, terminal: &Terminal) -> Outcome {
     let filter = args.filter.build();
     let observer = dump::observer();
     let snapshot = dump::open(&args.dump, &observer)?;
-    let file = snapshot.path().display().to_string();
+    let file = text::path(snapshot.path());
     let options = Options { table, format, spec: &spec, expiry: args.dump.expiry() };
     let prepare = || Export::prepare(&snapshot, options, &filter, &observer);
     let prepared = if Export::reads_ahead(table) {

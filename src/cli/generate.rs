@@ -7,6 +7,7 @@ use clap::CommandFactory;
 use super::args::{self, Args};
 use super::exit::{Exit, Failure, Outcome};
 use super::terminal::Terminal;
+use crate::text;
 
 /// What a shell needs to complete this program's arguments.
 pub fn completions(args: &args::Completions, terminal: &Terminal) -> Outcome {
@@ -56,7 +57,7 @@ fn examples(text: &str) -> String {
 }
 
 fn write(pages: &[Page], folder: &Path) -> Result<(), Failure> {
-    let failed = |path: &Path, error| Failure::error(format!("cannot write {}: {error}", path.display()));
+    let failed = |path: &Path, error| Failure::error(format!("cannot write {}: {error}", text::path(path)));
     std::fs::create_dir_all(folder).map_err(|error| failed(folder, error))?;
     for page in pages {
         let path = folder.join(format!("{}.1", page.name));

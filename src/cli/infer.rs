@@ -7,7 +7,7 @@ use super::exit::{Exit, Failure, Outcome};
 use super::terminal::Terminal;
 use super::{dump, progress};
 use crate::infer::{self, Error, Proposal};
-use crate::report::text;
+use crate::text;
 
 /// Propose a spec from the data: which keys are records, which sets are indexes over them, and by what rule.
 ///
@@ -54,7 +54,7 @@ pub fn run(args: &Infer, terminal: &Terminal) -> Outcome {
     let of = &args.dump;
     let observer = dump::observer();
     let snapshot = dump::open_all(&of.dump, &of.more, !of.no_mmap, of.ignore_checksum, &observer)?;
-    let path = snapshot.path().display().to_string();
+    let path = text::path(snapshot.path());
     let expiry = match of.expiry {
         None => crate::index::Expiry::Careful,
         Some(args::ExpiryMode::Absolute) => crate::index::Expiry::Absolute,

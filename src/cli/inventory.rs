@@ -6,10 +6,11 @@ use super::args::{self, Format};
 use super::exit::{Exit, Failure, Outcome};
 use super::terminal::Terminal;
 use super::{dump, spec};
+use crate::report;
 use crate::report::inventory::{
     ANOTHER_DUMP, AOF_TAIL, CHECKSUM_MISMATCH, Checksum, Diagnostic, Inventory, TRAILING_BYTES,
 };
-use crate::report::{self, text};
+use crate::text;
 
 pub fn run(args: &args::Inventory, terminal: &Terminal) -> Outcome {
     let spec = spec::load(args.dump.spec.as_deref(), terminal)?;
@@ -58,7 +59,7 @@ fn warn(diagnostics: &[Diagnostic], terminal: &Terminal) {
 fn next(args: &args::Dump) -> String {
     let mut command = format!("rdb-reindex plan {}", args.words());
     if let Some(spec) = &args.spec {
-        command.push_str(&format!(" --spec {}", text::shell(&spec.to_string_lossy())));
+        command.push_str(&format!(" --spec {}", text::shell_path(spec)));
     }
     match args.expiry {
         Some(args::ExpiryMode::Absolute) => command.push_str(" --expiry absolute"),

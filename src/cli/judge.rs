@@ -6,41 +6,44 @@ use serde_json::value::RawValue;
 
 use crate::derive::Deriver;
 use crate::document::Extractor;
+use crate::index::Names;
 use crate::replay::{Judge, Membership, Rule, Value};
-use crate::spec::{Glob, Policy, RecordClass, Spec, Step};
+use crate::spec::{Policy, RecordClass, Spec, Step};
 
-/// The spec, ready to judge by.
+/// The spec, ready to judge by: which indexes decide about a key, and what a record implies in them.
 pub struct SpecJudge {
-    indexes: Vec<Index>,
-}
-
-struct Index {
-    db: u64,
-    family: Glob,
-    /// `None` where no record decides: the index is retired, or its members are not the keys of records.
-    records: Option<Records>,
+    spec: Spec,
+    /// By index; `None` where no record decides: it is retired, or its members are not the keys of records.
+    records: Vec<Option<Records>>,
+    /// Several indexes may decide about one key: the rules of each such set of them, made when its first key was met.
+    rules: Vec<(Vec<usize>, Rule)>,
 }
 
 struct Records {
-    rule: Rule,
     class: RecordClass,
     extractor: Extractor,
     deriver: Deriver,
     /// The first names of all paths: what is asked of a document.
     names: Vec<Vec<u8>>,
+    /// The names of all paths in a hash.
+    fields: Vec<Vec<u8>>,
 }
 
 impl SpecJudge {
-    /// For a plan that edits the indexes of which `edited` says so.
+    /// For a plan that edits the indexes of which `edited` says so, and these keys.
     ///
     /// Where members are not the keys of their records, nothing says which record a member is about, and that none
     /// implies a member that is to be removed could be known only from all of them.
-    pub fn new(spec: &Spec, edited: impl Fn(&str) -> bool) -> Result<Self, String> {
-        let mut indexes = Vec::with_capacity(spec.indexes.len());
-        for (at, index) in spec.indexes.iter().enumerate() {
+    pub fn new<'k>(
+        spec: Spec,
+        edited: impl Fn(&str) -> bool,
+        keys: impl IntoIterator<Item = (u64, &'k [u8])>,
+    ) -> Result<Self, String> {
+        let mut records = Vec::with_capacity(spec.indexes.len());
+        for index in &spec.indexes {
             let class = index.from.and_then(|class| spec.records.get(class));
             let is_record_key = index.member.is_record_key();
-            let records = match (index.policy, class) {
+            records.push(match (index.policy, class) {
                 (Policy::Maintain, Some(_)) if !is_record_key && edited(&index.name) => {
                     return Err(format!(
                         "the members of the index {} are not the keys of its records ({{@key}}): which record a member \
@@ -48,19 +51,49 @@ impl SpecJudge {
                         index.name
                     ));
                 }
-                (Policy::Maintain, Some(class)) if is_record_key => {
-                    Some(Records::new(at, class, Deriver::new(class, index)))
+                (Policy::Maintain | Policy::Report, Some(class)) if is_record_key => {
+                    Some(Records::new(class, Deriver::new(class, index)))
                 }
                 _ => None,
-            };
-            indexes.push(Index { db: index.db, family: index.key.family(), records });
+            });
         }
-        Ok(Self { indexes })
+        let mut judge = Self { spec, records, rules: Vec::new() };
+        for (db, key) in keys {
+            let indexes = judge.deciding(db, key);
+            if !indexes.is_empty() && !judge.rules.iter().any(|(known, _)| *known == indexes) {
+                let rule = judge.rule_of(&indexes);
+                judge.rules.push((indexes, rule));
+            }
+        }
+        Ok(judge)
+    }
+
+    /// The indexes that decide about a key, and whose records can be looked at.
+    fn deciding(&self, db: u64, key: &[u8]) -> Vec<usize> {
+        let can_be_asked = |at: &usize| self.records.get(*at).is_some_and(Option::is_some);
+        Names::new(&self.spec).deciding(db, key).filter(can_be_asked).collect()
+    }
+
+    /// What is asked of a record to judge it in all of these indexes.
+    fn rule_of(&self, indexes: &[usize]) -> Rule {
+        let records: Vec<&Records> = indexes.iter().filter_map(|at| self.records.get(*at)?.as_ref()).collect();
+        let union = |of: fn(&Records) -> &Vec<Vec<u8>>| {
+            let mut all: Vec<Vec<u8>> = records.iter().flat_map(|records| of(records).iter().cloned()).collect();
+            all.sort_unstable();
+            all.dedup();
+            all
+        };
+        // Whole top-level fields: less would hide that there is an array where none should be.
+        let paths = union(|records| &records.names).into_iter().map(|name| {
+            let name = serde_json::Value::from(String::from_utf8_lossy(&name).into_owned());
+            format!("$[{name}]")
+        });
+        Rule { index: self.rules.len(), paths: paths.collect(), fields: union(|records| &records.fields) }
     }
 }
 
 impl Records {
-    fn new(index: usize, class: &RecordClass, deriver: Deriver) -> Self {
+    fn new(class: &RecordClass, deriver: Deriver) -> Self {
         let mut names: Vec<Vec<u8>> = Vec::new();
         let mut fields: Vec<Vec<u8>> = Vec::new();
         for path in &class.paths {
@@ -73,29 +106,12 @@ impl Records {
             // In a hash a path is the field of that whole name.
             fields.push(upper.join(&b'.'));
         }
-        for list in [&mut names, &mut fields] {
-            list.sort_unstable();
-            list.dedup();
-        }
-        // Whole top-level fields: less would hide that there is an array where none should be.
-        let paths = names.iter().map(|name| {
-            let name = serde_json::Value::from(String::from_utf8_lossy(name).into_owned());
-            format!("$[{name}]")
-        });
-        let rule = Rule { index, paths: paths.collect(), fields };
-        Self { rule, class: class.clone(), extractor: Extractor::new(&class.paths), deriver, names }
-    }
-}
-
-impl Judge for SpecJudge {
-    fn rule(&self, db: u32, key: &[u8]) -> Option<&Rule> {
-        let index = self.indexes.iter().find(|index| index.db == u64::from(db) && index.family.matches(key))?;
-        index.records.as_ref().map(|records| &records.rule)
+        Self { class: class.clone(), extractor: Extractor::new(&class.paths), deriver, names, fields }
     }
 
-    fn implied(&mut self, rule: &Rule, record: &[u8], value: &Value) -> Option<Vec<Membership>> {
-        let records = self.indexes.get_mut(rule.index)?.records.as_mut()?;
-        if !records.class.key.matches(record) {
+    /// What a record implies in this index; `None` if that cannot be said.
+    fn implied(&mut self, rule: &Rule, names: &[Vec<u8>], record: &[u8], value: &Value) -> Option<Vec<Membership>> {
+        if !self.class.key.matches(record) {
             // No record of this class: nothing implies the member.
             return Some(Vec::new());
         }
@@ -105,20 +121,20 @@ impl Judge for SpecJudge {
             Value::Other => return None,
             Value::Document(answer) => {
                 text = match answer {
-                    Some(answer) => document(answer, &records.names)?,
+                    Some(answer) => document(answer, names)?,
                     None => b"{}".to_vec(),
                 };
-                records.extractor.json(&text).ok()?
+                self.extractor.json(&text).ok()?
             }
-            Value::Text(text) => records.extractor.json(text).ok()?,
+            Value::Text(text) => self.extractor.json(text).ok()?,
             Value::Hash(values) => {
-                let fields = records.rule.fields.iter().zip(values);
+                let fields = rule.fields.iter().zip(values);
                 let there = fields.filter_map(|(field, value)| Some((&field[..], value.as_deref()?)));
-                records.extractor.hash(there)
+                self.extractor.hash(there)
             }
         };
         let mut implied = Vec::new();
-        let derived = records.deriver.derive(record, &slots, |_, membership| {
+        let derived = self.deriver.derive(record, &slots, |_, membership| {
             implied.push(Membership {
                 key: membership.key.to_vec(),
                 score: membership.score,
@@ -126,6 +142,31 @@ impl Judge for SpecJudge {
             });
         });
         derived.ok().map(|_| implied)
+    }
+}
+
+impl Judge for SpecJudge {
+    fn rule(&self, db: u32, key: &[u8]) -> Option<&Rule> {
+        let indexes = self.deciding(u64::from(db), key);
+        self.rules.iter().find(|(known, _)| *known == indexes).map(|(_, rule)| rule)
+    }
+
+    /// In all the indexes that decide: what any of them implies is right, and if one cannot say, nothing can be said.
+    fn implied(&mut self, rule: &Rule, record: &[u8], value: &Value) -> Option<Vec<Membership>> {
+        let (indexes, _) = self.rules.get(rule.index)?;
+        let mut names: Vec<Vec<u8>> = Vec::new();
+        for records in indexes.iter().filter_map(|at| self.records.get(*at)?.as_ref()) {
+            names.extend(records.names.iter().cloned());
+        }
+        names.sort_unstable();
+        names.dedup();
+        let mut all = Vec::new();
+        for &at in indexes {
+            if let Some(records) = self.records.get_mut(at)?.as_mut() {
+                all.extend(records.implied(rule, &names, record, value)?);
+            }
+        }
+        Some(all)
     }
 }
 
@@ -184,7 +225,8 @@ member = "{@key}"
     #[test]
     fn a_record_is_judged_in_each_of_its_forms() {
         let spec = Spec::parse(SPEC, "test").unwrap_or_else(|errors| panic!("{}", errors.render(false)));
-        let mut judge = SpecJudge::new(&spec, |_| true).expect("its members are keys");
+        let keys: [(u64, &[u8]); 3] = [(0, b"i:1:2"), (0, b"old:x"), (1, b"i:1:2")];
+        let mut judge = SpecJudge::new(spec, |_| true, keys).expect("its members are keys");
         let rule = judge.rule(0, b"i:1:2").expect("a record decides").clone();
         assert_eq!(rule.paths, [r#"$["a"]"#, r#"$["c"]"#]);
         assert_eq!(rule.fields, [b"a.b".to_vec(), b"c".to_vec()]);

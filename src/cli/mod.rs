@@ -43,12 +43,17 @@ use exit::{Exit, Failure, Outcome};
 use terminal::Terminal;
 
 use crate::replay::journal::Way;
+use crate::text;
 
 /// Runs the program: parses the arguments, does what they say, and tells the status to end with.
 pub fn main() -> ExitCode {
     let args = match Args::try_parse() {
         Ok(args) => args,
         Err(error) => {
+            // clap repeats an argument as it is, and that may be the name of a file of a stranger: asked again with what
+            // is shown of them, it makes the same error of that.
+            let shown = std::env::args_os().map(text::path);
+            let error = if error.use_stderr() { Args::try_parse_from(shown).err().unwrap_or(error) } else { error };
             // Help and version are no errors to clap; a closed pipe is nobody's.
             let _ = error.print();
             return ExitCode::from(if error.use_stderr() { Exit::Usage } else { Exit::Done } as u8);

@@ -5,7 +5,7 @@ use std::path::Path;
 use super::exit::{Exit, Failure};
 use super::typed;
 use crate::replay::{LinkError, PlaceKind, QueryError, Reply};
-use crate::report::text::counted;
+use crate::text::counted;
 
 /// Refuses all but one server that takes writes. `command` is this command to another address.
 pub fn refuse(kind: &PlaceKind, dir: &Path, target: &str, command: impl Fn(&str) -> String) -> Result<(), Failure> {

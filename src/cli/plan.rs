@@ -5,15 +5,16 @@ use super::exit::{Exit, Failure, Outcome};
 use super::terminal::Terminal;
 use super::{dump, progress, spec};
 use crate::plan::digest::Digest;
-use crate::plan::manifest::{Caps, Manifest, REVIEW};
+use crate::plan::manifest::{BrakeNote, Caps, Manifest, REVIEW};
 use crate::plan::{self, bundle};
-use crate::report;
 use crate::report::inventory::Inventory;
+use crate::report::{self, brakes};
+use crate::spec::Brake;
 
 pub fn run(args: &args::Plan, terminal: &Terminal) -> Outcome {
     // What would be refused at the end is refused before any work is done.
     bundle::check_destination(&args.out).map_err(|error| failure(plan::Error::Bundle(error)))?;
-    let spec = spec::load(args.dump.spec.as_deref(), terminal)?;
+    let spec = spec::load_accepting(args.dump.spec.as_deref(), &args.accept, terminal)?;
     let observer = dump::observer();
     let snapshot = dump::open(&args.dump, &observer)?;
     let difference = dump::compare(&args.dump, &snapshot, &spec, &observer, terminal)?;
@@ -24,6 +25,10 @@ pub fn run(args: &args::Plan, terminal: &Terminal) -> Outcome {
         plan::Error::Interrupted => dump::interrupted(),
         // What is wrong with the dump is said with its name.
         plan::Error::Bundle(_) | plan::Error::Write { .. } => failure(error),
+        plan::Error::Braked(ref notes) => {
+            let refused = Failure::new(Exit::Refused, format!("{}: {error}", dump::name(snapshot.path())));
+            refused.with_hint(way_out(notes, &snapshot, args))
+        }
         _ => {
             let hint = error.hint();
             Failure::error(format!("{}: {error}", dump::name(snapshot.path()))).with_any_hint(hint)
@@ -37,16 +42,27 @@ pub fn run(args: &args::Plan, terminal: &Terminal) -> Outcome {
     let (folder, dump) = (args.out.to_string_lossy(), args.dump.words());
     text.push_str(&report::plan::summary(&manifest, &folder, &dump, style));
     let page = args.out.join(REVIEW);
-    text.push_str(&format!(
-        "\nFor the person who approves it: {}, in a browser\n",
-        report::text::shell(&page.to_string_lossy())
-    ));
+    text.push_str(&format!("\nFor the person who approves it: {}, in a browser\n", crate::text::shell_path(&page)));
     // The data of this command is in the folder; this is for the person who runs it.
-    terminal.say(text.trim_end());
+    terminal.say_set(text.trim_end());
     let is_empty = manifest.total.commands == 0;
     // The process ends now: the kernel takes all of it back at once, where to free every key of it takes a tenth of a second.
     std::mem::forget((difference, manifest));
     Ok(if args.exit_code && !is_empty { Exit::NotEmpty } else { Exit::Done })
+}
+
+/// What to do about brakes.
+fn way_out(notes: &[BrakeNote], dump: &[u8], args: &args::Plan) -> String {
+    let lift = brakes::how_to_lift(notes).unwrap_or_default();
+    if notes.iter().all(|note| note.brake != Brake::NoMatch.as_str()) {
+        return format!("correct the spec, or take a whole dump; {lift}");
+    }
+    let infer = format!("`rdb-reindex infer {}` proposes a spec from the data", args.dump.words());
+    let presets = spec::presets_for(dump);
+    if presets.is_empty() {
+        return format!("{infer}, and --spec FILE takes it");
+    }
+    format!("{infer}; of the presets, {} would match", presets.join(", "))
 }
 
 fn failure(error: plan::Error) -> Failure {

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use super::interrupt;
 use super::terminal::Terminal;
 use crate::progress::{Observer, Step, Unit, Watch};
-use crate::report::text::{fit, number, size, width};
+use crate::text::{fit, number, size, width};
 
 /// What lasts less long than this shows nothing.
 const PATIENCE: Duration = Duration::from_millis(500);

@@ -14,7 +14,7 @@ use super::terminal::Terminal;
 use crate::plan::manifest::{APPLY, ROLLBACK};
 use crate::rehearse::{self, Error, Files, Findings, Leash, Meaning, Model, Program, ServerError};
 use crate::scan::Observer;
-use crate::spec::Spec;
+use crate::text;
 
 /// Names the module RedisJSON, for tests and for those who have it in one place.
 const REJSON: &str = "RDB_REINDEX_REJSON";
@@ -28,8 +28,7 @@ pub fn run(args: &args::Rehearse, terminal: &Terminal) -> Outcome {
     });
     let bundle = bundle::open_watched(&args.dir, &observer)?;
     let manifest = &bundle.manifest;
-    let spec = Spec::parse(&manifest.spec.text, "the plan's spec")
-        .map_err(|errors| Failure::report(errors.render(terminal.colour)))?;
+    let spec = manifest.read_spec().map_err(|errors| Failure::report(errors.render(terminal.colour)))?;
     let apply = bundle.commands(APPLY).map_err(Failure::error)?;
     let rollback = bundle.commands(ROLLBACK).map_err(Failure::error)?;
     let files = Files::new(manifest, &apply, &rollback);
@@ -52,7 +51,7 @@ pub fn run(args: &args::Rehearse, terminal: &Terminal) -> Outcome {
         return Err(interrupted());
     }
     rehearse::check_manifest(&model, manifest, &mut proof);
-    let mut text = format!("Plan {} on {}\n", manifest.plan_id, args.dump.display());
+    let mut text = format!("Plan {} on {}\n", manifest.plan_id, text::path(&args.dump));
     let line = |findings: &Findings, place: String, keys: u64, time: Duration| {
         let commands = format!("{} commands forth, {} back", proof.apply.commands, proof.rollback.commands);
         let verdict = if findings.is_empty() { "proven" } else { "WRONG" };
@@ -68,7 +67,7 @@ pub fn run(args: &args::Rehearse, terminal: &Terminal) -> Outcome {
         text
     };
     text.push_str(&line(&proof.findings, "in memory".into(), proof.keys, began.elapsed()));
-    terminal.data(text.as_bytes())?;
+    terminal.text(&text)?;
     let mut wrong = proof.findings.count;
     // What is wrong in memory is wrong in a server, and said better there.
     if let Some(server) = args.server.as_ref().filter(|_| wrong == 0) {
@@ -78,7 +77,7 @@ pub fn run(args: &args::Rehearse, terminal: &Terminal) -> Outcome {
         let live = progress::during(&observer, work);
         let live = live.map_err(|error| server_failure(error, &model))?;
         let text = line(&live.findings, format!("in {}", live.version), live.keys, began.elapsed());
-        terminal.data(text.as_bytes())?;
+        terminal.text(&text)?;
         wrong = live.findings.count;
     }
     if wrong == 0 {

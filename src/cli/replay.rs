@@ -23,9 +23,8 @@ use crate::plan::output::sha256;
 use crate::progress::leftovers::Leftover;
 use crate::replay::journal::{History, Journal, JournalError, Record, Way, With, now};
 use crate::replay::{self, Commands, Ending, Files, Guard, OnDrift, QueryError, Session, Terms, Work};
-use crate::report::text::counted;
 use crate::resp::BatchLimits;
-use crate::spec::Spec;
+use crate::text::{self, Printable, counted};
 
 /// A file of this name in the plan's folder holds a replay up.
 const PAUSE: &str = "pause";
@@ -176,7 +175,7 @@ impl Job<'_> {
 
     fn plan_sha256(&self) -> Result<String, Failure> {
         let path = self.bundle.path.join(MANIFEST);
-        let text = std::fs::read(&path).map_err(|error| Failure::error(format!("{}: {error}", path.display())))?;
+        let text = std::fs::read(&path).map_err(|error| Failure::error(format!("{}: {error}", text::path(path))))?;
         Ok(sha256(&text))
     }
 
@@ -227,7 +226,7 @@ impl Job<'_> {
         }
         let work = Work::new(self.way, self.commands, history, self.is_guarded()).map_err(Failure::error)?;
         let Some(item) = work.first_not_text() else { return Ok(()) };
-        let (number, key) = (item.number, replay::Printable(item.key()));
+        let (number, key) = (item.number, Printable(item.key()));
         let message = format!("command {number} ({key}) is not UTF-8, and REST carries text only; nothing was sent");
         Err(Failure::new(Exit::Refused, message).with_hint("use the TCP endpoint of the database, rediss://"))
     }
@@ -238,12 +237,12 @@ impl Job<'_> {
             return Ok(None);
         }
         let manifest = &self.bundle.manifest;
-        let spec = Spec::parse(&manifest.spec.text, "the spec in plan.json")
-            .map_err(|errors| Failure::report(errors.render(self.terminal.colour)))?;
+        let spec = manifest.read_spec().map_err(|errors| Failure::report(errors.render(self.terminal.colour)))?;
         let edits = |counts: &Counts| counts.added_members + counts.removed_members + counts.deleted_keys > 0;
         let edited = |name: &str| !manifest.indexes.iter().any(|index| index.name == name && !edits(&index.counts));
+        let keys = manifest.touched.iter().map(|touched| (touched.db, touched.key.0.as_slice()));
         // Where no record can be looked at, a rollback still leaves alone what is not as the apply left it.
-        let judge = SpecJudge::new(&spec, |name| self.way == Way::Apply && edited(name)).map_err(|message| {
+        let judge = SpecJudge::new(spec, |name| self.way == Way::Apply && edited(name), keys).map_err(|message| {
             Failure::new(Exit::Refused, format!("{message}; nothing was sent")).with_hint(
                 "use --guard replies, with a plan from a fresh dump: it stops after the first batch in which a reply differs",
             )
@@ -334,7 +333,7 @@ impl Job<'_> {
             exit: Exit::Interrupted,
             message: format!(
                 "what became of the commands under way is not known; the journal knows how far it went: {}",
-                self.journal_path().display()
+                text::path(self.journal_path())
             ),
             hint: Some(self.resume()),
         };

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use crate::replay::{Item, Verb};
-use crate::report::text::{counted, number};
+use crate::text::{counted, number};
 
 /// Counts what was carried out.
 #[derive(Clone, Debug, Default)]

@@ -9,8 +9,8 @@ use super::progress;
 use super::replay_account::Account;
 use super::terminal::Terminal;
 use crate::progress::{Observer, Unit, Watch as _};
-use crate::replay::{Event, Item, Printable, Watcher, Work};
-use crate::report::text::counted;
+use crate::replay::{Event, Item, Watcher, Work};
+use crate::text::{Printable, counted, display};
 
 /// What a watched replay came to.
 pub struct Watched<T> {
@@ -94,7 +94,7 @@ impl Watcher for Shower<'_> {
                 self.say(format!("the last batch took {:.1} s: now {size} a batch", took.as_secs_f64()))
             }
             Event::Kept { number: at, command, key, parts } => {
-                let shown: Vec<String> = parts.iter().take(3).map(|part| Printable(part).to_string()).collect();
+                let shown: Vec<String> = parts.iter().take(3).map(|part| display(part)).collect();
                 let more = if parts.len() > shown.len() { ", …" } else { "" };
                 let what = match parts.len() {
                     1 => "1 edit is not right any more and was not made".to_owned(),

@@ -12,7 +12,7 @@ use super::replay_account::Account;
 use super::typed;
 use crate::replay::journal::{Record, Way};
 use crate::replay::{Ending, OnDrift, Outlook, Report};
-use crate::report::text::{counted, number, span};
+use crate::text::{counted, number, span};
 
 /// A replay that is over.
 pub struct Ended<'e, 'j> {

@@ -12,7 +12,7 @@ use super::{args, replay_bar};
 use crate::plan::manifest::Touched;
 use crate::replay::journal::{History, Way};
 use crate::replay::{self, OnDrift, Outlook, Place, PlaceKind, Recognised, Session, Work};
-use crate::report::text::{counted, number};
+use crate::text::{counted, number};
 
 /// Who answered.
 pub struct Met {

@@ -11,8 +11,8 @@ use crate::plan::price::usd;
 use crate::replay::journal::{History, Operator, Way};
 use crate::replay::{Outlook, Verb, Work};
 use crate::report::plan::price;
-use crate::report::text::{counted, number, span, wrap};
 use crate::resp::BatchMeter;
+use crate::text::{self, counted, number, span, wrap};
 
 /// Prose is no easier to read on a wider terminal.
 const PROSE: usize = 100;
@@ -115,7 +115,7 @@ pub fn of_what_is_not_known(terminal: &Terminal, way: Way, is_guarded: bool, his
         terminal.warn(format!(
             "there is no journal of an apply beside this plan ({}): all of rollback.resp is used, as if the whole plan had \
              been applied",
-            journal.display()
+            text::path(journal)
         ));
     }
     if is_guarded && history.apply.states.is_empty() {

@@ -5,7 +5,10 @@ use std::path::Path;
 use super::args;
 use super::exit::{Exit, Failure, Outcome};
 use super::terminal::Terminal;
-use crate::spec::{DEFAULT_PRESET, MAX_SPEC_BYTES, Spec};
+use crate::index::{Family, Names, can_be_record};
+use crate::rdb::Walker;
+use crate::spec::{Acceptance, DEFAULT_PRESET, MAX_SPEC_BYTES, PRESETS, Spec};
+use crate::text;
 
 pub fn run(args: &args::Spec, terminal: &Terminal) -> Outcome {
     let spec = load(args.spec.as_deref(), terminal)?;
@@ -17,24 +20,48 @@ const START: &str = "a spec is a TOML file: `rdb-reindex spec > my.toml` writes 
 
 /// The spec in `path`, or the default preset.
 pub fn load(path: Option<&Path>, terminal: &Terminal) -> Result<Spec, Failure> {
+    load_accepting(path, &[], terminal)
+}
+
+/// The same, with brakes lifted beside those that the spec lifts itself.
+pub fn load_accepting(path: Option<&Path>, accept: &[Acceptance], terminal: &Terminal) -> Result<Spec, Failure> {
     let Some(path) = path else {
-        return Spec::preset(DEFAULT_PRESET).ok_or_else(|| Failure::error("the built-in preset cannot be read"));
+        let preset = PRESETS.iter().find(|(name, _)| *name == DEFAULT_PRESET).map_or("", |(_, text)| *text);
+        return Spec::parse_accepting(preset, DEFAULT_PRESET, accept)
+            .map_err(|errors| Failure::report(errors.render(terminal.colour)));
     };
     let bytes = read_bounded(path).map_err(|error| {
-        Failure::error(format!("cannot read the spec {}: {error}", path.display())).with_hint(START)
+        Failure::error(format!("cannot read the spec {}: {error}", text::path(path))).with_hint(START)
     })?;
-    let name = path.display().to_string();
+    let name = path.to_string_lossy();
     if bytes.starts_with(b"REDIS") || bytes.starts_with(b"VALKEY") {
-        return Err(Failure::error(format!("{name} is a dump, not a spec")).with_hint(START));
+        return Err(Failure::error(format!("{} is a dump, not a spec", text::path(path))).with_hint(START));
     }
     if bytes.len() > MAX_SPEC_BYTES {
-        return Err(Failure::error(format!("{name} has more than 1 MiB, too much for a spec")).with_hint(START));
+        return Err(
+            Failure::error(format!("{} has more than 1 MiB, too much for a spec", text::path(path))).with_hint(START)
+        );
     }
-    Spec::from_bytes(&bytes, &name).map_err(|errors| {
+    Spec::from_bytes_accepting(&bytes, &name, accept).map_err(|errors| {
         let failure = Failure::report(errors.render(terminal.colour));
         let is_explained = errors.errors().iter().all(|error| error.help.is_some());
         failure.with_any_hint((!is_explained).then_some(START))
     })
+}
+
+/// The presets that describe some key of a dump.
+pub fn presets_for(dump: &[u8]) -> Vec<&'static str> {
+    let is_described = |spec: &Spec| {
+        let names = Names::new(spec);
+        let mut scratch = Vec::new();
+        let Ok(walker) = Walker::new(dump) else { return false };
+        walker.records().map_while(Result::ok).any(|record| {
+            let key = record.key.decode(&mut scratch);
+            key.is_ok_and(|key| names.family_of(record.db, key, can_be_record(&record.value)) != Family::Other)
+        })
+    };
+    let presets = PRESETS.iter().map(|(name, _)| *name);
+    presets.filter(|name| Spec::preset(name).is_some_and(|spec| is_described(&spec))).collect()
 }
 
 /// Reads no more than it takes to see that a file is too large.

@@ -9,7 +9,7 @@ use crate::plan::manifest::{JOURNAL, MANIFEST};
 use crate::plan::output::sha256;
 use crate::replay::journal::{Course, History, Way};
 use crate::report::plan::State;
-use crate::report::text::{counted, number};
+use crate::text::{self, counted, number};
 
 /// A plan and its journal.
 pub struct Story<'s> {
@@ -28,7 +28,7 @@ pub enum Refusal {
 /// Reads the journal beside a bundle, which nobody has to have begun, and without locking it: somebody may be at it.
 pub fn read(bundle: &Bundle) -> Result<History, Failure> {
     let path = bundle.path.join(JOURNAL);
-    let failed = |cause: String| Failure::error(format!("{}: {cause}", path.display()));
+    let failed = |cause: String| Failure::error(format!("{}: {cause}", text::path(&path)));
     let bytes = match std::fs::read(&path) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(History::default()),
         read => read.map_err(|error| failed(error.to_string()))?,

@@ -7,6 +7,7 @@ use std::os::fd::AsFd;
 use super::exit::{Exit, Failure};
 use super::progress::{self, Manner};
 use crate::report::Style;
+use crate::text::lines;
 
 /// What may be said, and how.
 #[derive(Clone, Debug)]
@@ -100,8 +101,18 @@ impl Terminal {
         }
     }
 
-    /// Says something to the person at the terminal.
+    /// Writes text without colour to standard output. Whatever is in it, a terminal does nothing but print it.
+    pub fn text(&self, text: &str) -> Result<(), Failure> {
+        self.data(lines(text).as_bytes())
+    }
+
+    /// Says something to the person at the terminal, who reads all of it: nothing in it is obeyed.
     pub fn say(&self, text: impl AsRef<str>) {
+        self.say_set(lines(text.as_ref()));
+    }
+
+    /// The same of text that was set with colour, and the names in it made safe.
+    pub fn say_set(&self, text: impl AsRef<str>) {
         if !self.quiet {
             let _held = progress::clear();
             // Nobody can be told that standard error does not work.
@@ -139,7 +150,7 @@ impl Terminal {
 
     fn labelled(&self, label: &str, colour: &str, text: &str) {
         let _held = progress::clear();
-        let mut err = io::stderr().lock();
+        let (mut err, text) = (io::stderr().lock(), lines(text));
         let _ = if self.colour {
             writeln!(err, "\x1b[1;{colour}m{label}\x1b[0m: {text}")
         } else {

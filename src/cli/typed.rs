@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::args;
 use crate::replay::journal::{Way, With};
-use crate::report::text::shell;
+use crate::text::{shell, shell_path};
 
 /// `rdb-reindex NAME DIR --to URL OPTIONS…`, quoted for a shell.
 pub fn command(name: &str, dir: &Path, to: Option<&str>, options: &[&[String]], last: &[&str]) -> String {
@@ -15,12 +15,11 @@ pub fn command(name: &str, dir: &Path, to: Option<&str>, options: &[&[String]], 
     words.join(" ")
 }
 
-/// A folder as an argument: never taken for an option, nor for somebody's home.
+/// A folder as an argument: never taken for an option.
 pub fn folder(dir: &Path) -> String {
-    let text = dir.to_string_lossy();
-    match text.starts_with(['-', '~']) {
-        true => shell(&format!("./{text}")),
-        false => shell(&text),
+    match dir.as_os_str().as_encoded_bytes().first() {
+        Some(b'-') => shell_path(&Path::new(".").join(dir)),
+        _ => shell_path(dir),
     }
 }
 
@@ -121,7 +120,7 @@ mod tests {
             ["apply", "my $plan", "--to", "rediss://u@h:1", "--password-file", "/a b/pass'word", "--max-rate", "5"];
         assert_eq!(words(&text), [&wanted[..], &["--on-drift", "skip", "--resume"]].concat());
         let text = rollback(Path::new("~/-x;y"), "redis://[::1]:7", &with);
-        let wanted = ["rollback", "./~/-x;y", "--to", "redis://[::1]:7", "--password-file", "/a b/pass'word"];
+        let wanted = ["rollback", "~/-x;y", "--to", "redis://[::1]:7", "--password-file", "/a b/pass'word"];
         assert_eq!(words(&text), [&wanted[..], &["--max-rate", "5"]].concat());
         assert_eq!(
             words(&verify(Path::new("-p"), "redis://h", &With::default())),

@@ -18,8 +18,7 @@ use crate::plan::manifest::{APPLY, ROLLBACK};
 use crate::replay::journal::{Course, History};
 use crate::replay::{self, Commands, Difference, Files, LookOptions, PlaceKind, Script, Session, Tally, Verification};
 use crate::report::plan::State;
-use crate::report::text::counted;
-use crate::spec::Spec;
+use crate::text::{self, counted};
 
 pub fn run(args: &args::Verify, terminal: &Terminal) -> Outcome {
     let teller = Teller::new(terminal, args.format);
@@ -194,8 +193,7 @@ fn left_out(
 
 /// A dump proves it without the network: planned again with the spec of the plan, nothing may be left to do.
 fn against_dump(bundle: &Bundle, path: &Path, args: &args::Verify, terminal: &Terminal, teller: Teller<'_>) -> Outcome {
-    let spec = Spec::parse(&bundle.manifest.spec.text, "the spec in plan.json")
-        .map_err(|errors| Failure::report(errors.render(terminal.colour)))?;
+    let spec = bundle.manifest.read_spec().map_err(|errors| Failure::report(errors.render(terminal.colour)))?;
     let expiry = args::ExpiryMode::or_as_planned(args.expiry, &bundle.manifest);
     let dump_args = args::Dump {
         dump: path.to_owned(),
@@ -209,7 +207,7 @@ fn against_dump(bundle: &Bundle, path: &Path, args: &args::Verify, terminal: &Te
     let snapshot = dump::open(&dump_args, &observer)?;
     let left = dump::compare(&dump_args, &snapshot, &spec, &observer, terminal)?;
     if left.facts.footer.crc.is_some_and(|crc| crc != 0 && crc != left.facts.crc64) {
-        return Err(Failure::error(format!("{}: its checksum is wrong; take the dump again", path.display())));
+        return Err(Failure::error(format!("{}: its checksum is wrong; take the dump again", text::path(path))));
     }
     let counts = [
         ("keys to delete", left.deletions.len() as u64),
@@ -218,12 +216,12 @@ fn against_dump(bundle: &Bundle, path: &Path, args: &args::Verify, terminal: &Te
         ("members to remove", left.stale.len() as u64),
     ];
     let keys = left.stock.total.keys;
-    let head = format!("plan {} on {}: {}\n", bundle.manifest.plan_id, path.display(), counted(keys, "key"));
+    let head = format!("plan {} on {}: {}\n", bundle.manifest.plan_id, text::path(path), counted(keys, "key"));
     teller.tell("looked", json!({ "plan_id": bundle.manifest.plan_id, "keys": keys }), &head)?;
     // Nothing is ever removed from such an index, so that it has nothing left to do proves nothing.
     for (index, summary) in bundle.manifest.indexes.iter().zip(&left.summaries) {
         if summary.frozen.is_some() && index.counts.removed_members + index.counts.deleted_keys > 0 {
-            let message = format!("{}: no record of the index {} can be judged in it", path.display(), index.name);
+            let message = format!("{}: no record of the index {} can be judged in it", text::path(path), index.name);
             return Err(Failure::new(Exit::Failed, message).with_hint("is it a whole dump of the same database?"));
         }
     }

@@ -8,7 +8,7 @@ use crate::spec::Spec;
 
 fn spec(index: &str) -> Spec {
     let text = format!(
-        "version = 1\n[[record]]\nname = \"r\"\nkey = \"r:*\"\n[[index]]\nname = \"i\"\npolicy = \"maintain\"\nfrom = \"r\"\n{index}\n"
+        "version = 1\n[[record]]\nname = \"r\"\nkey = \"r:*\"\n[[index]]\nname = \"i\"\npolicy = \"maintain\"\nfrom = \"r\"\naccept = [\"no-literal\"]\n{index}\n"
     );
     Spec::parse(&text, "test.toml").unwrap_or_else(|errors| panic!("{errors}"))
 }
@@ -82,8 +82,6 @@ facts! {
     a_null: PLAIN, r#"{"p":null}"# => "";
     an_object: PLAIN, r#"{"p":{}}"# => "p is an object or an array";
     no_field_at_all: "key = \"all\"\nmember = \"{@key}\"", "{}" => "all r:1";
-    no_document: PLAIN, "5" => "";
-    in_an_array: PLAIN, r#"[{"p":"x"}]"# => "p is an object or an array";
     a_field_twice: "key = \"{p}-{p}\"\nmember = \"{@key}{{{p}}}\"", r#"{"p":"x"}"# => "x-x r:1{x}";
     required: REQUIRED, r#"{"p":1,"q":"z"}"# => "k:1 r:1 <z> <r:1>";
     required_null: REQUIRED, r#"{"p":1}"# => "";

@@ -223,6 +223,5 @@ fn key_of<'b, 'a: 'b>(
 
 /// The family that a changed key is counted in.
 fn family_of(names: &Names<'_>, new: Option<&Print>, old: Option<&Print>, db: u64, key: &[u8]) -> Family {
-    let kind = new.or(old).map_or(rdb::Kind::String, Print::kind);
-    names.family_of(db, key, kind)
+    names.family_of(db, key, new.or(old).is_none_or(Print::can_be_record))
 }

@@ -4,7 +4,7 @@ use rayon::slice::ParallelSliceMut;
 
 use super::Error;
 use super::digest::{Digester, Seed, halves};
-use crate::index::{Clock, Dump, Expires, Expiry, Facts, Family, Names};
+use crate::index::{Clock, Dump, Expires, Expiry, Facts, Family, Names, can_be_record};
 use crate::rdb::{self, Kind, ModuleId, Record, TypeName, Walker};
 use crate::scan::{self, Observer, Worker};
 use crate::stock::{Families, Stock, Tally};
@@ -38,6 +38,14 @@ impl Print {
         match self.kind.checked_sub(MODULE) {
             Some(name) => TypeName::Module(ModuleId(name << 10).name()),
             None => TypeName::Kind(self.kind()),
+        }
+    }
+
+    /// Whether it may be a record, as [`can_be_record`] says it of a value.
+    pub fn can_be_record(&self) -> bool {
+        match self.kind.checked_sub(MODULE) {
+            Some(name) => ModuleId(name << 10).is_json(),
+            None => matches!(self.kind(), Kind::String | Kind::Hash),
         }
     }
 
@@ -208,7 +216,7 @@ impl<'a> Worker<'a> for Gatherer<'_> {
         let with_expiry = u64::from(record.expire_ms.is_some());
         let tally = Tally { keys: 1, elements: digest.elements, bytes, with_expiry };
         self.stock.add(record, tally);
-        match self.spec_names.family_of(record.db, key, kind) {
+        match self.spec_names.family_of(record.db, key, can_be_record(&record.value)) {
             Family::Record(class) => self.stock.record_family(class, tally),
             Family::Index(index) => self.stock.index_family(index, tally),
             Family::Other => {

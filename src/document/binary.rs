@@ -31,10 +31,10 @@ impl Extractor {
         }
     }
 
-    /// Whether a value is a document; whatever its paths are, it is read to its end.
+    /// Whether a value is a document, an object or not; whatever its paths are, it is read to its end.
     pub fn check(&mut self, json: Json<'_>, offset: u64, room: &mut Vec<u8>) -> Decoded<()> {
         match json {
-            Json::Text(raw) => Ok(self.json(decode(raw, offset, room)?).map(drop)),
+            Json::Text(raw) => Ok(self.read(decode(raw, offset, room)?)),
             Json::Unsupported { .. } => Ok(Err(UNSUPPORTED)),
             Json::Cbor(_) | Json::Tree(_) => binary(json, offset, room, &mut Nothing),
         }

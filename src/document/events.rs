@@ -2,7 +2,7 @@
 
 use super::capture::{Captures, Slots, Value};
 use super::trie::{NodeId, Trie};
-use super::{MAX_DEPTH, Undecodable};
+use super::{MAX_DEPTH, NOT_AN_OBJECT, Undecodable};
 
 /// Takes the events of one document: values, and for objects and arrays their beginning, their content and their end.
 ///
@@ -19,6 +19,8 @@ pub struct Events<'a> {
     /// What may come next.
     due: Due,
     events: usize,
+    /// The top level is an object.
+    is_object: bool,
     error: Option<Undecodable>,
 }
 
@@ -42,7 +44,7 @@ enum Due {
 impl<'a> Events<'a> {
     pub(super) fn new(trie: &'a Trie, captures: &'a mut Captures) -> Events<'a> {
         let next = Some(Trie::ROOT);
-        Events { trie, captures, open: Vec::new(), next, due: Due::Value, events: 0, error: None }
+        Events { trie, captures, open: Vec::new(), next, due: Due::Value, events: 0, is_object: false, error: None }
     }
 
     /// Whether the next value, or anything in it, is wanted: what is not may be passed as [`Events::null`].
@@ -73,6 +75,7 @@ impl<'a> Events<'a> {
     /// An object begins.
     pub fn start_object(&mut self) {
         if self.value() {
+            self.is_object |= self.open.is_empty();
             if let Some(node) = self.next {
                 self.captures.object(self.trie, node);
             }
@@ -128,10 +131,13 @@ impl<'a> Events<'a> {
         self.after_value();
     }
 
-    /// That was the last event.
+    /// That was the last event. A document that is not an object is an error, as in [`super::Extractor::json`].
     pub fn finish(mut self) -> Result<Slots<'a>, Undecodable> {
         if self.due != Due::Nothing {
             self.fail("the document has no end");
+        }
+        if !self.is_object {
+            self.error.get_or_insert(Undecodable { at: 0, reason: NOT_AN_OBJECT });
         }
         match self.error {
             Some(error) => Err(error),

@@ -47,6 +47,9 @@ use trie::Trie;
 /// Objects and arrays inside each other beyond this are refused, as RedisJSON does.
 pub const MAX_DEPTH: u32 = 128;
 
+/// Of a document that is a number, a string, an array and so on.
+const NOT_AN_OBJECT: &str = "not an object";
+
 /// Takes the values at certain paths out of documents. One for each thread; reusable.
 #[derive(Clone, Debug)]
 pub struct Extractor {
@@ -85,13 +88,22 @@ impl Extractor {
 
     /// The fields of a JSON text (RFC 8259, UTF-8 without a byte order mark).
     ///
-    /// A top level that is no object has no fields: every path is absent, or, in an array, composite.
+    /// A top level that is not an object is an error: a counter, a lock or a text that was encoded twice is not a record.
     /// An escape of half a surrogate pair is an error, since no bytes could stand for it.
     /// A number may have any size; it is not evaluated. A path with more than four million values is an error.
     pub fn json<'a>(&'a mut self, text: &'a [u8]) -> Result<Slots<'a>, Undecodable> {
-        self.captures.clear();
-        json::extract(text, &self.trie, &mut self.captures, &mut self.room)?;
+        self.read(text)?;
+        let first = text.iter().position(|byte| !byte.is_ascii_whitespace()).unwrap_or(0);
+        if text.get(first) != Some(&b'{') {
+            return Err(Undecodable { at: first, reason: NOT_AN_OBJECT });
+        }
         Ok(self.captures.slots(text))
+    }
+
+    /// Reads a JSON text, whatever its top level is.
+    fn read(&mut self, text: &[u8]) -> Result<(), Undecodable> {
+        self.captures.clear();
+        json::extract(text, &self.trie, &mut self.captures, &mut self.room)
     }
 
     /// The fields of a hash. A path means the field of that whole name: `{a.b}` is the field `a.b`.

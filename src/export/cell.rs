@@ -7,6 +7,7 @@ use base64::prelude::BASE64_STANDARD;
 
 use super::Format;
 use crate::document;
+use crate::text::{self, Json};
 
 /// What a cell holds.
 #[derive(Clone, Copy, Debug)]
@@ -36,20 +37,14 @@ impl Cell<'_> {
             Cell::None => out.write_all(b"null"),
             Cell::Unsigned(n) => write!(out, "{n}"),
             Cell::Time(n) => write!(out, "{n}"),
-            Cell::Plain(text) | Cell::Score(_, text) if csv => quoted(text.as_bytes(), out),
+            // Of what spreadsheets compute a score can only be a number.
+            Cell::Score(_, text) if csv => out.write_all(text.as_bytes()),
+            Cell::Plain(text) if csv => text::csv::cell(text.as_bytes(), out),
             Cell::Plain(text) | Cell::Score(_, text) => write!(out, "\"{text}\""),
-            Cell::Bytes(bytes) if !csv => json_bytes(bytes, out),
-            Cell::Bytes(bytes) => {
-                if simdutf8::basic::from_utf8(bytes).is_ok() {
-                    return quoted(bytes, out);
-                }
-                // The quotes of the JSON are doubled.
-                out.write_all(b"\"{\"\"base64\"\":\"\"")?;
-                base64(bytes, out)?;
-                out.write_all(b"\"\"}\"")
-            }
-            Cell::Json(json) if csv => quoted(json, out),
-            Cell::Json(json) => out.write_all(json),
+            Cell::Bytes(bytes) if csv => text::csv::cell(bytes, out),
+            Cell::Bytes(bytes) => json_bytes(bytes, &mut Json(out)),
+            Cell::Json(json) if csv => text::csv::json(json, out),
+            Cell::Json(json) => Json(out).write_all(json),
         }
     }
 }
@@ -74,23 +69,6 @@ fn base64(bytes: &[u8], out: &mut impl Write) -> io::Result<()> {
         out.write_all(text.as_bytes())?;
     }
     Ok(())
-}
-
-/// Writes a CSV cell, in quotes where it needs them.
-fn quoted(text: &[u8], out: &mut impl Write) -> io::Result<()> {
-    let needs = |byte: &u8| matches!(byte, b'"' | b',' | b'\n' | b'\r');
-    // An empty text is told from no value by its quotes.
-    if !text.is_empty() && !text.iter().any(needs) {
-        return out.write_all(text);
-    }
-    out.write_all(b"\"")?;
-    let mut parts = text.split(|byte| *byte == b'"');
-    out.write_all(parts.next().unwrap_or_default())?;
-    for part in parts {
-        out.write_all(b"\"\"")?;
-        out.write_all(part)?;
-    }
-    out.write_all(b"\"")
 }
 
 #[cfg(test)]
@@ -118,7 +96,10 @@ mod tests {
             (Cell::Bytes(b""), "\"\"", "\"\""),
             (Cell::Bytes(b"a b"), "\"a b\"", "a b"),
             (Cell::Bytes(b"a,b"), "\"a,b\"", "\"a,b\""),
-            (Cell::Bytes(b"\"a\"\n\x01"), r#""\"a\"\n\u0001""#, "\"\"\"a\"\"\n\x01\""),
+            (Cell::Bytes(b"\"a\"\n\x01"), r#""\"a\"\n\u0001""#, "\"\"\"a\"\"\\u{a}\\u{1}\""),
+            (Cell::Bytes(b"=1+\x7f"), r#""=1+\u007f""#, "'=1+\\u{7f}"),
+            (Cell::Bytes("\u{202e}".as_bytes()), r#""\u202e""#, "\\u{202e}"),
+            (Cell::Json("[\"\u{9b}\"]".as_bytes()), r#"["\u009b"]"#, r#""[""\u009b""]""#),
             (Cell::Bytes("\u{fc}".as_bytes()), "\"\u{fc}\"", "\u{fc}"),
             // 0xff 0x00 is /wA= in base64 (RFC 4648).
             (Cell::Bytes(b"\xff\x00"), r#"{"base64":"/wA="}"#, r#""{""base64"":""/wA=""}""#),

@@ -3,7 +3,7 @@
 use super::Error;
 use super::cell::Cell;
 use super::rows::{Column, Halt, Holds, Outlet, Rows};
-use crate::index::{Clock, Family, Names};
+use crate::index::{Clock, Family, Names, can_be_record};
 use crate::rdb::{self, Record};
 use crate::scan::{self, Observer, Worker};
 use crate::spec::Spec;
@@ -67,9 +67,11 @@ impl<'k, 's> Keys<'k, 's> {
         let Known { names, others } = self.known;
         let elements = value.elements().map_err(|error| Halt::Dump(error.in_record(record.start)))?;
         let type_name = value.type_name();
-        let pattern = match names.family_of(record.db, key, value.ty.kind()) {
+        let pattern = match names.family_of(record.db, key, can_be_record(value)) {
             Family::Record(class) => names.spec.records.get(class).map_or(&[][..], |class| class.key.as_bytes()),
-            Family::Index(index) => names.families.get(index).map_or(&[][..], |family| family.as_bytes()),
+            Family::Index(index) => {
+                names.spec.indexes.get(index).map_or(&[][..], |index| index.family.glob().as_bytes())
+            }
             Family::Other => {
                 others.find(key, &mut self.pattern, &mut self.label);
                 &self.pattern
@@ -102,7 +104,7 @@ impl<'a> Worker<'a> for Others<'_, '_> {
     fn record(&mut self, record: &Record<'a>) -> Result<(), rdb::Error> {
         let fault = |kind| rdb::Error::in_string(record.start as u64, kind).in_record(record.start);
         let key = record.key.decode(&mut self.key).map_err(fault)?;
-        if matches!(self.names.family_of(record.db, key, record.value.ty.kind()), Family::Other) {
+        if matches!(self.names.family_of(record.db, key, can_be_record(&record.value)), Family::Other) {
             self.families.add(key, Tally { keys: 1, ..Tally::default() });
         }
         Ok(())

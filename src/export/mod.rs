@@ -22,10 +22,11 @@ mod table;
 
 use std::io::{self, Write};
 
-use crate::index::{self, Clock, Diagnostics, Expiry, Memberships, display};
+use crate::index::{self, Clock, Diagnostics, Expiry, Memberships};
 use crate::rdb::{self, Footer, Header};
 use crate::scan::{self, Observer};
 use crate::spec::Spec;
+use crate::text::display;
 pub use cell::Cell;
 pub use filter::{Expires, Filter, TypeRule, bytes};
 use keys::Known;

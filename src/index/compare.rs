@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use rayon::slice::ParallelSliceMut;
 
 use super::batch::Proof;
+use super::brakes::{self, Braked};
 use super::claims::Claims;
 use super::clock::Clock;
 use super::dump::Dump;
@@ -25,7 +26,7 @@ use super::{Diagnostics, Difference, Error, Facts, Frozen, Summary, disputed, pr
 use crate::progress::{Unit, Watch};
 use crate::rdb::{self, Record};
 use crate::scan::Observer;
-use crate::spec::{Policy, Spec};
+use crate::spec::{Brake, Policy, Spec};
 use crate::stock::Stock;
 
 /// What all threads gathered, joined.
@@ -44,6 +45,7 @@ pub struct Joined<'a> {
     undecidable_count: Vec<u64>,
     units: Vec<u64>,
     witnesses: Witnesses,
+    named_like_keys: KeySet,
 }
 
 impl<'a> Joined<'a> {
@@ -60,6 +62,7 @@ impl<'a> Joined<'a> {
         let mut units: Vec<u64> = Vec::new();
         let (mut existing, mut unindexed) = (Vec::new(), Vec::new());
         let (mut undecodable, mut undecidable) = (Vec::new(), Vec::new());
+        let mut named_like_keys = Vec::new();
         for worker in workers {
             stock.merge(worker.stock);
             witnesses.merge(worker.witnesses);
@@ -82,6 +85,7 @@ impl<'a> Joined<'a> {
             for (all, n) in units.iter_mut().zip(worker.units) {
                 *all += n;
             }
+            named_like_keys.push(worker.named_like_keys);
             existing.push(worker.existing);
             unindexed.push(worker.unindexed);
             undecodable.push(worker.undecodable);
@@ -106,6 +110,7 @@ impl<'a> Joined<'a> {
             undecidable_count,
             units,
             witnesses,
+            named_like_keys: KeySet::new(named_like_keys),
         }
     }
 }
@@ -130,6 +135,7 @@ pub struct Compared<'a> {
     pub stock: Stock,
     pub summaries: Vec<Summary>,
     pub diagnostics: Diagnostics,
+    pub brakes: Vec<Braked>,
     pub hasher: Hasher,
     pub keys: Keys,
     pub interned: Interned,
@@ -197,7 +203,9 @@ pub fn compare<'a, 'o>(
         })
         .collect();
     let lookup = Lookup { names: &names, members, hasher: &hasher, kept: &kept, undecided: &undecided };
-    let mut resolved = resolve::resolve(&lookup, joined.index_keys, &mut keys, &mut summaries, &mut diagnostics)?;
+    let records = &joined.named_like_keys;
+    let mut resolved =
+        resolve::resolve(&lookup, joined.index_keys, records, &mut keys, &mut summaries, &mut diagnostics)?;
     if observer.stopped() {
         return Err(Error::Interrupted);
     }
@@ -225,20 +233,35 @@ pub fn compare<'a, 'o>(
         let summary = &mut summaries[key.index as usize];
         summary.stale_members += counts.stale;
         summary.held_members += counts.held;
+        let accepted = spec.indexes[key.index as usize].accepted.has(Brake::ForeignMembers);
+        (if accepted { &mut summary.lifted } else { &mut summary.kept }).foreign_members += counts.foreign;
     }
-    let missing = |missing: &mut Vec<u64>, entry: &Entry, mark: Mark| {
-        if entry.key & ORPHAN == 0 && matches!(mark, Mark::Missing | Mark::Rescore) {
-            missing[keys.index(entry.key)] += 1;
+    let there = &resolved.there;
+    let tally = |tallies: &mut Vec<Tallied>, entry: &Entry, mark: Mark| {
+        if entry.key & ORPHAN == 0 && mark != Mark::Conflict {
+            let tally = &mut tallies[keys.index(entry.key)];
+            match mark {
+                Mark::Seen => tally.right += 1,
+                Mark::Rescore => tally.missing += 1,
+                Mark::Missing | Mark::Conflict => {
+                    tally.missing += 1;
+                    tally.missing_from_existing += u64::from(there[entry.key as usize]);
+                }
+            }
         }
     };
-    let new = || vec![0; spec.indexes.len()];
-    let mut counts = sets.fold(new, missing);
-    counts.extend(zsets.fold(new, |counts, scored: &Scored, mark| missing(counts, &scored.entry, mark)));
-    for counts in counts {
-        for (summary, n) in summaries.iter_mut().zip(counts) {
-            summary.missing_members += n;
+    let new = || vec![Tallied::default(); spec.indexes.len()];
+    let mut tallies = sets.fold(new, tally);
+    tallies.extend(zsets.fold(new, |counts, scored: &Scored, mark| tally(counts, &scored.entry, mark)));
+    for tallies in tallies {
+        for ((summary, evidence), tally) in summaries.iter_mut().zip(&mut resolved.evidence).zip(tallies) {
+            summary.missing_members += tally.missing;
+            evidence.missing_members += tally.missing_from_existing;
+            evidence.right_members += tally.right;
         }
     }
+    let examples = std::mem::take(&mut resolved.examples);
+    let brakes = brakes::judge(spec, &stock, &joined.classes, &summaries, &resolved.evidence, examples);
 
     disputed::settle(spec, &zsets, &mut keys, &mut summaries, &mut resolved, &mut probed);
     Ok(Compared {
@@ -249,6 +272,7 @@ pub fn compare<'a, 'o>(
         stock,
         summaries,
         diagnostics,
+        brakes,
         hasher,
         keys,
         interned,
@@ -297,6 +321,7 @@ impl<'a> Compared<'a> {
             stock: self.stock,
             summaries: self.summaries,
             diagnostics: self.diagnostics,
+            brakes: self.brakes,
             keys,
             sets,
             zsets,
@@ -310,6 +335,16 @@ impl<'a> Compared<'a> {
             kept,
         })
     }
+}
+
+/// What is implied of an index, by what there is of it.
+#[derive(Clone, Copy, Default)]
+struct Tallied {
+    right: u64,
+    /// Not there, or there with another score.
+    missing: u64,
+    /// Not there, in a key that is.
+    missing_from_existing: u64,
 }
 
 /// Why nothing may be removed from an index.

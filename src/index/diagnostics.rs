@@ -58,35 +58,6 @@ impl Finding {
     }
 }
 
-/// Bytes as text, with what cannot be printed escaped.
-pub fn escape(bytes: &[u8]) -> String {
-    let mut text = String::with_capacity(bytes.len());
-    for chunk in bytes.utf8_chunks() {
-        for c in chunk.valid().chars() {
-            if is_unprintable(c) { text.extend(c.escape_unicode()) } else { text.push(c) }
-        }
-        for byte in chunk.invalid() {
-            text.push_str(&format!("\\x{byte:02x}"));
-        }
-    }
-    text
-}
-
-/// Control characters, and those that change the direction of what stands around them.
-fn is_unprintable(c: char) -> bool {
-    c.is_control() || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-}
-
-/// Bytes for a message: escaped, and not too long.
-pub fn display(bytes: &[u8]) -> String {
-    const MOST: usize = 120;
-    let text = escape(bytes.get(..4 * MOST).unwrap_or(bytes));
-    match text.char_indices().nth(MOST) {
-        Some((at, _)) => format!("{}…", &text[..at]),
-        None => text,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -102,11 +73,5 @@ mod tests {
         let found: Vec<_> =
             a.iter().map(|(code, count, examples)| (code, count, examples.collect::<Vec<_>>())).collect();
         assert_eq!(found, [("x", 20, vec!["0", "1", "2", "3", "4"])]);
-    }
-
-    #[test]
-    fn bytes_are_shown_safely() {
-        assert_eq!(display(b"a\r\n\xff\x1b[0m\xc3\xa9"), "a\\u{d}\\u{a}\\xff\\u{1b}[0mé");
-        assert_eq!(display(&[b'x'; 500]).chars().count(), 121);
     }
 }

@@ -8,7 +8,7 @@ use super::probe::Probed;
 use super::resolve::Resolved;
 use super::store::{Mark, Store};
 use super::{DeleteReason, Deletion, Summary};
-use crate::spec::{Policy, Spec};
+use crate::spec::{Brake, Policy, Spec};
 
 /// Sees to it that such a key is not made, and that it is deleted where nothing that it holds can stay: to take out its
 /// members one by one would delete it as well, and its expiry would be forgotten.
@@ -30,7 +30,8 @@ pub fn settle(
     }
     let mut held: HashMap<u32, u64> = HashMap::new();
     for (key, counts) in &probed.counts {
-        *held.entry(*key).or_default() += counts.held;
+        let accepted = spec.indexes[present[*key as usize].index as usize].accepted.has(Brake::ForeignMembers);
+        *held.entry(*key).or_default() += counts.held + if accepted { 0 } else { counts.foreign };
     }
     let mut deleted = HashSet::new();
     for (at, key) in present.iter_mut().enumerate() {

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use super::brakes::MemberForms;
 use super::hash::Hasher;
 use super::keys::Keys;
 use super::keyset::{AnyOf, KeySet};
@@ -30,13 +31,22 @@ pub struct Undecided {
 }
 
 impl<'l, 'a> Lookup<'l, 'a> {
-    /// The indexes that a key may belong to and that are not retired: `index`, and where several families claim the key
-    /// (`shared`) those of the others.
+    /// The indexes that decide what a key of `index` holds; if several families claim it (`shared`), those of the others
+    /// as well.
     pub fn claimants(&self, index: usize, shared: bool, key: &[u8]) -> Vec<usize> {
         let indexes = &self.names.spec.indexes;
+        if shared {
+            return self.names.deciding(indexes[index].db, key).collect();
+        }
+        std::iter::once(index).filter(|&at| indexes[at].policy != Policy::Retire).collect()
+    }
+
+    /// What members of a key of `index` look like.
+    pub fn member_forms(&self, index: usize, shared: bool, key: &[u8]) -> MemberForms<'l> {
+        let indexes = &self.names.spec.indexes;
         let others = shared.then(|| self.names.indexes_of(indexes[index].db, key)).into_iter().flatten();
-        let others = others.filter(|&other| other != index);
-        std::iter::once(index).chain(others).filter(|&at| indexes[at].policy != Policy::Retire).collect()
+        let all = std::iter::once(index).chain(others.filter(|&other| other != index));
+        MemberForms::new(&indexes[index], all.map(|at| &indexes[at]))
     }
 
     /// Records that hold what names them in an index key with these claimants: those of which nothing can be said in

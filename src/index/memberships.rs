@@ -7,6 +7,7 @@ use std::collections::HashMap;
 use std::ops::ControlFlow;
 
 use super::batch::{Batch, Near, Proof};
+use super::brakes::MemberForms;
 use super::compare::Compared;
 use super::dump::Dump;
 use super::entry::{Entry, Membership, Scored, Source};
@@ -17,7 +18,7 @@ use super::keyset::AnyOf;
 use super::lookup::{Lookup, Undecided};
 use super::names::Names;
 use super::probe::Ask;
-use super::resolve::Resolved;
+use super::resolve::{Resolved, Why};
 use super::stem::MemberStems;
 use super::store::{Edits, Mark, Members, Store};
 use super::survey::is_index_type;
@@ -41,6 +42,8 @@ pub enum State {
     /// It is there, and nothing can be said of it: its record cannot be decoded, or records disagree on its score, or
     /// several indexes claim its key.
     Held,
+    /// A brake keeps it: it is not what the spec says of such members, or its key is not what it says of such keys.
+    Foreign,
 }
 
 impl State {
@@ -52,6 +55,7 @@ impl State {
             Self::Stale => "stale",
             Self::WrongKey => "wrong key",
             Self::Held => "held",
+            Self::Foreign => "foreign",
         }
     }
 }
@@ -104,7 +108,11 @@ impl<'a> Memberships<'a> {
         let stays = (0..).zip(&present).map(|(at, key)| (key.start, key.index, Fate::Stays(at)));
         let goes = deletions.iter().map(|key| (key.start, key.index, Fate::All(State::WrongKey)));
         let rests = untouched.iter().map(|key| {
-            let state = if key.wrong { State::WrongKey } else { State::Held };
+            let state = match key.why {
+                Why::Wrong => State::WrongKey,
+                Why::Held => State::Held,
+                Why::Braked => State::Foreign,
+            };
             (key.start, key.index, Fate::All(state))
         });
         // A key whose members are all disputed stands among those that stay, and among those that are deleted.
@@ -196,6 +204,7 @@ impl<'a> Memberships<'a> {
         let mut name = Vec::new();
         let name = if key.shared { self.dump.key(key.start, &mut name)? } else { &[] };
         let held = lookup.held(&lookup.claimants(index, key.shared, name));
+        let forms = lookup.member_forms(index, key.shared, name);
         let members = record.value.elements()? / record.value.pieces().max(1) as u64;
         let Reader { scratch, bytes, batch } = reader;
         batch.clear();
@@ -204,6 +213,7 @@ impl<'a> Memberships<'a> {
             members: lookup.members,
             hasher: &self.hasher,
             held: &held,
+            forms: &forms,
             may_rescore: !key.frozen,
             has_rank: key.rank.is_some(),
             near: Near::new(key.rank.unwrap_or(u32::MAX), lookup.stem(&self.keys, index, key.rank), members),
@@ -266,6 +276,7 @@ struct Teller<'t, 'a, 'e, M> {
     members: Members<'a, 't>,
     hasher: &'t Hasher,
     held: &'t AnyOf<'t>,
+    forms: &'t MemberForms<'t>,
     may_rescore: bool,
     has_rank: bool,
     near: Near<'t>,
@@ -300,6 +311,7 @@ impl<'t, 'a: 't, M: Membership> Teller<'t, 'a, '_, M> {
                 Some(found) if found.score != item.score && self.may_rescore => State::Missing,
                 Some(_) => State::Correct,
                 None if self.held.contains(&self.members.dump, member, self.hasher, self.bytes)? => State::Held,
+                None if !self.forms.accepted && self.forms.is_foreign(member) => State::Foreign,
                 None => State::Stale,
             };
             if (self.each)(Some(member), state).is_break() {

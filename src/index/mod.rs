@@ -4,6 +4,7 @@
 //! [`Memberships::take`] does the same, and then tells the state of every membership, one by one.
 
 mod batch;
+mod brakes;
 mod claims;
 mod clock;
 mod compare;
@@ -33,8 +34,9 @@ mod survey;
 mod unit;
 mod witness;
 
+pub use brakes::{Braked, Doubtful, Effect};
 pub use clock::{Clock, Expires, Expiry, FIRST_POSSIBLE_MS};
-pub use diagnostics::{Diagnostics, display, escape};
+pub use diagnostics::Diagnostics;
 pub use dump::Dump;
 pub use entry::Place as SourcePlace;
 pub use entry::{Entry, Membership, Scored, Source};
@@ -42,7 +44,7 @@ pub use fields::decode;
 pub use interner::Interned;
 pub use keys::Keys;
 pub use memberships::{Absent, Each, Listed, Memberships, Missing, Reader, State};
-pub use names::{Family, Names};
+pub use names::{Family, Names, Role, can_be_record};
 pub use stale::{Reason, Stale};
 pub use store::{Edits, Members};
 pub use survey::is_index_type;
@@ -125,6 +127,9 @@ pub struct Summary {
     pub orphan_records: u64,
     /// Why nothing is removed from this index, or deleted.
     pub frozen: Option<Frozen>,
+    /// What brakes keep, and what they would keep if they were not lifted.
+    pub kept: Doubtful,
+    pub lifted: Doubtful,
 }
 
 impl Summary {
@@ -191,6 +196,8 @@ pub struct Difference<'a> {
     pub stock: Stock,
     pub summaries: Vec<Summary>,
     pub diagnostics: Diagnostics,
+    /// The brakes that apply. With one that refuses there is no plan.
+    pub brakes: Vec<Braked>,
     /// Index keys that records imply, by rank.
     pub keys: Keys,
     /// Members that are not keys of records.

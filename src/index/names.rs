@@ -1,17 +1,23 @@
 //! What the name of a key says: which classes and which families it belongs to.
 
-use crate::rdb::Kind;
-use crate::spec::{Glob, Spec};
+use crate::rdb::{Kind, Value};
+use crate::spec::{Glob, Policy, Spec};
 
 /// What the name of a key says.
 #[derive(Debug)]
 pub struct Names<'a> {
     pub spec: &'a Spec,
-    /// By index: the family of its keys.
-    pub families: Vec<Glob>,
     /// By index and by record class, how the keys of each begin.
     family_starts: Vec<Start>,
     class_starts: Vec<Start>,
+}
+
+/// What a key is, by its name and by what kind of value it has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Role {
+    pub family: Family,
+    /// It is a record, and its name is also one of an index key; or it is an index key, and several families claim it.
+    pub shared: bool,
 }
 
 /// The family that a key is counted in.
@@ -57,33 +63,60 @@ impl Start {
     }
 }
 
+/// Whether a key with this value may be a record: a class takes strings, hashes and JSON.
+pub fn can_be_record(value: &Value<'_>) -> bool {
+    match value.ty.kind() {
+        Kind::String | Kind::Hash => true,
+        Kind::Module => value.module().is_some_and(|module| module.is_json()),
+        Kind::List | Kind::Set | Kind::Zset | Kind::Stream | Kind::Array => false,
+    }
+}
+
 impl<'a> Names<'a> {
     pub fn new(spec: &'a Spec) -> Self {
-        let families: Vec<Glob> = spec.indexes.iter().map(|index| index.key.family()).collect();
-        let family_starts = families.iter().map(Start::of).collect();
+        let family_starts = spec.indexes.iter().map(|index| Start::of(index.family.glob())).collect();
         let class_starts = spec.records.iter().map(|class| Start::of(&class.key)).collect();
-        Self { spec, families, family_starts, class_starts }
+        Self { spec, family_starts, class_starts }
     }
 }
 
 impl Names<'_> {
-    /// The one family that a key with a value of this kind is counted in.
-    pub fn family_of(&self, db: u64, key: &[u8], kind: Kind) -> Family {
-        let class = self.classes_of(db, key).next();
-        let can_be_record = matches!(kind, Kind::String | Kind::Hash | Kind::Module);
-        match (class, self.indexes_of(db, key).next()) {
-            (Some(class), None) => Family::Record(class),
-            (Some(class), Some(_)) if can_be_record => Family::Record(class),
-            (_, Some(_)) => Family::Index(self.most_specific(db, key)),
-            (None, None) => Family::Other,
+    /// What a key is: each is exactly one thing.
+    ///
+    /// A record is one also if its name is that of an index key. Of several families that a key belongs to, it is counted
+    /// in the one that says most about its name.
+    pub fn role(&self, db: u64, key: &[u8], can_be_record: bool) -> Role {
+        let class = if can_be_record { self.classes_of(db, key).next() } else { None };
+        let mut families = self.indexes_of(db, key);
+        match (class, families.next()) {
+            (Some(class), family) => Role { family: Family::Record(class), shared: family.is_some() },
+            (None, None) => Role { family: Family::Other, shared: false },
+            (None, Some(first)) => {
+                let shared = families.next().is_some();
+                let index = if shared { self.most_specific(db, key).unwrap_or(first) } else { first };
+                Role { family: Family::Index(index), shared }
+            }
         }
+    }
+
+    /// The one family that a key is counted in.
+    pub fn family_of(&self, db: u64, key: &[u8], can_be_record: bool) -> Family {
+        self.role(db, key, can_be_record).family
+    }
+
+    /// The indexes that decide what an index key of this name holds: those whose family it belongs to, but for retired
+    /// ones.
+    pub fn deciding<'n>(&'n self, db: u64, key: &'n [u8]) -> impl Iterator<Item = usize> + 'n {
+        self.indexes_of(db, key).filter(|at| self.spec.indexes[*at].policy != Policy::Retire)
     }
 
     /// The indexes whose family a key belongs to.
     pub fn indexes_of<'n>(&'n self, db: u64, key: &'n [u8]) -> impl Iterator<Item = usize> + 'n {
         let word = first_word(key);
         let starts = self.family_starts.iter().enumerate().filter(move |(_, start)| start.allows(word));
-        starts.map(|(at, _)| at).filter(move |at| self.spec.indexes[*at].db == db && self.families[*at].matches(key))
+        starts
+            .map(|(at, _)| at)
+            .filter(move |at| self.spec.indexes[*at].db == db && self.spec.indexes[*at].family.has(key))
     }
 
     /// The record classes that a key belongs to.
@@ -97,9 +130,9 @@ impl Names<'_> {
     }
 
     /// Of the families that a key belongs to, the one that says most about its name; the first of equals.
-    pub fn most_specific(&self, db: u64, key: &[u8]) -> usize {
-        let literal = |at: &usize| self.spec.indexes[*at].key.literal_len();
-        self.indexes_of(db, key).min_by_key(|at| std::cmp::Reverse(literal(at))).unwrap_or(0)
+    pub fn most_specific(&self, db: u64, key: &[u8]) -> Option<usize> {
+        let literals = |at: &usize| self.spec.indexes[*at].family.literals();
+        self.indexes_of(db, key).min_by_key(|at| std::cmp::Reverse(literals(at)))
     }
 }
 

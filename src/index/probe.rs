@@ -7,8 +7,9 @@ use rayon::iter::{IndexedParallelIterator, IntoParallelIterator, ParallelIterato
 use rayon::slice::ParallelSlice;
 
 use super::batch::{Batch, Item, Near, Proof};
+use super::brakes::MemberForms;
 use super::claims::Claims;
-use super::diagnostics::{Diagnostics, display};
+use super::diagnostics::Diagnostics;
 use super::entry::{Membership, Source};
 use super::hash::Hasher;
 use super::keyset::AnyOf;
@@ -21,6 +22,7 @@ use crate::document;
 use crate::progress::{Order, Watch};
 use crate::rdb::{self, Element, Flow, Json, Record, Scratch, StreamFields, StreamId, Visitor};
 use crate::spec::{IndexType, Policy};
+use crate::text::display;
 
 /// Bytes of a piece of an index key from which on it is worth saying that they are read next.
 const LONG: usize = 1 << 16;
@@ -44,6 +46,8 @@ pub struct Probed {
 pub struct Counts {
     pub held: u64,
     pub stale: u64,
+    /// They have not the form of a member. They stay; if that was accepted, they are among the stale ones as well.
+    pub foreign: u64,
 }
 
 /// What a comparison is made for.
@@ -69,6 +73,7 @@ pub struct Probe<'p, 'a, M> {
     pub hasher: &'p Hasher,
     /// Records whose memberships are held; empty where members are not keys of records.
     pub held: &'p AnyOf<'p>,
+    forms: &'p MemberForms<'p>,
     claims: &'p Claims<'p>,
     /// What may be done to the index key.
     pub may: May,
@@ -89,7 +94,7 @@ impl<'p, 'a: 'p, M: Membership> Probe<'p, 'a, M> {
     pub fn new(
         store: &'p Store<M>,
         lookup: &Lookup<'p, 'a>,
-        held: &'p AnyOf<'p>,
+        (held, forms): (&'p AnyOf<'p>, &'p MemberForms<'p>),
         claims: &'p Claims<'p>,
         may: May,
         watch: &'p dyn Watch,
@@ -99,6 +104,7 @@ impl<'p, 'a: 'p, M: Membership> Probe<'p, 'a, M> {
             members: lookup.members,
             hasher: lookup.hasher,
             held,
+            forms,
             claims,
             may,
             watch,
@@ -194,6 +200,13 @@ impl<'p, 'a: 'p, M: Membership> Probe<'p, 'a, M> {
         } else if self.held.contains(&self.members.dump, member, self.hasher, &mut self.scratch)? {
             self.counts.held += 1;
         } else {
+            if self.forms.is_foreign(member) {
+                self.counts.foreign += 1;
+                self.out.diagnostics.add("index.foreign_member", item.place.string, || display(member));
+                if !self.forms.accepted {
+                    return Ok(());
+                }
+            }
             self.counts.stale += 1;
             if self.may.remove {
                 self.out.stale.push(Stale::new(item.place, self.key, item.hash()));
@@ -342,6 +355,7 @@ fn one(
     let mut scratch = Vec::new();
     let name = if key.shared { lookup.members.dump.key(key.start, &mut scratch)? } else { &[] };
     let held = &lookup.held(&lookup.claimants(index, key.shared, name));
+    let forms = &lookup.member_forms(index, key.shared, name);
     let policy = lookup.names.spec.indexes[index].policy;
     let remove = ask == Ask::Edits && !key.frozen && policy == Policy::Maintain;
     let stem = lookup.stem(implied.keys, index, key.rank);
@@ -351,12 +365,12 @@ fn one(
         .into_par_iter()
         .map(|piece| match kind {
             IndexType::Set => {
-                let mut probe = Probe::new(implied.sets, lookup, held, claims, may, watch);
+                let mut probe = Probe::new(implied.sets, lookup, (held, forms), claims, may, watch);
                 probe.piece(at, (key.rank, stem), &record, piece)?;
                 Ok(probe.out)
             }
             IndexType::Zset => {
-                let mut probe = Probe::new(implied.zsets, lookup, held, claims, may, watch);
+                let mut probe = Probe::new(implied.zsets, lookup, (held, forms), claims, may, watch);
                 probe.piece(at, (key.rank, stem), &record, piece)?;
                 Ok(probe.out)
             }

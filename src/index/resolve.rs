@@ -4,13 +4,16 @@ use std::collections::{HashMap, HashSet};
 
 use rayon::iter::{IntoParallelIterator, IntoParallelRefIterator, ParallelIterator};
 
-use super::diagnostics::{Diagnostics, display};
+use super::brakes::{Depths, Evidence, Examples, FindForeign};
+use super::diagnostics::Diagnostics;
 use super::keys::Keys;
+use super::keyset::KeySet;
 use super::probe::Holds;
-use super::survey::IndexKey;
+use super::survey::{IndexKey, is_index_type};
 use super::{DeleteReason, Deletion, Lookup, Present, Summary};
 use crate::rdb::{self, Scratch};
-use crate::spec::Policy;
+use crate::spec::{Brake, Policy};
+use crate::text::display;
 
 /// The index keys that stay, those that go, and those that are not touched.
 #[derive(Debug, Default)]
@@ -20,6 +23,11 @@ pub struct Resolved {
     pub members: u64,
     pub deletions: Vec<Deletion>,
     pub untouched: Vec<Untouched>,
+    /// By rank: the key is there, and has the type of its index.
+    pub there: Vec<bool>,
+    /// By index, as far as it is known so far.
+    pub evidence: Vec<Evidence>,
+    pub examples: Examples,
 }
 
 impl Resolved {
@@ -34,9 +42,18 @@ impl Resolved {
 pub struct Untouched {
     pub start: u64,
     pub index: u32,
-    /// It should not exist as it is, and nothing is deleted from its index; otherwise it stays because of what it holds,
-    /// or because several indexes claim it.
-    pub wrong: bool,
+    pub why: Why,
+}
+
+/// Why an index key is left as it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Why {
+    /// It should not exist as it is, and nothing is deleted from its index.
+    Wrong,
+    /// What it holds, or that several indexes claim it.
+    Held,
+    /// A brake keeps it.
+    Braked,
 }
 
 /// Whose an index key is.
@@ -45,6 +62,12 @@ struct Owner {
     index: u32,
     rank: Option<u32>,
     contested: bool,
+    /// It has the type of that index.
+    right_type: bool,
+    /// Those of its name, read as one of that index.
+    depths: Depths,
+    /// It is wrong, and some member is not what its indexes say their members are.
+    foreign: bool,
     /// It holds the key of an undecidable record, though records do not imply it or not with that type.
     holds: bool,
     /// Another index that its name fits, and that is not retired, is only added to.
@@ -54,6 +77,7 @@ struct Owner {
 pub fn resolve(
     lookup: &Lookup<'_, '_>,
     index_keys: Vec<IndexKey>,
+    records: &KeySet,
     keys: &mut Keys,
     summaries: &mut [Summary],
     diagnostics: &mut Diagnostics,
@@ -62,8 +86,9 @@ pub fn resolve(
     block_contested(lookup, keys, summaries, diagnostics);
     let owners: Vec<Owner> =
         index_keys.par_iter().map(|key| owner(lookup, key, keys, summaries)).collect::<Result<_, rdb::Error>>()?;
+    let limits = limits(lookup, keys, &owners);
 
-    let mut out = Resolved::default();
+    let mut out = Resolved { evidence: vec![Evidence::default(); spec.indexes.len()], ..Resolved::default() };
     let mut there = vec![false; keys.len()];
     let mut scratch = Vec::new();
     for (key, owner) in index_keys.iter().zip(&owners) {
@@ -71,92 +96,155 @@ pub fn resolve(
         let index = &spec.indexes[at];
         let summary = &mut summaries[at];
         let desired = owner.rank.is_some_and(|rank| keys.is_live(rank));
+        let right_type = owner.right_type;
         summary.keys += 1;
-        if key.shared && key.right_type {
+        out.evidence[at].typed_keys += u64::from(right_type);
+        if key.shared && right_type {
             summary.members += lookup.record(key.start)?.value.elements()?;
         }
-        if desired && key.right_type {
+        if desired && right_type {
             summary.correct_keys += 1;
         }
         if let Some(rank) = owner.rank {
-            there[rank as usize] |= key.right_type;
+            there[rank as usize] |= right_type;
         }
         let frozen = summary.frozen.is_some() || owner.frozen;
         let keep =
             Present { start: key.start, index: owner.index, rank: owner.rank, frozen, shared: key.shared, stale: 0 };
         let delete = |reason| Deletion { start: key.start, index: owner.index, reason, bytes: key.bytes };
-        let untouched = |wrong| Untouched { start: key.start, index: owner.index, wrong };
+        let untouched = |why| Untouched { start: key.start, index: owner.index, why };
         if owner.contested {
             // Counted already, for each of its indexes.
-            out.untouched.push(untouched(false));
+            out.untouched.push(untouched(Why::Held));
             continue;
+        }
+        let doubt = if desired || frozen || owner.holds { None } else { doubt(&owner, limits[at]) };
+        if let Some(brake) = doubt {
+            let lifted = index.accepted.has(brake);
+            (if lifted { &mut summary.lifted } else { &mut summary.kept }).add(brake);
+            let name = || Ok(display(lookup.members.dump.key(key.start, &mut scratch)?));
+            out.examples.add::<rdb::Error>(brake, at, name)?;
+            if !lifted {
+                if brake == Brake::ForeignMembers && index.policy != Policy::Retire {
+                    // Its other members go.
+                    out.stays(keep, key);
+                } else {
+                    out.untouched.push(untouched(Why::Braked));
+                    if let Some(rank) = owner.rank {
+                        keys.block(rank);
+                    }
+                }
+                continue;
+            }
         }
         match index.policy {
             Policy::Retire if !frozen && !owner.holds => out.deletions.push(delete(DeleteReason::Retired)),
-            Policy::Retire if !owner.holds => out.untouched.push(untouched(true)),
-            _ if key.right_type && desired => out.stays(keep, key),
+            Policy::Retire if !owner.holds => out.untouched.push(untouched(Why::Wrong)),
+            _ if right_type && desired => out.stays(keep, key),
             _ if owner.holds => {
                 summary.held_keys += 1;
                 let name = lookup.members.dump.key(key.start, &mut scratch)?;
                 diagnostics.add("index.held_key", key.start, || {
                     format!("{} holds the key of a record that could not be decoded; it is not deleted", display(name))
                 });
-                if key.right_type {
+                if right_type {
                     out.stays(keep, key);
                 } else {
-                    out.untouched.push(untouched(false));
+                    out.untouched.push(untouched(Why::Held));
                     if let Some(rank) = owner.rank {
                         keys.block(rank);
                     }
                 }
             }
             Policy::Maintain if !frozen => out.deletions.push(delete(match owner.rank {
-                _ if !key.right_type => DeleteReason::WrongType,
+                _ if !right_type => DeleteReason::WrongType,
                 Some(_) => DeleteReason::Orphaned,
                 None => DeleteReason::NotImplied,
             })),
             _ => {
                 // Nothing is deleted from this index; what has the wrong type cannot be added to either.
-                out.untouched.push(untouched(true));
-                if let (false, Some(rank)) = (key.right_type, owner.rank) {
+                out.untouched.push(untouched(Why::Wrong));
+                if let (false, Some(rank)) = (right_type, owner.rank) {
                     keys.block(rank);
                 }
             }
         }
     }
     for rank in 0..keys.len() as u32 {
+        if keys.is_live(rank) {
+            out.evidence[keys.index(rank)].has_entry = true;
+        }
         if !keys.is_live(rank) || there[rank as usize] {
             continue;
         }
         let at = keys.index(rank);
         summaries[at].absent_keys += 1;
-        let (db, name) = (spec.indexes[at].db, keys.name(rank));
-        if !keys.is_blocked(rank) && lookup.names.classes_of(db, name).next().is_some() {
+        let name = keys.name(rank);
+        let is_record = records.contains(&lookup.members.dump, name, lookup.hasher.hash(name), &mut scratch)?;
+        if is_record && !keys.is_blocked(rank) {
             summaries[at].contested_keys += 1;
             diagnostics.add("index.key_is_record", u64::from(rank), || {
-                format!("{} would be an index key and is named like a record; it is not made", display(name))
+                format!("{} would be an index key and is a record; it is not made", display(name))
             });
             keys.block(rank);
         }
     }
     out.present.sort_unstable_by_key(|key| (key.index, key.start));
     out.deletions.sort_unstable_by_key(|key| (key.index, key.start));
+    out.there = there;
     Ok(out)
+}
+
+/// The brake that speaks for keeping a wrong key.
+fn doubt(owner: &Owner, limit: Depths) -> Option<Brake> {
+    if !owner.right_type {
+        Some(Brake::OtherType)
+    } else if owner.depths.exceed(limit) {
+        Some(Brake::Nested)
+    } else if owner.foreign {
+        Some(Brake::ForeignMembers)
+    } else {
+        None
+    }
+}
+
+/// By index: how deep a name may be. No deeper than any that is implied; of a retired index, than half of its own.
+fn limits(lookup: &Lookup<'_, '_>, keys: &Keys, owners: &[Owner]) -> Vec<Depths> {
+    let spec = lookup.names.spec;
+    let is_desired = |owner: &Owner| owner.rank.is_some_and(|rank| keys.is_live(rank));
+    let limit = |at: usize| {
+        let own = || owners.iter().filter(move |owner| owner.index as usize == at);
+        if spec.indexes[at].policy == Policy::Retire {
+            let all: Vec<Depths> = own().filter(|owner| owner.right_type).map(|owner| owner.depths).collect();
+            return Depths::usual(&all);
+        }
+        // Names without any `:` in their fields are never too deep: then there is nothing to compare them with.
+        if own().all(|owner| owner.depths == Depths::default() || is_desired(owner)) {
+            return Depths::default();
+        }
+        let live: Vec<u32> = keys.of_index(at).filter(|&rank| keys.is_live(rank)).collect();
+        let deepest = |so_far: Depths, rank: u32| {
+            so_far.max(Depths::of(&spec.indexes[at].family, keys.name(rank), &mut Vec::new()))
+        };
+        live.into_par_iter().fold(Depths::default, deepest).reduce(Depths::default, Depths::max)
+    };
+    (0..spec.indexes.len()).map(limit).collect()
 }
 
 /// Finds whose a key is, and whether it must stay although it is wrong.
 fn owner(lookup: &Lookup<'_, '_>, key: &IndexKey, keys: &Keys, summaries: &[Summary]) -> Result<Owner, rdb::Error> {
     let spec = lookup.names.spec;
     let primary = key.index as usize;
-    let mut owner = Owner { index: key.index, ..Owner::default() };
-    if spec.indexes[primary].policy == Policy::Retire && !key.shared {
-        return Ok(owner);
-    }
+    let db = spec.indexes[primary].db;
+    let mut owner = Owner { index: key.index, depths: key.depths, ..Owner::default() };
     let mut scratch = Vec::new();
-    let name = lookup.members.dump.key(key.start, &mut scratch)?;
-    owner.rank = keys.find(primary, name);
+    let retired = spec.indexes[primary].policy == Policy::Retire && !key.shared;
+    let name = if retired { &[] } else { lookup.members.dump.key(key.start, &mut scratch)? };
+    if !retired {
+        owner.rank = keys.find(primary, name);
+    }
     if key.shared {
-        let claims = lookup.names.indexes_of(spec.indexes[primary].db, name);
+        let claims = lookup.names.indexes_of(db, name);
         let mut claims = claims.filter_map(|index| {
             let rank = keys.find(index, name)?;
             keys.is_live(rank).then_some((index, rank))
@@ -165,15 +253,19 @@ fn owner(lookup: &Lookup<'_, '_>, key: &IndexKey, keys: &Keys, summaries: &[Summ
             owner.index = index as u32;
             owner.rank = Some(rank);
             owner.contested = claims.next().is_some();
+            owner.depths = Depths::of(&spec.indexes[index].family, name, &mut Vec::new());
         }
     }
     let index = owner.index as usize;
+    owner.right_type = is_index_type(key.kind, spec.indexes[index].kind);
     let claimants = lookup.claimants(index, key.shared, name);
     owner.frozen = claimants.iter().any(|&other| other != index && summaries[other].frozen.is_some());
-    let held = &lookup.held(&claimants);
     let desired = owner.rank.is_some_and(|rank| keys.is_live(rank));
-    let is_wrong = !(desired && key.right_type);
-    if is_wrong && !held.is_empty() {
+    if desired && owner.right_type {
+        return Ok(owner);
+    }
+    let held = &lookup.held(&claimants);
+    if !held.is_empty() {
         let mut holds = Holds {
             members: lookup.members,
             hasher: lookup.hasher,
@@ -188,6 +280,14 @@ fn owner(lookup: &Lookup<'_, '_>, key: &IndexKey, keys: &Keys, summaries: &[Summ
         }
         owner.holds = holds.found;
     }
+    // Who has accepted foreign members need not wait until all of them were looked at.
+    let forms = lookup.member_forms(index, key.shared, name);
+    let stays = owner.frozen || owner.holds || summaries[index].frozen.is_some();
+    if owner.right_type && !stays && !forms.is_empty() && !forms.accepted {
+        let mut foreign = FindForeign { forms: &forms, found: false };
+        lookup.record(key.start)?.value.visit(&mut Scratch::default(), &mut foreign)?;
+        owner.foreign = foreign.found;
+    }
     Ok(owner)
 }
 
@@ -195,7 +295,7 @@ fn owner(lookup: &Lookup<'_, '_>, key: &IndexKey, keys: &Keys, summaries: &[Summ
 fn block_contested(lookup: &Lookup<'_, '_>, keys: &mut Keys, summaries: &mut [Summary], diagnostics: &mut Diagnostics) {
     let spec = lookup.names.spec;
     let may_meet = |a: usize, b: usize| {
-        let prefix = |at: usize| lookup.names.families[at].literal_prefix();
+        let prefix = |at: usize| spec.indexes[at].family.glob().literal_prefix();
         spec.indexes[a].db == spec.indexes[b].db
             && (prefix(a).starts_with(prefix(b)) || prefix(b).starts_with(prefix(a)))
     };

@@ -1,9 +1,11 @@
 //! What one pass over the dump gathers: the stock, the memberships that records imply, and where the index keys are.
 
+use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use super::brakes::Depths;
 use super::clock::{Clock, Expires};
-use super::diagnostics::{Diagnostics, display};
+use super::diagnostics::Diagnostics;
 use super::dump::Dump;
 use super::entry::{Entry, Membership, Scored, Source};
 use super::fields::decode;
@@ -11,7 +13,7 @@ use super::hash::Hasher;
 use super::interner::{Cache, Interner};
 use super::keys::write_group;
 use super::keyset::KeyList;
-use super::names::Names;
+use super::names::{Family, Names, can_be_record};
 use super::seen::{Led, Seen};
 use super::stem::{MemberStems, Stem, Stems};
 use super::store::Collector;
@@ -23,6 +25,7 @@ use crate::rdb::{self, Kind, Record, Scratch};
 use crate::scan;
 use crate::spec::{IndexType, Policy, Spec};
 use crate::stock::{Stock, Tally};
+use crate::text::display;
 
 /// What all workers share.
 pub struct Context<'a> {
@@ -97,8 +100,9 @@ pub struct IndexKey {
     pub start: u64,
     /// Several families claim it.
     pub shared: bool,
-    /// It has the type of its index.
-    pub right_type: bool,
+    pub kind: Kind,
+    /// Those of its name, read as one of its index.
+    pub depths: Depths,
     /// See [`super::Deletion::bytes`].
     pub bytes: u32,
     /// How many elements it has; the largest number means more.
@@ -153,6 +157,9 @@ pub struct Gathered<'c, 'a> {
     unit_cache: Cache,
     /// By group: the unit of a record that is only in this one.
     unit_of_group: UnitOf,
+    /// Records that are named like an index key, which therefore is not made.
+    pub named_like_keys: KeyList,
+    fields: Vec<Range<usize>>,
     key: Vec<u8>,
     text: Vec<u8>,
     group: Vec<u8>,
@@ -192,6 +199,8 @@ impl<'c, 'a> Gathered<'c, 'a> {
             member_cache: Cache::default(),
             unit_cache: Cache::default(),
             unit_of_group: UnitOf::default(),
+            named_like_keys: KeyList::default(),
+            fields: Vec::new(),
             key: Vec::new(),
             text: Vec::new(),
             group: Vec::new(),
@@ -201,15 +210,16 @@ impl<'c, 'a> Gathered<'c, 'a> {
     }
 
     fn index_key(&mut self, record: &Record<'a>, key: &[u8], primary: usize, shared: bool, elements: u64) {
-        let kind = self.context.names.spec.indexes[primary].kind;
-        let right_type = is_index_type(record.value.ty.kind(), kind);
+        let index = &self.context.names.spec.indexes[primary];
+        let kind = record.value.ty.kind();
+        let right_type = is_index_type(kind, index.kind);
         if record.value.pieces() > 1 || !record.value.can_be_revisited() {
             self.large.push(record.clone());
         }
         if !right_type {
             let type_name = record.value.type_name();
             self.diagnostics.add("index.wrong_type", record.start as u64, || {
-                format!("{} is a {type_name}, its index is a {}", display(key), kind.as_str())
+                format!("{} is a {type_name}, its index is a {}", display(key), index.kind.as_str())
             });
         }
         if right_type && !shared {
@@ -218,7 +228,8 @@ impl<'c, 'a> Gathered<'c, 'a> {
         let bytes = u32::try_from(record.value.bytes.len()).unwrap_or(u32::MAX);
         let elements = u32::try_from(elements).unwrap_or(u32::MAX);
         let start = record.start as u64;
-        self.index_keys.push(IndexKey { index: primary as u32, shared, right_type, start, bytes, elements });
+        let depths = Depths::of(&index.family, key, &mut self.fields);
+        self.index_keys.push(IndexKey { index: primary as u32, shared, kind, depths, start, bytes, elements });
     }
 
     /// One live record of a class.
@@ -372,33 +383,26 @@ impl<'a> scan::Worker<'a> for Gathered<'_, 'a> {
                     format!("{} expires at {} ms, which is before 2009", display(key), record.expire_ms.unwrap_or(0))
                 });
             }
-            let mut classes = context.names.classes_of(record.db, key);
-            let class = classes.next();
-            let mut families = context.names.indexes_of(record.db, key);
-            let family = families.next();
-            let can_be_record = matches!(record.value.ty.kind(), Kind::String | Kind::Hash | Kind::Module);
-            match (class, family) {
-                (Some(class), None) => self.stock.record_family(class, tally),
-                (Some(class), Some(_)) if can_be_record => self.stock.record_family(class, tally),
-                (_, Some(first)) => {
-                    let others = families.count() > 0;
-                    let primary = if others { context.names.most_specific(record.db, key) } else { first };
+            let role = context.names.role(record.db, key, can_be_record(&record.value));
+            match role.family {
+                Family::Record(class) => self.stock.record_family(class, tally),
+                Family::Index(primary) => {
                     self.stock.index_family(primary, tally);
                     if expires == Expires::Gone {
                         self.diagnostics.add("key.expired", start, || display(key));
                     } else if empty {
                         self.diagnostics.add("key.empty", start, || display(key));
                     } else {
-                        self.index_key(record, key, primary, others, tally.elements);
+                        self.index_key(record, key, primary, role.shared, tally.elements);
                     }
                     return Ok(());
                 }
-                (None, None) => {
+                Family::Other => {
                     self.stock.other_family(key, tally);
                     return Ok(());
                 }
             }
-            if family.is_some() {
+            if role.shared {
                 self.diagnostics.add("key.record_in_family", start, || {
                     format!("{} is named like a record and like an index key; it is left as it is", display(key))
                 });
@@ -411,7 +415,10 @@ impl<'a> scan::Worker<'a> for Gathered<'_, 'a> {
                 self.diagnostics.add("key.empty", start, || display(key));
                 return Ok(());
             }
-            for class in class.into_iter().chain(classes) {
+            if role.shared {
+                self.named_like_keys.push(context.hasher.hash(key), start);
+            }
+            for class in context.names.classes_of(record.db, key) {
                 self.class_record(record, key, class)?;
             }
             Ok(())

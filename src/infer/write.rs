@@ -6,7 +6,7 @@ use super::guess::Guesses;
 use super::measure::{Candidate, Measured, Outcome};
 use super::sample::{Family, Sample};
 use super::survey::Survey;
-use crate::index::display;
+use crate::text::{display, safe, toml_string};
 
 /// Families that are told of in the end.
 const FAMILIES: usize = 12;
@@ -84,14 +84,10 @@ fn class_names(sample: &Sample, candidates: &[&Candidate]) -> BTreeMap<u32, Stri
     numbers.into_iter().filter_map(|class| Some((class, names.of(&glob(class)?, true)))).collect()
 }
 
-fn quoted(text: &str) -> String {
-    toml::Value::from(text).to_string()
-}
-
 /// A text as a comment: no character of it ends the line.
 fn comment(text: &str, out: &mut String) {
     let mut line = String::from("#");
-    for word in text.split(' ') {
+    for word in safe(text).split(' ') {
         if line.chars().count().saturating_add(word.chars().count()) > 118 && line.len() > 1 {
             out.push_str(&line);
             out.push('\n');
@@ -107,7 +103,7 @@ fn comment(text: &str, out: &mut String) {
 fn record(sample: &Sample, class: u32, name: &str, out: &mut String) {
     let Some(of) = sample.classes.get(class) else { return };
     let glob = String::from_utf8_lossy(&of.glob()).into_owned();
-    out.push_str(&format!("[[record]]\nname = {}\nkey  = {}\n", quoted(name), quoted(&glob)));
+    out.push_str(&format!("[[record]]\nname = {}\nkey  = {}\n", toml_string(name), toml_string(&glob)));
     if of.db != 0 {
         out.push_str(&format!("db   = {}\n", of.db));
     }
@@ -123,19 +119,23 @@ fn index(
 ) {
     let (rule, paths) = (&candidate.rule, &sample.paths);
     let class = classes.get(&rule.class).map_or("", String::as_str);
-    out.push_str(&format!("[[index]]\nname    = {}\npolicy  = {policy}\n", quoted(name)));
-    out.push_str(&format!("type    = \"{}\"\nfrom    = {}\n", if rule.zset { "zset" } else { "set" }, quoted(class)));
-    out.push_str(&format!("key     = {}\n", quoted(&rule.key_text(paths).unwrap_or_default())));
-    out.push_str(&format!("member  = {}\n", quoted(&rule.member_text(paths).unwrap_or_default())));
+    out.push_str(&format!("[[index]]\nname    = {}\npolicy  = {policy}\n", toml_string(name)));
+    out.push_str(&format!(
+        "type    = \"{}\"\nfrom    = {}\n",
+        if rule.zset { "zset" } else { "set" },
+        toml_string(class)
+    ));
+    out.push_str(&format!("key     = {}\n", toml_string(&rule.key_text(paths).unwrap_or_default())));
+    out.push_str(&format!("member  = {}\n", toml_string(&rule.member_text(paths).unwrap_or_default())));
     if let Some(score) = candidate.score.filter(|_| rule.zset) {
-        out.push_str(&format!("score   = {}\n", quoted(&format!("{{{}}}", paths.text(score)))));
+        out.push_str(&format!("score   = {}\n", toml_string(&format!("{{{}}}", paths.text(score)))));
     }
     let required: Vec<String> = candidate
         .required
         .iter()
         .filter_map(|(path, class)| {
-            let key = quoted(&format!("{{{}}}", paths.text(*path)));
-            Some(format!("{{ record = {}, key = {key} }}", quoted(classes.get(class)?)))
+            let key = toml_string(&format!("{{{}}}", paths.text(*path)));
+            Some(format!("{{ record = {}, key = {key} }}", toml_string(classes.get(class)?)))
         })
         .collect();
     if !required.is_empty() {
@@ -158,7 +158,7 @@ pub fn bare(sample: &Sample, candidates: &[Candidate], policy: &str) -> String {
         record(sample, *class, name, &mut out);
     }
     for (candidate, name) in candidates.iter().zip(names_of(sample, &candidates)) {
-        index(sample, candidate, &name, &classes, &quoted(policy), &mut out);
+        index(sample, candidate, &name, &classes, &toml_string(policy), &mut out);
     }
     out
 }
@@ -172,7 +172,7 @@ pub fn spec(dump: &str, survey: &Survey<'_>, sample: &Sample, outcome: &Outcome,
         "Proposed by `rdb-reindex infer` from {}: a guess from a sample, measured on the whole dump. Read it before you use \
          it; `rdb-reindex inventory --spec THIS-FILE DUMP` shows what it says of the data. Every policy is \"report\", which \
          changes nothing: write \"maintain\" where the index is to be made right, \"retire\" where it is to be deleted.",
-        display(dump.as_bytes())
+        dump
     );
     comment(&head, &mut out);
     out.push_str("version = 1\n");
@@ -199,8 +199,8 @@ pub fn spec(dump: &str, survey: &Survey<'_>, sample: &Sample, outcome: &Outcome,
         for rival in &candidate.rivals {
             let same = format!(
                 "The sample speaks as much for key = {} with member = {}.",
-                quoted(&rival.key_text(&sample.paths).unwrap_or_default()),
-                quoted(&rival.member_text(&sample.paths).unwrap_or_default())
+                toml_string(&rival.key_text(&sample.paths).unwrap_or_default()),
+                toml_string(&rival.member_text(&sample.paths).unwrap_or_default())
             );
             comment(&same, &mut out);
         }

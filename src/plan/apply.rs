@@ -14,12 +14,11 @@ use super::digest::{Digest, Edit};
 use super::manifest::{APPLY, Bytes, CHANGES, Counts, Touched};
 use super::price::Sums;
 use crate::derive::write_score;
-use crate::index::{
-    DeleteReason, Deletion, Difference, Edits, Entry, Expires, Membership, Present, Reason, Stale, escape,
-};
+use crate::index::{DeleteReason, Deletion, Difference, Edits, Entry, Expires, Membership, Present, Reason, Stale};
 use crate::progress::Watch;
 use crate::rdb::{self, Resolver, TypeName};
 use crate::spec::IndexType;
+use crate::text;
 
 /// Writes the repair, and counts it.
 pub struct Apply<'d, 'a> {
@@ -376,7 +375,7 @@ fn why_removed(d: &Difference<'_>, index: usize, stale: &Stale) -> Cow<'static, 
         Reason::RecordMissing => "record missing".into(),
         Reason::ImpliesNothing => "record implies no entry".into(),
         Reason::Orphan => missing_requirement(d, index).into(),
-        Reason::MovedTo(rank) => format!("record now belongs to {}", escape(d.keys.name(rank))).into(),
+        Reason::MovedTo(rank) => format!("record now belongs to {}", text::name(d.keys.name(rank))).into(),
     }
 }
 

@@ -15,19 +15,21 @@ use super::changes::Changes;
 use super::command::CommandFile;
 use super::digest::Digest;
 use super::manifest::{
-    APPLY, Bytes, CHANGES, Caps, Expiring, FORMAT_VERSION, FileId, IndexPlan, MANIFEST, Manifest, REVIEW, ROLLBACK,
-    Reply, SnapshotId, SpecId, Witness,
+    APPLY, BrakeNote, Bytes, CHANGES, Caps, Expiring, FORMAT_VERSION, FileId, IndexPlan, MANIFEST, Manifest, REVIEW,
+    ROLLBACK, Reply, SnapshotId, SpecId, Witness,
 };
 use super::output::{Output, sha256};
 use super::price::{self, Sums};
 use super::recreate;
 use super::rollback::Rollback;
 use super::warnings::warnings;
-use crate::index::{DeleteReason, Difference, Edits, Membership, display};
+use crate::index::{DeleteReason, Difference, Edits, Effect, Membership};
 use crate::progress::{Unit, Watch};
 use crate::rdb::{self, Flavor, Tail};
 use crate::resp::{BatchLimits, BatchMeter};
 use crate::spec::PRESETS;
+use crate::text;
+use crate::text::{display, safe};
 
 /// Why there is no plan.
 #[derive(Debug, thiserror::Error)]
@@ -36,7 +38,7 @@ pub enum Error {
     Bundle(#[from] bundle::Error),
     #[error(transparent)]
     Dump(#[from] rdb::Error),
-    #[error("cannot write {}: {source}", path.display())]
+    #[error("cannot write {}: {source}", text::path(path))]
     Write { path: PathBuf, source: io::Error },
     #[error("the checksum of the dump is wrong: it says {stored:016x}, its content has {computed:016x}")]
     Checksum { stored: u64, computed: u64 },
@@ -51,8 +53,29 @@ pub enum Error {
     Trailing(u64),
     #[error("the dump has the key {key} of database {db} twice; no server would load it, and no plan fits it")]
     Twice { db: u64, key: String },
+    #[error("no plan, since something looks like a mistake:\n{}", BrakeList(.0))]
+    Braked(Vec<BrakeNote>),
     #[error("interrupted")]
     Interrupted,
+}
+
+/// Brakes that refuse a plan, one after the other, each with its examples.
+struct BrakeList<'b>(&'b [BrakeNote]);
+
+impl std::fmt::Display for BrakeList<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        for (at, note) in self.0.iter().enumerate() {
+            let end = if at == 0 { "" } else { "\n" };
+            match &note.index {
+                Some(index) => write!(f, "{end}  {} (index {}): {}", note.brake, safe(index), note.text)?,
+                None => write!(f, "{end}  {}: {}", note.brake, note.text)?,
+            }
+            for example in &note.examples {
+                write!(f, "\n    {example}")?;
+            }
+        }
+        Ok(())
+    }
 }
 
 impl Error {
@@ -69,7 +92,7 @@ impl Error {
                 io::ErrorKind::StorageFull => "make room on that disk, or give --out a folder on another one",
                 _ => return None,
             },
-            Self::Interrupted => return None,
+            Self::Braked(_) | Self::Interrupted => return None,
         })
     }
 }
@@ -124,6 +147,11 @@ fn make(
     // One flipped bit makes a 9 a 1: the version decides whether there is a checksum, and so has none itself.
     if footer.crc.is_none() && footer.trailing > 0 {
         return Err(Error::Trailing(footer.trailing as u64));
+    }
+    let brakes = BrakeNote::all(&difference.brakes, difference.spec);
+    let refusing: Vec<BrakeNote> = brakes.into_iter().filter(|note| note.effect == Effect::Refuses.as_str()).collect();
+    if !refusing.is_empty() {
+        return Err(Error::Braked(refusing));
     }
     let draft = Draft::new(destination)?;
     let file = |name: &str| {
@@ -223,10 +251,17 @@ fn finish(
     let replay = sums.price(&forth.touched, d.deletions.len() as u64, rebuilt);
     let databases = d.stock.databases.iter().filter(|(_, tally)| tally.with_expiry > 0);
     let expiring = databases.map(|(db, tally)| Expiring { db: *db, keys: tally.with_expiry });
-    let indexes = d.spec.indexes.iter().zip(&forth.counts).zip(examples).map(|((index, counts), examples)| IndexPlan {
+    let of_index = d.spec.indexes.iter().zip(&d.summaries).zip(&forth.counts).zip(examples);
+    let indexes = of_index.map(|(((index, summary), counts), examples)| IndexPlan {
         name: index.name.clone(),
         policy: index.policy.as_str().to_owned(),
-        pattern: index.key.family().to_string(),
+        left_keys: summary.wrong_keys().saturating_sub(counts.deleted_keys),
+        left_members: summary.held_members
+            + summary.kept.foreign_members
+            + summary.stale_members.saturating_sub(counts.removed_members)
+            + summary.missing_members.saturating_sub(counts.added_members),
+        undecidable_records: summary.undecidable_records,
+        pattern: index.family.glob().to_string(),
         counts: *counts,
         examples,
     });
@@ -239,6 +274,8 @@ fn finish(
         spec: spec_id(d),
         caps,
         expiry: d.clock.expiry.as_str().to_owned(),
+        accepted: d.spec.acceptances.iter().map(ToString::to_string).collect(),
+        brakes: BrakeNote::all(&d.brakes, d.spec),
         total: forth.total,
         indexes: indexes.collect(),
         lower_bound: forth.lower_bound,

@@ -10,29 +10,33 @@ use super::manifest::{APPLY, CHANGES, FORMAT_VERSION, JOURNAL, MANIFEST, Manifes
 use super::output::hex;
 use crate::progress::leftovers::{self, Leftover};
 use crate::progress::{Nobody, Unit, Watch, Watched};
+use crate::text::{self, display};
 
 /// Why a folder could not be used.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    #[error("{}: {source}", path.display())]
+    #[error("{}: {source}", text::path(path))]
     Io { path: PathBuf, source: io::Error },
-    #[error("{} is not a folder", path.display())]
+    #[error("{} is not a folder", text::path(path))]
     NotAFolder { path: PathBuf },
-    #[error("{} holds {found}, which is no part of a plan; nothing in it was touched", path.display())]
+    #[error("{} holds {}, which is no part of a plan; nothing in it was touched", text::path(path), display(found.as_bytes()))]
     Foreign { path: PathBuf, found: String },
-    #[error("the plan in {} was applied, or begun, and is kept for its rollback", path.display())]
+    #[error("the plan in {} was applied, or begun, and is kept for its rollback", text::path(path))]
     Applied { path: PathBuf },
-    #[error("there is no folder {}", path.display())]
+    #[error("there is no folder {}", text::path(path))]
     NoFolder { path: PathBuf },
-    #[error("{} is a file, not the folder of a plan", path.display())]
+    #[error("{} is a file, not the folder of a plan", text::path(path))]
     File { path: PathBuf },
-    #[error("{} is no plan: it has no {MANIFEST}", path.display())]
+    #[error("{} is no plan: it has no {MANIFEST}", text::path(path))]
     NoManifest { path: PathBuf },
-    #[error("{} was edited or damaged: {message}", path.display())]
+    #[error("{} was edited or damaged: {message}", text::path(path))]
     Manifest { path: PathBuf, message: String },
-    #[error("{} was written by another version of this tool (format {found}, this one reads {FORMAT_VERSION})", path.display())]
+    #[error(
+        "{} was written by another version of this tool (format {found}, this one reads {FORMAT_VERSION})",
+        text::path(path)
+    )]
     Version { path: PathBuf, found: u64 },
-    #[error("{} was edited or damaged: {what}", path.display())]
+    #[error("{} was edited or damaged: {what}", text::path(path))]
     Changed { path: PathBuf, what: String },
 }
 

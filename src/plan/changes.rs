@@ -1,10 +1,12 @@
 //! `changes.csv`: one line an edit.
 
+use std::borrow::Cow;
 use std::io;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::manifest::{Bytes, Example, FileId};
 use super::output::Output;
+use crate::text::csv;
 
 /// Examples kept of each kind of edit of an index.
 const EXAMPLES: usize = 3;
@@ -46,20 +48,19 @@ pub struct Rows<'d> {
     /// Of their text, what others know of.
     told: usize,
     at: usize,
-    index: &'d str,
-    csv: csv::Writer<Vec<u8>>,
+    index: Cow<'d, [u8]>,
+    csv: ::csv::Writer<Vec<u8>>,
     examples: Vec<Example>,
     key: Vec<u8>,
     key_cell: Vec<u8>,
-    room: Vec<u8>,
 }
 
 impl<'d> Rows<'d> {
     /// No lines yet, of the index at position `at`.
     pub fn new((at, index): (usize, &'d str)) -> Self {
-        let csv = csv::WriterBuilder::new().buffer_capacity(1 << 10).from_writer(Vec::new());
-        let [key, key_cell, room] = [Vec::new(), Vec::new(), Vec::new()];
-        Self { len: 0, told: 0, at, index, csv, examples: Vec::new(), key, key_cell, room }
+        let csv = ::csv::WriterBuilder::new().buffer_capacity(1 << 10).from_writer(Vec::new());
+        let (index, key, key_cell) = (cell(index.as_bytes()), Vec::new(), Vec::new());
+        Self { len: 0, told: 0, at, index, csv, examples: Vec::new(), key, key_cell }
     }
 
     /// The key that the next edits are of.
@@ -67,13 +68,15 @@ impl<'d> Rows<'d> {
         self.key.clear();
         self.key.extend_from_slice(key);
         self.key_cell.clear();
-        self.key_cell.extend_from_slice(cell(key, &mut self.room));
+        self.key_cell.extend_from_slice(&cell(key));
     }
 
     /// One edit of it, among others that are `waiting`.
     pub fn add(&mut self, edit: &str, member: Option<&[u8]>, reason: &str, waiting: &Waiting) -> io::Result<()> {
-        let member_cell = member.map_or(&[][..], |member| cell(member, &mut self.room));
-        let row = [self.index.as_bytes(), &self.key_cell, edit.as_bytes(), member_cell, reason.as_bytes()];
+        let member_cell = member.map(cell).unwrap_or_default();
+        let reason_cell =
+            if csv::is_plain(reason.as_bytes()) { Cow::Borrowed(reason) } else { csv::words(reason).into() };
+        let row = [&*self.index, &self.key_cell, edit.as_bytes(), &member_cell, reason_cell.as_bytes()];
         self.csv.write_record(row)?;
         self.len += 1;
         let bytes = self.csv.get_ref().len();
@@ -122,13 +125,7 @@ impl Changes {
     }
 }
 
-/// Bytes as they go into a cell: text as it is, anything else as in JSON, so that the file stays UTF-8.
-fn cell<'b>(bytes: &'b [u8], room: &'b mut Vec<u8>) -> &'b [u8] {
-    if simdutf8::basic::from_utf8(bytes).is_ok() {
-        return bytes;
-    }
-    room.clear();
-    // Writing to memory cannot fail.
-    let _ = serde_json::to_writer(&mut *room, &Bytes(bytes.to_vec()));
-    room
+/// Bytes as they go into a cell: nothing in it is a formula, and no line ends in it.
+fn cell(bytes: &[u8]) -> Cow<'_, [u8]> {
+    if csv::is_plain(bytes) { bytes.into() } else { csv::field(bytes).into_bytes().into() }
 }

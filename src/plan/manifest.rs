@@ -9,6 +9,9 @@ use std::collections::BTreeMap;
 use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
 use serde::{Deserialize, Serialize};
 
+use crate::index::Braked;
+use crate::spec::{Acceptance, Spec, SpecErrors};
+
 pub use super::price::{Guards, Price, Replay};
 
 /// The version of `plan.json` that this program writes and reads.
@@ -41,6 +44,12 @@ pub struct Manifest {
     pub caps: Caps,
     /// What expiries before 2009 were taken for: `careful`, `absolute` or `relative`.
     pub expiry: String,
+    /// Brakes that were lifted when the plan was made, beside those that the spec lifts itself.
+    #[serde(default)]
+    pub accepted: Vec<String>,
+    /// What looked like a mistake: kept because of it, or lifted by a person.
+    #[serde(default)]
+    pub brakes: Vec<BrakeNote>,
     pub total: Counts,
     pub indexes: Vec<IndexPlan>,
     /// The fewest commands that could do this under the caps.
@@ -73,6 +82,12 @@ pub struct Manifest {
 }
 
 impl Manifest {
+    /// The spec that the plan was made with, with what was lifted.
+    pub fn read_spec(&self) -> Result<Spec, SpecErrors> {
+        let accepted: Vec<Acceptance> = self.accepted.iter().filter_map(|text| text.parse().ok()).collect();
+        Spec::parse_accepting(&self.spec.text, "the spec in plan.json", &accepted)
+    }
+
     /// Whether the numbers in it fit together. A manifest has no checksum of its own; this is what finds a careless edit.
     pub fn check(&self) -> Result<(), String> {
         if self.expected_replies.len() as u64 != self.total.commands {
@@ -144,8 +159,51 @@ pub struct IndexPlan {
     pub pattern: String,
     #[serde(flatten)]
     pub counts: Counts,
+    /// What is wrong, or may be, and stays as it is: see the warnings and brakes.
+    #[serde(default)]
+    pub left_keys: u64,
+    #[serde(default)]
+    pub left_members: u64,
+    #[serde(default)]
+    pub undecidable_records: u64,
     /// Up to three examples a kind of edit, for a reader.
     pub examples: Vec<Example>,
+}
+
+/// A brake that applies, as people and scripts read it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BrakeNote {
+    pub brake: String,
+    /// The name of the index, if it is about one.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub index: Option<String>,
+    /// `refuses`, `keeps`, `lifted` or `told`.
+    pub effect: String,
+    pub text: String,
+    /// Names of keys, escaped.
+    pub examples: Vec<String>,
+}
+
+impl BrakeNote {
+    /// The brakes that apply.
+    pub fn all(brakes: &[Braked], spec: &Spec) -> Vec<Self> {
+        let note = |braked: &Braked| Self {
+            brake: braked.brake.as_str().to_owned(),
+            index: braked.index.and_then(|at| spec.indexes.get(at)).map(|index| index.name.clone()),
+            effect: braked.effect.as_str().to_owned(),
+            text: braked.text.clone(),
+            examples: braked.examples.clone(),
+        };
+        brakes.iter().map(note).collect()
+    }
+
+    /// What `--accept` takes to lift it.
+    pub fn accept(&self) -> String {
+        match &self.index {
+            Some(index) => format!("{index}:{}", self.brake),
+            None => self.brake.clone(),
+        }
+    }
 }
 
 /// One edit, spelled for a person.

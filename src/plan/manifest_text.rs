@@ -11,6 +11,7 @@ use sha2::{Digest, Sha256};
 
 use super::manifest::{FileId, Manifest, REVIEW, Touched};
 use super::output::hex;
+use crate::text::Json;
 
 /// Touched keys of a piece.
 const PIECE: usize = 2048;
@@ -146,7 +147,7 @@ fn json(value: &impl Serialize, format: Shallow) -> Vec<u8> {
 
 fn to_json(value: &impl Serialize, format: Shallow, text: &mut Vec<u8>) {
     // Writing to memory cannot fail, and no type of a manifest has a map whose keys are not text.
-    let written = value.serialize(&mut serde_json::Serializer::with_formatter(text, format));
+    let written = value.serialize(&mut serde_json::Serializer::with_formatter(Json(text), format));
     debug_assert!(written.is_ok(), "{written:?}");
 }
 
@@ -264,6 +265,8 @@ mod tests {
             spec: SpecId { name: "custom".into(), sha256: String::new(), text: "\n  \"touched\": [\n".into() },
             caps: Caps { max_args: 1, max_command_bytes: 1 },
             expiry: "careful".into(),
+            accepted: Vec::new(),
+            brakes: Vec::new(),
             total: Counts::default(),
             indexes: Vec::new(),
             lower_bound: 0,

@@ -22,22 +22,12 @@ pub fn warnings(d: &Difference<'_>, apply_oversize: u64, rollback_oversize: u64,
             )),
             None => {}
         }
-        for require in &index.require {
-            let absent = d.stock.records.get(require.record).is_some_and(|tally| tally.keys == 0);
-            if absent && index.policy == Policy::Maintain && summary.orphan_records > 0 {
-                out.push(format!(
-                    "index {}: the dump has no record of class {}, which the index requires, so all its keys go; look at \
-                     the key pattern of that class, and whether the dump is whole",
-                    index.name, d.spec.records[require.record].name
-                ));
-            }
-        }
-        let implied = summary.correct_keys + summary.absent_keys > 0;
-        if index.policy == Policy::Maintain && summary.frozen.is_none() && summary.keys > 0 && !implied {
+        let undecidable = counted(summary.undecidable_records, "record");
+        if summary.frozen.is_none() && summary.undecidable_records > 0 && index.policy == Policy::Maintain {
             out.push(format!(
-                "index {}: no record of class {class} implies any of its {} keys; look at the field names in its key and \
-                 member",
-                index.name, summary.keys
+                "index {}: {undecidable} of class {class} cannot be decoded: nothing is added for them, and what names \
+                 them stays",
+                index.name
             ));
         }
         if summary.held_keys > 0 || summary.held_members > 0 {

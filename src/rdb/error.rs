@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::Flavor;
+use crate::text::quoted;
 
 /// An error in a dump: what, where, and in which record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -115,7 +116,8 @@ impl Snippet {
 impl fmt::Display for Snippet {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let shown = self.bytes.get(..usize::from(self.len)).unwrap_or_default();
-        write!(f, "\"{}{}\"", shown.escape_ascii(), if self.more { "..." } else { "" })
+        f.write_str(&quoted(shown))?;
+        if self.more { f.write_str("…") } else { Ok(()) }
     }
 }
 

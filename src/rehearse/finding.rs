@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::state::Name;
+use crate::text::quoted;
 
 /// Findings that are kept word for word; all are counted.
 const KEPT: usize = 20;
@@ -81,7 +82,7 @@ impl fmt::Display for Finding {
             write!(f, ", command {number} at offset {offset}")?;
         }
         if let Some((db, key)) = &self.key {
-            write!(f, ", key {}", display(key))?;
+            write!(f, ", key {}", quoted(key))?;
             if *db != 0 {
                 write!(f, " of database {db}")?;
             }
@@ -109,22 +110,4 @@ impl Findings {
     pub fn is_empty(&self) -> bool {
         self.count == 0
     }
-}
-
-/// Bytes for a message: what cannot be printed is escaped, what is long is cut.
-pub fn display(bytes: &[u8]) -> String {
-    const MOST: usize = 100;
-    let shown = bytes.get(..MOST).unwrap_or(bytes);
-    let mut text = String::from("\"");
-    for chunk in shown.utf8_chunks() {
-        for c in chunk.valid().chars() {
-            if c.is_control() || c == '"' { text.extend(c.escape_default()) } else { text.push(c) }
-        }
-        text.extend(chunk.invalid().iter().map(|byte| format!("\\x{byte:02x}")));
-    }
-    text.push('"');
-    if shown.len() < bytes.len() {
-        text.push_str(&format!("… ({} bytes)", bytes.len()));
-    }
-    text
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::answer::Answer;
 use super::command::{Command, Phase, ZFlags};
-use super::finding::{Finding, Findings, Problem, Stage, display};
+use super::finding::{Finding, Findings, Problem, Stage};
 use super::model::Model;
 use super::packing::{Packing, is_within};
 use super::payload;
@@ -12,6 +12,7 @@ use super::state::{Entry, Field, Name, State, Value};
 use crate::plan::manifest::{Caps, Reply};
 use crate::progress::Unit;
 use crate::resp::CommandReader;
+use crate::text::quoted;
 
 /// What a file of commands came to.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -72,7 +73,7 @@ pub fn execute(model: &Model<'_>, state: &mut State, file: File<'_>, findings: &
         let command = match Command::parse(read.args, file.stage) {
             Ok(command) => command,
             Err(due) => {
-                let found = read.args.iter().take(4).map(|arg| display(arg)).collect::<Vec<_>>().join(" ");
+                let found = read.args.iter().take(4).map(|arg| quoted(arg)).collect::<Vec<_>>().join(" ");
                 machine.find(Problem::Forbidden, None, due, found);
                 replies.next();
                 continue;
@@ -210,7 +211,7 @@ impl Machine<'_, '_> {
     /// Notes that a command names a member.
     fn name(&mut self, key: &[u8], member: &[u8]) {
         if !self.named.entry((self.db, key.to_vec())).or_default().insert(member.to_vec()) {
-            self.find(Problem::Twice, Some(key), "each member once", display(member));
+            self.find(Problem::Twice, Some(key), "each member once", quoted(member));
         }
     }
 
@@ -236,7 +237,7 @@ impl Machine<'_, '_> {
                 added = added.saturating_add(1);
                 self.tally.added_members = self.tally.added_members.saturating_add(1);
             } else {
-                self.no_op(key, format!("the addition of {}, which is there", display(member)));
+                self.no_op(key, format!("the addition of {}, which is there", quoted(member)));
             }
         }
         Ok(Answer::Integer(added))
@@ -252,7 +253,7 @@ impl Machine<'_, '_> {
             };
             self.name(key, member);
             if flags.xx && self.entry(key).is_none() {
-                self.no_op(key, format!("the score of {} in a key that is not there", display(member)));
+                self.no_op(key, format!("the score of {} in a key that is not there", quoted(member)));
                 continue;
             }
             let Value::Zset(zset) = self.value(key, Value::Zset(BTreeMap::new())) else { return Err(WRONG_TYPE) };
@@ -267,7 +268,7 @@ impl Machine<'_, '_> {
                 };
                 *tally = tally.saturating_add(1);
             } else {
-                self.no_op(key, format!("the score {score} of {}", display(member)));
+                self.no_op(key, format!("the score {score} of {}", quoted(member)));
             }
         }
         Ok(Answer::Integer(counted))
@@ -284,7 +285,7 @@ impl Machine<'_, '_> {
                 Some(_) => return Err(WRONG_TYPE),
             };
             if !there {
-                self.no_op(key, format!("the removal of {}, which is not there", display(member)));
+                self.no_op(key, format!("the removal of {}, which is not there", quoted(member)));
                 continue;
             }
             removed = removed.saturating_add(1);
@@ -337,7 +338,7 @@ impl Machine<'_, '_> {
             let field = Field { value: value.to_vec(), expire_ms: None };
             match fields.insert(name.to_vec(), field.clone()) {
                 None => added = added.saturating_add(1),
-                Some(old) if old == field => self.no_op(key, format!("the field {}, as it was", display(name))),
+                Some(old) if old == field => self.no_op(key, format!("the field {}, as it was", quoted(name))),
                 Some(_) => {}
             }
         }
@@ -358,7 +359,7 @@ impl Machine<'_, '_> {
                 Some(_) => return Err(WRONG_TYPE),
             };
             if field == Some(0) {
-                self.no_op(key, format!("the expiry of the field {}, as it was", display(name)));
+                self.no_op(key, format!("the expiry of the field {}, as it was", quoted(name)));
             }
             // A server answers 1 also to an expiry that changes nothing, and -2 where there is no field.
             answers.push(field.map_or(-2, |answer| answer.max(1)));

@@ -27,13 +27,14 @@ mod memory;
 mod model;
 mod packing;
 mod payload;
+mod reading;
 mod server;
 mod state;
 
 pub use answer::Answer;
 pub use clock::{Clock, Meaning};
 pub use copy::CopyError;
-pub use finding::{Finding, Findings, Problem, Stage, display};
+pub use finding::{Finding, Findings, Problem, Stage};
 pub use live::{Live, run as run_live};
 pub use memory::Tally;
 pub use model::Model;
@@ -47,6 +48,7 @@ use crc_fast::CrcAlgorithm;
 use crate::plan::manifest::{Caps, Manifest, Reply};
 use crate::progress::Unit;
 use crate::rdb;
+use crate::text::quoted;
 use memory::File;
 
 /// What ends a rehearsal before it can find anything.
@@ -54,7 +56,7 @@ use memory::File;
 pub enum Error {
     #[error(transparent)]
     Dump(#[from] rdb::Error),
-    #[error("the dump has the key {} of database {db} twice; no server loads it", display(key))]
+    #[error("the dump has the key {} of database {db} twice; no server loads it", quoted(key))]
     Repeated { db: u64, key: Vec<u8> },
     #[error("the dump has no end")]
     NoEnd,

@@ -8,12 +8,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::Error;
 use super::clock::{Clock, Due, Meaning};
 use super::holds::Holds;
+use super::reading::Reading;
 use super::state::{Entry, Name, State, Value};
 use crate::derive::Deriver;
 use crate::document::Extractor;
 use crate::progress::{Nobody, Unit, Watch};
 use crate::rdb::{self, Footer, Header, Item, Kind, Record, Walker};
-use crate::spec::{Glob, IndexType, Policy, Spec};
+use crate::spec::{Brake, Glob, Index, IndexType, Policy, Spec};
 
 /// What there is, and what there must be.
 #[derive(Debug)]
@@ -35,6 +36,8 @@ pub struct Model<'a> {
     /// Every index key there must be.
     pub target: State,
     names: Names<'a>,
+    /// By index: how names of its keys, and members of these, are read.
+    readings: Vec<(Reading, Option<Reading>)>,
     /// Records whose names are also those of index keys.
     records_in_families: BTreeSet<Name>,
 }
@@ -76,7 +79,7 @@ impl<'a> Model<'a> {
 
     /// Reads the dump and lets somebody watch, this and what is done with the model.
     pub fn read_watched(dump: &'a [u8], spec: &'a Spec, meaning: Meaning, watch: &'a dyn Watch) -> Result<Self, Error> {
-        let names = Names { spec, families: spec.indexes.iter().map(|index| index.key.family()).collect() };
+        let names = Names { spec, families: spec.indexes.iter().map(|index| index.family.glob().clone()).collect() };
         let mut first = First::read(dump, &names, meaning, watch)?;
         let implied = imply(dump, &names, &first, watch)?;
         let mut model = Self {
@@ -91,6 +94,7 @@ impl<'a> Model<'a> {
             target: first.start.clone(),
             start: std::mem::take(&mut first.start),
             names,
+            readings: spec.indexes.iter().map(|index| readings(spec, index)).collect(),
             records_in_families: first.records_in_families,
         };
         model.aim(&first.index_keys, &implied)?;
@@ -120,21 +124,15 @@ impl<'a> Model<'a> {
         };
         let keys = u64::try_from(index_keys.len()).unwrap_or(u64::MAX);
         self.watch.begin("working out the target", Unit::Keys, keys);
+        let depths = Depths::new(self, index_keys, desired);
         for (name, record) in index_keys {
             self.watch.add(1);
             let families = self.names.indexes_of(name.0, &name.1);
-            let claims: Vec<usize> = families
-                .iter()
-                .copied()
-                .filter(|&index| of(index).is_some_and(|desired| desired.keys.contains_key(&name.1)))
-                .collect();
-            // Claimed by several: untouched. Claimed by none: it belongs to the family that says most about its name.
-            let owner = match claims.as_slice() {
-                [] => self.names.most_specific(&families),
-                [owner] => Some(*owner),
-                _ => None,
+            let Some((owner, rule)) =
+                self.owner(name, &families, desired).and_then(|owner| Some((owner, spec.indexes.get(owner)?)))
+            else {
+                continue;
             };
-            let Some((owner, rule)) = owner.and_then(|owner| Some((owner, spec.indexes.get(owner)?))) else { continue };
             if rule.policy == Policy::Report {
                 continue;
             }
@@ -147,20 +145,37 @@ impl<'a> Model<'a> {
                 claimants.clone().filter_map(of).map(|desired| &desired.undecidable).chain(in_any).collect();
             let frozen = frozen(owner) || claimants.clone().any(&frozen);
             let holds = Holds::find(record, &held)?;
+            let wanted = of(owner).and_then(|desired| desired.keys.get(&name.1));
+            let right_type = is_of(record.value.ty.kind(), rule.kind);
+            // What the brakes keep of keys that no record implies.
+            let in_question = wanted.is_none() && !frozen && !holds;
+            let lifted = |brake| rule.accepted.has(brake);
+            if in_question
+                && ((!right_type && !lifted(Brake::OtherType))
+                    || (right_type && !lifted(Brake::Nested) && depths.is_nested(owner, &self.colons(owner, &name.1))))
+            {
+                continue;
+            }
+            let forms: Vec<&Reading> = families.iter().filter_map(|&at| self.readings.get(at)?.1.as_ref()).collect();
+            let is_foreign = |member: &[u8]| {
+                !lifted(Brake::ForeignMembers) && !forms.is_empty() && !forms.iter().any(|form| form.fits(member))
+            };
+            let foreign = in_question
+                && right_type
+                && self.target.get(name).is_some_and(|entry| match &entry.value {
+                    Value::Set(members) => members.iter().any(|member| is_foreign(member)),
+                    Value::Zset(members) => members.keys().any(|member| is_foreign(member)),
+                    _ => false,
+                });
             if rule.policy == Policy::Retire {
-                if !frozen && !holds {
+                if !frozen && !holds && !foreign {
                     self.target.remove(name);
                 }
                 continue;
             }
-            let wanted = of(owner).and_then(|desired| desired.keys.get(&name.1));
-            let right_type = matches!(
-                (record.value.ty.kind(), rule.kind),
-                (Kind::Set, IndexType::Set) | (Kind::Zset, IndexType::Zset)
-            );
-            if right_type && (wanted.is_some() || holds) {
+            if right_type && (wanted.is_some() || holds || foreign) {
+                let is_held = |member: &[u8]| held.iter().any(|held| held.contains(member)) || is_foreign(member);
                 if let Some(entry) = self.target.get_mut(name) {
-                    let is_held = |member: &[u8]| held.iter().any(|held| held.contains(member));
                     mend(&mut entry.value, wanted.unwrap_or(&Members::new()), frozen, is_held);
                     if entry.value.elements() == 0 {
                         self.target.remove(name);
@@ -191,9 +206,26 @@ impl<'a> Model<'a> {
         Ok(())
     }
 
-    /// Makes an index key that is not there; not one that is named like a record.
+    /// The index that a key of the dump belongs to: the one that implies it. Claimed by several, it is untouched; claimed
+    /// by none, it belongs to the family that says most about its name.
+    fn owner(&self, name: &Name, families: &[usize], desired: &[Desired]) -> Option<usize> {
+        let implies = |index: usize| desired.get(index).is_some_and(|desired| desired.keys.contains_key(&name.1));
+        let claims: Vec<usize> = families.iter().copied().filter(|&index| implies(index)).collect();
+        match claims.as_slice() {
+            [] => self.names.most_specific(families),
+            [owner] => Some(*owner),
+            _ => None,
+        }
+    }
+
+    /// How many `:` each field of the name of an index key has.
+    fn colons(&self, index: usize, name: &[u8]) -> Vec<usize> {
+        self.readings.get(index).map(|(key, _)| key.colons(name)).unwrap_or_default()
+    }
+
+    /// Makes an index key that is not there; not one that is a record.
     fn make(&mut self, name: &Name, wanted: &Members, kind: IndexType) {
-        if !self.names.classes_of(name.0, &name.1).is_empty() {
+        if self.records_in_families.contains(name) {
             return;
         }
         let mut value = match kind {
@@ -204,6 +236,72 @@ impl<'a> Model<'a> {
         if value.elements() > 0 {
             self.target.insert(name.clone(), Entry { value, expire_ms: None });
         }
+    }
+}
+
+fn is_of(kind: Kind, index: IndexType) -> bool {
+    matches!((kind, index), (Kind::Set, IndexType::Set) | (Kind::Zset, IndexType::Zset))
+}
+
+/// How names of an index's keys are read, and members. Members that the spec does not describe, and those that may be
+/// anything, have none.
+fn readings(spec: &Spec, index: &Index) -> (Reading, Option<Reading>) {
+    let class = index.from.and_then(|class| spec.records.get(class)).map(|class| &class.key);
+    let member = index.member_form.is_some().then(|| Reading::new(&index.member, class));
+    (Reading::new(&index.key, class), member)
+}
+
+/// How deep the names of index keys are, by index and field.
+struct Depths {
+    /// The deepest names that records imply; none for a retired index.
+    implied: Vec<Option<Vec<usize>>>,
+    /// By index and field, those of all keys of a retired index that have its type, in order.
+    own: Vec<Vec<Vec<usize>>>,
+}
+
+impl Depths {
+    fn new(model: &Model<'_>, index_keys: &BTreeMap<Name, Record<'_>>, desired: &[Desired]) -> Self {
+        let spec = model.spec;
+        let mut own = vec![Vec::new(); spec.indexes.len()];
+        for (name, record) in index_keys {
+            let families = model.names.indexes_of(name.0, &name.1);
+            let Some(owner) = model.owner(name, &families, desired) else { continue };
+            let is_retired =
+                |index: &Index| index.policy == Policy::Retire && is_of(record.value.ty.kind(), index.kind);
+            if let (true, Some(own)) = (spec.indexes.get(owner).is_some_and(is_retired), own.get_mut(owner)) {
+                for (field, colons) in model.colons(owner, &name.1).into_iter().enumerate() {
+                    if own.len() <= field {
+                        own.push(Vec::new());
+                    }
+                    own.get_mut(field).into_iter().for_each(|all| all.push(colons));
+                }
+            }
+        }
+        own.iter_mut().flatten().for_each(|all| all.sort_unstable());
+        let implied = spec.indexes.iter().zip(desired).enumerate().map(|(at, (index, desired))| {
+            (index.policy != Policy::Retire).then(|| {
+                desired.keys.keys().fold(Vec::new(), |deepest: Vec<usize>, name| {
+                    let colons = model.colons(at, name);
+                    let field = |field: usize| {
+                        let of = |all: &[usize]| all.get(field).copied().unwrap_or(0);
+                        of(&deepest).max(of(&colons))
+                    };
+                    (0..deepest.len().max(colons.len())).map(field).collect()
+                })
+            })
+        });
+        Self { implied: implied.collect(), own }
+    }
+
+    /// More `:` in some field than in any name that is implied; of a retired index, than in at least half of its keys.
+    fn is_nested(&self, index: usize, colons: &[usize]) -> bool {
+        colons.iter().enumerate().any(|(field, &colons)| match self.implied.get(index) {
+            Some(Some(deepest)) => colons > deepest.get(field).copied().unwrap_or(0),
+            _ => self.own.get(index).and_then(|own| own.get(field)).is_some_and(|all| {
+                let less = all.partition_point(|&other| other < colons);
+                less.saturating_mul(2) >= all.len()
+            }),
+        })
     }
 }
 
@@ -250,7 +348,7 @@ impl Names<'_> {
 
     /// The one whose key template has most literal bytes, the first of equals.
     fn most_specific(&self, indexes: &[usize]) -> Option<usize> {
-        let literal = |at: usize| self.spec.indexes.get(at).map_or(0, |index| index.key.literal_len());
+        let literal = |at: usize| self.spec.indexes.get(at).map_or(0, |index| index.family.literals());
         let most = indexes.iter().map(|&at| literal(at)).max()?;
         indexes.iter().copied().find(|&at| literal(at) == most)
     }
@@ -265,15 +363,20 @@ enum Role {
 }
 
 impl Names<'_> {
-    fn role(&self, db: u64, key: &[u8], kind: Kind) -> Role {
-        let classes = self.classes_of(db, key);
-        let in_family = !self.indexes_of(db, key).is_empty();
-        let like_a_record = matches!(kind, Kind::String | Kind::Hash | Kind::Module);
-        match (classes.is_empty(), in_family) {
-            (false, false) => Role::Record(classes),
-            (false, true) if like_a_record => Role::Record(classes),
-            (_, true) => Role::Index,
-            (true, false) => Role::Other,
+    /// A class takes strings, hashes and JSON; a key of another type that is named like one of its records is none.
+    fn role(&self, db: u64, key: &[u8], value: &rdb::Value<'_>) -> Role {
+        let can_be_record = match value.ty.kind() {
+            Kind::String | Kind::Hash => true,
+            Kind::Module => value.type_name().as_str() == "ReJSON-RL",
+            _ => false,
+        };
+        let classes = if can_be_record { self.classes_of(db, key) } else { Vec::new() };
+        if !classes.is_empty() {
+            Role::Record(classes)
+        } else if self.indexes_of(db, key).is_empty() {
+            Role::Other
+        } else {
+            Role::Index
         }
     }
 }
@@ -329,7 +432,7 @@ impl<'a> First<'a> {
                         modules.insert(record.value.type_name().as_str().to_owned());
                     }
                     let name = (record.db, text(record.key)?);
-                    match names.role(name.0, &name.1, record.value.ty.kind()) {
+                    match names.role(name.0, &name.1, &record.value) {
                         Role::Record(classes) => {
                             for class in classes.into_iter().filter(|&class| is_required(class)) {
                                 if let Some(existing) = existing.get_mut(class) {
@@ -396,7 +499,7 @@ fn imply(dump: &[u8], names: &Names<'_>, first: &First<'_>, watch: &dyn Watch) -
             continue;
         }
         let key = text(record.key)?;
-        let Role::Record(classes) = names.role(record.db, &key, record.value.ty.kind()) else { continue };
+        let Role::Record(classes) = names.role(record.db, &key, &record.value) else { continue };
         for class in classes {
             let Some(extractor) = extractors.get_mut(class) else { continue };
             let mut json = Vec::new();

@@ -15,6 +15,7 @@ use redis::{Connection, ConnectionAddr, IntoConnectionInfo as _, RedisConnection
 use tempfile::TempDir;
 
 use super::copy::CopyError;
+use crate::text;
 
 /// Another process may take the port between our asking for a free one and the server's binding it.
 const PORT_ATTEMPTS: u32 = 10;
@@ -33,11 +34,11 @@ pub struct Program {
 /// What goes wrong with a server.
 #[derive(Debug, thiserror::Error)]
 pub enum ServerError {
-    #[error("there is no server {}", .0.display())]
+    #[error("there is no server {}", text::path(.0))]
     NotFound(PathBuf),
-    #[error("there is no module {}", .0.display())]
+    #[error("there is no module {}", text::path(.0))]
     NoModule(PathBuf),
-    #[error("cannot start {}: {source}", path.display())]
+    #[error("cannot start {}: {source}", text::path(path))]
     Spawn { path: PathBuf, source: io::Error },
     #[error("cannot write the server's files: {0}")]
     Folder(#[from] io::Error),

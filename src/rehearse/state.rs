@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::clock::{Clock, Due};
-use super::finding::display;
 use crate::rdb::{self, Element, Flow, Json, Kind, Scratch, Visitor};
+use crate::text::quoted;
 
 /// Database and key.
 pub type Name = (u64, Vec<u8>);
@@ -197,7 +197,7 @@ pub fn difference(expected: Option<&Entry>, found: Option<&Entry>) -> Option<(St
         (Value::Hash(x), Value::Hash(y)) => {
             let missing = |x: &BTreeMap<Vec<u8>, Field>, y: &BTreeMap<Vec<u8>, Field>| {
                 x.iter().find(|(name, field)| y.get(*name) != Some(field)).map(|(name, field)| {
-                    format!("field {} = {}, {}", display(name), display(&field.value), expiry(field.expire_ms))
+                    format!("field {} = {}, {}", quoted(name), quoted(&field.value), expiry(field.expire_ms))
                 })
             };
             either(missing(x, y), missing(y, x))
@@ -205,12 +205,12 @@ pub fn difference(expected: Option<&Entry>, found: Option<&Entry>) -> Option<(St
         (Value::List(x), Value::List(y)) => {
             let at = x.iter().zip(y).take_while(|(x, y)| x == y).count();
             let say = |list: &[Vec<u8>]| match list.get(at) {
-                Some(element) => format!("element {at} {}", display(element)),
+                Some(element) => format!("element {at} {}", quoted(element)),
                 None => format!("{at} elements"),
             };
             (say(x), say(y))
         }
-        (Value::String(x), Value::String(y)) | (Value::Json(x), Value::Json(y)) => (display(x), display(y)),
+        (Value::String(x), Value::String(y)) | (Value::Json(x), Value::Json(y)) => (quoted(x), quoted(y)),
         _ => (outline(a), outline(b)),
     };
     Some((expected, found))
@@ -222,7 +222,7 @@ fn either(expected: Option<String>, found: Option<String>) -> (String, String) {
 }
 
 fn member(member: &[u8]) -> String {
-    format!("member {}", display(member))
+    format!("member {}", quoted(member))
 }
 
 fn expiry(ms: Option<i64>) -> String {

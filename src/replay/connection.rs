@@ -7,12 +7,13 @@ use std::time::Duration;
 
 use redis::{Parser, RedisError, Value};
 
-use super::link::{Link, LinkError, Printable, Reply};
+use super::link::{Link, LinkError, Reply};
 use super::server_error::ErrorKind;
 use super::target::Target;
 use super::tls;
 use super::wire::{self, Wire};
 use crate::resp;
+use crate::text::display;
 
 /// An open connection: authenticated, its database selected, and known to answer.
 pub struct Connection {
@@ -110,7 +111,7 @@ impl Connection {
     }
 
     fn refused(&self, what: &'static str, text: &str) -> LinkError {
-        LinkError::Refused { target: self.target.clone(), what, cause: Printable(text.as_bytes()).to_string() }
+        LinkError::Refused { target: self.target.clone(), what, cause: display(text.as_bytes()) }
     }
 
     /// The connection is of no use after this: a reply that comes late would be taken for that of the next command.

@@ -1,5 +1,6 @@
 //! One pipe to a database: bytes out, replies in. Everything else in `replay` is written against this.
 
+use crate::text::{display, quoted};
 use std::fmt;
 use std::time::Duration;
 
@@ -64,42 +65,11 @@ impl fmt::Display for Reply {
             Self::Nil => f.write_str("nil"),
             Self::Integer(number) => write!(f, "{number}"),
             Self::Double(number) => write!(f, "{number}"),
-            Self::Status(text) => write!(f, "{}", Printable(text.as_bytes())),
-            Self::Bulk(bytes) => write!(f, "\"{}\"", Printable(bytes)),
+            Self::Status(text) => f.write_str(&display(text.as_bytes())),
+            Self::Bulk(bytes) => f.write_str(&quoted(bytes)),
             Self::Array(items) => write!(f, "an array of {}", items.len()),
             Self::Error(error) => write!(f, "error \"{error}\""),
         }
-    }
-}
-
-/// Bytes of a server, a key or a member as text: control characters escaped, cut after 200 characters.
-pub struct Printable<'a>(pub &'a [u8]);
-
-impl fmt::Display for Printable<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        use fmt::Write as _;
-        const MAX: usize = 200;
-        let mut shown = 0usize;
-        for chunk in self.0.utf8_chunks() {
-            for c in chunk.valid().chars() {
-                if shown == MAX {
-                    return f.write_char('…');
-                }
-                shown = shown.saturating_add(1);
-                match c {
-                    '"' | '\'' => f.write_char(c)?,
-                    c => write!(f, "{}", c.escape_debug())?,
-                }
-            }
-            for byte in chunk.invalid() {
-                if shown == MAX {
-                    return f.write_char('…');
-                }
-                shown = shown.saturating_add(1);
-                write!(f, "\\x{byte:02x}")?;
-            }
-        }
-        Ok(())
     }
 }
 
@@ -180,9 +150,11 @@ mod tests {
 
     #[test]
     fn what_is_printed_cannot_steer_a_terminal() {
-        assert_eq!(Printable(b"\x1b[2Ja\r\n\xff\"'").to_string(), "\\u{1b}[2Ja\\r\\n\\xff\"'");
+        assert_eq!(
+            Reply::Bulk(b"\x1b[2Ja\r\n\xff\"'".to_vec()).to_string(),
+            "\"\\u{1b}[2Ja\\u{d}\\u{a}\\xff\\u{22}'\""
+        );
         assert_eq!(Reply::Error("ERR \x07".into()).to_string(), "error \"ERR \\u{7}\"");
-        let long = Printable(&[b'a'; 500]).to_string();
-        assert_eq!(long.chars().count(), 201);
+        assert!(Reply::Bulk(vec![b'a'; 500]).to_string().ends_with("a\"… (500 bytes)"));
     }
 }

@@ -56,7 +56,7 @@ pub use forecast::{Expectation, Forecast, State, cardinality_command};
 pub use guard::{Guard, Judge, Known, Membership, Rule, Value};
 pub use inspect::{Found, Subject, inspect};
 pub use item::{Item, Wanted, read};
-pub use link::{Link, LinkError, Printable, Reply};
+pub use link::{Link, LinkError, Reply};
 pub use pieces::{Part, refused, removals, removed_keys};
 pub use place::{Place, PlaceKind, Recognised, place, recognise};
 pub use preflight::{Drift, Preflight, There, preflight, wait_for_replicas};

@@ -1,8 +1,9 @@
 //! What kind of server answers, and whether it is the database of the dump. Only reads.
 
-use super::link::{Link, LinkError, Printable, Reply};
+use super::link::{Link, LinkError, Reply};
 use super::query::{LookOptions, QueryError, ask, ask_all};
 use crate::plan::manifest::{Bytes, Witness};
+use crate::text::display;
 
 /// A server, as far as it says what it is: not every user may ask, and not every service answers.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -76,7 +77,7 @@ impl<'t> Info<'t> {
 
 /// A name or an address that a server gives, on one line and of bearable length.
 fn shown(text: &str) -> String {
-    Printable(text.as_bytes()).to_string()
+    display(text.as_bytes())
 }
 
 /// The words of an answer that is a list of names and values.

@@ -7,9 +7,10 @@
 use std::collections::HashMap;
 
 use super::forecast::{Expectation, State, UNMEASURED, cardinality_command};
-use super::link::{Link, Printable, Reply};
+use super::link::{Link, Reply};
 use super::query::{Difference, LookOptions, Pipeline, QueryError, Tally, ask, exist_none};
 use super::server_error::ErrorKind;
+use crate::text::display;
 
 /// What was found.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -264,7 +265,7 @@ impl<'k, 'a> Look<'k, 'a> {
         let Some(name) = reply.as_bytes().and_then(|name| std::str::from_utf8(name).ok()) else {
             return Err(QueryError::Refused { command: "TYPE", reply });
         };
-        let (keep, shown) = (self.options.examples, Printable(name.as_bytes()).to_string());
+        let (keep, shown) = (self.options.examples, display(name.as_bytes()));
         let there = match (key.state, name) {
             (State::Unknown, _) => There::Unknown,
             (State::Absent, "none") => There::Absent,
@@ -399,7 +400,7 @@ fn expiring_keys(link: &mut dyn Link) -> Result<Option<HashMap<u32, u64>>, Query
 /// The role and the number of replicas: by `ROLE`, or by what `INFO` says where `ROLE` is not known or not allowed.
 fn role(link: &mut dyn Link) -> Result<(Option<String>, u64), QueryError> {
     if let Reply::Array(items) = ask(link, &["ROLE"])? {
-        let role = items.first().and_then(Reply::as_bytes).map(|role| Printable(role).to_string());
+        let role = items.first().and_then(Reply::as_bytes).map(|role| display(role));
         let replicas = match items.get(2) {
             Some(Reply::Array(replicas)) => u64::try_from(replicas.len()).unwrap_or(u64::MAX),
             _ => 0,
@@ -409,7 +410,7 @@ fn role(link: &mut dyn Link) -> Result<(Option<String>, u64), QueryError> {
     let reply = ask(link, &["INFO", "replication"])?;
     let text = reply.as_bytes().map(String::from_utf8_lossy).unwrap_or_default();
     let field = |name| text.lines().find_map(|line| line.strip_prefix(name)).map(str::trim);
-    let role = field("role:").map(|role| Printable(role.as_bytes()).to_string());
+    let role = field("role:").map(|role| display(role.as_bytes()));
     Ok((role, field("connected_slaves:").and_then(|count| count.parse().ok()).unwrap_or_default()))
 }
 

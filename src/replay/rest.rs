@@ -10,11 +10,12 @@ use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
 use serde_json::Value;
 use ureq::tls::{Certificate, RootCerts, TlsConfig};
 
-use super::link::{Link, LinkError, Printable, Reply};
+use super::link::{Link, LinkError, Reply};
 use super::query::ask;
 use super::target::Target;
 use super::{tls, wire};
 use crate::resp::CommandReader;
+use crate::text::Printable;
 
 /// A larger answer is none to anything that is asked here.
 const MAX_ANSWER: u64 = 256 * 1024 * 1024;

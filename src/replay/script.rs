@@ -1,8 +1,7 @@
 //! The commands of a plan, and the proof that a file holds no others.
 
 use crate::resp::{self, Command, CommandReader};
-
-use super::link::Printable;
+use crate::text::display;
 
 /// Which file of a bundle is read. A rollback may rebuild keys of any type; an apply only edits sets and sorted sets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -178,7 +177,7 @@ impl<'a> Steps<'a> {
         let (number, offset) = (self.number, command.offset);
         let verb = Verb::of(command.name())
             .filter(|verb| verb.belongs_in(self.script))
-            .ok_or_else(|| ScriptError::Forbidden { number, offset, name: Printable(command.name()).to_string() })?;
+            .ok_or_else(|| ScriptError::Forbidden { number, offset, name: display(command.name()) })?;
         let mut step = Step { number, verb, db: self.db, command };
         if !well_formed(&step) {
             return Err(ScriptError::Malformed { number, offset, name: verb.name() });

@@ -4,7 +4,8 @@
 
 use std::fmt;
 
-use super::link::{Printable, Reply};
+use super::link::Reply;
+use crate::text::Printable;
 
 /// An error that a server answered with. In every case the command that it answers was not carried out.
 #[derive(Clone, Debug, PartialEq, Eq)]

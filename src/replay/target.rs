@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::secret::Secret;
 use super::url::{self, UrlError};
+use crate::text;
 
 /// A longer file is not a password file; nobody should wait for `/dev/zero`.
 const MAX_PASSWORD_FILE: u64 = 64 * 1024;
@@ -65,11 +66,11 @@ pub enum TargetError {
     Url { place: &'static str, cause: UrlError },
     #[error("the URL in {place} is not UTF-8")]
     NotText { place: &'static str },
-    #[error("cannot read the password file {}: {cause}", path.display())]
+    #[error("cannot read the password file {}: {cause}", text::path(path))]
     PasswordFile { path: PathBuf, cause: std::io::Error },
-    #[error("the password file {} is empty", path.display())]
+    #[error("the password file {} is empty", text::path(path))]
     PasswordFileEmpty { path: PathBuf },
-    #[error("the password file {} is larger than {MAX_PASSWORD_FILE} bytes; is it the right one?", path.display())]
+    #[error("the password file {} is larger than {MAX_PASSWORD_FILE} bytes; is it the right one?", text::path(path))]
     PasswordFileTooLong { path: PathBuf },
     #[error("--tls-ca needs a rediss:// or https:// URL: this connection is not encrypted")]
     CaWithoutTls,

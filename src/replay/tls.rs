@@ -13,6 +13,7 @@ use rustls::{
 };
 
 use super::link::LinkError;
+use crate::text;
 
 /// A larger file is not a list of certificates.
 const MAX_CA_FILE: u64 = 16 * 1024 * 1024;
@@ -47,7 +48,7 @@ fn failed(what: &str) -> LinkError {
 /// that names the server.
 pub fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, LinkError> {
     use std::io::Read as _;
-    let failed = |cause: String| LinkError::Ca { path: path.display().to_string(), cause };
+    let failed = |cause: String| LinkError::Ca { path: text::path(path), cause };
     let mut pem = Vec::new();
     let file = std::fs::File::open(path).map_err(|error| failed(error.to_string()))?;
     file.take(MAX_CA_FILE).read_to_end(&mut pem).map_err(|error| failed(error.to_string()))?;

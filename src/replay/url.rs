@@ -4,6 +4,7 @@
 //! piece of the password look like a port or a database). No error here repeats any part of what was given.
 
 use super::secret::Secret;
+use crate::text::is_unprintable;
 
 /// The parts of a URL.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,7 +41,7 @@ pub enum UrlError {
     BadEscape,
     #[error("its user name is not UTF-8")]
     BadUser,
-    #[error("it holds a space or a control character")]
+    #[error("it holds a space, or a character that cannot be seen")]
     Unprintable,
 }
 
@@ -48,7 +49,7 @@ const DEFAULT_PORT: u16 = 6379;
 
 /// Takes `scheme://[user[:password]@]host[:port][/db]` apart.
 pub fn parse(url: &str) -> Result<Parts, UrlError> {
-    if url.chars().any(|c| c.is_control() || c.is_whitespace()) {
+    if url.chars().any(|c| is_unprintable(c) || c == ' ') {
         return Err(UrlError::Unprintable);
     }
     let (scheme, rest) = url.split_once("://").ok_or(UrlError::NoScheme)?;

@@ -2,12 +2,13 @@
 
 use std::collections::HashSet;
 
-use super::link::{Link, Printable, Reply};
+use super::link::{Link, Reply};
 use super::query::{Difference, LookOptions, Pipeline, QueryError, Tally, knows};
 use super::script::{Script, Step, Steps, Verb};
 use super::touched::{Kind, Touched, TouchedKey};
 use crate::plan::manifest::Caps;
 use crate::resp;
+use crate::text::display;
 
 /// What was looked at, and what is not as the plan left it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -264,7 +265,7 @@ fn compare_key(found: &mut Verification, key: &TouchedKey<'_>, reply: Reply, kee
     let Some(name) = reply.as_bytes().and_then(|name| std::str::from_utf8(name).ok()) else {
         return Err(QueryError::Refused { command: "TYPE", reply });
     };
-    let shown = Printable(name.as_bytes()).to_string();
+    let shown = display(name.as_bytes());
     let expected = key.kind.map_or("a key", Kind::type_name);
     match (key.is_gone(), name) {
         (true, "none") => {}

@@ -1,7 +1,8 @@
 //! The inventory as one CSV table: a row for the dump, and for each database, type, family, index and finding.
 
 use super::inventory::Inventory;
-use super::text::name;
+use crate::text::csv::{field, words};
+use crate::text::name;
 
 /// The names of the columns: three of text, the others of numbers.
 const COLUMNS: [&str; 19] = [
@@ -30,8 +31,8 @@ const COLUMNS: [&str; 19] = [
 pub fn csv(inventory: &Inventory) -> Result<Vec<u8>, csv::Error> {
     let mut writer = csv::Writer::from_writer(Vec::new());
     writer.write_record(COLUMNS)?;
-    let mut row = |section: &str, name: String, detail: &str, numbers: &[(&str, u64)]| {
-        let texts = [section.to_owned(), name, detail.to_owned()];
+    let mut row = |section: &str, title: String, detail: &str, numbers: &[(&str, u64)]| {
+        let texts = [section.to_owned(), title, detail.to_owned()];
         let numbers = COLUMNS.iter().skip(texts.len()).map(|column| {
             let found = numbers.iter().find(|(name, _)| name == column);
             found.map(|(_, number)| number.to_string()).unwrap_or_default()
@@ -40,18 +41,18 @@ pub fn csv(inventory: &Inventory) -> Result<Vec<u8>, csv::Error> {
         writer.write_record(texts.iter().chain(&numbers))
     };
     let snapshot = &inventory.snapshot;
-    row("dump", name(&snapshot.file.0), snapshot.flavor, &[("keys", inventory.keys), ("bytes", snapshot.bytes)])?;
+    row("dump", field(&snapshot.file.0), snapshot.flavor, &[("keys", inventory.keys), ("bytes", snapshot.bytes)])?;
     for database in &inventory.databases {
         let numbers = [("keys", database.keys), ("with_expiry", database.with_expiry)];
         row("database", database.db.to_string(), "", &numbers)?;
     }
     for of_type in &inventory.types {
         let numbers = [("keys", of_type.keys), ("elements", of_type.elements), ("bytes", of_type.bytes)];
-        row("type", name(of_type.kind.as_bytes()), of_type.encoding, &numbers)?;
+        row("type", field(of_type.kind.as_bytes()), of_type.encoding, &numbers)?;
     }
     for family in &inventory.families {
         let detail = match &family.name {
-            Some(of) => format!("{} {}", family.kind.as_str(), name(of.as_bytes())),
+            Some(of) => words(&format!("{} {}", family.kind.as_str(), name(of.as_bytes()))),
             None => family.kind.as_str().to_owned(),
         };
         let numbers = [
@@ -60,7 +61,7 @@ pub fn csv(inventory: &Inventory) -> Result<Vec<u8>, csv::Error> {
             ("bytes", family.bytes),
             ("with_expiry", family.with_expiry),
         ];
-        row("family", name(&family.pattern.0), &detail, &numbers)?;
+        row("family", field(&family.pattern.0), &detail, &numbers)?;
     }
     for index in &inventory.indexes {
         let numbers = [
@@ -77,10 +78,10 @@ pub fn csv(inventory: &Inventory) -> Result<Vec<u8>, csv::Error> {
             ("held_members", index.held_members),
             ("contested_keys", index.contested_keys),
         ];
-        row("index", name(index.name.as_bytes()), index.policy, &numbers)?;
+        row("index", field(index.name.as_bytes()), index.policy, &numbers)?;
     }
     for diagnostic in &inventory.diagnostics {
-        let example = diagnostic.examples.first().map(|example| name(example.as_bytes())).unwrap_or_default();
+        let example = diagnostic.examples.first().map(|example| words(example)).unwrap_or_default();
         row("finding", diagnostic.code.to_owned(), &example, &[("count", diagnostic.count)])?;
     }
     writer.into_inner().map_err(|error| csv::Error::from(error.into_error()))

@@ -1,7 +1,8 @@
 //! The difference of two dumps as one CSV table: a row for the whole, and for each type, family, index and index key.
 
 use super::diff::{KeyCounts, Memberships, Report};
-use super::text::name;
+use crate::text::csv::{field, words};
+use crate::text::name;
 
 /// The names of the columns: three of text, the others of numbers.
 const COLUMNS: [&str; 18] = [
@@ -29,24 +30,24 @@ const COLUMNS: [&str; 18] = [
 pub fn diff_csv(report: &Report) -> Result<Vec<u8>, csv::Error> {
     let mut writer = csv::Writer::from_writer(Vec::new());
     writer.write_record(COLUMNS)?;
-    let mut row = |section: &str, name: String, detail: String, numbers: Numbers| {
-        let texts = [section.to_owned(), name, detail];
+    let mut row = |section: &str, title: String, detail: String, numbers: Numbers| {
+        let texts = [section.to_owned(), title, detail];
         writer.write_record(texts.into_iter().chain(numbers.cells()))
     };
-    let files = format!("{} → {}", name(&report.old.file.0), name(&report.new.file.0));
+    let files = words(&format!("{} → {}", name(&report.old.file.0), name(&report.new.file.0)));
     row("dumps", files, String::new(), Numbers::keys(&report.keys))?;
     for of in &report.types {
-        row("type", name(of.kind.as_bytes()), String::new(), Numbers::keys(&of.counts))?;
+        row("type", field(of.kind.as_bytes()), String::new(), Numbers::keys(&of.counts))?;
     }
     for family in &report.families {
         let detail = match &family.name {
-            Some(of) => format!("{} {}", family.kind.as_str(), name(of.as_bytes())),
+            Some(of) => words(&format!("{} {}", family.kind.as_str(), name(of.as_bytes()))),
             None => family.kind.as_str().to_owned(),
         };
-        row("family", name(&family.pattern.0), detail, Numbers::keys(&family.counts))?;
+        row("family", field(&family.pattern.0), detail, Numbers::keys(&family.counts))?;
     }
     for index in &report.indexes {
-        let of = name(index.name.as_bytes());
+        let of = field(index.name.as_bytes());
         row("index", of.clone(), index.policy.to_owned(), Numbers::memberships(&index.memberships))?;
         for key in &index.keys {
             let numbers = Memberships {
@@ -54,7 +55,7 @@ pub fn diff_csv(report: &Report) -> Result<Vec<u8>, csv::Error> {
                 lost: key.lost.unwrap_or_default(),
                 rescored: key.rescored.unwrap_or_default(),
             };
-            row("index key", name(&key.key.0), of.clone(), Numbers::memberships(&numbers))?;
+            row("index key", field(&key.key.0), of.clone(), Numbers::memberships(&numbers))?;
         }
     }
     writer.into_inner().map_err(|error| csv::Error::from(error.into_error()))

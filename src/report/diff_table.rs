@@ -6,7 +6,7 @@ use super::Style;
 use super::diff::{Dump, Family, Index, Key, Report};
 use super::grid::{Column, Grid};
 use super::inventory::FamilyKind;
-use super::text::{counted, name, number, size, span, time, wrap};
+use crate::text::{counted, name, number, size, span, time, wrap};
 
 /// Rows shown of each kind; the JSON has more.
 const ROWS: usize = 12;

@@ -1,7 +1,7 @@
 //! Findings in words.
 
 use super::inventory::{ANOTHER_DUMP, AOF_TAIL, CHECKSUM_MISMATCH, Diagnostic, TRAILING_BYTES};
-use super::text::counted;
+use crate::text::counted;
 
 /// What was found, and what to make of it.
 pub fn words(diagnostic: &Diagnostic) -> String {

@@ -1,7 +1,7 @@
 //! Columns of text.
 
 use super::Style;
-use super::text::{fit, width};
+use crate::text::{fit, width};
 
 /// Spaces between columns.
 const GAP: usize = 2;

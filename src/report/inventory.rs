@@ -6,9 +6,9 @@ use serde::Serialize;
 
 use crate::index::{Difference, Expires, Facts, Frozen};
 use crate::plan::excerpt::Excerpt;
-use crate::plan::manifest::Bytes;
+use crate::plan::manifest::{BrakeNote, Bytes};
 use crate::rdb::{Flavor, Tail};
-use crate::spec::Policy;
+use crate::spec::{PRESETS, Policy, Spec};
 use crate::stock::{Expiries, Tally};
 use crate::time::rfc3339;
 
@@ -26,6 +26,8 @@ pub const CHECKSUM_MISMATCH: &str = "dump.checksum_mismatch";
 pub struct Inventory {
     pub format_version: u32,
     pub snapshot: Snapshot,
+    /// What the indexes are judged by.
+    pub spec: SpecName,
     /// All keys of the dump, expired ones included.
     pub keys: u64,
     /// In the order of their numbers.
@@ -37,6 +39,8 @@ pub struct Inventory {
     pub families: Vec<Family>,
     /// In the order of the spec.
     pub indexes: Vec<Index>,
+    /// What looks like a mistake; what a plan would be refused for comes first.
+    pub brakes: Vec<BrakeNote>,
     /// In the order of the codes.
     pub diagnostics: Vec<Diagnostic>,
     /// Libraries of functions.
@@ -49,6 +53,22 @@ pub struct Inventory {
     /// The largest keys, the largest first; for pages only.
     #[serde(skip)]
     pub largest: Vec<LargeKey>,
+}
+
+/// A spec as it is named.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct SpecName {
+    /// Of the preset, or of the file.
+    pub name: String,
+    /// It is one that is built in.
+    pub preset: bool,
+}
+
+impl SpecName {
+    fn of(spec: &Spec) -> Self {
+        let preset = PRESETS.iter().any(|(name, text)| *name == spec.name && *text == spec.text);
+        Self { name: spec.name.clone(), preset }
+    }
 }
 
 /// The dump itself.
@@ -178,6 +198,11 @@ pub struct Index {
     pub held_keys: u64,
     pub held_members: u64,
     pub contested_keys: u64,
+    /// What brakes keep: keys, and members in keys that stay.
+    pub braked_keys: u64,
+    pub braked_members: u64,
+    /// Keys that a plan would delete.
+    pub deleted_keys: u64,
     /// Why nothing is deleted or removed.
     pub frozen: Option<&'static str>,
 }
@@ -185,8 +210,8 @@ pub struct Index {
 impl Index {
     /// Whether there is nothing to do about it.
     pub fn is_right(&self) -> bool {
-        let wrong = [self.wrong_keys, self.absent_keys, self.missing_members, self.stale_members];
-        if self.policy == Policy::Retire.as_str() { self.keys == 0 } else { wrong == [0; 4] }
+        let wrong = [self.wrong_keys, self.absent_keys, self.missing_members, self.stale_members, self.braked_members];
+        if self.policy == Policy::Retire.as_str() { self.keys == 0 } else { wrong == [0; 5] }
     }
 }
 
@@ -221,6 +246,7 @@ impl Inventory {
         Self {
             format_version: FORMAT_VERSION,
             snapshot: Snapshot::new(difference, file, bytes),
+            spec: SpecName::of(difference.spec),
             keys: stock.total.keys,
             databases: databases
                 .map(|(&db, tally)| Database { db, keys: tally.keys, with_expiry: tally.with_expiry })
@@ -236,6 +262,7 @@ impl Inventory {
                 .collect(),
             families: families(difference),
             indexes: indexes(difference),
+            brakes: BrakeNote::all(&difference.brakes, difference.spec),
             diagnostics: diagnostics(difference),
             functions: difference.facts.functions,
             modules: difference.facts.module_aux.clone(),
@@ -253,6 +280,14 @@ impl Inventory {
     pub fn is_unfit(&self) -> bool {
         let more = self.diagnostics.iter().any(|diagnostic| [AOF_TAIL, ANOTHER_DUMP].contains(&diagnostic.code));
         more || self.snapshot.checksum == Checksum::Mismatch
+    }
+
+    /// Whether something can be said of every record and member.
+    pub fn is_decided(&self) -> bool {
+        let is_decided = |index: &Index| {
+            [index.undecidable_records, index.held_keys, index.held_members, index.contested_keys] == [0; 4]
+        };
+        self.indexes.iter().all(is_decided)
     }
 
     /// Whether no index needs anything done.
@@ -311,7 +346,7 @@ pub(super) fn families(difference: &Difference<'_>) -> Vec<Family> {
         with_expiry: tally.with_expiry,
     };
     let indexes = spec.indexes.iter().zip(&stock.indexes).map(|(index, tally)| {
-        let pattern = index.key.family().as_bytes().to_vec();
+        let pattern = index.family.glob().as_bytes().to_vec();
         family(pattern, FamilyKind::Index, Some(&index.name), Some(index.db), tally)
     });
     let records = spec.records.iter().zip(&stock.records).map(|(class, tally)| {
@@ -323,9 +358,11 @@ pub(super) fn families(difference: &Difference<'_>) -> Vec<Family> {
 }
 
 pub(super) fn indexes(difference: &Difference<'_>) -> Vec<Index> {
-    let indexes = difference.spec.indexes.iter().zip(&difference.summaries);
+    let indexes = difference.spec.indexes.iter().zip(&difference.summaries).enumerate();
+    let deleted =
+        |at: usize| difference.deletions.iter().filter(|deletion| deletion.index as usize == at).count() as u64;
     indexes
-        .map(|(index, summary)| Index {
+        .map(|(at, (index, summary))| Index {
             name: index.name.clone(),
             policy: index.policy.as_str(),
             keys: summary.keys,
@@ -340,6 +377,9 @@ pub(super) fn indexes(difference: &Difference<'_>) -> Vec<Index> {
             held_keys: summary.held_keys,
             held_members: summary.held_members,
             contested_keys: summary.contested_keys,
+            braked_keys: summary.kept.keys(),
+            braked_members: summary.kept.foreign_members,
+            deleted_keys: deleted(at),
             frozen: summary.frozen.map(|frozen| match frozen {
                 Frozen::NoRecords => "no decodable records",
                 Frozen::Undecidable => "undecidable records",

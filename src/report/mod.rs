@@ -3,6 +3,7 @@
 //! Everything here makes text in memory from plain result data; nothing prints. Names from a dump are hostile: none of
 //! them gets into a table, a CSV file or JSON with a character that a terminal would obey.
 
+pub mod brakes;
 mod csv;
 pub mod diff;
 mod diff_csv;
@@ -15,7 +16,6 @@ pub mod inventory;
 mod json;
 pub mod plan;
 mod table;
-pub mod text;
 mod verdict;
 
 pub use csv::csv;

@@ -1,9 +1,10 @@
 //! A plan for the person who has to approve it, from the manifest alone.
 
 use super::Style;
+use super::brakes::brakes;
 use super::grid::{Column, Grid};
-use super::text::{ago, counted, fit, name, number, safe, shell, size, span, time, width, wrap};
-use crate::plan::manifest::{CHANGES, Counts, Example, Manifest};
+use crate::plan::manifest::{CHANGES, Counts, Example, IndexPlan, Manifest};
+use crate::text::{ago, counted, fit, name, number, safe, shell, size, span, time, width, wrap};
 
 /// A round trip to a database on another continent, or to a busy one near by.
 pub(super) const ROUND_TRIP_MS: u64 = 50;
@@ -41,12 +42,14 @@ pub enum State {
 pub fn plan(manifest: &Manifest, context: Context<'_>, style: Style) -> String {
     let mut out = String::new();
     head(manifest, context, style, &mut out);
+    brakes(&manifest.brakes, style, &mut out);
     if is_empty(manifest) {
         nothing(manifest, style, &mut out);
         return out;
     }
     out.push('\n');
     counts(manifest, style, &mut out);
+    left(manifest, style, &mut out);
     examples(manifest, style, &mut out);
     cost(manifest, style, &mut out);
     warnings(manifest, usize::MAX, style, &mut out);
@@ -64,6 +67,7 @@ pub fn summary(manifest: &Manifest, folder: &str, dump: &str, style: Style) -> S
         return out;
     }
     counts(manifest, style, &mut out);
+    left(manifest, style, &mut out);
     out.push_str(&format!("  {}\n", style.dim(&in_short(manifest))));
     warnings(manifest, WARNINGS, style, &mut out);
     next(
@@ -80,8 +84,44 @@ fn is_empty(manifest: &Manifest) -> bool {
 }
 
 fn nothing(manifest: &Manifest, style: Style, out: &mut String) {
-    out.push_str(&format!("\n{}: the indexes in the dump are as they should be.\n", style.right("Nothing to do")));
+    let what = match (what_is_left(manifest), undecidable(manifest)) {
+        (None, 0) => format!("{}: the indexes in the dump are as they should be.", style.right("Nothing to do")),
+        (None, _) => format!("{}: what can be told of the indexes is as it should be.", style.right("Nothing to do")),
+        (Some(_), _) => format!("{}, but not everything is right.", style.wrong("Nothing is changed")),
+    };
+    out.push_str(&format!("\n{what}\n"));
+    left(manifest, style, out);
     warnings(manifest, usize::MAX, style, out);
+}
+
+/// What is wrong, or may be, and is not changed.
+pub(super) fn what_is_left(manifest: &Manifest) -> Option<String> {
+    let sum = |of: fn(&IndexPlan) -> u64| manifest.indexes.iter().map(of).sum::<u64>();
+    let (keys, members) = (sum(|index| index.left_keys), sum(|index| index.left_members));
+    let parts = [(keys, counted(keys, "key")), (members, counted(members, "member"))];
+    let parts: Vec<String> = parts.into_iter().filter(|(n, _)| *n > 0).map(|(_, text)| text).collect();
+    (!parts.is_empty()).then(|| parts.join(" and "))
+}
+
+fn undecidable(manifest: &Manifest) -> u64 {
+    manifest.indexes.iter().map(|index| index.undecidable_records).sum()
+}
+
+/// What the plan does not mend, in a line or two.
+fn left(manifest: &Manifest, style: Style, out: &mut String) {
+    let mut line = |text: String| {
+        out.push_str("  ");
+        wrap(&text, 2, 4, style.width.min(PROSE), out);
+    };
+    if let Some(left) = what_is_left(manifest) {
+        line(format!("left as they are, though wrong or in doubt: {left}"));
+    }
+    let by_index = manifest.indexes.iter().filter(|index| index.undecidable_records > 0);
+    let by_index: Vec<String> =
+        by_index.map(|index| format!("{} ({})", number(index.undecidable_records), safe(&index.name))).collect();
+    if !by_index.is_empty() {
+        line(format!("records of which nothing can be said, by index: {}", by_index.join(", ")));
+    }
 }
 
 fn heading(text: &str, style: Style, out: &mut String) {
@@ -305,12 +345,17 @@ mod tests {
             spec: SpecId { name: "custom".into(), sha256: "ab".repeat(32), text: String::new() },
             caps: Caps { max_args: 1000, max_command_bytes: 1000 },
             expiry: "careful".into(),
+            accepted: Vec::new(),
+            brakes: Vec::new(),
             total,
             indexes: vec![IndexPlan {
                 name: "by tag".into(),
                 policy: "maintain".into(),
                 pattern: "tag:*".into(),
                 counts: total,
+                left_keys: 0,
+                left_members: 0,
+                undecidable_records: 0,
                 examples: vec![Example {
                     edit: "add member".into(),
                     key: Bytes(b"tag:\x1b]0;\xff".to_vec()),

@@ -1,11 +1,12 @@
 //! The inventory for a person at a terminal.
 
 use super::Style;
+use super::brakes::brakes;
 use super::findings::words;
 use super::grid::{Column, Grid};
 use super::inventory::{Checksum, Diagnostic, Family, FamilyKind, Index, Inventory, Snapshot};
-use super::text::{ago, counted, name, number, safe, size, time, width, wrap};
 use super::verdict::{limits, records, verdict};
+use crate::text::{ago, counted, name, number, safe, size, time, width, wrap};
 
 /// Families shown; all of them are in the JSON.
 const FAMILIES: usize = 20;
@@ -20,6 +21,7 @@ const PROSE: usize = 110;
 pub fn table(inventory: &Inventory, now_ms: i64, next: &str, style: Style) -> String {
     let mut out = String::new();
     headline(inventory, now_ms, style, &mut out);
+    brakes(&inventory.brakes, style, &mut out);
     indexes(inventory, true, style, &mut out);
     families(&inventory.families, style, &mut out);
     types(inventory, style, &mut out);
@@ -31,8 +33,12 @@ pub fn table(inventory: &Inventory, now_ms: i64, next: &str, style: Style) -> St
     } else if inventory.is_foreign() {
         "The dump has none of the keys that the spec is about. `rdb-reindex spec` prints one to start from; --spec FILE \
          takes it."
-    } else if inventory.is_right() {
+    } else if inventory.is_right() && inventory.is_decided() {
         "Nothing is wrong with these indexes: there is nothing to do."
+    } else if inventory.is_right() {
+        "Nothing is wrong as far as can be told: of some records nothing can be said."
+    } else if inventory.brakes.iter().any(|note| note.effect == "refuses") {
+        "No plan is made before the spec is corrected, or the brakes above are lifted."
     } else {
         // Not wrapped, so that it can be copied.
         out.push_str(&format!("  {}\n", safe(next)));
@@ -47,6 +53,7 @@ pub fn table(inventory: &Inventory, now_ms: i64, next: &str, style: Style) -> St
 pub fn brief(inventory: &Inventory, now_ms: i64, style: Style) -> String {
     let mut out = String::new();
     headline(inventory, now_ms, style, &mut out);
+    brakes(&inventory.brakes, style, &mut out);
     indexes(inventory, false, style, &mut out);
     out
 }
@@ -67,6 +74,9 @@ fn headline(inventory: &Inventory, now_ms: i64, style: Style, out: &mut String) 
         _ => "it does not say when it was made".to_owned(),
     };
     facts(&format!("{} in {databases} · {when}", counted(inventory.keys, "key")), style, out);
+    let spec = safe(&inventory.spec.name);
+    let spec = if inventory.spec.preset { format!("the preset {spec}") } else { format!("the spec {spec}") };
+    facts(&format!("indexes judged by {spec}"), style, out);
     let mut more = Vec::new();
     if inventory.functions > 0 {
         let libraries = if inventory.functions == 1 { "library" } else { "libraries" };

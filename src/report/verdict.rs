@@ -1,22 +1,25 @@
 //! What the numbers of an index come to, in a sentence.
 
 use super::inventory::Index;
-use super::text::{counted, number};
+use crate::text::{counted, number};
 
 /// The verdict, as short as it can be.
 pub fn verdict(index: &Index) -> String {
     if index.policy == "retire" {
-        return match index.keys {
-            0 => "no keys: nothing to delete".to_owned(),
-            1 => "1 key, to be deleted".to_owned(),
-            n => format!("{} keys, all to be deleted", number(n)),
+        let keys = counted(index.keys, "key");
+        return match (index.keys, index.deleted_keys) {
+            (0, _) => "no keys: nothing to delete".to_owned(),
+            (1, 1) => "1 key, to be deleted".to_owned(),
+            (_, 0) => format!("{keys}, none to be deleted"),
+            (all, some) if all == some => format!("{keys}, all to be deleted"),
+            (_, some) => format!("{keys}, {} to be deleted", number(some)),
         };
     }
     if index.keys == 0 && index.absent_keys == 0 && index.frozen.is_some() {
         return "no keys, and no records for any".to_owned();
     }
     let (keys, members) = (counted(index.keys, "key"), counted(index.members, "member"));
-    if index.is_right() {
+    if index.is_right() && index.held_keys == 0 && index.held_members == 0 {
         return format!("{keys} with {members}: all right");
     }
     format!(
@@ -55,6 +58,13 @@ pub fn limits(index: &Index) -> Vec<String> {
         let one = both.len() == 1 && index.held_keys.max(index.held_members) == 1;
         let (stay, name) = if one { ("stays", "it names") } else { ("stay", "they name") };
         notes.push(format!("{} {stay}, because {name} records that cannot be decoded", both.join(" and ")));
+    }
+    if index.braked_keys > 0 || index.braked_members > 0 {
+        let keys = (index.braked_keys > 0).then(|| counted(index.braked_keys, "wrong key"));
+        let members = (index.braked_members > 0).then(|| counted(index.braked_members, "member"));
+        let both: Vec<String> = [keys, members].into_iter().flatten().collect();
+        let stay = if index.braked_keys + index.braked_members == 1 { "stays" } else { "stay" };
+        notes.push(format!("{} {stay}, because a brake keeps what may be a mistake of the spec", both.join(" and ")));
     }
     if index.contested_keys > 0 {
         notes.push(format!(
@@ -100,6 +110,9 @@ mod tests {
             held_keys: 0,
             held_members: 0,
             contested_keys: 0,
+            braked_keys: 0,
+            braked_members: 0,
+            deleted_keys: 1998,
             frozen: None,
         }
     }
@@ -110,8 +123,12 @@ mod tests {
         assert_eq!(verdict(&index()), wrong);
         let right = Index { keys: 1, correct_keys: 1, wrong_keys: 0, missing_members: 0, stale_members: 0, ..index() };
         assert_eq!(verdict(&right), "1 key with 2,166 members: all right");
-        let retired = Index { policy: "retire", ..index() };
+        let retired = Index { policy: "retire", deleted_keys: 2001, ..index() };
         assert_eq!(verdict(&retired), "2,001 keys, all to be deleted");
+        let kept = Index { deleted_keys: 1990, braked_keys: 11, ..retired.clone() };
+        assert_eq!(verdict(&kept), "2,001 keys, 1,990 to be deleted");
+        let frozen = Index { deleted_keys: 0, frozen: Some("no decodable records"), ..retired.clone() };
+        assert_eq!(verdict(&frozen), "2,001 keys, none to be deleted");
         assert!(!retired.is_right());
         let gone = Index { policy: "retire", keys: 0, wrong_keys: 0, ..index() };
         assert_eq!(verdict(&gone), "no keys: nothing to delete");

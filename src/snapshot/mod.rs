@@ -13,6 +13,7 @@ use std::sync::Arc;
 use memmap2::Mmap;
 
 use crate::progress::{Nobody, Order, Unit, Watch, Watched};
+use crate::text;
 use unpack::{Failure, Form, HEAD};
 
 /// How to open a dump.
@@ -55,7 +56,7 @@ pub enum Error {
 
 /// A path as it is named in a message.
 fn shown(path: &Path) -> String {
-    if path == Path::new("-") { "standard input".to_owned() } else { path.display().to_string() }
+    if path == Path::new("-") { "standard input".to_owned() } else { text::path(path) }
 }
 
 impl Error {

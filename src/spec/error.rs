@@ -6,6 +6,8 @@ use std::ops::Range;
 use annotate_snippets::renderer::DecorStyle;
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 
+use crate::text::{lines, name, safe};
+
 /// Everything that is wrong with a spec, in the order of the file. `Display` shows all of it without colour.
 #[derive(Clone, Debug)]
 pub struct SpecErrors {
@@ -71,17 +73,21 @@ impl SpecErrors {
     /// All errors as text for a terminal: message, place, the line with the place marked, and what would be right.
     pub fn render(&self, colour: bool) -> String {
         let renderer = if colour { Renderer::styled() } else { Renderer::plain() }.decor_style(DecorStyle::Ascii);
+        let (path, text) = (name(self.name.as_bytes()), shown(&self.text));
+        // What stands before a place decides how long it is when it is shown.
+        let place = |at: usize| floor_boundary(&text, shown(self.text.get(..at).unwrap_or_default()).len());
         let mut out = String::new();
         for error in self.errors.iter().take(MAX_SHOWN) {
             if !out.is_empty() {
                 out.push_str("\n\n");
             }
-            let mark = AnnotationKind::Primary.span(error.span.clone());
-            let snippet = Snippet::source(self.text.as_str()).path(self.name.as_str()).annotation(mark);
-            let title = Level::ERROR.primary_title(error.message.as_str());
+            let mark = AnnotationKind::Primary.span(place(error.span.start)..place(error.span.end));
+            let snippet = Snippet::source(text.as_str()).path(path.as_str()).annotation(mark);
+            let (message, help) = (safe(&error.message), error.help.as_deref().map(lines));
+            let title = Level::ERROR.primary_title(&*message);
             let mut report: Vec<Group<'_>> = vec![title.element(snippet)];
-            if let Some(help) = &error.help {
-                report.push(Group::with_title(Level::HELP.secondary_title(help.as_str())));
+            if let Some(help) = &help {
+                report.push(Group::with_title(Level::HELP.secondary_title(&**help)));
             }
             out.push_str(&renderer.render(&report));
         }
@@ -100,6 +106,24 @@ impl fmt::Display for SpecErrors {
 }
 
 impl std::error::Error for SpecErrors {}
+
+/// The text of a spec as it can be shown: line ends and tabs stay, which the renderer sees to.
+fn shown(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for line in text.split_inclusive('\n') {
+        let (line, end) = match (line.strip_suffix("\r\n"), line.strip_suffix('\n')) {
+            (Some(line), _) => (line, "\r\n"),
+            (None, Some(line)) => (line, "\n"),
+            (None, None) => (line, ""),
+        };
+        for (at, piece) in line.split('\t').enumerate() {
+            out.push_str(if at > 0 { "\t" } else { "" });
+            out.push_str(&safe(piece));
+        }
+        out.push_str(end);
+    }
+    out
+}
 
 fn floor_boundary(text: &str, at: usize) -> usize {
     let at = at.min(text.len());

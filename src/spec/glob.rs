@@ -6,6 +6,7 @@
 //! stretch: at worst the product of both lengths, and a `memcmp` or a `memmem` for the patterns people write.
 
 use std::fmt;
+use std::ops::Range;
 
 use memchr::memmem::Finder;
 
@@ -109,6 +110,49 @@ impl Glob {
         &self.prefix
     }
 
+    /// How many bytes of a match are given by the pattern.
+    pub fn literals(&self) -> usize {
+        compile(&self.pattern).0.iter().filter(|token| matches!(token, Token::Byte(_))).count()
+    }
+
+    /// How many stars a pattern has, runs of them taken as one.
+    pub(super) fn stars(pattern: &[u8]) -> usize {
+        compile(pattern).0.iter().filter(|token| matches!(token, Token::Star)).count()
+    }
+
+    /// Whether what follows the pattern would follow a star.
+    pub(super) fn ends_with_star(pattern: &[u8]) -> bool {
+        matches!(compile(pattern).0.last(), Some(Token::Star))
+    }
+
+    /// Matches, and says what each star stands for: the first one as little as can be, then the second, and so on.
+    ///
+    /// Taking each stretch at its first possible place does that: whatever a later star may be given, it may also be given
+    /// more of it.
+    pub fn read(&self, key: &[u8], stars: &mut Vec<Range<usize>>) -> bool {
+        stars.clear();
+        if !self.matches(key) {
+            return false;
+        }
+        let start = self.prefix.len();
+        let Shape::Stretches { head, middle, tail } = &self.shape else {
+            if matches!(self.shape, Shape::Prefix) {
+                stars.push(start..key.len());
+            }
+            return true;
+        };
+        let Some(tail) = tail else { return true };
+        let mut at = start.saturating_add(head.tokens.len());
+        for stretch in middle {
+            let Some(found) = key.get(at..).and_then(|rest| stretch.position(rest)) else { return false };
+            let found = at.saturating_add(found);
+            stars.push(at..found);
+            at = found.saturating_add(stretch.tokens.len());
+        }
+        stars.push(at..key.len().saturating_sub(tail.tokens.len()));
+        true
+    }
+
     /// Whether a server would call the key a match.
     pub fn matches(&self, key: &[u8]) -> bool {
         let Some(rest) = key.strip_prefix(self.prefix.as_slice()) else { return false };
@@ -171,11 +215,15 @@ impl Stretch {
 
     /// What follows the first place where the stretch stands.
     fn find<'a>(&self, text: &'a [u8]) -> Option<&'a [u8]> {
-        if let Some(literal) = &self.literal {
-            let start = literal.find(text)?;
-            return text.get(start.checked_add(literal.needle().len())?..);
+        text.get(self.position(text)?.checked_add(self.tokens.len())?..)
+    }
+
+    /// The first place where the stretch stands.
+    fn position(&self, text: &[u8]) -> Option<usize> {
+        match &self.literal {
+            Some(literal) => literal.find(text),
+            None => (0..text.len()).find(|start| text.get(*start..).and_then(|text| self.strip(text)).is_some()),
         }
-        (0..text.len()).find_map(|start| self.strip(text.get(start..)?))
     }
 }
 

@@ -14,7 +14,9 @@
     )
 )]
 
+mod brake;
 mod error;
+mod form;
 mod glob;
 mod nearest;
 mod path;
@@ -22,7 +24,9 @@ mod read;
 mod table;
 mod template;
 
+pub use brake::{Acceptance, Accepted, BRAKES, Brake};
 pub use error::{SpecError, SpecErrors};
+pub use form::Form;
 pub use glob::{Glob, GlobFault};
 pub use path::{Path, Step};
 pub use template::{Part, Template};
@@ -47,6 +51,10 @@ pub struct Spec {
     pub records: Vec<RecordClass>,
     /// In the order of the file.
     pub indexes: Vec<Index>,
+    /// Brakes about the whole dump that are lifted.
+    pub accepted: Accepted,
+    /// What was lifted beside the text, on the command line.
+    pub acceptances: Vec<Acceptance>,
 }
 
 /// A family of keys that hold records.
@@ -72,12 +80,18 @@ pub struct Index {
     /// The database of its class; a retired index without one may name its own.
     pub db: u64,
     pub key: Template,
+    /// The names of its keys: those of this form are its family.
+    pub family: Form,
     /// `{@key}` for a retired index that does not say.
     pub member: Template,
+    /// What its members look like; `None` for a retired index that does not say.
+    pub member_form: Option<Form>,
     /// There is one exactly if `kind` is [`IndexType::Zset`] and the index is not retired.
     pub score: Option<Template>,
     /// Records that must exist for a record to be indexed. Empty for a retired index.
     pub require: Vec<Require>,
+    /// Brakes that are lifted for it.
+    pub accepted: Accepted,
 }
 
 /// What is done about an index.
@@ -131,12 +145,22 @@ impl IndexType {
 impl Spec {
     /// Reads a spec. `name` is what errors call it: the file's name.
     pub fn parse(text: &str, name: &str) -> Result<Spec, SpecErrors> {
-        read::read(text, name)
+        Spec::parse_accepting(text, name, &[])
     }
 
-    /// Reads a spec from a file's bytes, which also may be too many, or no UTF-8.
+    /// The same, with brakes lifted beside those that the spec lifts itself.
+    pub fn parse_accepting(text: &str, name: &str, accept: &[Acceptance]) -> Result<Spec, SpecErrors> {
+        read::read(text, name, accept)
+    }
+
+    /// Reads a spec from a file's bytes, which also may be too many, or not UTF-8.
     pub fn from_bytes(bytes: &[u8], name: &str) -> Result<Spec, SpecErrors> {
-        read::read(read::text(bytes, name)?, name)
+        Spec::from_bytes_accepting(bytes, name, &[])
+    }
+
+    /// The same, with brakes lifted beside those that the spec lifts itself.
+    pub fn from_bytes_accepting(bytes: &[u8], name: &str, accept: &[Acceptance]) -> Result<Spec, SpecErrors> {
+        read::read(read::text(bytes, name)?, name, accept)
     }
 
     /// The spec of a built-in preset; `None` if there is no preset of that name.
@@ -149,5 +173,13 @@ impl Spec {
     /// The indexes made from the class at this position.
     pub fn indexes_from(&self, record: usize) -> impl Iterator<Item = &Index> {
         self.indexes.iter().filter(move |index| index.from == Some(record))
+    }
+
+    /// Whether a brake is lifted, for the index at this position if it is about one.
+    pub fn accepts(&self, brake: Brake, index: Option<usize>) -> bool {
+        match index {
+            Some(at) => self.indexes.get(at).is_some_and(|index| index.accepted.has(brake)),
+            None => self.accepted.has(brake),
+        }
     }
 }

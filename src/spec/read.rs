@@ -4,14 +4,15 @@ use std::ops::Range;
 
 use toml::de::DeTable;
 
+use super::brake::{self, Acceptance, Accepted, Brake};
 use super::error::SpecErrors;
 use super::nearest::nearest;
 use super::table::{Reader, Table, integer};
-use super::{Glob, Index, IndexType, MAX_SPEC_BYTES, Part, Path, Policy, RecordClass, Require, Spec, Template};
+use super::{Form, Glob, Index, IndexType, MAX_SPEC_BYTES, Part, Path, Policy, RecordClass, Require, Spec, Template};
 
-const TOP_KEYS: &[&str] = &["version", "record", "index"];
+const TOP_KEYS: &[&str] = &["version", "accept", "record", "index"];
 const RECORD_KEYS: &[&str] = &["name", "key", "db"];
-const INDEX_KEYS: &[&str] = &["name", "policy", "type", "from", "db", "key", "member", "score", "require"];
+const INDEX_KEYS: &[&str] = &["name", "policy", "type", "from", "db", "key", "member", "score", "require", "accept"];
 const REQUIRE_KEYS: &[&str] = &["record", "key"];
 /// More entries in a `require` are refused.
 const MAX_REQUIRE: usize = 16;
@@ -42,7 +43,7 @@ fn too_large(bytes: usize) -> String {
     format!("the file has {bytes} bytes; a spec has at most {MAX_SPEC_BYTES}")
 }
 
-pub(super) fn read(text: &str, name: &str) -> Result<Spec, SpecErrors> {
+pub(super) fn read(text: &str, name: &str, accept: &[Acceptance]) -> Result<Spec, SpecErrors> {
     if text.len() > MAX_SPEC_BYTES {
         let mut errors = SpecErrors::new(name, "");
         errors.push(0..0, too_large(text.len()), None);
@@ -58,15 +59,16 @@ pub(super) fn read(text: &str, name: &str) -> Result<Spec, SpecErrors> {
         return errors.into_result(None);
     }
     let mut reader = Reader { text, errors };
-    let spec = reader.spec(table.get_ref(), name);
+    let spec = reader.spec(table.get_ref(), name, accept);
     reader.errors.into_result(Some(spec))
 }
 
 impl Reader<'_> {
-    fn spec(&mut self, table: &DeTable<'_>, name: &str) -> Spec {
+    fn spec(&mut self, table: &DeTable<'_>, name: &str, accept: &[Acceptance]) -> Spec {
         let top = Table { table, header: (0, 0), what: "a spec" };
         self.known_keys(top, TOP_KEYS);
         self.version(top);
+        let mut accepted = self.accept(top, false).unwrap_or_default();
         let mut records = Vec::new();
         let mut seen = Vec::new();
         for table in self.tables(top, "record", "a record class") {
@@ -80,8 +82,16 @@ impl Reader<'_> {
         let mut names = Vec::new();
         let mut keys: Vec<(u64, Glob)> = Vec::new();
         for table in self.tables(top, "index", "an index") {
-            let Some((index, span)) = self.index(table, &mut records, &mut names) else { continue };
-            let family = (index.db, index.key.family());
+            let Some((mut index, span)) = self.index(table, &mut records, &mut names) else { continue };
+            // What is lifted at the top is lifted for each index that does not say itself what is.
+            if table.table.get("accept").is_none() {
+                index.accepted = accepted.clone();
+            }
+            for one in accept.iter().filter(|one| one.index.as_ref().is_none_or(|name| *name == index.name)) {
+                index.accepted.add(one.brake);
+            }
+            self.begins_with_a_literal(&index, &span);
+            let family = (index.db, index.family.glob().clone());
             if let Some(other) = keys.iter().position(|other| *other == family).and_then(|at| indexes.get(at)) {
                 let message = format!("the same keys as index {:?}: each would undo the other", other.name);
                 self.error(span, message, "an index key can belong to one index; remove one of the two");
@@ -93,7 +103,66 @@ impl Reader<'_> {
             let help = "add [[index]] with name, policy, from, key and member; `rdb-reindex spec` prints an example";
             self.error(0..0, "the spec names no index", help);
         }
-        Spec { name: name.to_owned(), text: self.text.to_owned(), records, indexes }
+        for one in accept {
+            match &one.index {
+                None => accepted.add(one.brake),
+                Some(name) if !names.contains(name) => {
+                    let help = match nearest(name, names.iter().map(String::as_str)) {
+                        Some(near) => format!("did you mean --accept {near}:{}?", one.brake),
+                        None => format!("the indexes are {}", names.join(", ")),
+                    };
+                    self.error(0..0, format!("--accept {one} names an index that the spec has not: {name:?}"), help);
+                }
+                Some(_) => {}
+            }
+        }
+        Spec {
+            name: name.to_owned(),
+            text: self.text.to_owned(),
+            records,
+            indexes,
+            accepted,
+            acceptances: accept.to_vec(),
+        }
+    }
+
+    /// The brakes that a table lifts; `None` if it does not say. Those about the whole dump are lifted at the top.
+    fn accept(&mut self, table: Table<'_>, in_index: bool) -> Option<Accepted> {
+        let value = table.table.get("accept")?;
+        let mut accepted = Accepted::default();
+        let Some(array) = value.get_ref().as_array() else {
+            self.error(value.span(), "accept is a list of brakes", "write accept = [\"other-type\"]");
+            return Some(accepted);
+        };
+        for item in array.iter() {
+            match item.get_ref().as_str().map(|name| (name, Brake::named(name))) {
+                Some((_, Some(brake))) if in_index && !brake.is_of_index() => {
+                    let help = format!("write accept = [\"{brake}\"] at the top of the spec");
+                    self.error(item.span(), format!("{brake} is about the whole dump, not about an index"), help);
+                }
+                Some((_, Some(brake))) => accepted.add(brake),
+                Some((name, None)) => {
+                    self.error(item.span(), format!("{name:?} is not a brake"), brake::unknown(name));
+                }
+                None => self.error(item.span(), "accept is a list of brakes", "write accept = [\"other-type\"]"),
+            }
+        }
+        Some(accepted)
+    }
+
+    /// An index that may delete keys says how their names begin: else every key of the database would be of its family.
+    fn begins_with_a_literal(&mut self, index: &Index, span: &Range<usize>) {
+        let literal = match index.key.parts.first() {
+            Some(Part::Literal(_)) => true,
+            Some(Part::RecordKey) => index.from.is_some(),
+            Some(Part::Field(_) | Part::Wildcard) | None => false,
+        };
+        if !literal && index.policy != Policy::Report && !index.accepted.has(Brake::NoLiteral) {
+            let message = format!("the key of index {:?} does not begin with literal text (no-literal)", index.name);
+            let help = "begin with what all its keys have in common, as in key = \"index:{field}\": else any key of the \
+                        database is taken for one of them; accept = [\"no-literal\"] allows it all the same";
+            self.error(span.clone(), message, help);
+        }
     }
 
     fn version(&mut self, top: Table<'_>) {
@@ -209,16 +278,23 @@ impl Reader<'_> {
         if retired {
             require.clear();
         }
+        let accepted = self.accept(table, true).unwrap_or_default();
+        let (key, member) = (key?, member?);
+        let class = from.and_then(|from| records.get(from)).map(|class| &class.key);
+        let says_member = table.table.get("member").is_some();
         let index = Index {
             name,
             policy: policy?,
             kind: kind.unwrap_or(IndexType::Set),
             from,
             db: class_db.or(own_db).unwrap_or(0),
-            key: key?,
-            member: member?,
+            family: Form::new(&key, class),
+            key,
+            member_form: says_member.then(|| Form::new(&member, class)),
+            member,
             score: if retired { None } else { score },
             require,
+            accepted,
         };
         Some((index, key_span))
     }

@@ -1,6 +1,5 @@
 //! Templates: text with `{…}` in it, filled in from a record.
 
-use super::glob::Glob;
 use super::path::{Path, PathFault};
 
 /// The text of a key, a member or a score with fields in it.
@@ -103,32 +102,6 @@ impl Template {
         matches!(self.parts.as_slice(), [Part::RecordKey])
     }
 
-    /// All names the template can give: every `{…}` becomes `*`, and the characters a glob would interpret are escaped.
-    pub fn family(&self) -> Glob {
-        let mut pattern = Vec::with_capacity(self.text.len());
-        let mut after_star = false;
-        for part in &self.parts {
-            match part {
-                Part::Literal(bytes) => {
-                    Glob::escape(bytes, &mut pattern);
-                    after_star = false;
-                }
-                // `**` means the same as `*`, except that no server matches it with an empty key.
-                Part::RecordKey | Part::Field(_) | Part::Wildcard if !after_star => {
-                    pattern.push(b'*');
-                    after_star = true;
-                }
-                Part::RecordKey | Part::Field(_) | Part::Wildcard => {}
-            }
-        }
-        Glob::new(&pattern)
-    }
-
-    /// How many of its bytes are the same for every record.
-    pub fn literal_len(&self) -> usize {
-        self.parts.iter().map(|part| if let Part::Literal(bytes) = part { bytes.len() } else { 0 }).sum()
-    }
-
     /// The positions in the class's `paths` of the fields it uses, in order and with repetitions.
     pub fn fields(&self) -> impl Iterator<Item = usize> {
         self.parts.iter().filter_map(|part| if let Part::Field(path) = part { Some(*path) } else { None })
@@ -209,19 +182,5 @@ mod tests {
             assert_eq!(fault.at, at, "{text}");
             assert!(fault.message.contains(message), "{text}: {}", fault.message);
         }
-    }
-
-    #[test]
-    fn families() {
-        for (text, pattern) in [
-            ("discord:projects:all", "discord:projects:all"),
-            ("a:{b}", "a:*"),
-            ("{a}{b}:{c}", "*:*"),
-            ("a*[{b}?\\", r"a\*\[*\?\\"),
-            ("{{a}}:{b}", "{a}:*"),
-        ] {
-            assert_eq!(parse(text).unwrap().family().to_string(), pattern, "{text}");
-        }
-        assert_eq!(parse("ab:{c}:{{").unwrap().literal_len(), 5);
     }
 }

@@ -4,6 +4,7 @@ use super::oracle::{self, Edits, Spec};
 use super::round::Plan;
 use super::state::{State, Value};
 use super::wire::{command, parse_commands};
+use crate::support::cell;
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -201,7 +202,7 @@ fn changes(plan: &Plan, edits: &[Edits], commands: &Commands) {
     });
     let members: BTreeSet<(&[u8], &[u8], bool)> = members.collect();
     for row in rows.iter().filter(|row| !row[1].starts_with("{\"base64\"") && !row[3].starts_with("{\"base64\"")) {
-        let (key, member) = (row[1].as_bytes(), row[3].as_bytes());
+        let (key, member) = (&*cell::bytes(&row[1]), &*cell::bytes(&row[3]));
         let there = match &row[2] {
             "delete key" => deleted.contains(key),
             edit => members.contains(&(key, member, edit != "remove member")),

@@ -29,7 +29,16 @@ pub struct Scene {
 
 fn index(name: &str, counts: Counts) -> IndexPlan {
     let (name, policy, pattern) = (name.into(), "maintain".into(), "*".into());
-    IndexPlan { name, policy, pattern, counts, examples: Vec::new() }
+    IndexPlan {
+        name,
+        policy,
+        pattern,
+        counts,
+        left_keys: 0,
+        left_members: 0,
+        undecidable_records: 0,
+        examples: Vec::new(),
+    }
 }
 
 /// Words apart by spaces, as arguments.
@@ -112,6 +121,8 @@ impl Scene {
             spec: SpecId { name: "custom".into(), sha256: sha256(self.spec.as_bytes()), text: self.spec.clone() },
             caps: Caps { max_args: 1000, max_command_bytes: 512 * 1024 },
             expiry: "careful".into(),
+            accepted: Vec::new(),
+            brakes: Vec::new(),
             total: counts,
             indexes: if self.indexes.is_empty() { vec![index("index", counts)] } else { self.index_plans() },
             lower_bound: commands,

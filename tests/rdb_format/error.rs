@@ -53,6 +53,6 @@ fn of_the_file() {
     );
     assert_eq!(
         file(b"{\"a\":1}").unwrap_err().to_string(),
-        r#"not an RDB file: it starts with "{\"a\":1}", not with REDIS or VALKEY and a version, at offset 0 (0x0)"#
+        r#"not an RDB file: it starts with "{\u{22}a\u{22}:1}", not with REDIS or VALKEY and a version, at offset 0 (0x0)"#
     );
 }

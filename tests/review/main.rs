@@ -98,7 +98,7 @@ fn hostile_names() -> Vec<(Vec<u8>, &'static str)> {
         (b"\x00\x1b[31m\r\n\x7f".to_vec(), "\\u{0}\\u{1b}[31m\\u{d}\\u{a}\\u{7f}"),
         (b"\xff\xfe\xc3(".to_vec(), "\\xff\\xfe\\xc3("),
         (b" edge ".to_vec(), "edge\\u{20}"),
-        (b"back\\u{202e}slash".to_vec(), "back\\\\u{202e}slash"),
+        (b"back\\u{202e}slash".to_vec(), "back\\u{5c}u{202e}slash"),
     ]
 }
 

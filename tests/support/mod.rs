@@ -4,5 +4,6 @@
 //! (or names only the part it needs).
 #![allow(dead_code, unused_imports, reason = "each test binary compiles this and uses only a part of it")]
 
+pub mod cell;
 pub mod dump_writer;
 pub mod server;

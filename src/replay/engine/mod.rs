@@ -23,6 +23,7 @@ use super::query::{LookOptions, QueryError, is_alive};
 use super::script::Verb;
 use super::session::Session;
 use crate::resp::BatchLimits;
+use crate::text;
 
 /// How often Ctrl-C and the pause file are looked at while waiting.
 const SLICE: Duration = Duration::from_millis(50);
@@ -251,7 +252,7 @@ impl Engine<'_, '_, '_> {
         while path.exists() {
             if !said {
                 said = true;
-                let reason = format!("paused: {} exists", path.display());
+                let reason = format!("paused: {} exists", text::path(&path));
                 self.watcher.event(&Event::Waiting { reason, wait: Duration::ZERO });
             }
             if !self.sleep(SLICE) {

@@ -9,12 +9,13 @@ use super::super::guard::{self, Shape};
 use super::super::inspect::{Found, Subject, inspect};
 use super::super::item::{Item, Wanted};
 use super::super::journal::JournalError;
-use super::super::link::{LinkError, Printable, Reply};
+use super::super::link::{LinkError, Reply};
 use super::super::preflight::There;
 use super::super::query::{LookOptions, QueryError};
 use super::super::script::Verb;
 use super::super::server_error::{Class, advice};
 use super::{Engine, Tally, makes_larger};
+use crate::text::Printable;
 
 /// The first wait before something is tried again; each further one is twice as long.
 const FIRST_WAIT: Duration = Duration::from_millis(50);

@@ -8,6 +8,7 @@
 mod history;
 mod record;
 
+use crate::text;
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
@@ -18,9 +19,9 @@ pub use record::{JOURNAL_VERSION, Operator, Record, Way, With, now};
 /// Why a journal cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum JournalError {
-    #[error("cannot use the journal {}: {cause}", path.display())]
+    #[error("cannot use the journal {}: {cause}", text::path(path))]
     Io { path: PathBuf, cause: io::Error },
-    #[error("the journal {} cannot be trusted: {cause}; nothing was sent", path.display())]
+    #[error("the journal {} cannot be trusted: {cause}; nothing was sent", text::path(path))]
     History { path: PathBuf, cause: HistoryError },
     /// Somebody else is at it.
     #[error("{who} is working with this plan; nothing was sent")]
@@ -73,7 +74,7 @@ impl Journal {
     pub fn add(&mut self, record: &Record) {
         self.is_new &= matches!(record, Record::Open { .. });
         // Every record is text, numbers and lists: this cannot fail.
-        let written = serde_json::to_writer(&mut self.lines, record);
+        let written = serde_json::to_writer(text::Json(&mut self.lines), record);
         debug_assert!(written.is_ok(), "{written:?}");
         self.lines.push(b'\n');
     }

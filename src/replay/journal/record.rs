@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::plan::manifest::Bytes;
+use crate::text::is_unprintable;
 
 /// The version of the journal that this program writes and reads.
 pub const JOURNAL_VERSION: u32 = 1;
@@ -131,7 +132,8 @@ impl Operator {
             .ok()
             .or_else(|| ["HOSTNAME", "COMPUTERNAME"].iter().find_map(|name| std::env::var(name).ok()));
         let clean = |text: Option<String>| {
-            let text: String = text.unwrap_or_default().trim().chars().filter(|c| !c.is_control()).take(100).collect();
+            let text: String =
+                text.unwrap_or_default().trim().chars().filter(|c| !is_unprintable(*c)).take(100).collect();
             if text.is_empty() { "unknown".to_owned() } else { text }
         };
         let user = user.or_else(user_id);

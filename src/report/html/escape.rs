@@ -2,10 +2,8 @@
 
 use std::fmt::{self, Write as _};
 
-use unicode_width::UnicodeWidthChar;
-
-use super::super::text::{is_unprintable, number};
 use crate::plan::excerpt::Excerpt;
+use crate::text::{self, Role, Unit, number};
 
 /// Text that is HTML already. Made in this module and its neighbours alone, from parts that are escaped.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -102,6 +100,14 @@ fn escape_char(c: char, out: &mut String) {
     }
 }
 
+fn escape_unit(unit: Unit, out: &mut String) {
+    match unit {
+        Unit::Plain(c) => escape_char(c, out),
+        // Nothing in it is markup. Writing to a string cannot fail.
+        unit => drop(write!(out, "{unit}")),
+    }
+}
+
 /// How much of a name is shown: characters of its beginning and of its end.
 #[derive(Clone, Copy, Debug)]
 pub struct Room {
@@ -124,7 +130,7 @@ pub fn name(excerpt: &Excerpt, room: Room) -> Html {
         return Html::own("<code class=\"k empty\">(empty)</code>");
     }
     let mut out = String::from("<code class=\"k\" dir=\"ltr\">");
-    write(excerpt, room, Backslash::Escape, &mut out);
+    write(excerpt, room, Role::Name, &mut out);
     out.push_str("</code>");
     Html(out)
 }
@@ -135,7 +141,7 @@ pub fn name(excerpt: &Excerpt, room: Room) -> Html {
 pub fn text(text: &str, room: Room) -> Html {
     let mut out = String::new();
     let excerpt = Excerpt { head: text.as_bytes().to_vec(), tail: Vec::new(), len: text.len() };
-    write(&excerpt, room, Backslash::Plain, &mut out);
+    write(&excerpt, room, Role::Words, &mut out);
     Html(out)
 }
 
@@ -155,52 +161,43 @@ pub fn option(text: &str) -> Html {
 /// A text of several lines, as it stands in a `<pre>`: up to so many characters of it.
 pub fn lines(text: &str, most: usize) -> Html {
     let mut out = String::new();
-    for (at, c) in text.chars().enumerate() {
-        if at == most {
+    let mut left = most;
+    for (at, line) in text.replace('\t', "    ").split('\n').enumerate() {
+        let units = units(line.as_bytes(), Role::Words);
+        let Some(room) = left.checked_sub(usize::from(at > 0)) else {
+            out.push_str("\n…");
+            break;
+        };
+        if at > 0 {
+            out.push('\n');
+        }
+        units.iter().take(room).for_each(|unit| escape_unit(*unit, &mut out));
+        if units.len() > room {
             out.push_str("\n…");
             break;
         }
-        match c {
-            '\n' => out.push('\n'),
-            '\t' => out.push_str("    "),
-            c if is_unprintable(c) => out.extend(c.escape_unicode()),
-            c => escape_char(c, &mut out),
-        }
+        left = room.saturating_sub(units.len());
     }
     Html(out)
 }
 
-/// One character of a name, or the escape for one that cannot be shown as it is.
-#[derive(Debug, PartialEq, Eq)]
-enum Unit {
-    Plain(char),
-    Escape(String),
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Backslash {
-    Plain,
-    /// The mark of an escape must itself be told from one.
-    Escape,
-}
-
-fn write(excerpt: &Excerpt, room: Room, backslash: Backslash, out: &mut String) {
-    let mut units = self::units(&excerpt.head, backslash);
-    let mut end = self::units(&excerpt.tail, backslash);
+fn write(excerpt: &Excerpt, room: Room, role: Role, out: &mut String) {
+    let mut head = units(&excerpt.head, role);
+    let mut end = units(&excerpt.tail, role);
     let cut = !excerpt.is_whole();
     if !cut {
-        let whole = units.len();
+        let whole = head.len();
         if whole > room.head.saturating_add(room.tail).saturating_add(8) {
-            end = units.split_off(whole.saturating_sub(room.tail));
+            end = head.split_off(whole.saturating_sub(room.tail));
         }
     }
     if end.is_empty() && !cut {
-        write_units(&units, out);
+        write_units(&head, out);
         return;
     }
-    units.truncate(room.head);
+    head.truncate(room.head);
     let skip = end.len().saturating_sub(room.tail);
-    write_units(&units, out);
+    write_units(&head, out);
     let _ = write!(
         out,
         "<span class=\"cut\"> … {} bytes in all … </span>",
@@ -212,63 +209,22 @@ fn write(excerpt: &Excerpt, room: Room, backslash: Backslash, out: &mut String) 
 fn write_units(units: &[Unit], out: &mut String) {
     let mut escaped = false;
     for unit in units {
-        let is_escape = matches!(unit, Unit::Escape(_));
+        let is_escape = !matches!(unit, Unit::Plain(_));
         if is_escape != escaped {
             out.push_str(if is_escape { "<span class=\"esc\">" } else { "</span>" });
             escaped = is_escape;
         }
-        match unit {
-            Unit::Plain(c) => escape_char(*c, out),
-            Unit::Escape(text) => escape(text, out),
-        }
+        escape_unit(*unit, out);
     }
     if escaped {
         out.push_str("</span>");
     }
 }
 
-fn units(bytes: &[u8], backslash: Backslash) -> Vec<Unit> {
-    let mut units: Vec<Unit> = Vec::new();
-    let mut before = None;
-    for chunk in bytes.utf8_chunks() {
-        for c in chunk.valid().chars() {
-            let hidden = is_unprintable(c) || is_invisible(c, before);
-            let unit = if c == '\\' && backslash == Backslash::Escape {
-                Unit::Escape("\\\\".to_owned())
-            } else if hidden {
-                Unit::Escape(c.escape_unicode().to_string())
-            } else {
-                Unit::Plain(c)
-            };
-            units.push(unit);
-            before = Some(c);
-        }
-        units.extend(chunk.invalid().iter().map(|byte| Unit::Escape(format!("\\x{byte:02x}"))));
-    }
-    // Spaces at the ends would not be seen.
-    let space = |unit: &mut Unit| *unit = Unit::Escape("\\u{20}".to_owned());
-    if let Some(unit) = units.first_mut().filter(|unit| **unit == Unit::Plain(' ')) {
-        space(unit);
-    }
-    if let Some(unit) = units.last_mut().filter(|unit| **unit == Unit::Plain(' ')) {
-        space(unit);
-    }
+fn units(bytes: &[u8], role: Role) -> Vec<Unit> {
+    let mut units = Vec::new();
+    text::units(bytes, role, |unit| units.push(unit));
     units
-}
-
-/// Characters that leave no trace on a page, or heap themselves upon others: spaces of other sorts, fillers, blank
-/// braille, variation selectors after nothing that varies, and marks upon marks.
-fn is_invisible(c: char, before: Option<char>) -> bool {
-    let zero = |c: char| c.width() == Some(0);
-    match c {
-        ' ' => before == Some(' '),
-        c if c.is_ascii() => false,
-        '\u{115f}' | '\u{1160}' | '\u{3164}' | '\u{ffa0}' | '\u{2800}' => true,
-        '\u{fe00}'..='\u{fe0e}' => true,
-        '\u{fe0f}' => before.is_none_or(|c| c.is_ascii()),
-        c if c.is_whitespace() => true,
-        c => zero(c) && before.is_none_or(zero),
-    }
 }
 
 #[cfg(test)]
@@ -293,10 +249,10 @@ mod tests {
             ("\u{2066}\u{2028}".as_bytes(), "⟨\\u{2066}\\u{2028}⟩"),
             (b" a  b ", "⟨\\u{20}⟩a ⟨\\u{20}⟩b⟨\\u{20}⟩"),
             ("\u{a0}\u{3000}\u{3164}".as_bytes(), "⟨\\u{a0}\\u{3000}\\u{3164}⟩"),
-            ("e\u{301}\u{301}\u{301}".as_bytes(), "e\u{301}⟨\\u{301}\\u{301}⟩"),
+            ("e\u{301}\u{301}\u{301}".as_bytes(), "e\u{301}\u{301}⟨\\u{301}⟩"),
             ("a\u{fe0f}".as_bytes(), "a⟨\\u{fe0f}⟩"),
             ("❤\u{fe0f} 鍵 é".as_bytes(), "❤\u{fe0f} 鍵 é"),
-            (b"C:\\u{202e}", "C:⟨\\\\⟩u{202e}"),
+            (b"C:\\u{202e}", "C:⟨\\u{5c}⟩u{202e}"),
             (b"`{}`", "`{}`"),
         ];
         for (bytes, expected) in facts {

@@ -3,6 +3,7 @@
 use askama::Template;
 
 use super::MOST_BYTES;
+use super::brakes::{self, BrakeView};
 use super::escape::{Html, Room, code, name, option, text};
 use super::picture::{Bar, Part};
 use super::shell::Shell;
@@ -10,9 +11,9 @@ use super::treemap::{Tile, draw};
 use crate::plan::excerpt::Excerpt;
 use crate::report::findings;
 use crate::report::inventory::{Checksum, Diagnostic, Family, FamilyKind, Index, Inventory, LargeKey};
-use crate::report::text::{counted, number, safe, size, time};
 use crate::report::verdict::{limits, records, verdict};
 use crate::stock::SPANS;
+use crate::text::{counted, number, safe, size, time};
 
 /// Families that are rectangles of their own; the others are one.
 const TILES: usize = 40;
@@ -29,6 +30,8 @@ struct Page {
     shell: Shell,
     file: Html,
     headline: String,
+    brakes: Vec<BrakeView>,
+    lift: Html,
     facts: Vec<(&'static str, Html)>,
     created: Option<(String, String)>,
     warnings: Vec<Html>,
@@ -135,7 +138,10 @@ impl Page {
         );
         let (families, folded_families) = fold(families.into_iter().take(rows).map(family_row).collect());
         let (largest, folded_largest) = fold(inventory.largest.iter().take(rows).map(large_row).collect());
+        let (brakes, lift) = brakes::views(&inventory.brakes);
         Self {
+            brakes,
+            lift,
             shell: Shell::new(),
             file: name(&Excerpt::new(&snapshot.file.0), Room::NAME),
             headline: headline(inventory),
@@ -302,8 +308,9 @@ fn index_card((at, index): (usize, &Index)) -> IndexCard {
     let mut bars = vec![("keys", Bar::new("keys", "key", &parts, 0))];
     // Of the members of wrong keys nobody says which would be right elsewhere.
     if !retired && index.wrong_keys == 0 && index.members.max(index.missing_members) > 0 {
-        let right = index.members.saturating_sub(index.stale_members).saturating_sub(index.held_members);
-        let (stale, held) = ((Part::Wrong, index.stale_members), (Part::Held, index.held_members));
+        let held = index.held_members.saturating_add(index.braked_members);
+        let right = index.members.saturating_sub(index.stale_members).saturating_sub(held);
+        let (stale, held) = ((Part::Wrong, index.stale_members), (Part::Held, held));
         let members = [(Part::Right, right), stale, held, (Part::Missing, index.missing_members)];
         bars.push(("members", Bar::new("members", "member", &members, 0)));
         parts.extend(members);

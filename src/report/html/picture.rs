@@ -5,8 +5,8 @@
 
 use std::fmt::Write as _;
 
-use super::super::text::number;
 use super::escape::Html;
+use crate::text::number;
 
 /// A kind of part.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -18,6 +18,7 @@ pub fn len(out: &mut Vec<u8>, n: u64) {
 }
 
 /// Writes strings; keeps the compressor's table from one to the next.
+#[derive(Clone)]
 pub struct StringWriter {
     pub compress: bool,
     /// Whether the text of a small integer is written as one.

@@ -6,6 +6,7 @@ const MAX_COPY: usize = 264;
 const MAX_LITERALS: usize = 32;
 
 /// The table of where each three bytes were last seen; reused from one text to the next without clearing it.
+#[derive(Clone)]
 pub struct Lzf {
     /// Position + `base` of the text it was seen in; anything below the current `base` is of an earlier text.
     seen: Box<[u32; 1 << HASH_BITS]>,

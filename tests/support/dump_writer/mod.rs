@@ -28,6 +28,7 @@ const LIST_NODE_BYTES: usize = 8192;
 /// ```ignore
 /// let dump = DumpBuilder::new(10).aux("redis-ver", "7.0.15").select_db(0).set("s", &["a", "b"]).finish();
 /// ```
+#[derive(Clone)]
 pub struct DumpBuilder {
     out: Vec<u8>,
     strings: StringWriter,

@@ -2,7 +2,7 @@
 
 use crate::plan::manifest::Manifest;
 use crate::report::plan::{ROUND_TRIP_MS, price, waiting};
-use crate::report::text::{counted, number, size};
+use crate::text::{counted, number, size};
 
 pub struct Cost {
     pub commands: String,

@@ -7,7 +7,7 @@ use super::bugs::pattern;
 use super::words::{About, example, kind, reason, title};
 use crate::plan::digest::{Class, Group, IndexDigest, Sample};
 use crate::plan::pattern::Pattern;
-use crate::report::text::{counted, number};
+use crate::text::{counted, number};
 
 /// Examples of one reason; those of wrong keys by what their names look like come in turns.
 const EXAMPLES: usize = 12;

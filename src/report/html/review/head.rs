@@ -5,7 +5,7 @@ use super::words::{done, join, label, list};
 use crate::plan::manifest::Manifest;
 use crate::report::inventory::Index;
 use crate::report::plan::{price, waiting};
-use crate::report::text::{counted, number, size};
+use crate::text::{counted, number, size};
 
 /// Indexes that the first sentences name; the rest are counted.
 const NAMED: usize = 4;
@@ -72,7 +72,7 @@ impl Head {
             duration: waiting(manifest),
             price: price(manifest.estimated_cost_usd),
             dump,
-            created: snapshot.created_at.clone().map(|at| (at.clone(), crate::report::text::time(&at))),
+            created: snapshot.created_at.clone().map(|at| (at.clone(), crate::text::time(&at))),
             tool: label(&manifest.tool_version),
         }
     }
@@ -81,6 +81,9 @@ impl Head {
 /// The worst in one sentence.
 fn headline(numbers: &[Index], is_empty: bool) -> Html {
     let maintained = || numbers.iter().filter(|index| index.policy == "maintain" && !index.is_right());
+    if is_empty {
+        return nothing(numbers);
+    }
     if let Some(worst) = maintained().filter(|index| index.wrong_keys > 0).max_by_key(|index| index.wrong_keys) {
         let keys = counted(worst.keys, "key");
         let claim = if worst.keys == 1 { "claims" } else { "claim" };
@@ -100,22 +103,31 @@ fn headline(numbers: &[Index], is_empty: bool) -> Html {
         let what = list(&[missing, stale].into_iter().flatten().collect::<Vec<_>>());
         return Html::fill(&format!("The index {{}} {what}."), &[&code(&worst.name, Room::LABEL)]);
     }
-    if is_empty && numbers.iter().any(|index| !index.is_right()) {
-        return Html::words("Nothing is to be changed: what is wrong is in indexes that are only reported.");
-    }
-    if is_empty {
-        return Html::words("Nothing to do: the indexes in the dump are as they should be.");
-    }
-    let retired: u64 = numbers.iter().filter(|index| index.policy == "retire").map(|index| index.keys).sum();
+    let retired: u64 = numbers.iter().filter(|index| index.policy == "retire").map(|index| index.deleted_keys).sum();
     Html::words(&format!("{} to delete: the spec retires their indexes.", counted(retired, "key")))
+}
+
+/// Of a plan without commands.
+fn nothing(numbers: &[Index]) -> Html {
+    if numbers.iter().any(|index| !index.is_right() && index.policy != "report") {
+        return Html::words("Nothing is changed, but not everything is right: what is wrong stays as it is.");
+    }
+    if numbers.iter().any(|index| !index.is_right()) {
+        return Html::words("Nothing is changed: what is wrong is in indexes that are only reported.");
+    }
+    if numbers.iter().any(|index| index.undecidable_records > 0 || index.held_members > 0) {
+        return Html::words("Nothing to do: what can be told of the indexes is as it should be.");
+    }
+    Html::words("Nothing to do: the indexes in the dump are as they should be.")
 }
 
 /// What is wrong with one index.
 fn sentence(index: &Index) -> Html {
     let name = code(&index.name, Room::LABEL);
     if index.policy == "retire" {
-        let words =
-            format!("{{}}: {}, all to be deleted, because the spec retires the index.", counted(index.keys, "key"));
+        let (keys, deleted) = (counted(index.keys, "key"), index.deleted_keys);
+        let some = if deleted == index.keys { "all".to_owned() } else { number(deleted) };
+        let words = format!("{{}}: {keys}, {some} to be deleted, because the spec retires the index.");
         return Html::fill(&words, &[&name]);
     }
     let (right, keys) = (number(index.correct_keys), counted(index.keys, "key"));

@@ -9,9 +9,9 @@ use crate::plan::digest::IndexDigest;
 use crate::plan::manifest::Counts;
 use crate::plan::why;
 use crate::report::inventory::Index;
-use crate::report::text::{number, size};
 use crate::report::verdict::{limits, records, verdict};
 use crate::spec::{self, Policy};
+use crate::text::{number, size};
 
 pub struct IndexView {
     pub number: usize,
@@ -88,7 +88,7 @@ fn rule(spec: &spec::Spec, index: &spec::Index, about: &About) -> Html {
     let key = code(&index.key.text, Room::NAME);
     let class = index.from.and_then(|class| spec.records.get(class));
     let Some(class) = class.filter(|_| index.policy != Policy::Retire) else {
-        return Html::fill("Keys {}.", &[&code(&index.key.family().to_string(), Room::NAME)]);
+        return Html::fill("Keys {}.", &[&code(&index.family.glob().to_string(), Room::NAME)]);
     };
     let records = code(&class.key.to_string(), Room::NAME);
     let member = code(&index.member.text, Room::NAME);
@@ -109,10 +109,10 @@ fn rule(spec: &spec::Spec, index: &spec::Index, about: &About) -> Html {
 /// Whether a key could belong to another index as well, so that members are not counted without a doubt.
 fn overlaps(spec: &spec::Spec, at: usize) -> bool {
     let Some(index) = spec.indexes.get(at) else { return false };
-    let family = index.key.family();
+    let family = index.family.glob();
     let mine = family.literal_prefix();
     spec.indexes.iter().enumerate().any(|(other_at, other)| {
-        let family = other.key.family();
+        let family = other.family.glob();
         let theirs = family.literal_prefix();
         other_at != at && other.db == index.db && (mine.starts_with(theirs) || theirs.starts_with(mine))
     })
@@ -153,25 +153,21 @@ impl Bars {
         if left > 0 || overlaps {
             return Self { keys, members: Vec::new() };
         }
+        let held = index.held_members.saturating_add(index.braked_members);
         let new = edits.new_members;
         let rescored = counts.added_members.saturating_sub(new);
         let stale = index.stale_members.saturating_sub(counts.removed_members);
         let after = index.members.saturating_sub(edits.deleted_members).saturating_sub(counts.removed_members);
-        let old = after.saturating_sub(index.held_members).saturating_sub(stale);
+        let old = after.saturating_sub(held).saturating_sub(stale);
         let right = old.saturating_sub(rescored);
-        let wrong = index.members.saturating_sub(right).saturating_sub(index.held_members);
+        let wrong = index.members.saturating_sub(right).saturating_sub(held);
         let missing = index.missing_members.saturating_sub(rescored);
         let members = vec![
-            vec![
-                (Part::Right, right),
-                (Part::Wrong, wrong),
-                (Part::Held, index.held_members),
-                (Part::Missing, missing),
-            ],
+            vec![(Part::Right, right), (Part::Wrong, wrong), (Part::Held, held), (Part::Missing, missing)],
             vec![
                 (Part::Right, old),
                 (Part::Added, new),
-                (Part::Held, index.held_members.saturating_add(stale)),
+                (Part::Held, held.saturating_add(stale)),
                 (Part::Missing, missing.saturating_sub(new)),
             ],
         ];
@@ -199,6 +195,9 @@ mod tests {
             held_keys: 0,
             held_members: 1,
             contested_keys: 0,
+            braked_keys: 0,
+            braked_members: 0,
+            deleted_keys: 6,
             frozen: None,
         }
     }

@@ -10,6 +10,7 @@ mod words;
 use askama::Template;
 
 use super::MOST_BYTES;
+use super::brakes::{self, BrakeView};
 use super::escape::{Html, Room, code, name, text};
 use super::shell::Shell;
 use crate::index::Difference;
@@ -17,7 +18,7 @@ use crate::plan::digest::{Digest, Edit};
 use crate::plan::manifest::Manifest;
 use crate::report::findings;
 use crate::report::inventory::{self, Diagnostic, FamilyKind};
-use crate::report::text::{counted, number, size};
+use crate::text::{counted, number, size};
 use cost::Cost;
 use examples::Budget;
 use head::Head;
@@ -42,6 +43,8 @@ const SIZES: [(usize, usize); 4] = [(48, 800_000), (24, 300_000), (8, 60_000), (
 struct Page {
     shell: Shell,
     head: Head,
+    brakes: Vec<BrakeView>,
+    lift: Html,
     /// The numbers of every index.
     rows: Vec<Row>,
     more_rows: usize,
@@ -134,8 +137,11 @@ impl Page {
         if let Some(first) = indexes.iter_mut().find_map(|index| index.groups.first_mut()) {
             first.open = true;
         }
+        let (brakes, lift) = brakes::views(&manifest.brakes);
         Self {
             shell: Shell::new(),
+            brakes,
+            lift,
             head: Head::new(manifest, &numbers),
             rows: manifest.indexes.iter().take(ROWS).map(row).collect(),
             more_rows: manifest.indexes.len().saturating_sub(ROWS),

@@ -5,8 +5,8 @@ use crate::plan::digest::{Class, Edit, Sample};
 use crate::plan::excerpt::Excerpt;
 use crate::plan::manifest::Counts;
 use crate::plan::why::{Field, FieldValue};
-use crate::report::text::{counted, number};
 use crate::spec::{Index, Spec};
+use crate::text::{counted, number};
 
 /// What words about an index need to know of it.
 #[derive(Clone, Debug)]

@@ -1,0 +1,402 @@
+//! Brakes: what looks like a mistake in the spec, or like half a dump, is not planned before a person has looked.
+//!
+//! No share of what would be deleted tells a mistake from a repair, for real indexes are wrong in up to 99 of 100 keys.
+//! So all of them look at structure: whether anything at all is right, and whether names and members are what the spec
+//! says they are. Some keep what is in doubt, key by key; the others refuse the plan.
+
+use std::collections::BTreeMap;
+use std::ops::ControlFlow;
+
+use super::Summary;
+use super::survey::ClassCount;
+use crate::rdb::{Element, Flow, Visitor};
+use crate::spec::{Brake, Form, Index, Policy, Spec};
+use crate::stock::Stock;
+use crate::text::{counted, display, number};
+
+/// A brake that applies.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Braked {
+    pub brake: Brake,
+    /// The position of the index in the spec, if it is about one.
+    pub index: Option<usize>,
+    pub effect: Effect,
+    /// What it is about, in a sentence or two.
+    pub text: String,
+    /// Names of keys, escaped; the first ones in the dump.
+    pub examples: Vec<String>,
+}
+
+/// What follows from a brake.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// There is no plan.
+    Refuses,
+    /// What it is about stays as it is.
+    Keeps,
+    /// A person has looked at it: it has no effect.
+    Lifted,
+    /// The index is only reported on: nothing would be written.
+    Told,
+}
+
+impl Effect {
+    /// The word for it in reports.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Refuses => "refuses",
+            Self::Keeps => "keeps",
+            Self::Lifted => "lifted",
+            Self::Told => "told",
+        }
+    }
+}
+
+/// Fields of a name whose depth is kept apart; those beyond are added up in the last.
+const FIELDS: usize = 8;
+
+/// How many `:` there are in what stands for each field of a name.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Depths([u8; FIELDS]);
+
+impl Depths {
+    /// Those of a name of this form.
+    pub fn of(form: &Form, name: &[u8], room: &mut Vec<std::ops::Range<usize>>) -> Self {
+        let mut depths = Self::default();
+        if form.fields() == 0 || !form.read(name, room) {
+            return depths;
+        }
+        for (at, field) in room.iter().enumerate() {
+            let colons = memchr::memchr_iter(b':', name.get(field.clone()).unwrap_or_default()).count();
+            let depth = &mut depths.0[at.min(FIELDS - 1)];
+            *depth = depth.saturating_add(u8::try_from(colons).unwrap_or(u8::MAX));
+        }
+        depths
+    }
+
+    /// The larger of both, field by field.
+    pub fn max(self, other: Self) -> Self {
+        Self(std::array::from_fn(|at| self.0[at].max(other.0[at])))
+    }
+
+    /// Whether any field has more than the limit allows.
+    pub fn exceed(self, limit: Self) -> bool {
+        self.0.iter().zip(limit.0).any(|(depth, limit)| *depth > limit)
+    }
+
+    /// The most that a name of a retired family may have: one is nested if it has more than at least half of them have.
+    pub fn usual(all: &[Self]) -> Self {
+        let limit = |at: usize| {
+            let mut depths: Vec<u8> = all.iter().map(|depths| depths.0[at]).collect();
+            depths.sort_unstable();
+            // The first that at least half are less than is nested; the limit is what is left below it.
+            let nested =
+                depths.iter().copied().find(|depth| depths.partition_point(|other| other < depth) * 2 >= depths.len());
+            match nested {
+                Some(nested) => depths.iter().copied().filter(|depth| *depth < nested).max().unwrap_or(0),
+                None => u8::MAX,
+            }
+        };
+        Self(std::array::from_fn(limit))
+    }
+}
+
+/// What members of an index key look like; a member that does not is foreign.
+#[derive(Clone, Debug)]
+pub struct MemberForms<'s> {
+    /// Empty where any member will do.
+    forms: Vec<&'s Form>,
+    /// Somebody has looked: foreign members are like others.
+    pub accepted: bool,
+}
+
+impl<'s> MemberForms<'s> {
+    /// Of a key that is judged by `owner` and that these indexes claim, `owner` among them.
+    pub fn new(owner: &Index, claimants: impl Iterator<Item = &'s Index>) -> Self {
+        let mut forms: Vec<&Form> = claimants.filter_map(|index| index.member_form.as_ref()).collect();
+        if forms.iter().any(|form| form.is_any()) {
+            forms.clear();
+        }
+        Self { forms, accepted: owner.accepted.has(Brake::ForeignMembers) }
+    }
+
+    /// Whether nothing can be foreign.
+    pub fn is_empty(&self) -> bool {
+        self.forms.is_empty()
+    }
+
+    /// Whether a member has none of the forms.
+    pub fn is_foreign(&self, member: &[u8]) -> bool {
+        !self.forms.is_empty() && !self.forms.iter().any(|form| form.has(member))
+    }
+}
+
+/// Looks for a foreign member in a set or a sorted set.
+pub struct FindForeign<'f, 's> {
+    pub forms: &'f MemberForms<'s>,
+    pub found: bool,
+}
+
+impl FindForeign<'_, '_> {
+    fn look(&mut self, member: &[u8]) -> Flow {
+        self.found = self.forms.is_foreign(member);
+        if self.found { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    }
+}
+
+impl Visitor for FindForeign<'_, '_> {
+    fn set_member(&mut self, member: Element<'_>) -> Flow {
+        self.look(member.bytes)
+    }
+
+    fn zset_member(&mut self, member: Element<'_>, _: f64) -> Flow {
+        self.look(member.bytes)
+    }
+}
+
+/// What a brake that keeps is about, for one index.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Doubtful {
+    /// Keys of another type.
+    pub other_type: u64,
+    /// Keys with deeper names.
+    pub nested: u64,
+    /// Wrong keys with foreign members.
+    pub foreign_keys: u64,
+    /// Foreign members in keys that stay.
+    pub foreign_members: u64,
+}
+
+impl Doubtful {
+    /// One more key.
+    pub fn add(&mut self, brake: Brake) {
+        match brake {
+            Brake::OtherType => self.other_type += 1,
+            Brake::Nested => self.nested += 1,
+            _ => self.foreign_keys += 1,
+        }
+    }
+
+    /// How many keys stay, or would.
+    pub fn keys(&self) -> u64 {
+        self.other_type + self.nested + self.foreign_keys
+    }
+}
+
+/// Keys of examples.
+const EXAMPLES: usize = 5;
+
+/// Names of keys that brakes are about, by brake and index: the first ones.
+#[derive(Debug, Default)]
+pub struct Examples(BTreeMap<(Brake, usize), Vec<String>>);
+
+impl Examples {
+    pub fn add<E>(&mut self, brake: Brake, index: usize, name: impl FnOnce() -> Result<String, E>) -> Result<(), E> {
+        let names = self.0.entry((brake, index)).or_default();
+        if names.len() < EXAMPLES {
+            names.push(name()?);
+        }
+        Ok(())
+    }
+}
+
+/// What else is known of an index, for [`judge`].
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Evidence {
+    /// Keys of its family that have its type.
+    pub typed_keys: u64,
+    /// Some record implies an entry of it, and lacks nothing.
+    pub has_entry: bool,
+    /// Members of existing keys that are implied: those that are right, and those that are not there.
+    pub right_members: u64,
+    pub missing_members: u64,
+}
+
+/// All brakes that apply, in the order of [`crate::spec::BRAKES`] and of the spec.
+pub fn judge(
+    spec: &Spec,
+    stock: &Stock,
+    classes: &[ClassCount],
+    summaries: &[Summary],
+    evidence: &[Evidence],
+    mut examples: Examples,
+) -> Vec<Braked> {
+    let mut out = Vec::new();
+    let is_named = stock.records.iter().chain(&stock.indexes).any(|tally| tally.keys > 0);
+    if stock.total.keys > 0 && !is_named {
+        let keys = counted(stock.total.keys, "key");
+        out.push(Braked {
+            brake: Brake::NoMatch,
+            index: None,
+            effect: if spec.accepts(Brake::NoMatch, None) { Effect::Lifted } else { Effect::Refuses },
+            text: format!("this spec describes none of the dump's keys: the dump has {keys}"),
+            examples: Vec::new(),
+        });
+    }
+    for (at, ((index, summary), evidence)) in spec.indexes.iter().zip(summaries).zip(evidence).enumerate() {
+        let class = index.from.and_then(|class| classes.get(class)).copied().unwrap_or_default();
+        let class_name = index.from.and_then(|class| spec.records.get(class)).map_or("", |class| class.name.as_str());
+        let mut add = |brake: Brake, text: String, lifted: bool| {
+            let effect = match index.policy {
+                Policy::Report => Effect::Told,
+                _ if lifted => Effect::Lifted,
+                _ if brake.keeps() => Effect::Keeps,
+                _ => Effect::Refuses,
+            };
+            let examples = examples.0.remove(&(brake, at)).unwrap_or_default();
+            out.push(Braked { brake, index: Some(at), effect, text, examples });
+        };
+        let accepted = |brake: Brake| index.accepted.has(brake);
+        if accepted(Brake::NoLiteral)
+            && index.policy != Policy::Report
+            && index.family.glob().literal_prefix().is_empty()
+        {
+            let text = "its key begins with no literal text, so that any key may be taken for one of it".to_owned();
+            add(Brake::NoLiteral, text, true);
+        }
+        // What is retired needs no records; and where nothing is deleted anyway, there is nothing to refuse.
+        if index.policy != Policy::Retire && summary.frozen.is_none() {
+            let keys = counted(summary.keys, "key");
+            if class.records > 0 && !evidence.has_entry && summary.keys > 0 {
+                let records = counted(class.records, "record");
+                let text = if summary.orphan_records > 0 {
+                    let lacking: Vec<&str> = index
+                        .require
+                        .iter()
+                        .filter_map(|require| spec.records.get(require.record))
+                        .map(|class| class.name.as_str())
+                        .collect();
+                    format!(
+                        "{records} of class {class_name}, and every one that would be indexed lacks a record that `require` \
+                         asks for (class {}): its {keys} would go; look at the key in `require` and at the key pattern of \
+                         that class",
+                        lacking.join(", ")
+                    )
+                } else {
+                    format!(
+                        "{records} of class {class_name}, and none implies an entry of the index: its {keys} would go; look \
+                         at the names of the fields in its key and member"
+                    )
+                };
+                add(Brake::NoEntry, text, accepted(Brake::NoEntry));
+            } else if evidence.typed_keys > 0 && summary.correct_keys == 0 {
+                let text = format!(
+                    "its {keys}, and none has a name that a record implies: all would go; look at its key template"
+                );
+                add(Brake::NoKeyRight, text, accepted(Brake::NoKeyRight));
+            }
+            if summary.keys > 0 && evidence.typed_keys == 0 {
+                let text = format!("its {keys}, and none is a {}; look at its type", index.kind.as_str());
+                add(Brake::WrongType, text, accepted(Brake::WrongType));
+            }
+            if evidence.missing_members >= MISSING && evidence.missing_members > evidence.right_members {
+                let text = format!(
+                    "in keys that exist {} would be added, and {} right: perhaps the application indexes only some of the \
+                     records on purpose, or keeps only so many",
+                    counted(evidence.missing_members, "member"),
+                    is_or_are(evidence.right_members),
+                );
+                add(Brake::MostlyMissing, text, accepted(Brake::MostlyMissing));
+            }
+        }
+        for (doubtful, lifted) in [(&summary.kept, false), (&summary.lifted, true)] {
+            doubts(index, doubtful, lifted, &mut add);
+        }
+    }
+    out.sort_by_key(|braked| (braked.brake, braked.index));
+    out
+}
+
+/// Missing members from which on it is said that most are missing.
+const MISSING: u64 = 10;
+
+fn doubts(index: &Index, doubtful: &Doubtful, lifted: bool, add: &mut impl FnMut(Brake, String, bool)) {
+    let (stay, stays) = match (index.policy, lifted) {
+        (Policy::Report, _) => ("would stay", "would stay"),
+        (_, false) => ("stay", "stays"),
+        (_, true) => ("are deleted like the others", "is deleted like the others"),
+    };
+    let some = |count: u64, of: &str| {
+        if count == 1 {
+            format!("1 key of its family {of}: it {stays}")
+        } else {
+            format!("{} of its family {of}: they {stay}", counted(count, "key"))
+        }
+    };
+    if doubtful.other_type > 0 {
+        let (one, many) = ("has another type and is not implied", "have another type and are not implied");
+        let text = some(doubtful.other_type, if doubtful.other_type == 1 { one } else { many });
+        add(Brake::OtherType, text, lifted);
+    }
+    if doubtful.nested > 0 {
+        let than =
+            if index.policy == Policy::Retire { "than at least half of them" } else { "than any name that is implied" };
+        let have = if doubtful.nested == 1 { "has" } else { "have" };
+        add(Brake::Nested, some(doubtful.nested, &format!("{have} more parts (:) in its name {than}")), lifted);
+    }
+    if doubtful.foreign_keys + doubtful.foreign_members > 0 {
+        let mut parts = Vec::new();
+        if doubtful.foreign_members > 0 {
+            parts.push(counted(doubtful.foreign_members, "member"));
+        }
+        if doubtful.foreign_keys > 0 {
+            parts.push(format!("{} with such members", counted(doubtful.foreign_keys, "wrong key")));
+        }
+        let member = index
+            .member_form
+            .as_ref()
+            .map_or_else(String::new, |form| format!(" ({})", display(form.glob().as_bytes())));
+        let what = match (index.policy, lifted) {
+            (Policy::Report, _) => "would stay",
+            (_, false) => "stay",
+            (_, true) => "go like the others",
+        };
+        let text =
+            format!("members that are not what the spec says its members are{member}: {} {what}", parts.join(" and "));
+        add(Brake::ForeignMembers, text, lifted);
+    }
+}
+
+fn is_or_are(count: u64) -> String {
+    format!("{} {}", number(count), if count == 1 { "is" } else { "are" })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::spec::Spec;
+
+    #[test]
+    fn half_of_a_retired_family_is_the_measure() {
+        let depths = |all: &[u8]| all.iter().map(|depth| Depths([*depth, 0, 0, 0, 0, 0, 0, 0])).collect::<Vec<_>>();
+        // The contract: nested if it has more `:` than at least half of the keys have.
+        for (all, nested) in [
+            (&[0, 0, 1][..], &[1][..]),
+            (&[0, 1], &[1]),
+            (&[0, 1, 1], &[]),
+            (&[0, 1, 1, 2], &[2]),
+            (&[1, 1, 1, 1], &[]),
+            (&[0, 0, 1, 1, 2], &[2]),
+            (&[0, 0, 1, 1], &[1, 1]),
+            (&[], &[]),
+        ] {
+            let all = depths(all);
+            let limit = Depths::usual(&all);
+            let found: Vec<Depths> = all.iter().copied().filter(|depth| depth.exceed(limit)).collect();
+            assert_eq!(found, depths(nested), "{all:?}");
+        }
+    }
+
+    #[test]
+    fn depths_are_those_of_the_fields() {
+        let text = "version = 1\n[[record]]\nname = \"r\"\nkey = \"r:*\"\n[[index]]\nname = \"i\"\npolicy = \"maintain\"\n\
+                    from = \"r\"\nkey = \"a:{x}|{y}\"\nmember = \"{@key}\"\n";
+        let spec = Spec::parse(text, "test").unwrap_or_else(|errors| panic!("{errors}"));
+        let mut room = Vec::new();
+        let mut depths = |name: &str| Depths::of(&spec.indexes[0].family, name.as_bytes(), &mut room).0[..2].to_vec();
+        assert_eq!(depths("a:b|c"), [0, 0]);
+        assert_eq!(depths("a:b:c|d:e:f"), [1, 2]);
+        assert_eq!(depths("a:|:"), [0, 1]);
+        assert_eq!(depths("a:nothing"), [0, 0]);
+    }
+}

@@ -1,0 +1,121 @@
+//! No false word about indexes: what a plan says of them is so, and the spec that was used is named.
+
+use super::{Desk, dump, spec};
+
+#[test]
+fn nothing_to_do_is_said_only_where_everything_is_right() {
+    let right = |json: &str| {
+        let mut dump = dump();
+        dump.string("r:1", json).hash("r:2", &[("g", "a")]).set("ix:a", &["r:2"]);
+        dump
+    };
+    let text = spec("ix:{g}", "{@key}", "");
+    let planned = Desk::new(&right(r#"{"g":null}"#), &text).plan(&[]);
+    assert!(
+        planned.stderr.contains("Nothing to do: the indexes in the dump are as they should be."),
+        "{}",
+        planned.stderr
+    );
+    // A record of which nothing can be said: the rest is right.
+    let planned = Desk::new(&right("7"), &text).plan(&[]);
+    assert!(
+        planned.stderr.contains("Nothing to do: what can be told of the indexes is as it should be."),
+        "{}",
+        planned.stderr
+    );
+    assert!(planned.stderr.contains("records of which nothing can be said, by index: 1 (i)"), "{}", planned.stderr);
+    // Its members are held.
+    let mut dump = right("7");
+    dump.set("ix:b", &["r:1"]);
+    let planned = Desk::new(&dump, &text).plan(&[]);
+    planned.does(&[]);
+    assert!(planned.stderr.contains("Nothing is changed, but not everything is right."), "{}", planned.stderr);
+    assert!(!planned.stderr.contains("as they should be"), "{}", planned.stderr);
+    let shown = Desk { folder: planned.folder }.run(&["show", "out"]);
+    assert!(shown.1.contains("Nothing is changed, but not everything is right."), "{}", shown.1);
+    let page =
+        |folder: &tempfile::TempDir| std::fs::read_to_string(folder.path().join("out/review.html")).expect("a page");
+    // All of its records are undecidable: nothing is deleted.
+    let mut frozen = super::dump();
+    frozen.string("r:1", "x").set("ix:b", &["r:1"]).set("ix:c", &["r:9"]);
+    let planned = Desk::new(&frozen, &text).plan(&[]);
+    planned.does(&[]);
+    assert!(planned.stderr.contains("Nothing is changed, but not everything is right."), "{}", planned.stderr);
+    assert!(page(&planned.folder).contains("not everything is right"));
+    assert!(!page(&planned.folder).contains("as they should be"));
+}
+
+#[test]
+fn what_is_to_be_deleted_is_counted() {
+    let retired = spec("ix:{g}", "{@key}", "").replace("maintain", "retire");
+    let mut dump = dump();
+    // No record of the class can be decoded: nothing of the family is deleted.
+    dump.string("r:1", "x").set("ix:b", &["r:1"]).set("ix:c", &["r:9"]);
+    let planned = Desk::new(&dump, &retired).plan(&[]);
+    planned.does(&[]);
+    assert!(planned.stderr.contains("2 keys, none to be deleted"), "{}", planned.stderr);
+    assert!(!planned.stderr.contains("all to be deleted"), "{}", planned.stderr);
+}
+
+#[test]
+fn the_spec_that_was_used_is_named() {
+    let mut given = dump();
+    given.hash("r:1", &[("g", "a")]).set("ix:a", &["r:1"]);
+    let planned = Desk::new(&given, &spec("ix:{g}", "{@key}", "")).plan(&[]);
+    assert!(planned.stderr.contains("spec.toml"), "{}", planned.stderr);
+    let mut discord = dump();
+    discord.json("project:discord:a", "{}").set("discord:projects:all", &["project:discord:a"]);
+    let desk = Desk::new(&discord, "");
+    let (status, _, stderr) = desk.run(&["plan", "dump.rdb", "--out", "out"]);
+    assert_eq!(status, 0, "{stderr}");
+    assert!(stderr.contains("preset discord-analytics"), "{stderr}");
+}
+
+#[test]
+fn a_scalar_under_the_prefix_is_no_record() {
+    let spec = spec("ix:{g}", "{@key}", "");
+    for text in ["12", "\"{\\\"g\\\":\\\"a\\\"}\"", "true", "null", "[]", "[{\"g\":\"a\"}]", "lock", ""] {
+        for json in [false, true] {
+            if json && ["lock", ""].contains(&text) {
+                continue;
+            }
+            let mut dump = dump();
+            let put = |dump: &mut super::DumpBuilder, key: &str, text: &str| {
+                if json {
+                    dump.json(key, text).offset()
+                } else {
+                    dump.string(key, text).offset()
+                };
+            };
+            put(&mut dump, "r:1", text);
+            dump.hash("r:2", &[("g", "a")]).set("ix:a", &["r:1", "r:2", "r:3"]).set("ix:b", &["r:1"]);
+            let planned = Desk::new(&dump, &spec).plan(&[]);
+            // What names it is held; what names nothing goes.
+            planned.does(&["SREM ix:a r:3"]);
+            assert_eq!(planned.manifest["indexes"][0]["undecidable_records"], 1, "{text}");
+            // Where nothing else is a record, nothing goes at all.
+            let mut alone = super::dump();
+            put(&mut alone, "r:1", text);
+            alone.set("ix:a", &["r:1", "r:3"]).set("ix:b", &["r:9"]);
+            Desk::new(&alone, &spec).plan(&[]).does(&[]);
+        }
+    }
+}
+
+#[test]
+fn a_collection_under_the_prefix_is_none_of_the_records() {
+    let mut dump = dump();
+    dump.hash("r:1", &[("g", "a")]).set("r:1:tags", &["x"]).list("r:list", &["x"]).zset("r:z", &[("x", 1.0)]);
+    dump.set("ix:a", &["r:1", "r:1:tags", "r:list"]);
+    let planned = Desk::new(&dump, &spec("ix:{g}", "{@key}", "")).plan(&[]);
+    planned.does(&["SREM ix:a r:1:tags r:list"]);
+    assert_eq!(planned.manifest["indexes"][0]["undecidable_records"], 0);
+    // Nor does it satisfy a `require`.
+    let required = spec("ix:{g}", "{@key}", "require = [{ record = \"p\", key = \"p:{g}\" }]").replacen(
+        "[[index]]",
+        "[[record]]\nname = \"p\"\nkey = \"p:*\"\n[[index]]",
+        1,
+    );
+    dump.hash("r:2", &[("g", "b")]).set("ix:b", &["r:2"]).set("p:a", &["x"]).string("p:b", "undecodable");
+    Desk::new(&dump, &required).plan(&[]).does(&["UNLINK ix:a"]);
+}
