@@ -20,6 +20,8 @@ pub struct Item<'a> {
     /// The whole of it, encoded.
     pub bytes: Cow<'a, [u8]>,
     pub wanted: Wanted,
+    /// It was sent, and its answer is not known: what is in place of it may be its own doing.
+    pub may_be_done: bool,
 }
 
 /// The answer that a command must give.
@@ -63,6 +65,7 @@ pub fn read<'a>(
                 args: step.command.args.to_vec(),
                 bytes: Cow::Borrowed(step.command.bytes),
                 wanted: Wanted::Reply(wanted.clone()),
+                may_be_done: false,
             });
         }
     }
@@ -193,12 +196,13 @@ impl<'a> Item<'a> {
         resp::encode(&args, &mut bytes);
         let count = i64::try_from(self.parts().count()).unwrap_or(i64::MAX);
         let wanted = Wanted::Reply(Expected::Integer(count));
-        Item { number, verb, db: self.db, args, bytes: Cow::Owned(bytes), wanted }
+        Item { number, verb, db: self.db, args, bytes: Cow::Owned(bytes), wanted, may_be_done: false }
     }
 
     /// It may have been sent before, and its bytes may even still be on their way: any number will do, as long as doing
     /// it twice does no harm.
     pub(super) fn loosen(&mut self) {
+        self.may_be_done = true;
         if !matches!(
             self.verb,
             Verb::RPush | Verb::Append | Verb::Set | Verb::Restore | Verb::JsonSet | Verb::HPExpireAt

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use super::super::event::Event;
 use super::super::guard::{self, Shape};
 use super::super::inspect::{Found, Subject, inspect};
-use super::super::item::{Item, Wanted};
+use super::super::item::Item;
 use super::super::journal::JournalError;
 use super::super::link::{LinkError, Reply};
 use super::super::preflight::There;
@@ -157,7 +157,7 @@ impl Engine<'_, '_, '_> {
                     let changed: Vec<Vec<u8>> = changed.map(|((_, key), _)| key.to_vec()).collect();
                     for ((_, key), _) in item.parts().zip(&answers).filter(|(_, answer)| **answer == 0) {
                         // Somebody else deleted it, unless we did before the connection was lost.
-                        if !matches!(item.wanted, Wanted::UpTo(_)) {
+                        if !item.may_be_done {
                             self.leave_in_place(&item, key);
                         }
                     }
