@@ -7,7 +7,7 @@ use super::typed;
 use crate::plan::bundle::Bundle;
 use crate::plan::manifest::{JOURNAL, MANIFEST};
 use crate::plan::output::sha256;
-use crate::replay::journal::{Course, History, Way};
+use crate::replay::journal::{self, Course, History, JournalError, Way};
 use crate::report::plan::State;
 use crate::text::{self, counted, number};
 
@@ -29,10 +29,11 @@ pub enum Refusal {
 pub fn read(bundle: &Bundle) -> Result<History, Failure> {
     let path = bundle.path.join(JOURNAL);
     let failed = |cause: String| Failure::error(format!("{}: {cause}", text::path(&path)));
-    let bytes = match std::fs::read(&path) {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(History::default()),
-        read => read.map_err(|error| failed(error.to_string()))?,
-    };
+    let read = journal::read(&path).map_err(|error| {
+        let exit = if matches!(error, JournalError::Link { .. }) { Exit::Refused } else { Exit::Error };
+        Failure::new(exit, error)
+    })?;
+    let Some(bytes) = read else { return Ok(History::default()) };
     let manifest = std::fs::read(bundle.path.join(MANIFEST)).map_err(|error| failed(error.to_string()))?;
     let history = History::read(&bytes, &sha256(&manifest), commands(bundle));
     history.map(|(history, _)| history).map_err(|error| failed(error.to_string()))

@@ -388,3 +388,28 @@ fn what_was_found_done_stays_done() {
         }
     }
 }
+
+/// What is done must be written down in the plan's own folder, and read from there.
+#[test]
+fn a_journal_that_is_a_link_is_refused() {
+    let Some(stage) = Stage::new(&crate::bundle::small()) else { return };
+    let (journal, other) = (stage.dir().join("journal.ndjson"), stage.folder.path().join("other"));
+    for is_hard in [false, true] {
+        std::fs::write(&other, b"theirs\n").expect("writable");
+        match is_hard {
+            false => std::os::unix::fs::symlink(&other, &journal).expect("writable"),
+            true => std::fs::hard_link(&other, &journal).expect("writable"),
+        }
+        for (name, args) in [("apply", &["--confirm", &stage.plan_id][..]), ("apply", &["--dry-run"]), ("show", &[])] {
+            let refused = match name {
+                "show" => crate::ran(crate::program().arg("show").arg(stage.dir())),
+                name => stage.run(name, args),
+            };
+            assert_eq!(refused.status, Some(4), "{name} {args:?}: {refused:?}");
+            assert!(refused.err.contains("link"), "{refused:?}");
+        }
+        assert_eq!(std::fs::read(&other).expect("it is there"), b"theirs\n");
+        std::fs::remove_file(&journal).expect("it is there");
+    }
+    assert_eq!(stage.server.digest(), stage.before);
+}
