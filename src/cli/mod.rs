@@ -33,6 +33,7 @@ mod story;
 mod terminal;
 mod typed;
 mod verify;
+mod verify_live;
 
 use std::process::ExitCode;
 

@@ -35,6 +35,8 @@ pub struct Apply<'d, 'a> {
     pub digest: Digest,
     /// What its price depends on.
     pub sums: Sums,
+    /// Keys that are edited in place, by their position in `touched` and among the keys that are there.
+    pub in_place: Vec<(usize, u32)>,
 }
 
 impl<'d, 'a> Apply<'d, 'a> {
@@ -51,6 +53,7 @@ impl<'d, 'a> Apply<'d, 'a> {
             touched: Vec::new(),
             digest: Digest::new(d.spec.indexes.len()),
             sums: Sums::new(d),
+            in_place: Vec::new(),
         }
     }
 
@@ -168,7 +171,8 @@ impl<'d, 'a> Apply<'d, 'a> {
     }
 
     fn touch(&mut self, db: u64, key: Vec<u8>, record: Option<&rdb::Record<'_>>) -> Result<(), Error> {
-        let mut touched = Touched { db, key: Bytes(key), kind: "none".into(), elements: 0, expire_at_ms: None };
+        let mut touched =
+            Touched { db, key: Bytes(key), kind: "none".into(), elements: 0, expire_at_ms: None, others: None };
         if let Some(record) = record {
             touched.kind = match record.value.type_name() {
                 TypeName::Kind(kind) => kind.name().into(),
@@ -185,7 +189,8 @@ impl<'d, 'a> Apply<'d, 'a> {
 
     fn additions<M: Membership>(&mut self, db: u64, edits: &'d Edits<M>, changes: &mut Changes) -> Result<(), Error> {
         let d = self.d;
-        let there: HashMap<u32, &Present> = d.present.iter().filter_map(|key| Some((key.rank?, key))).collect();
+        let there: HashMap<u32, (u32, &Present)> =
+            (0..).zip(&d.present).filter_map(|(at, key)| Some((key.rank?, (at, key)))).collect();
         let mut scratch = Vec::new();
         let mut score = Vec::new();
         let mut pending = Pending::default();
@@ -243,15 +248,16 @@ impl<'d, 'a> Apply<'d, 'a> {
             self.count(index, written);
             let is_present = there.contains_key(&rank) && !self.rebuilt.contains(&rank);
             self.sums.addition(index, written.commands, size, is_present);
-            self.digest.edited(index, edit, key, size, there.get(&rank).copied());
+            self.digest.edited(index, edit, key, size, there.get(&rank).map(|(_, present)| *present));
             if self.rebuilt.contains(&rank) {
                 return Ok(());
             }
             // A key that also loses members is noted once, with those.
             match there.get(&rank) {
-                Some(present) if present.stale > 0 && !present.frozen => Ok(()),
-                Some(present) => {
+                Some((_, present)) if present.stale > 0 && !present.frozen => Ok(()),
+                Some((at, present)) => {
                     let record = d.open_record(present.start)?;
+                    self.in_place.push((self.touched.len(), *at));
                     self.touch(db, key.to_vec(), Some(&record))
                 }
                 None => self.touch(db, key.to_vec(), None),
@@ -305,6 +311,7 @@ impl<'d, 'a> Apply<'d, 'a> {
             self.sums.removal(index, written.commands, stale.len() as u64);
             self.digest.edited(index, Edit::Remove, key, stale.len() as u64, Some(&present));
             let key = key.to_vec();
+            self.in_place.extend(stale.first().map(|first| (self.touched.len(), first.key)));
             self.touch(db, key, Some(&record))?;
         }
         Ok(())

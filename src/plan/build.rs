@@ -18,6 +18,7 @@ use super::manifest::{
     APPLY, BrakeNote, Bytes, CHANGES, Caps, Expiring, FORMAT_VERSION, FileId, IndexPlan, MANIFEST, Manifest, REVIEW,
     ROLLBACK, Reply, SnapshotId, SpecId, Witness,
 };
+use super::others;
 use super::output::{Output, sha256};
 use super::price::{self, Sums};
 use super::recreate;
@@ -179,6 +180,8 @@ fn make(
         rayon::join(|| timed(APPLY, &mut || apply.write(&mut changes)), || timed(ROLLBACK, &mut || rollback.write()));
     forth.and(back)?;
     watch.begin("writing what the plan is", Unit::Edits, 0);
+    let in_place = std::mem::take(&mut apply.in_place);
+    timed("what else the edited keys hold", &mut || others::note(difference, &mut apply.touched, &in_place, watch))?;
     let digest = std::mem::take(&mut apply.digest);
     let mut sums = std::mem::take(&mut apply.sums);
     sums.back_on_present = rollback.on_present;

@@ -229,6 +229,9 @@ pub struct Touched {
     pub elements: u64,
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub expire_at_ms: Option<i64>,
+    /// Of a key that is edited in place: what the members come to that no edit names (see [`super::content::Content`]).
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub others: Option<Box<str>>,
 }
 
 /// A record of the dump.

@@ -248,6 +248,7 @@ mod tests {
             kind: kinds[n % 2].into(),
             elements: n as u64,
             expire_at_ms: n.is_multiple_of(3).then_some(-1),
+            others: None,
         };
         Manifest {
             format_version: FORMAT_VERSION,

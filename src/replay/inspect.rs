@@ -3,11 +3,11 @@
 use std::cell::RefCell;
 
 use super::item::Item;
+use super::kind::Kind;
 use super::link::{Link, Reply};
 use super::preflight::There;
 use super::query::{LookOptions, Pipeline, QueryError, exist_none, knows};
 use super::script::Verb;
-use super::touched::Kind;
 use super::verify::number;
 use crate::plan::manifest::Reply as Expected;
 

@@ -71,7 +71,12 @@ impl<'l, T, F: FnMut(T, Reply) -> Result<(), QueryError>> Pipeline<'l, T, F> {
     }
 
     pub fn push<A: AsRef<[u8]>>(&mut self, args: &[A], note: T) -> Result<(), QueryError> {
-        if self.meter.add(resp::encoded_len(args)) {
+        self.push_expecting(args, note, 0)
+    }
+
+    /// The same for a command whose answer has so many bytes: a service limits what it answers to a request, too.
+    pub fn push_expecting<A: AsRef<[u8]>>(&mut self, args: &[A], note: T, bytes: usize) -> Result<(), QueryError> {
+        if self.meter.add(resp::encoded_len(args).saturating_add(bytes)) {
             self.flush()?;
         }
         resp::encode(args, &mut self.bytes);

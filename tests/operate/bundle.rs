@@ -60,6 +60,7 @@ impl Scene {
             kind: kind.to_owned().into(),
             elements,
             expire_at_ms: None,
+            others: None,
         });
         self
     }

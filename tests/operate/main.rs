@@ -20,6 +20,7 @@ mod rest;
 mod resume;
 mod told;
 mod undo;
+mod verify;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};

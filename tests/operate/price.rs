@@ -56,14 +56,14 @@ fn counted(server: &Server) -> (u64, u64) {
     (all, billed)
 }
 
-fn run(server: &Server, folder: &Path, name: &str, args: &[&str]) -> (Ran, u64) {
+pub fn run(server: &Server, folder: &Path, name: &str, args: &[&str]) -> (Ran, u64) {
     server.query::<String>(&["CONFIG", "RESETSTAT"]);
     let done = ran(program().arg(name).arg(folder.join("plan")).args(["--to", &server.url()]).args(args));
     (done, counted(server).1)
 }
 
 /// Makes the plan of a dump, and gives `plan.json`.
-fn plan(folder: &Path, dump: &Path, spec: &[&str]) -> serde_json::Value {
+pub fn plan(folder: &Path, dump: &Path, spec: &[&str]) -> serde_json::Value {
     let done = ran(program().arg("plan").arg(dump).arg("--out").arg(folder.join("plan")).args(spec));
     assert_eq!(done.status, Some(0), "{done:?}");
     serde_json::from_slice(&std::fs::read(folder.join("plan/plan.json")).expect("it was written")).expect("it is JSON")
@@ -106,7 +106,7 @@ fn the_bundled_dump_costs_what_its_plan_says() {
 }
 
 /// Documents, hashes, texts: 40 projects whose indexes lack members, hold stale ones, or should not be.
-fn made(server: &Server) {
+pub fn made(server: &Server) {
     let mut connection = server.connection();
     let mut send = |command: &str| {
         let words: Vec<&str> = command.split(' ').collect();
@@ -135,12 +135,17 @@ fn each_guard_costs_what_the_plan_says() {
     let Some(server) = Server::builder().rejson().start() else { return };
     made(&server);
     let folder = tempfile::tempdir().expect("a temporary folder");
-    let (dump, spec) = (folder.path().join("dump.rdb"), folder.path().join("spec.toml"));
-    std::fs::copy(server.save(), &dump).expect("the test's folder is writable");
-    std::fs::write(&spec, SPEC).expect("the test's folder is writable");
-    let json = plan(folder.path(), &dump, &["--spec", spec.to_str().expect("a path that is text")]);
+    let json = planned(&server, folder.path());
     for guard in ["replies", "records"] {
         both_ways(&server, folder.path(), &json, guard);
         std::fs::remove_file(folder.path().join("plan/journal.ndjson")).expect("there was a replay");
     }
+}
+
+/// The plan of what the server holds.
+pub fn planned(server: &Server, folder: &Path) -> serde_json::Value {
+    let (dump, spec) = (folder.join("dump.rdb"), folder.join("spec.toml"));
+    std::fs::copy(server.save(), &dump).expect("the test's folder is writable");
+    std::fs::write(&spec, SPEC).expect("the test's folder is writable");
+    plan(folder, &dump, &["--spec", spec.to_str().expect("a path that is text")])
 }

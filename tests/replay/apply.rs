@@ -4,11 +4,13 @@ use std::collections::HashMap;
 
 use rdb_reindex::plan::manifest::{Reply as Expected, Touched};
 use rdb_reindex::replay::journal::Way;
-use rdb_reindex::replay::{Connection, Forecast, LookOptions, Script, preflight, read, verify};
+use rdb_reindex::replay::{Connection, Forecast, LookOptions, Proven, Script, preflight, read};
 use rdb_reindex::resp::{self, BatchLimits};
 
 use crate::support::server::{Program, Server};
-use crate::{CAPS, Replayed, apply, file, integers, members, open, refusal, replay, run, scene, target, touched};
+use crate::{
+    Replayed, Scene, apply, file, integers, members, open, refusal, replay, run, scene, target, touched, verify,
+};
 
 #[test]
 fn apply_reaches_the_target_and_rollback_leads_back() {
@@ -73,7 +75,15 @@ fn a_plan_for_several_databases_selects_them() {
     assert!(found.drift.is_empty(), "{found:?}");
     assert_eq!(found.looked_at, 2);
     let mut fresh = open(&server);
-    let verified = verify(&mut fresh, &plan, &CAPS, &LookOptions::default(), &mut |_| {}).expect("it looks");
+    let of_both = Scene {
+        state: Vec::new(),
+        touched: dump.to_vec(),
+        apply: plan.clone(),
+        applied: expected.to_vec(),
+        rollback: Vec::new(),
+        rolled_back: Vec::new(),
+    };
+    let verified = verify(&mut fresh, &of_both, Proven::Target);
     assert!(verified.holds() && verified.members == 2, "{verified:?}");
 
     in_db_3.db = 99;

@@ -3,10 +3,10 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use rdb_reindex::replay::{Connection, LinkError, LookOptions, Source, Target, TargetError, verify};
+use rdb_reindex::replay::{Connection, LinkError, Proven, Source, Target, TargetError};
 
 use crate::support::server::Server;
-use crate::{CAPS, apply, file, integers, refusal, run, scene, target};
+use crate::{apply, file, integers, refusal, run, scene, target, verify};
 
 #[test]
 fn a_password_is_used_and_never_shown() {
@@ -49,7 +49,7 @@ fn tls_with_a_private_authority() {
     run(&server, &scene.state);
     apply(known(), &scene.apply, &scene.applied).assert_done();
     let mut link = known();
-    let verified = verify(&mut link, &scene.apply, &CAPS, &LookOptions::default(), &mut |_| {}).expect("it looks");
+    let verified = verify(&mut link, &scene, Proven::Target);
     assert!(verified.holds(), "{verified:?}");
     let by_address = server.tls_url().replace("localhost", "127.0.0.1");
     assert!(Connection::open(&target(&by_address, Some(server.tls_ca()))).is_ok(), "the certificate names it too");

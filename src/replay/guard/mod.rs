@@ -24,6 +24,12 @@ use super::server_error::Class;
 use super::verify::number;
 use content::Content;
 pub use known::Known;
+
+/// Whether `answer`, what `JSON.GET key $` gives, is the document.
+pub(super) fn is_document(document: &[u8], answer: &[u8]) -> bool {
+    Content::is_document(document, answer)
+}
+
 use record::Records;
 pub use record::Value;
 use script::{DECLARED, Scripts};
