@@ -15,6 +15,7 @@ mod lost;
 mod pace;
 mod place;
 mod price;
+mod progress;
 mod proxy;
 mod rest;
 mod resume;
