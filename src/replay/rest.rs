@@ -216,7 +216,12 @@ fn of_tls(target: String, error: &rustls::Error) -> LinkError {
 
 fn agent(target: &Target) -> Result<ureq::Agent, LinkError> {
     let timeouts = target.timeouts;
-    let config = ureq::Agent::config_builder()
+    let mut config = ureq::Agent::config_builder();
+    if !target.tls {
+        // In clear text the token stays on this machine.
+        config = config.proxy(None);
+    }
+    let config = config
         // A status is an answer to be read, and a redirection would carry the token elsewhere.
         .http_status_as_error(false)
         .max_redirects(0)
