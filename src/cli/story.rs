@@ -139,7 +139,7 @@ impl<'s> Story<'s> {
     pub fn refusal(&self, way: Way, resume: bool) -> Option<Refusal> {
         let refuse = || {
             let next = self.next();
-            let hint: Vec<String> = next.iter().map(|(line, why)| format!("{why}:\n  {line}")).collect();
+            let hint: Vec<String> = next.iter().map(typed::with_why).collect();
             let message = format!("{}; nothing was sent", self.sentence());
             Some(Refusal::Refused(Failure::new(Exit::Refused, message).with_hint(hint.join("\n"))))
         };

@@ -15,6 +15,12 @@ pub fn command(name: &str, dir: &Path, to: Option<&str>, options: &[&[String]], 
     words.join(" ")
 }
 
+/// A command below what it is for.
+pub fn with_why((line, why): &(String, &'static str)) -> String {
+    let colon = if why.ends_with('?') { "" } else { ":" };
+    format!("{why}{colon}\n  {line}")
+}
+
 /// A folder as an argument: never taken for an option.
 pub fn folder(dir: &Path) -> String {
     match dir.as_os_str().as_encoded_bytes().first() {

@@ -107,7 +107,7 @@ pub fn against_database(bundle: &Bundle, args: &args::Verify, terminal: &Termina
                 Proven::Old => "the database is not in the state of the dump, where the rollback leads",
             },
         );
-        let next = story.next().into_iter().next().map(|(line, why)| format!("{why}:\n  {line}"));
+        let next = story.next().first().map(typed::with_why);
         let is_half_way = matches!(story.state(), State::ApplyBegun | State::RollbackBegun);
         return Err(failure.with_any_hint(next.filter(|_| is_half_way)));
     }
