@@ -43,7 +43,6 @@ pub struct Joined<'a> {
     undecided: Undecided,
     undecidable_count: Vec<u64>,
     units: Vec<u64>,
-    named_like_keys: KeySet,
 }
 
 impl<'a> Joined<'a> {
@@ -59,7 +58,6 @@ impl<'a> Joined<'a> {
         let mut units: Vec<u64> = Vec::new();
         let (mut existing, mut unindexed) = (Vec::new(), Vec::new());
         let (mut undecodable, mut undecidable) = (Vec::new(), Vec::new());
-        let mut named_like_keys = Vec::new();
         for worker in workers {
             stock.merge(worker.stock);
             diagnostics.merge(worker.diagnostics);
@@ -81,7 +79,6 @@ impl<'a> Joined<'a> {
             for (all, n) in units.iter_mut().zip(worker.units) {
                 *all += n;
             }
-            named_like_keys.push(worker.named_like_keys);
             existing.push(worker.existing);
             unindexed.push(worker.unindexed);
             undecodable.push(worker.undecodable);
@@ -105,7 +102,6 @@ impl<'a> Joined<'a> {
             },
             undecidable_count,
             units,
-            named_like_keys: KeySet::new(named_like_keys),
         }
     }
 }
@@ -197,9 +193,7 @@ pub fn compare<'a, 'o>(
         })
         .collect();
     let lookup = Lookup { names: &names, members, hasher: &hasher, kept: &kept, undecided: &undecided };
-    let records = &joined.named_like_keys;
-    let mut resolved =
-        resolve::resolve(&lookup, joined.index_keys, records, &mut keys, &mut summaries, &mut diagnostics)?;
+    let mut resolved = resolve::resolve(&lookup, joined.index_keys, &mut keys, &mut summaries, &mut diagnostics)?;
     if observer.stopped() {
         return Err(Error::Interrupted);
     }

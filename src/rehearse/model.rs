@@ -223,9 +223,9 @@ impl<'a> Model<'a> {
         self.readings.get(index).map(|(key, _)| key.colons(name)).unwrap_or_default()
     }
 
-    /// Makes an index key that is not there; not one that is a record.
+    /// Makes an index key that is not there; not one that is named like a record.
     fn make(&mut self, name: &Name, wanted: &Members, kind: IndexType) {
-        if self.records_in_families.contains(name) {
+        if !self.names.classes_of(name.0, &name.1).is_empty() {
             return;
         }
         let mut value = match kind {

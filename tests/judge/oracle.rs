@@ -46,7 +46,9 @@ impl Spec {
     /// As a spec file.
     pub fn toml(&self) -> String {
         let quote = |text: &str| format!("{text:?}");
-        let mut out = "version = 1\n".to_owned();
+        // The brakes have tests of their own.
+        let brakes = super::round::BRAKES.replace(',', "\", \"");
+        let mut out = format!("version = 1\naccept = [\"no-literal\", \"{brakes}\"]\n");
         for class in &self.classes {
             let glob =
                 class.prefix.replace('\\', "\\\\").replace('[', "\\[").replace('?', "\\?").replace('*', "\\*") + "*";

@@ -3,12 +3,12 @@
 use std::sync::atomic::AtomicBool;
 
 use rdb_reindex::index::{DeleteReason, Difference, Expiry};
-use rdb_reindex::plan::build;
+use rdb_reindex::plan::{Error, build};
 use rdb_reindex::plan::bundle::Bundle;
 use rdb_reindex::plan::manifest::{APPLY, Caps, Manifest, ROLLBACK};
 use rdb_reindex::rehearse::{Files, Meaning, Model, check_dump, check_manifest, prove};
 use rdb_reindex::scan::Observer;
-use rdb_reindex::spec::Spec;
+use rdb_reindex::spec::{Acceptance, BRAKES, Brake, Spec};
 
 use crate::support::dump_writer::DumpBuilder;
 
@@ -198,8 +198,8 @@ pub fn random_dump(seed: u64, version: u32) -> Vec<u8> {
     b.finish()
 }
 
-/// The plan for a dump: its manifest and its two files.
-pub fn planned(dump: &[u8], spec: &Spec, caps: Caps) -> (Manifest, Vec<u8>, Vec<u8>) {
+/// The plan for a dump: its manifest and its two files. None if a brake refuses it.
+pub fn planned(dump: &[u8], spec: &Spec, caps: Caps) -> Option<(Manifest, Vec<u8>, Vec<u8>)> {
     let difference = Difference::take(dump, spec, Expiry::Careful, &Observer::default()).expect("the dump is whole");
     for deletion in &difference.deletions {
         // What bounds the values that all threads expand at once is what the walk finds, or more.
@@ -209,25 +209,48 @@ pub fn planned(dump: &[u8], spec: &Spec, caps: Caps) -> (Manifest, Vec<u8>, Vec<
     }
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("plan");
-    build(&difference, caps, &path, &AtomicBool::new(false)).expect("a plan");
+    match build(&difference, caps, &path, &AtomicBool::new(false)) {
+        Err(Error::Braked(_)) => return None,
+        built => built.expect("a plan"),
+    };
     let bundle = Bundle::open(&path).expect("opens");
     let (apply, rollback) = (bundle.commands(APPLY).expect("reads"), bundle.commands(ROLLBACK).expect("reads"));
-    (bundle.manifest, apply, rollback)
+    Some((bundle.manifest, apply, rollback))
+}
+
+/// The spec with all brakes lifted.
+pub fn lifted(text: &str) -> Spec {
+    let all: Vec<Acceptance> = BRAKES.iter().map(|&brake| Acceptance { index: None, brake }).collect();
+    Spec::parse_accepting(text, "test.toml", &all).unwrap_or_else(|e| panic!("{}", e.render(false)))
 }
 
 pub const CAPS: Caps = Caps { max_args: 1000, max_command_bytes: 512 * 1024 };
 
-fn agree(spec: &str, seed: u64, caps: Caps) -> u64 {
+/// Agrees with all brakes lifted, with those that keep in force, and, unless one refuses, with all in force.
+fn agree(text: &str, seed: u64, caps: Caps) -> u64 {
     let dump = random_dump(seed, 10 + (seed % 2) as u32);
-    let spec = Spec::parse(spec, "test.toml").unwrap_or_else(|e| panic!("{}", e.render(false)));
-    let (manifest, apply, rollback) = planned(&dump, &spec, caps);
-    let model = Model::read(&dump, &spec, Meaning::Careful).expect("the dump is whole");
+    let refusing: Vec<Acceptance> = BRAKES
+        .iter()
+        .filter(|brake| !brake.keeps())
+        .map(|&brake| Acceptance { index: None, brake })
+        .collect();
+    let keeping = Spec::parse_accepting(text, "test.toml", &refusing).unwrap_or_else(|e| panic!("{}", e.render(false)));
+    agree_on(&dump, &keeping, seed, caps).expect("nothing refuses");
+    let plain = Spec::parse_accepting(text, "test.toml", &[Acceptance { index: None, brake: Brake::NoLiteral }]);
+    agree_on(&dump, &plain.unwrap_or_else(|e| panic!("{}", e.render(false))), seed, caps);
+    agree_on(&dump, &lifted(text), seed, caps).expect("nothing refuses")
+}
+
+fn agree_on(dump: &[u8], spec: &Spec, seed: u64, caps: Caps) -> Option<u64> {
+    let (manifest, apply, rollback) = planned(dump, spec, caps)?;
+    let (dump, spec) = (dump.to_vec(), spec);
+    let model = Model::read(&dump, spec, Meaning::Careful).expect("the dump is whole");
     check_dump(&dump, &model, &manifest).expect("the same dump");
     let mut proof = prove(&model, Files::new(&manifest, &apply, &rollback));
     check_manifest(&model, &manifest, &mut proof);
     let findings: Vec<String> = proof.findings.first.iter().map(ToString::to_string).collect();
     assert!(findings.is_empty(), "seed {seed}: {findings:#?}\n{}", super::outline(&model.start));
-    proof.apply.commands
+    Some(proof.apply.commands)
 }
 
 /// `RDB_REINDEX_SEEDS` for a longer run.

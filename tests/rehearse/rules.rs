@@ -10,8 +10,10 @@ use crate::support::dump_writer::DumpBuilder;
 const NOW: u64 = 1_736_185_500;
 const NOW_MS: i64 = 1_736_185_500_000;
 
+// Brakes have tests of their own.
 const RECORDS: &str = r#"
 version = 1
+accept = ["no-match", "no-entry", "no-key-right", "wrong-type", "mostly-missing", "other-type", "nested", "foreign-members"]
 [[record]]
 name = "r"
 key = "r:*"
