@@ -103,8 +103,10 @@ pub fn target(spec: &Spec, state: &State) -> (State, Vec<Edits>) {
 
 pub fn names_of(spec: &Spec, class: &str, state: &State) -> BTreeSet<Vec<u8>> {
     let class = spec.class(class).expect("a class");
-    let names = state.keys().filter(|(db, name)| *db == class.db && name.starts_with(class.prefix.as_bytes()));
-    names.map(|(_, name)| name.clone()).collect()
+    // A list, a set, a sorted set or a stream is no record, whatever its name.
+    let can_be_record = |key: &Key| matches!(key.value, Value::Text(_) | Value::Json(_) | Value::Hash(_));
+    let named = state.iter().filter(|((db, name), _)| *db == class.db && name.starts_with(class.prefix.as_bytes()));
+    named.filter(|(_, key)| can_be_record(key)).map(|((_, name), _)| name.clone()).collect()
 }
 
 /// What the records of an index's class say of it.

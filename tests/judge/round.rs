@@ -15,8 +15,7 @@ use std::time::Duration;
 use tempfile::TempDir;
 
 /// All of them but `no-literal`.
-pub const BRAKES: &str =
-    "no-match,no-entry,no-key-right,wrong-type,mostly-missing,other-type,nested,foreign-members";
+pub const BRAKES: &str = "no-match,no-entry,no-key-right,wrong-type,mostly-missing,other-type,nested,foreign-members";
 
 /// A server that keeps expired keys in its dumps.
 pub fn server() -> Option<(Server, Wire)> {

@@ -3,9 +3,9 @@
 use std::sync::atomic::AtomicBool;
 
 use rdb_reindex::index::{DeleteReason, Difference, Expiry};
-use rdb_reindex::plan::{Error, build};
 use rdb_reindex::plan::bundle::Bundle;
 use rdb_reindex::plan::manifest::{APPLY, Caps, Manifest, ROLLBACK};
+use rdb_reindex::plan::{Error, build};
 use rdb_reindex::rehearse::{Files, Meaning, Model, check_dump, check_manifest, prove};
 use rdb_reindex::scan::Observer;
 use rdb_reindex::spec::{Acceptance, BRAKES, Brake, Spec};
@@ -229,11 +229,8 @@ pub const CAPS: Caps = Caps { max_args: 1000, max_command_bytes: 512 * 1024 };
 /// Agrees with all brakes lifted, with those that keep in force, and, unless one refuses, with all in force.
 fn agree(text: &str, seed: u64, caps: Caps) -> u64 {
     let dump = random_dump(seed, 10 + (seed % 2) as u32);
-    let refusing: Vec<Acceptance> = BRAKES
-        .iter()
-        .filter(|brake| !brake.keeps())
-        .map(|&brake| Acceptance { index: None, brake })
-        .collect();
+    let refusing: Vec<Acceptance> =
+        BRAKES.iter().filter(|brake| !brake.keeps()).map(|&brake| Acceptance { index: None, brake }).collect();
     let keeping = Spec::parse_accepting(text, "test.toml", &refusing).unwrap_or_else(|e| panic!("{}", e.render(false)));
     agree_on(&dump, &keeping, seed, caps).expect("nothing refuses");
     let plain = Spec::parse_accepting(text, "test.toml", &[Acceptance { index: None, brake: Brake::NoLiteral }]);
