@@ -67,6 +67,12 @@ impl<'h> Names<'h> {
         Self { hasher, groups: Vec::new(), end: 0, records: GROUP, aside: 0, low: Vec::new(), high: Vec::new() }
     }
 
+    /// Gives what was noted, and begins anew.
+    pub fn take(&mut self) -> Self {
+        let hasher = self.hasher;
+        std::mem::replace(self, Self::new(hasher))
+    }
+
     /// Notes a record of this name. Names that nothing `asks` for are noted, too, unless there are very many of them.
     #[inline]
     pub fn add(&mut self, record: &Record<'_>, key: &[u8], asks: bool) {

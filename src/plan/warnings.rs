@@ -46,6 +46,7 @@ pub fn warnings(d: &Difference<'_>, apply_oversize: u64, rollback_oversize: u64,
             ));
         }
     }
+    out.extend(d.facts.doubts());
     let in_doubt = d.diagnostics.count("key.expiry_in_doubt");
     if in_doubt > 0 {
         out.push(format!(

@@ -12,6 +12,7 @@ use std::sync::Arc;
 
 use memmap2::Mmap;
 
+use crate::parts::Part;
 use crate::progress::{Nobody, Order, Unit, Watch, Watched};
 use crate::text;
 use unpack::{Failure, Form, HEAD};
@@ -87,6 +88,7 @@ impl Error {
 #[derive(Debug)]
 pub struct Snapshot {
     path: PathBuf,
+    parts: Vec<Part>,
     backing: Backing,
 }
 
@@ -147,17 +149,27 @@ impl Snapshot {
             read.map_err(|error| stopped(error, watch))?;
             Backing::Read(bytes)
         };
-        Ok(Self { path: path.to_owned(), backing })
+        Ok(Self { path: path.to_owned(), parts: Vec::new(), backing })
     }
 
     /// A dump in an unnamed temporary file, which is mapped.
     pub fn from_file(name: PathBuf, file: &File) -> io::Result<Self> {
-        Ok(Self { path: name, backing: Backing::Mapped(Arc::new(map(file)?)) })
+        Ok(Self { path: name, parts: Vec::new(), backing: Backing::Mapped(Arc::new(map(file)?)) })
     }
 
     /// A dump that is in memory already.
     pub fn from_bytes(bytes: Vec<u8>) -> Self {
-        Self { path: PathBuf::from("(memory)"), backing: Backing::Read(bytes) }
+        Self { path: PathBuf::from("(memory)"), parts: Vec::new(), backing: Backing::Read(bytes) }
+    }
+
+    /// Says which dumps it was put together of.
+    pub fn with_parts(self, parts: Vec<Part>) -> Self {
+        Self { parts, ..self }
+    }
+
+    /// The dumps that it was put together of; none if it is a single one.
+    pub fn parts(&self) -> &[Part] {
+        &self.parts
     }
 
     /// What to call when the order changes in which the dump is read. It keeps the map.
