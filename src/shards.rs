@@ -75,7 +75,9 @@ pub fn join(dumps: &[Snapshot], ignore_checksum: bool, observer: &Observer) -> R
     let header = agree(&parts)?;
     observer.begin("putting the shards together", Unit::Bytes, total);
     let (file, parts) = write(header, &parts, observer)?;
-    let joined = Snapshot::from_file(PathBuf::from(name), &file)?.with_parts(parts);
+    let joined = Snapshot::from_file(PathBuf::from(name), &file)?;
+    let newer = dumps.iter().flat_map(|dump| dump.newer().iter().cloned()).collect();
+    let joined = joined.with_parts(parts, newer);
     observer.begin("looking for keys that are there twice", Unit::Bytes, joined.len() as u64);
     no_key_twice(&joined, header, joined.parts(), observer)?;
     Ok(joined)

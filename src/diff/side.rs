@@ -124,6 +124,7 @@ impl<'a> Side<'a> {
             functions: pass.functions,
             module_aux: pass.module_aux,
             parts: Vec::new(),
+            newer: Vec::new(),
             slots: Vec::new(),
             twice: None,
         };

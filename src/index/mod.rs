@@ -59,6 +59,7 @@ use probe::Ask;
 use stem::MemberStems;
 use survey::{Context, Gathered};
 use whole::Doubts;
+pub use whole::{AOF_BASE, NOT_AT_ONCE, SLOTS};
 
 use crate::progress::Order;
 use crate::rdb::{self, Footer, Header, Record};
@@ -105,6 +106,8 @@ pub struct Facts {
     pub module_aux: Vec<String>,
     /// The dumps that were put together, if they were several.
     pub parts: Vec<Part>,
+    /// Names of files beside it that have newer writes, if it is the base of an append-only file.
+    pub newer: Vec<String>,
     /// What the slots of its keys say of whether it is whole.
     pub slots: Vec<slots::Finding>,
     /// The first key that stands in it twice.
@@ -275,6 +278,7 @@ fn read_by<'a, 'o>(
         functions: pass.functions,
         module_aux: pass.module_aux,
         parts: parts.to_vec(),
+        newer: Vec::new(),
         slots: Vec::new(),
         twice: doubts.twice,
     };

@@ -5,6 +5,7 @@ use std::path::Path;
 use serde::Serialize;
 
 use crate::index::{Difference, Expires, Facts, Frozen};
+pub use crate::index::{AOF_BASE, NOT_AT_ONCE, SLOTS};
 use crate::plan::excerpt::Excerpt;
 use crate::parts;
 use crate::plan::manifest::{BrakeNote, Bytes};
@@ -23,7 +24,6 @@ pub const ANOTHER_DUMP: &str = "dump.another_dump";
 pub const TRAILING_BYTES: &str = "dump.trailing_bytes";
 pub const CHECKSUM_MISMATCH: &str = "dump.checksum_mismatch";
 pub const KEY_TWICE: &str = "dump.key_twice";
-pub const SLOTS: &str = "dump.slots";
 
 /// What is in a dump, and what is wrong with its indexes.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -410,8 +410,8 @@ pub(super) fn diagnostics(difference: &Difference<'_>) -> Vec<Diagnostic> {
         let (first, second) = (place(twice.first), place(twice.second));
         of_dump(KEY_TWICE, format!("{} of database {} at {first} and at {second}", display(&twice.key), twice.db));
     }
-    for doubt in facts.doubts() {
-        of_dump(SLOTS, doubt);
+    for (code, words) in facts.doubts() {
+        of_dump(code, words);
     }
     if facts.footer.trailing > 0 {
         let code = match facts.footer.tail {
