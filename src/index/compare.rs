@@ -21,7 +21,7 @@ use super::resolve::Resolved;
 use super::stem::MemberStems;
 use super::store::{self, Implied, Mark, Members, Store};
 use super::survey::{ClassCount, Context, Gathered, IndexKey};
-use super::{Diagnostics, Difference, Error, Facts, Frozen, Summary, disputed, probe, reason, resolve, unit};
+use super::{Diagnostics, Difference, Error, Facts, Frozen, Summary, disputed, probe, reason, resolve, unit, whole};
 use crate::progress::{Unit, Watch};
 use crate::rdb::{self, Record};
 use crate::scan::Observer;
@@ -103,6 +103,14 @@ impl<'a> Joined<'a> {
             undecidable_count,
             units,
         }
+    }
+}
+
+impl Joined<'_> {
+    /// How many families of names have keys: classes and indexes of the spec, and those that the other names make.
+    pub fn families(&self) -> usize {
+        let named = self.stock.records.iter().chain(&self.stock.indexes).filter(|tally| tally.keys > 0);
+        named.count() + self.stock.others.list().len()
     }
 }
 
@@ -249,7 +257,9 @@ pub fn compare<'a, 'o>(
         }
     }
     let examples = std::mem::take(&mut resolved.examples);
-    let brakes = brakes::judge(spec, &stock, &joined.classes, &summaries, &resolved.evidence, examples);
+    let mut brakes = brakes::judge(spec, &stock, &joined.classes, &summaries, &resolved.evidence, examples);
+    brakes.extend(whole::judge(spec, &facts));
+    brakes.sort_by_key(|braked| (braked.brake, braked.index));
 
     disputed::settle(spec, &zsets, &mut keys, &mut summaries, &mut resolved, &mut probed);
     Ok(Compared {

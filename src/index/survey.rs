@@ -3,6 +3,8 @@
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use foldhash::fast::RandomState;
+
 use super::brakes::Depths;
 use super::clock::{Clock, Expires};
 use super::diagnostics::Diagnostics;
@@ -22,8 +24,10 @@ use crate::derive::Deriver;
 use crate::document::{Extractor, Slot};
 use crate::rdb::{self, Kind, Record, Scratch};
 use crate::scan;
+use crate::slots;
 use crate::spec::{IndexType, Policy, Spec};
 use crate::stock::{Stock, Tally};
+use crate::twice;
 use crate::text::display;
 
 /// What all workers share.
@@ -45,6 +49,9 @@ pub struct Context<'a> {
     /// By record class: what must be known of its records.
     uses: Vec<Uses>,
     full: AtomicBool,
+    /// Where each of several dumps ends that were put together.
+    pub ends: Vec<u64>,
+    pub twice_hasher: RandomState,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -56,7 +63,7 @@ struct Uses {
 }
 
 impl<'a> Context<'a> {
-    pub fn new(spec: &'a Spec, dump: Dump<'a>, clock: Clock, hasher: Hasher) -> Self {
+    pub fn new(spec: &'a Spec, dump: Dump<'a>, clock: Clock, hasher: Hasher, ends: Vec<u64>) -> Self {
         let mut required = vec![false; spec.records.len()];
         let mut uses = vec![Uses::default(); spec.records.len()];
         for index in &spec.indexes {
@@ -82,6 +89,8 @@ impl<'a> Context<'a> {
             required,
             uses,
             full: AtomicBool::new(false),
+            ends,
+            twice_hasher: RandomState::default(),
         }
     }
 
@@ -126,6 +135,8 @@ struct Rule {
 /// What one thread gathers.
 pub struct Gathered<'c, 'a> {
     context: &'c Context<'a>,
+    pub slots: slots::Gathered,
+    pub twice: twice::Names<'c>,
     pub stock: Stock,
     pub diagnostics: Diagnostics,
     pub sets: Collector<Entry>,
@@ -175,6 +186,8 @@ impl<'c, 'a> Gathered<'c, 'a> {
         });
         Self {
             context,
+            slots: slots::Gathered::new(&context.ends),
+            twice: twice::Names::new(&context.twice_hasher),
             stock: Stock::new(spec.records.len(), spec.indexes.len()),
             diagnostics: Diagnostics::default(),
             sets: Collector::default(),
@@ -375,6 +388,10 @@ impl<'a> scan::Worker<'a> for Gathered<'_, 'a> {
                 });
             }
             let role = context.names.role(record.db, key, can_be_record(&record.value));
+            // By the name alone, whatever type it has: the same name can be there with two types.
+            let asked = role.family != Family::Other || context.names.classes_of(record.db, key).next().is_some();
+            self.twice.add(record, key, asked);
+            self.slots.add(key, start);
             match role.family {
                 Family::Record(class) => self.stock.record_family(class, tally),
                 Family::Index(primary) => {

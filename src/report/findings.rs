@@ -1,6 +1,6 @@
 //! Findings in words.
 
-use super::inventory::{ANOTHER_DUMP, AOF_TAIL, CHECKSUM_MISMATCH, Diagnostic, TRAILING_BYTES};
+use super::inventory::{ANOTHER_DUMP, AOF_TAIL, AOF_BASE, CHECKSUM_MISMATCH, Diagnostic, KEY_TWICE, NOT_AT_ONCE, SLOTS, TRAILING_BYTES};
 use crate::text::counted;
 
 /// What was found, and what to make of it.
@@ -42,6 +42,10 @@ pub fn words(diagnostic: &Diagnostic) -> String {
                          to take them as one"
                 .to_owned()
         }
+        KEY_TWICE => "a key is in the dump twice: no server would load it, and no plan is made of it".to_owned(),
+        AOF_BASE => "newer writes may be missing".to_owned(),
+        NOT_AT_ONCE => "the dumps were not taken at once".to_owned(),
+        SLOTS => "a part of the database may be missing".to_owned(),
         TRAILING_BYTES => "there are bytes after the end of the dump; they are ignored".to_owned(),
         CHECKSUM_MISMATCH => {
             "the checksum is wrong: the dump is damaged, and any of these numbers may be too".to_owned()
