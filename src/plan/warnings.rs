@@ -30,13 +30,10 @@ pub fn warnings(d: &Difference<'_>, apply_oversize: u64, rollback_oversize: u64,
                 index.name
             ));
         }
-        if summary.held_keys > 0 || summary.held_members > 0 {
-            out.push(format!(
-                "index {}: {} and {} stay, because they name records that cannot be decoded",
-                index.name,
-                counted(summary.held_members, "member"),
-                counted(summary.held_keys, "wrong key")
-            ));
+        let held = [(summary.held_members, "member"), (summary.held_keys, "wrong key")];
+        let held: Vec<String> = held.iter().filter(|(n, _)| *n > 0).map(|(n, noun)| counted(*n, noun)).collect();
+        if !held.is_empty() {
+            out.push(format!("index {}: left alone, because a record that cannot be decoded is named: {}", index.name, held.join(" and ")));
         }
         if summary.contested_keys > 0 {
             out.push(format!(

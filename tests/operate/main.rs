@@ -11,6 +11,7 @@ mod guard;
 mod https;
 mod left_out;
 mod lost;
+mod overlap;
 mod pace;
 mod proxy;
 mod rest;
