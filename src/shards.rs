@@ -39,9 +39,7 @@ pub enum Error {
         text::path(other)
     )]
     Template { id: u64, path: PathBuf, other: PathBuf },
-    #[error(
-        "the key {key} of database {db} is at {first} and at {second}; shards of one database share none"
-    )]
+    #[error("the key {key} of database {db} is at {first} and at {second}; shards of one database share none")]
     KeyTwice { key: String, db: u64, first: String, second: String },
     #[error("cannot write to the temporary folder: {0}")]
     Spool(#[from] io::Error),

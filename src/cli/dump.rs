@@ -122,7 +122,9 @@ pub fn compare<'a>(
     observer: &Observer,
     terminal: &Terminal,
 ) -> Result<Difference<'a>, Failure> {
-    taken(snapshot, observer, terminal, || Difference::take_parts(snapshot, snapshot.parts(), spec, args.expiry(), observer))
+    taken(snapshot, observer, terminal, || {
+        Difference::take_parts(snapshot, snapshot.parts(), spec, args.expiry(), observer)
+    })
 }
 
 /// The same for its numbers alone.
@@ -133,7 +135,9 @@ pub fn count<'a>(
     observer: &Observer,
     terminal: &Terminal,
 ) -> Result<Difference<'a>, Failure> {
-    taken(snapshot, observer, terminal, || Difference::count_parts(snapshot, snapshot.parts(), spec, args.expiry(), observer))
+    taken(snapshot, observer, terminal, || {
+        Difference::count_parts(snapshot, snapshot.parts(), spec, args.expiry(), observer)
+    })
 }
 
 fn taken<'a>(

@@ -8,7 +8,8 @@ use super::terminal::Terminal;
 use super::{dump, spec};
 use crate::report;
 use crate::report::inventory::{
-    ANOTHER_DUMP, AOF_BASE, AOF_TAIL, CHECKSUM_MISMATCH, Checksum, Diagnostic, Inventory, KEY_TWICE, NOT_AT_ONCE, SLOTS, TRAILING_BYTES,
+    ANOTHER_DUMP, AOF_BASE, AOF_TAIL, CHECKSUM_MISMATCH, Checksum, Diagnostic, Inventory, KEY_TWICE, NOT_AT_ONCE,
+    SLOTS, TRAILING_BYTES,
 };
 use crate::text;
 
@@ -49,7 +50,8 @@ pub fn run(args: &args::Inventory, terminal: &Terminal) -> Outcome {
 /// Says on standard error what makes the whole dump doubtful, since the data may go where nobody reads it.
 fn warn(diagnostics: &[Diagnostic], terminal: &Terminal) {
     for diagnostic in diagnostics {
-        let doubtful = [ANOTHER_DUMP, AOF_BASE, AOF_TAIL, CHECKSUM_MISMATCH, KEY_TWICE, NOT_AT_ONCE, SLOTS, TRAILING_BYTES];
+        let doubtful =
+            [ANOTHER_DUMP, AOF_BASE, AOF_TAIL, CHECKSUM_MISMATCH, KEY_TWICE, NOT_AT_ONCE, SLOTS, TRAILING_BYTES];
         if doubtful.contains(&diagnostic.code) {
             let detail = diagnostic.examples.join(", ");
             terminal.warn(format!("{} ({detail})", report::words(diagnostic)));

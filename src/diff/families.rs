@@ -114,7 +114,11 @@ pub(super) fn group(
     let spec = names.spec;
     let mut families = Vec::new();
     for (at, (tallies, index)) in indexes.into_iter().zip(&names.spec.indexes).enumerate() {
-        families.push(FamilyChange { group: Group::Index(at), pattern: index.family.glob().as_bytes().to_vec(), tallies });
+        families.push(FamilyChange {
+            group: Group::Index(at),
+            pattern: index.family.glob().as_bytes().to_vec(),
+            tallies,
+        });
     }
     for (at, (tallies, class)) in records.into_iter().zip(&spec.records).enumerate() {
         families.push(FamilyChange { group: Group::Record(at), pattern: class.key.as_bytes().to_vec(), tallies });

@@ -310,7 +310,9 @@ fn same_verdict(text: &[u8]) -> Result<bool, TestCaseError> {
     let mut extractor = extractor(PATHS);
     let ours = extractor.read(text).map_err(|error| error.to_string());
     let theirs = serde_json::from_slice::<Json>(text).map_err(|error| error.to_string());
-    prop_assert!(ours.is_err() || theirs.is_err() || extractor.json(text).is_ok() == theirs.as_ref().is_ok_and(Json::is_object));
+    prop_assert!(
+        ours.is_err() || theirs.is_err() || extractor.json(text).is_ok() == theirs.as_ref().is_ok_and(Json::is_object)
+    );
     if let Err(error) = &theirs {
         // It evaluates numbers, which we do not; it counts one level less.
         prop_assume!(!error.starts_with("number out of range") && !error.starts_with("recursion limit"));

@@ -61,10 +61,10 @@ use survey::{Context, Gathered};
 use whole::Doubts;
 pub use whole::{AOF_BASE, NOT_AT_ONCE, SLOTS};
 
+use crate::parts::Part;
 use crate::progress::Order;
 use crate::rdb::{self, Footer, Header, Record};
 use crate::scan::{self, Observer};
-use crate::parts::Part;
 use crate::slots;
 use crate::spec::Spec;
 use crate::stock::Stock;

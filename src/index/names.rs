@@ -114,7 +114,9 @@ impl Names<'_> {
     pub fn indexes_of<'n>(&'n self, db: u64, key: &'n [u8]) -> impl Iterator<Item = usize> + 'n {
         let word = first_word(key);
         let starts = self.family_starts.iter().enumerate().filter(move |(_, start)| start.allows(word));
-        starts.map(|(at, _)| at).filter(move |at| self.spec.indexes[*at].db == db && self.spec.indexes[*at].family.has(key))
+        starts
+            .map(|(at, _)| at)
+            .filter(move |at| self.spec.indexes[*at].db == db && self.spec.indexes[*at].family.has(key))
     }
 
     /// The record classes that a key belongs to.

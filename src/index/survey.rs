@@ -27,8 +27,8 @@ use crate::scan;
 use crate::slots;
 use crate::spec::{IndexType, Policy, Spec};
 use crate::stock::{Stock, Tally};
-use crate::twice;
 use crate::text::display;
+use crate::twice;
 
 /// What all workers share.
 pub struct Context<'a> {

@@ -1,9 +1,9 @@
 //! Whether the dump is the whole database, and each key of it there once.
 
+use super::Facts;
 use super::brakes::{Braked, Effect};
 use super::dump::Dump;
 use super::survey::Gathered;
-use super::Facts;
 use crate::parts::Part;
 use crate::slots::{self, Finding};
 use crate::spec::{Brake, Spec};
@@ -71,13 +71,17 @@ impl Facts {
         for finding in self.slots.iter().filter(|finding| !finding.is_sure()) {
             out.push((SLOTS, format!("{} There are too few names to be sure", words(finding, self))));
         }
-        if let Some((_, text)) = apart(&self.parts).filter(|(seconds, _)| (NOT_TOGETHER + 1..=APART).contains(seconds)) {
+        if let Some((_, text)) = apart(&self.parts).filter(|(seconds, _)| (NOT_TOGETHER + 1..=APART).contains(seconds))
+        {
             out.push((NOT_AT_ONCE, text));
         }
         let is_base = self.aux.iter().any(|(name, value)| name == b"aof-base" && value == b"1");
         if !self.newer.is_empty() {
             let names = self.newer.join(", ");
-            out.push((AOF_BASE, format!("only the base of an append-only file: newer writes are in the .incr files beside it: {names}")));
+            out.push((
+                AOF_BASE,
+                format!("only the base of an append-only file: newer writes are in the .incr files beside it: {names}"),
+            ));
         } else if is_base {
             let text = "only the base of an append-only file: newer writes are in the .incr files that belong to it";
             out.push((AOF_BASE, text.to_owned()));
@@ -94,7 +98,10 @@ fn apart(parts: &[Part]) -> Option<(i64, String)> {
     let (last, other) = dated().min_by_key(|(created, _)| std::cmp::Reverse(*created))?;
     let seconds = last.saturating_sub(first);
     let after = u64::try_from(seconds).unwrap_or(0).saturating_mul(1000);
-    Some((seconds, format!("{other} was taken {} after {one}: what was written in between is in only one of them", span(after))))
+    Some((
+        seconds,
+        format!("{other} was taken {} after {one}: what was written in between is in only one of them", span(after)),
+    ))
 }
 
 /// What the slots say, with the names of the dumps.

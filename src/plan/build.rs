@@ -28,9 +28,9 @@ use crate::progress::{Unit, Watch};
 use crate::rdb::{self, Flavor, Tail};
 use crate::resp::{BatchLimits, BatchMeter};
 use crate::spec::PRESETS;
-use crate::twice::Twice;
 use crate::text;
 use crate::text::{display, safe};
+use crate::twice::Twice;
 
 /// US dollars for a hundred thousand commands, as Upstash bills a database with one region (August 2026).
 const USD_PER_100_000: f64 = 0.2;

@@ -25,15 +25,17 @@ pub fn warnings(d: &Difference<'_>, apply_oversize: u64, rollback_oversize: u64,
         let undecidable = counted(summary.undecidable_records, "record");
         if summary.frozen.is_none() && summary.undecidable_records > 0 && index.policy == Policy::Maintain {
             out.push(format!(
-                "index {}: {undecidable} of class {class} cannot be decoded: nothing is added for them, and what names \
-                 them stays",
+                "index {}: {undecidable} of class {class} cannot be decoded: nothing is added for such a record, and \
+                 what names one stays",
                 index.name
             ));
         }
         let held = [(summary.held_members, "member"), (summary.held_keys, "wrong key")];
         let held: Vec<String> = held.iter().filter(|(n, _)| *n > 0).map(|(n, noun)| counted(*n, noun)).collect();
         if !held.is_empty() {
-            out.push(format!("index {}: left alone, because a record that cannot be decoded is named: {}", index.name, held.join(" and ")));
+            let one = summary.held_members + summary.held_keys == 1;
+            let why = if one { "stays, because it names a record" } else { "stay, because they name records" };
+            out.push(format!("index {}: {} {why} that cannot be decoded", index.name, held.join(" and ")));
         }
         if summary.contested_keys > 0 {
             out.push(format!(

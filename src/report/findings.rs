@@ -1,6 +1,8 @@
 //! Findings in words.
 
-use super::inventory::{ANOTHER_DUMP, AOF_TAIL, AOF_BASE, CHECKSUM_MISMATCH, Diagnostic, KEY_TWICE, NOT_AT_ONCE, SLOTS, TRAILING_BYTES};
+use super::inventory::{
+    ANOTHER_DUMP, AOF_BASE, AOF_TAIL, CHECKSUM_MISMATCH, Diagnostic, KEY_TWICE, NOT_AT_ONCE, SLOTS, TRAILING_BYTES,
+};
 use crate::text::counted;
 
 /// What was found, and what to make of it.

@@ -4,10 +4,10 @@ use std::path::Path;
 
 use serde::Serialize;
 
-use crate::index::{Difference, Expires, Facts, Frozen};
 pub use crate::index::{AOF_BASE, NOT_AT_ONCE, SLOTS};
-use crate::plan::excerpt::Excerpt;
+use crate::index::{Difference, Expires, Facts, Frozen};
 use crate::parts;
+use crate::plan::excerpt::Excerpt;
 use crate::plan::manifest::{BrakeNote, Bytes};
 use crate::rdb::{Flavor, Tail};
 use crate::spec::{PRESETS, Policy, Spec};

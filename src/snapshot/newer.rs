@@ -66,7 +66,10 @@ mod tests {
             assert!(beside(none).is_empty(), "{none}");
         }
         // What a rewrite has done away with is history.
-        put("a.b.aof.manifest", "file a.b.aof.2.base.rdb seq 2 type b\nfile a.b.aof.9.incr.aof seq 9 type h\nfile a.b.aof.10.incr.aof seq 10 type i\n");
+        put(
+            "a.b.aof.manifest",
+            "file a.b.aof.2.base.rdb seq 2 type b\nfile a.b.aof.9.incr.aof seq 9 type h\nfile a.b.aof.10.incr.aof seq 10 type i\n",
+        );
         assert_eq!(beside("a.b.aof.2.base.rdb"), [incr(10)]);
     }
 }

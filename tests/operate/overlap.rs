@@ -32,7 +32,11 @@ member = "{@key}"
 fn scene() -> Scene {
     Scene { spec: SPEC.into(), ..Scene::default() }
         .state(&["HSET message:1 group a level 1", "HSET message:2 group a level 2", "HSET message:3 group a level 1"])
-        .state(&["SADD index:a message:1 message:2 message:3", "SADD index:vip:1 message:2", "SADD index:vip:2 message:2"])
+        .state(&[
+            "SADD index:a message:1 message:2 message:3",
+            "SADD index:vip:1 message:2",
+            "SADD index:vip:2 message:2",
+        ])
         .touch("index:vip:1", "set", 1)
         .apply("SADD index:vip:1 message:1 message:3", 2)
         .apply("SREM index:vip:1 message:2", 1)
