@@ -1,8 +1,9 @@
 //! Proves a plan: that `apply.resp` leads from the dump to the state that the contract demands, that no command of it is
 //! for nothing, and that `rollback.resp` leads back.
 //!
-//! What the target is, [`Model`] works out anew from the dump, without the code that made the plan. [`prove`] executes
-//! the files in memory; [`run_live`] has a throwaway server of its own do the same.
+//! What the target is, [`Model`] works out anew from the dump, without the code that made the plan (what the two share is
+//! said there). [`prove`] executes the files in memory; [`read_again`] has a second parser read what they touch;
+//! [`run_live`] has a throwaway server of its own execute the files.
 
 #![cfg_attr(
     not(test),
@@ -28,6 +29,7 @@ mod model;
 mod packing;
 mod payload;
 mod reading;
+mod second;
 mod server;
 mod state;
 
@@ -38,6 +40,7 @@ pub use finding::{Finding, Findings, Problem, Stage};
 pub use live::{Live, run as run_live};
 pub use memory::Tally;
 pub use model::Model;
+pub use second::{Second, read_again};
 pub use server::{Leash, Program, ServerError};
 pub use state::{Entry, Field, Name, Other, State, Value};
 

@@ -1,7 +1,12 @@
 //! The contract, written as simply as possible: from a dump and a spec to the state there is and the state there must be.
 //!
-//! It is slow on purpose and owes nothing to `scan`, `index` and `plan`: what two programs that share only the parser
-//! agree on is hardly wrong. Where the words of the contract leave a choice, the comment says which one was taken.
+//! It is slow on purpose, and independent of what made the plan: the parallel pass (`scan`), the comparison of desired and
+//! actual (`index`), and the choice of commands (`plan`). What it shares with them, it cannot prove: the parser (`rdb`),
+//! the fields of a record (`document`), the names and scores that follow from them (`derive`), and the reading of specs,
+//! templates and patterns (`spec`). For the parser there is a [second reader](super::second), for the sets and sorted sets
+//! that are touched; the rest is judged by tests against real servers.
+//!
+//! Where the words of the contract leave a choice, the comment says which one was taken.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -20,6 +25,8 @@ use crate::spec::{Brake, Glob, Index, IndexType, Policy, Spec};
 #[derive(Debug)]
 pub struct Model<'a> {
     pub spec: &'a Spec,
+    /// What was read.
+    pub dump: &'a [u8],
     /// Who watches what is done with it.
     pub watch: &'a dyn Watch,
     pub header: Header,
@@ -35,6 +42,8 @@ pub struct Model<'a> {
     pub start: State,
     /// Every index key there must be.
     pub target: State,
+    /// Where in the dump the keys of `start` are.
+    pub records: BTreeMap<Name, Record<'a>>,
     names: Names<'a>,
     /// By index: how names of its keys, and members of these, are read.
     readings: Vec<(Reading, Option<Reading>)>,
@@ -84,6 +93,7 @@ impl<'a> Model<'a> {
         let implied = imply(dump, &names, &first, watch)?;
         let mut model = Self {
             spec,
+            dump,
             watch,
             header: first.header,
             footer: first.footer,
@@ -93,11 +103,13 @@ impl<'a> Model<'a> {
             modules: std::mem::take(&mut first.modules),
             target: first.start.clone(),
             start: std::mem::take(&mut first.start),
+            records: BTreeMap::new(),
             names,
             readings: spec.indexes.iter().map(|index| readings(spec, index)).collect(),
             records_in_families: first.records_in_families,
         };
         model.aim(&first.index_keys, &implied)?;
+        model.records = first.index_keys;
         Ok(model)
     }
 

@@ -7,6 +7,7 @@ mod agree;
 mod caught;
 mod live;
 mod rules;
+mod second;
 
 use rdb_reindex::plan::manifest::Reply;
 use rdb_reindex::rehearse::{State, Value};
