@@ -18,7 +18,7 @@ use super::state::{Entry, Name, State, Value};
 use crate::derive::Deriver;
 use crate::document::Extractor;
 use crate::progress::{Nobody, Unit, Watch};
-use crate::rdb::{self, Footer, Header, Item, Kind, Record, Walker};
+use crate::rdb::{self, Element, Flow, Footer, Header, Item, Kind, Record, Scratch, Visitor, Walker};
 use crate::spec::{Brake, Glob, Index, IndexType, Policy, Spec};
 
 /// What there is, and what there must be.
@@ -187,6 +187,14 @@ impl<'a> Model<'a> {
             }
             if right_type && (wanted.is_some() || holds || foreign) {
                 let is_held = |member: &[u8]| held.iter().any(|held| held.contains(member)) || is_foreign(member);
+                let stands_twice = repeated(record)?.iter().any(|member| match wanted.and_then(|w| w.get(member)) {
+                    Some(score) => *score != Score::Several,
+                    None => !frozen && !is_held(member),
+                });
+                // Nobody knows what an edit of such a key comes to.
+                if stands_twice {
+                    continue;
+                }
                 if let Some(entry) = self.target.get_mut(name) {
                     mend(&mut entry.value, wanted.unwrap_or(&Members::new()), frozen, is_held);
                     if entry.value.elements() == 0 {
@@ -315,6 +323,29 @@ impl Depths {
             }),
         })
     }
+}
+
+/// The members of a set or sorted set that stand in it twice, which none should.
+fn repeated(record: &Record<'_>) -> Result<BTreeSet<Vec<u8>>, Error> {
+    #[derive(Default)]
+    struct Twice {
+        once: BTreeSet<Vec<u8>>,
+        twice: BTreeSet<Vec<u8>>,
+    }
+    impl Visitor for Twice {
+        fn set_member(&mut self, member: Element<'_>) -> Flow {
+            if !self.once.insert(member.bytes.to_vec()) {
+                self.twice.insert(member.bytes.to_vec());
+            }
+            Flow::Continue(())
+        }
+        fn zset_member(&mut self, member: Element<'_>, _: f64) -> Flow {
+            self.set_member(member)
+        }
+    }
+    let mut all = Twice::default();
+    record.value.visit(&mut Scratch::default(), &mut all)?;
+    Ok(all.twice)
 }
 
 /// Adds what is wanted, and removes what is not, from a value of the right type.

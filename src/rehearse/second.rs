@@ -22,6 +22,7 @@ use super::model::Model;
 use super::state::{self, Entry, Name, Value};
 use crate::progress::Unit;
 use crate::rdb::{self, Header, Record, ValueType};
+use crate::text::quoted;
 
 /// Values that are read before it is noted what came of them.
 const BATCH: usize = 4096;
@@ -130,8 +131,8 @@ fn compare(model: &Model<'_>, name: &Name, entry: &Entry, record: &Record<'_>) -
         }
     };
     if key != name.1 {
-        let found = format!("the name {}", super::display(&key));
-        return Outcome::Differs { expected: format!("the name {}", super::display(&name.1)), found };
+        let found = format!("the name {}", quoted(&key));
+        return Outcome::Differs { expected: format!("the name {}", quoted(&name.1)), found };
     }
     match state::difference(Some(entry), found.as_ref()) {
         None => Outcome::Alike,
@@ -201,7 +202,9 @@ fn read(model: &Model<'_>, db: u64, record: &[u8]) -> Result<(Vec<u8>, Option<En
     let (key, value, expiry) = match value {
         RdbValue::Set { key, members, expiry } => (key, Value::Set(members.into_iter().collect()), expiry),
         RdbValue::SortedSet { key, values, expiry } => {
-            (key, Value::Zset(values.into_iter().map(|(score, member)| (member, score)).collect()), expiry)
+            // Of a member that stands twice, the first counts: in reverse, it comes last.
+            let members = values.into_iter().rev().map(|(score, member)| (member, score));
+            (key, Value::Zset(members.collect()), expiry)
         }
         _ => return Err(Fault::Damage("no set and no sorted set".to_owned())),
     };

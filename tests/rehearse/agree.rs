@@ -146,10 +146,13 @@ fn record(b: &mut DumpBuilder, random: &mut Random, key: &str, broken: u64) {
     }
 }
 
-fn index_key(b: &mut DumpBuilder, random: &mut Random, key: &str) {
+fn index_key(b: &mut DumpBuilder, random: &mut Random, key: &str, twice: bool) {
     let mut members = random.some(&MEMBERS);
     if members.is_empty() {
         members.push("w");
+    }
+    if twice && random.below(3) == 0 {
+        members.push(members[random.below(members.len() as u64) as usize]);
     }
     let scored: Vec<(&str, f64)> =
         members.iter().map(|member| (*member, [1.0, 2.5, 1000.0, 0.0][random.below(4) as usize])).collect();
@@ -175,6 +178,15 @@ fn expiry(b: &mut DumpBuilder, random: &mut Random) {
 
 /// A dump that follows from the seed.
 pub fn random_dump(seed: u64, version: u32) -> Vec<u8> {
+    random(seed, version, false)
+}
+
+/// The same with index keys that have a member twice, which no server writes.
+pub fn random_dump_with_members_twice(seed: u64, version: u32) -> Vec<u8> {
+    random(seed, version, true)
+}
+
+fn random(seed: u64, version: u32, twice: bool) -> Vec<u8> {
     let random = &mut Random(seed);
     let mut b = DumpBuilder::new(version);
     b.server_aux(NOW);
@@ -191,7 +203,7 @@ pub fn random_dump(seed: u64, version: u32) -> Vec<u8> {
             ["i:a", "i:b", "i:c", "all", "z:a", "z:b", "z:1", "y:a", "y:b", "y:q", "x:a", "x:b", "x:aa", "x:sb", "l:a"];
         for key in keys {
             expiry(&mut b, random);
-            index_key(&mut b, random, key);
+            index_key(&mut b, random, key, twice);
         }
         b.string("other", "x");
     }

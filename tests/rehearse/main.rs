@@ -8,6 +8,7 @@ mod caught;
 mod live;
 mod rules;
 mod second;
+mod twice;
 
 use rdb_reindex::plan::manifest::Reply;
 use rdb_reindex::rehearse::{State, Value};
