@@ -159,6 +159,7 @@ fn server_failure(error: ServerError, model: &Model<'_>) -> Failure {
         ServerError::NotFound(_) => {
             Some("install one (Debian: apt install redis-server), or give its path with --server PATH".to_owned())
         }
+        ServerError::LongPath(_) => Some("set TMPDIR to a folder with a shorter path".to_owned()),
         ServerError::Exited(_) if !model.modules.is_empty() => {
             let modules = model.modules.iter().map(String::as_str).collect::<Vec<_>>().join(", ");
             Some(format!("the dump has values of {modules}: give the module with --module PATH"))

@@ -8,6 +8,8 @@ mod caught;
 mod live;
 mod rules;
 mod second;
+#[cfg(target_os = "linux")]
+mod throwaway;
 mod twice;
 
 use rdb_reindex::plan::manifest::Reply;
