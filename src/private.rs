@@ -27,6 +27,15 @@ pub fn create_new(path: &Path) -> io::Result<File> {
     options(OpenOptions::new().write(true).create_new(true)).open(path)
 }
 
+/// A temporary file without a name.
+pub fn temporary_file() -> io::Result<File> {
+    let file = tempfile::tempfile()?;
+    // Before there is a byte in it: through the process that has it open, it can be opened even so.
+    #[cfg(unix)]
+    file.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(FILE))?;
+    Ok(file)
+}
+
 /// A temporary folder in `parent`, removed when it is dropped.
 pub fn temporary_folder(prefix: &str, parent: &Path) -> io::Result<TempDir> {
     let mut builder = tempfile::Builder::new();
