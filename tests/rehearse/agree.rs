@@ -240,14 +240,18 @@ pub const CAPS: Caps = Caps { max_args: 1000, max_command_bytes: 512 * 1024 };
 
 /// Agrees with all brakes lifted, with those that keep in force, and, unless one refuses, with all in force.
 fn agree(text: &str, seed: u64, caps: Caps) -> u64 {
-    let dump = random_dump(seed, 10 + (seed % 2) as u32);
+    agree_on_dump(&random_dump(seed, 10 + (seed % 2) as u32), text, seed, caps)
+}
+
+/// The same on any dump, which follows from `seed`.
+pub fn agree_on_dump(dump: &[u8], text: &str, seed: u64, caps: Caps) -> u64 {
     let refusing: Vec<Acceptance> =
         BRAKES.iter().filter(|brake| !brake.keeps()).map(|&brake| Acceptance { index: None, brake }).collect();
     let keeping = Spec::parse_accepting(text, "test.toml", &refusing).unwrap_or_else(|e| panic!("{}", e.render(false)));
-    agree_on(&dump, &keeping, seed, caps).expect("nothing refuses");
+    agree_on(dump, &keeping, seed, caps).expect("nothing refuses");
     let plain = Spec::parse_accepting(text, "test.toml", &[Acceptance { index: None, brake: Brake::NoLiteral }]);
-    agree_on(&dump, &plain.unwrap_or_else(|e| panic!("{}", e.render(false))), seed, caps);
-    agree_on(&dump, &lifted(text), seed, caps).expect("nothing refuses")
+    agree_on(dump, &plain.unwrap_or_else(|e| panic!("{}", e.render(false))), seed, caps);
+    agree_on(dump, &lifted(text), seed, caps).expect("nothing refuses")
 }
 
 fn agree_on(dump: &[u8], spec: &Spec, seed: u64, caps: Caps) -> Option<u64> {

@@ -4,15 +4,10 @@
 use rdb_reindex::plan::manifest::Manifest;
 use rdb_reindex::rehearse::{Files, Meaning, Model, check_manifest, prove, read_again};
 use rdb_reindex::resp::CommandReader;
-use rdb_reindex::spec::Spec;
 
-use super::agree::{CAPS, planned, random_dump_with_members_twice};
+use super::agree::{CAPS, agree_on_dump, lifted, planned, random_dump_with_members_twice};
 use crate::support::dump_writer::{DumpBuilder, packed};
 use crate::support::server::{Program, Server};
-
-/// The members here have no form, and the families little in them: brakes are another matter.
-const ACCEPT: &str =
-    r#"accept = ["no-entry", "no-key-right", "wrong-type", "mostly-missing", "other-type", "nested", "foreign-members"]"#;
 
 const SPEC: &str = r#"
 version = 1
@@ -144,16 +139,11 @@ fn lines(file: &[u8]) -> Vec<String> {
     lines
 }
 
-/// That spec, with all brakes lifted.
-fn spec(text: &str) -> Spec {
-    let text = text.replacen("version = 1", &format!("version = 1\n{ACCEPT}"), 1);
-    Spec::parse(&text, "test.toml").unwrap_or_else(|errors| panic!("{}", errors.render(false)))
-}
-
 /// The plan, forth and back, after it was proven.
 fn proven(about: &str, dump: &[u8]) -> (Vec<String>, Vec<String>, Manifest) {
-    let spec = spec(SPEC);
-    let (manifest, apply, rollback) = planned(dump, &spec, CAPS);
+    // Brakes are another matter.
+    let spec = lifted(SPEC);
+    let (manifest, apply, rollback) = planned(dump, &spec, CAPS).expect("no brake refuses it");
     let model = Model::read(dump, &spec, Meaning::Careful).expect("the dump is whole");
     let mut proof = prove(&model, Files::new(&manifest, &apply, &rollback));
     check_manifest(&model, &manifest, &mut proof);
@@ -254,13 +244,7 @@ fn a_deleted_key_with_a_member_twice() {
 fn random_states_with_members_twice() {
     for seed in 1..=200 {
         let dump = random_dump_with_members_twice(seed, 10 + (seed % 2) as u32);
-        let spec = spec(super::agree::SPEC);
-        let (manifest, apply, rollback) = planned(&dump, &spec, CAPS);
-        let model = Model::read(&dump, &spec, Meaning::Careful).expect("the dump is whole");
-        let mut proof = prove(&model, Files::new(&manifest, &apply, &rollback));
-        check_manifest(&model, &manifest, &mut proof);
-        let findings: Vec<String> = proof.findings.first.iter().map(ToString::to_string).collect();
-        assert!(findings.is_empty(), "seed {seed}: {findings:#?}\n{}", super::outline(&model.start));
+        agree_on_dump(&dump, super::agree::SPEC, seed, CAPS);
     }
 }
 
