@@ -33,6 +33,7 @@ pub mod index;
 pub mod infer;
 pub mod parts;
 pub mod plan;
+mod private;
 pub mod progress;
 pub mod rdb;
 pub mod rehearse;

@@ -12,6 +12,7 @@ use crc_fast::{CrcAlgorithm, Digest};
 use foldhash::fast::RandomState;
 
 use crate::parts;
+use crate::private;
 use crate::progress::{Unit, Watch};
 use crate::rdb::{self, Header, Item, Record, Walker, opcode};
 use crate::scan::{self, Observer, Worker};
@@ -200,7 +201,7 @@ const COPY: usize = 1 << 20;
 
 /// The whole as a file, and where each part is in it.
 fn write(header: Header, parts: &[Part<'_>], observer: &Observer) -> Result<(File, Vec<parts::Part>), Error> {
-    let file = BufWriter::with_capacity(1 << 20, tempfile::tempfile()?);
+    let file = BufWriter::with_capacity(1 << 20, private::temporary_file()?);
     let mut out = Output { file, crc: Digest::new(CrcAlgorithm::Crc64Redis), written: 0 };
     let Header { flavor, version } = header;
     let magic = match flavor {

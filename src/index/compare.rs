@@ -21,7 +21,9 @@ use super::resolve::Resolved;
 use super::stem::MemberStems;
 use super::store::{self, Implied, Mark, Members, Store};
 use super::survey::{ClassCount, Context, Gathered, IndexKey};
-use super::{Diagnostics, Difference, Error, Facts, Frozen, Summary, disputed, probe, reason, resolve, unit, whole};
+use super::{
+    Diagnostics, Difference, Error, Facts, Frozen, Summary, disputed, probe, reason, repeated, resolve, unit, whole,
+};
 use crate::progress::{Unit, Watch};
 use crate::rdb::{self, Record};
 use crate::scan::Observer;
@@ -261,6 +263,7 @@ pub fn compare<'a, 'o>(
     brakes.extend(whole::judge(spec, &facts));
     brakes.sort_by_key(|braked| (braked.brake, braked.index));
 
+    repeated::settle(&lookup, &mut keys, &mut resolved, &probed, &mut diagnostics)?;
     disputed::settle(spec, &zsets, &mut keys, &mut summaries, &mut resolved, &mut probed);
     Ok(Compared {
         names,

@@ -24,6 +24,7 @@ mod missing;
 mod names;
 mod probe;
 mod reason;
+mod repeated;
 mod resolve;
 mod seen;
 mod stale;

@@ -10,6 +10,7 @@ pub mod digest;
 pub mod excerpt;
 pub mod manifest;
 mod manifest_text;
+mod once;
 pub mod output;
 pub mod pattern;
 mod recreate;

@@ -57,8 +57,8 @@ pub fn warnings(d: &Difference<'_>, apply_oversize: u64, rollback_oversize: u64,
     }
     if d.diagnostics.count("index.repeated_member") > 0 {
         out.push(
-            "the dump has index keys with the same member twice, which a server refuses to load; replies may differ \
-             from the expected ones"
+            "the dump has index keys with the same member twice, which no server writes: they are left as they are; \
+             `rdb-reindex check` names them"
                 .into(),
         );
     }

@@ -25,7 +25,7 @@ pub fn words(diagnostic: &Diagnostic) -> String {
         "index.contested_key" => format!("{} claimed by several indexes: left alone", some("index key")),
         "index.key_is_record" => format!("{} named like a record: not made", some("index key")),
         "index.repeated_member" => {
-            format!("{} in an index key twice, which no server would write or load", some("member"))
+            format!("{} in an index key twice: the key is left as it is", some("member"))
         }
         "key.expired" => {
             format!("{} expired when the dump was made: taken as absent", some("key"))

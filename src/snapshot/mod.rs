@@ -14,6 +14,7 @@ use std::sync::Arc;
 use memmap2::Mmap;
 
 use crate::parts::Part;
+use crate::private;
 use crate::progress::{Nobody, Order, Unit, Watch, Watched};
 use crate::text;
 use unpack::{Failure, Form, HEAD};
@@ -218,7 +219,7 @@ fn stdin() -> io::Result<File> {
 
 #[cfg(not(unix))]
 fn stdin() -> io::Result<File> {
-    let mut file = tempfile::tempfile()?;
+    let mut file = private::temporary_file()?;
     io::copy(&mut io::stdin().lock(), &mut file)?;
     file.seek(SeekFrom::Start(0))?;
     Ok(file)
@@ -233,7 +234,7 @@ fn stopped(error: Error, watch: &dyn Watch) -> Error {
 fn spool(form: Form, source: impl Read, path: &Path) -> Result<File, Error> {
     let path = || path.to_owned();
     let spool_error = |source| Error::Spool { path: path(), source };
-    let mut file = tempfile::tempfile().map_err(spool_error)?;
+    let mut file = private::temporary_file().map_err(spool_error)?;
     unpack::unpack(form, source, &mut file).map_err(|failure| match failure {
         Failure::Read(source) => match form.name() {
             Some(name) => Error::Unpack { path: path(), name, source },

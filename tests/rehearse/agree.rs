@@ -146,10 +146,13 @@ fn record(b: &mut DumpBuilder, random: &mut Random, key: &str, broken: u64) {
     }
 }
 
-fn index_key(b: &mut DumpBuilder, random: &mut Random, key: &str) {
+fn index_key(b: &mut DumpBuilder, random: &mut Random, key: &str, twice: bool) {
     let mut members = random.some(&MEMBERS);
     if members.is_empty() {
         members.push("w");
+    }
+    if twice && random.below(3) == 0 {
+        members.push(members[random.below(members.len() as u64) as usize]);
     }
     let scored: Vec<(&str, f64)> =
         members.iter().map(|member| (*member, [1.0, 2.5, 1000.0, 0.0][random.below(4) as usize])).collect();
@@ -175,6 +178,15 @@ fn expiry(b: &mut DumpBuilder, random: &mut Random) {
 
 /// A dump that follows from the seed.
 pub fn random_dump(seed: u64, version: u32) -> Vec<u8> {
+    random(seed, version, false)
+}
+
+/// The same with index keys that have a member twice, which no server writes.
+pub fn random_dump_with_members_twice(seed: u64, version: u32) -> Vec<u8> {
+    random(seed, version, true)
+}
+
+fn random(seed: u64, version: u32, twice: bool) -> Vec<u8> {
     let random = &mut Random(seed);
     let mut b = DumpBuilder::new(version);
     b.server_aux(NOW);
@@ -191,7 +203,7 @@ pub fn random_dump(seed: u64, version: u32) -> Vec<u8> {
             ["i:a", "i:b", "i:c", "all", "z:a", "z:b", "z:1", "y:a", "y:b", "y:q", "x:a", "x:b", "x:aa", "x:sb", "l:a"];
         for key in keys {
             expiry(&mut b, random);
-            index_key(&mut b, random, key);
+            index_key(&mut b, random, key, twice);
         }
         b.string("other", "x");
     }
@@ -228,14 +240,18 @@ pub const CAPS: Caps = Caps { max_args: 1000, max_command_bytes: 512 * 1024 };
 
 /// Agrees with all brakes lifted, with those that keep in force, and, unless one refuses, with all in force.
 fn agree(text: &str, seed: u64, caps: Caps) -> u64 {
-    let dump = random_dump(seed, 10 + (seed % 2) as u32);
+    agree_on_dump(&random_dump(seed, 10 + (seed % 2) as u32), text, seed, caps)
+}
+
+/// The same on any dump, which follows from `seed`.
+pub fn agree_on_dump(dump: &[u8], text: &str, seed: u64, caps: Caps) -> u64 {
     let refusing: Vec<Acceptance> =
         BRAKES.iter().filter(|brake| !brake.keeps()).map(|&brake| Acceptance { index: None, brake }).collect();
     let keeping = Spec::parse_accepting(text, "test.toml", &refusing).unwrap_or_else(|e| panic!("{}", e.render(false)));
-    agree_on(&dump, &keeping, seed, caps).expect("nothing refuses");
+    agree_on(dump, &keeping, seed, caps).expect("nothing refuses");
     let plain = Spec::parse_accepting(text, "test.toml", &[Acceptance { index: None, brake: Brake::NoLiteral }]);
-    agree_on(&dump, &plain.unwrap_or_else(|e| panic!("{}", e.render(false))), seed, caps);
-    agree_on(&dump, &lifted(text), seed, caps).expect("nothing refuses")
+    agree_on(dump, &plain.unwrap_or_else(|e| panic!("{}", e.render(false))), seed, caps);
+    agree_on(dump, &lifted(text), seed, caps).expect("nothing refuses")
 }
 
 fn agree_on(dump: &[u8], spec: &Spec, seed: u64, caps: Caps) -> Option<u64> {

@@ -16,6 +16,8 @@ use std::path::{Path, PathBuf};
 pub use history::{Course, Fate, History, HistoryError, States};
 pub use record::{JOURNAL_VERSION, Operator, Record, Way, now};
 
+use crate::private;
+
 /// Why a journal cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum JournalError {
@@ -109,7 +111,8 @@ fn lock(path: &Path) -> Result<File, JournalError> {
     let failed = |cause| JournalError::Io { path: path.to_owned(), cause };
     // The file may be taken away by its owner between our opening and our locking it; then there is another.
     for _ in 0..100 {
-        let file = OpenOptions::new().read(true).append(true).create(true).open(path).map_err(failed)?;
+        let mut options = OpenOptions::new();
+        let file = private::options(options.read(true).append(true).create(true)).open(path).map_err(failed)?;
         match file.try_lock() {
             Ok(()) if is_at(&file, path) => return Ok(file),
             Ok(()) => {}
