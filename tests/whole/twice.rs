@@ -93,9 +93,17 @@ fn members_whose_record_is_gone() {
     let (status, said) = work.plan(&["half.rdb"]);
     assert_eq!(status, Some(0), "{said}");
     assert!(
-        said.contains("index project: 500 of its 1000 members (50%) name a record that is not in the dump"),
+        said.contains("index project: 500 of 1000 (50%) of its members name a record that is not in the dump"),
         "{said}"
     );
+    // Keys that go as a whole: nothing but their members tells why.
+    work.put("wrong.rdb", without(|n| n % 40 < 20));
+    let (status, said) = work.plan(&["wrong.rdb"]);
+    assert_eq!(status, Some(0), "{said}");
+    let expected = "500 of 500 (100%) of its members in keys that are deleted and were looked at name a record";
+    assert!(said.contains(expected), "{said}");
+    let shown = work.inventory(&["wrong.rdb"]).0.to_string();
+    assert!(shown.contains("index.record_missing") && shown.contains("index project: 500 of 500 (100%)"), "{shown}");
     work.put("some.rdb", without(|n| n >= 900));
     assert!(!work.plan(&["some.rdb"]).1.contains("name a record that is not in the dump"));
     // Records that are there and imply another key are not gone.
