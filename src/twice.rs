@@ -1,4 +1,4 @@
-//! Keys that are in a database twice: five bytes a key, and a second look at those alone whose hashes are equal.
+//! Keys that are in a database twice: five bytes a key while the dump is read and eight when it has been, and a second look at those alone whose hashes are equal.
 //!
 //! Each thread notes 40 bits of a hash of each name, and every so many records where they are in the dump. Where two hashes
 //! are equal, which by chance happens once among a million names, the records that they may be of are walked again, and the
@@ -105,20 +105,31 @@ impl<'h> Names<'h> {
         push(&mut self.high, (print >> 32) as u8);
     }
 
-    /// The notes of a part, each with the number of its group, the first of which is `group`.
-    fn of_part(&self, part: u8, asked: bool, mut group: u64, out: &mut Vec<u64>) {
-        let mut names = self.groups.iter().map(|group| group.names);
-        let mut left = names.next().unwrap_or(0);
-        for (low, high) in self.low.iter().flatten().zip(self.high.iter().flatten()) {
-            if left == 0 {
-                left = names.next().unwrap_or(u8::MAX);
-                group += 1;
-            }
-            left -= 1;
-            if high % PARTS == part && (!asked || high & ASKED != 0) {
-                out.push((u64::from(high / PARTS) << 32 | u64::from(*low)) << GROUP_BITS | group);
+    /// Gives the notes by part, each with the number of its group, the first of which is `base`. What they took before is
+    /// given back piece by piece.
+    fn into_parts(self, asked: bool, base: u64) -> (Vec<Group>, Vec<Vec<u64>>) {
+        let wanted = |high: u8| !asked || high & ASKED != 0;
+        let mut sizes = [0; PARTS as usize];
+        for high in self.high.iter().flatten().filter(|high| wanted(**high)) {
+            sizes[usize::from(high % PARTS)] += 1;
+        }
+        let mut parts: Vec<Vec<u64>> = sizes.iter().map(|size| Vec::with_capacity(*size)).collect();
+        let mut groups = self.groups.iter().zip(base..);
+        let (mut left, mut group) = (0, base);
+        for (low, high) in self.low.into_iter().zip(self.high) {
+            for (low, high) in low.into_iter().zip(high) {
+                while left == 0 {
+                    let Some((next, number)) = groups.next() else { break };
+                    (left, group) = (next.names, number);
+                }
+                left = left.saturating_sub(1);
+                if wanted(high) {
+                    let note = (u64::from(high / PARTS) << 32 | u64::from(low)) << GROUP_BITS | group;
+                    parts[usize::from(high % PARTS)].push(note);
+                }
             }
         }
+        (self.groups, parts)
     }
 }
 
@@ -150,30 +161,29 @@ pub fn find(
     counts: impl Fn(u64, u64) -> bool + Sync,
 ) -> Option<Twice> {
     let asked = names.iter().map(|names| names.aside).sum::<u64>() > ASIDE;
-    let mut groups = 0_u64;
-    let bases: Vec<u64> = names
-        .iter()
+    let mut number = 0_u64;
+    let based: Vec<(u64, Names<'_>)> = names
+        .into_iter()
         .map(|names| {
-            let base = groups;
-            groups += names.groups.len() as u64;
-            base
+            let base = number;
+            number += names.groups.len() as u64;
+            (base, names)
         })
         .collect();
+    let bases: Vec<u64> = based.iter().map(|(base, _)| *base).collect();
+    let (groups, notes): (Vec<Vec<Group>>, Vec<Vec<Vec<u64>>>) =
+        based.into_par_iter().map(|(base, names)| names.into_parts(asked, base)).unzip();
     let group = |number: u64| {
         let at = bases.partition_point(|base| *base <= number).checked_sub(1)?;
-        let group = *names.get(at)?.groups.get(usize::try_from(number - bases.get(at)?).ok()?)?;
-        Some((group, names.get(at)?.hasher))
+        groups.get(at)?.get(usize::try_from(number - bases.get(at)?).ok()?).copied()
     };
     let part = |part: u8| {
-        let mut notes = Vec::new();
-        for (names, base) in names.iter().zip(&bases) {
-            names.of_part(part, asked, *base, &mut notes);
-        }
+        let mut notes: Vec<u64> = notes.iter().filter_map(|parts| parts.get(usize::from(part))).flatten().copied().collect();
         notes.sort_unstable();
         let alike = notes.chunk_by(|a, b| a >> GROUP_BITS == b >> GROUP_BITS).filter(|alike| alike.len() > 1);
         let mut suspects: Vec<(u64, &[u64])> = alike
             .map(|alike| {
-                let starts = alike.iter().filter_map(|note| group(note & GROUP_MASK)).map(|(group, _)| group.start);
+                let starts = alike.iter().filter_map(|note| group(note & GROUP_MASK)).map(|group| group.start);
                 let (_, second) = starts.fold((u64::MAX, u64::MAX), |(first, second), start| {
                     if start < first { (start, first) } else { (first, second.min(start)) }
                 });
@@ -188,7 +198,7 @@ pub fn find(
                 break;
             }
             let mut places: Vec<Group> =
-                alike.iter().filter_map(|note| group(note & GROUP_MASK)).map(|(group, _)| group).collect();
+                alike.iter().filter_map(|note| group(note & GROUP_MASK)).collect();
             places.sort_unstable_by_key(|group| group.start);
             places.dedup_by_key(|group| group.start);
             places.truncate(LOOKS);

@@ -22,7 +22,8 @@ use super::stem::MemberStems;
 use super::store::{self, Implied, Mark, Members, Store};
 use super::survey::{ClassCount, Context, Gathered, IndexKey};
 use super::{
-    Diagnostics, Difference, Error, Facts, Frozen, Summary, disputed, probe, reason, repeated, resolve, unit, whole,
+    Diagnostics, Difference, Error, Facts, Frozen, Summary, disputed, gone, probe, reason, repeated, resolve, unit,
+    whole,
 };
 use crate::progress::{Unit, Watch};
 use crate::rdb::{self, Record};
@@ -294,7 +295,7 @@ impl<'a> Compared<'a> {
     pub fn into_difference(self, observer: &Observer) -> Result<Difference<'a>, Error> {
         let Self { names, dump, hasher, keys, interned, member_stems, sets, zsets, kept, undecided, .. } = self;
         let spec = names.spec;
-        let Resolved { present, deletions, .. } = self.resolved;
+        let Resolved { mut present, deletions, .. } = self.resolved;
         let members = Members { dump, interned: &interned, stems: &member_stems };
         let mut stale = self.probed.stale;
         stale.retain(|stale| {
@@ -304,7 +305,10 @@ impl<'a> Compared<'a> {
         stale.par_sort_unstable_by_key(|stale| (stale.key, stale.place));
         let lookup = Lookup { names: &names, members, hasher: &hasher, kept: &kept, undecided: &undecided };
         let implied = Implied { keys: &keys, sets: &sets, zsets: &zsets };
+        let staying = present.len();
+        gone::some_of(&lookup, &deletions, &mut present, &mut stale)?;
         reason::explain(&lookup, &mut stale, &present, implied, &self.unindexed)?;
+        let gone = gone::count(spec.indexes.len(), staying, &mut present, &mut stale);
         if observer.stopped() {
             return Err(Error::Interrupted);
         }
@@ -329,6 +333,7 @@ impl<'a> Compared<'a> {
             present,
             stale,
             deletions,
+            gone,
             interned,
             stems: member_stems,
             kept,

@@ -14,6 +14,7 @@ mod disputed;
 mod dump;
 mod entry;
 mod fields;
+mod gone;
 mod hash;
 mod interner;
 mod keys;
@@ -42,6 +43,7 @@ pub use dump::Dump;
 pub use entry::Place as SourcePlace;
 pub use entry::{Entry, Membership, Scored, Source};
 pub use fields::decode;
+pub use gone::Gone;
 pub use interner::Interned;
 pub use keys::Keys;
 pub use memberships::{Absent, Each, Listed, Memberships, Missing, Reader, State};
@@ -227,6 +229,8 @@ pub struct Difference<'a> {
     pub stale: Vec<Stale>,
     /// Ordered by index and place in the dump.
     pub deletions: Vec<Deletion>,
+    /// By index, what the members of deleted keys say of whether records are missing.
+    pub gone: Vec<Gone>,
     /// Index keys that [`Dump::record`] cannot read again.
     kept: HashMap<u64, Record<'a>>,
 }

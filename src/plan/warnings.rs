@@ -1,7 +1,7 @@
 //! What a plan did not do, or did with care: said in words, for the person who approves it.
 
 use super::manifest::Touched;
-use crate::index::{Difference, Frozen, Reason};
+use crate::index::{Difference, Frozen, Gone, Reason};
 use crate::spec::Policy;
 
 /// The warnings of a plan, the gravest first.
@@ -83,29 +83,30 @@ pub fn warnings(d: &Difference<'_>, apply_oversize: u64, rollback_oversize: u64,
     out
 }
 
-/// Members whose record is not in the dump, from which on and of how many of an index it is worth a word: one in four.
-const GONE: u64 = 20;
-const OF_MEMBERS: u64 = 4;
-
-/// By index, how many of its members name a record that is not in the dump, if they are many.
+/// By index, how many of its members name a record that is not in the dump, if they are many: of those in keys that stay,
+/// and of those in keys that are deleted.
 fn gone(d: &Difference<'_>) -> impl Iterator<Item = String> {
     let mut gone = vec![0_u64; d.spec.indexes.len()];
     for stale in d.stale.iter().filter(|stale| stale.reason() == Reason::RecordMissing) {
         let index = d.present.get(stale.key as usize).and_then(|key| gone.get_mut(key.index as usize));
         index.into_iter().for_each(|gone| *gone += 1);
     }
-    let indexes = d.spec.indexes.iter().zip(&d.summaries).zip(gone);
-    indexes.filter(|((_, summary), gone)| *gone >= GONE && gone * OF_MEMBERS >= summary.members).map(
-        |((index, summary), gone)| {
-            format!(
-                "index {}: {gone} of its {} ({}%) name a record that is not in the dump, and are removed: was it deleted, \
-                 or is a part of the database missing here?",
-                index.name,
-                counted(summary.members, "member"),
-                gone * 100 / summary.members.max(1)
-            )
-        },
-    )
+    let staying = d.summaries.iter().zip(gone).map(|(summary, gone)| Gone { looked_at: summary.members, gone });
+    d.spec.indexes.iter().zip(staying.zip(&d.gone)).flat_map(|(index, (staying, deleted))| {
+        [(staying, "of its members"), (*deleted, "of its members in keys that are deleted and were looked at")]
+            .into_iter()
+            .filter(|(gone, _)| gone.is_high())
+            .map(|(gone, of)| {
+                format!(
+                    "index {}: {} of {} ({}%) {of} name a record that is not in the dump: was it deleted, or is a part of \
+                     the database missing here?",
+                    index.name,
+                    gone.gone,
+                    gone.looked_at,
+                    gone.percent()
+                )
+            })
+    })
 }
 
 /// A number with its noun.

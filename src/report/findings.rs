@@ -1,7 +1,7 @@
 //! Findings in words.
 
 use super::inventory::{
-    ANOTHER_DUMP, AOF_BASE, AOF_TAIL, CHECKSUM_MISMATCH, Diagnostic, KEY_TWICE, NOT_AT_ONCE, SLOTS, TRAILING_BYTES,
+    ANOTHER_DUMP, AOF_BASE, AOF_TAIL, CHECKSUM_MISMATCH, Diagnostic, KEY_TWICE, NOT_AT_ONCE, RECORD_MISSING, SLOTS, TRAILING_BYTES,
 };
 use crate::text::counted;
 
@@ -47,6 +47,11 @@ pub fn words(diagnostic: &Diagnostic) -> String {
         KEY_TWICE => "a key is in the dump twice: no server would load it, and no plan is made of it".to_owned(),
         AOF_BASE => "newer writes may be missing".to_owned(),
         NOT_AT_ONCE => "the dumps were not taken at once".to_owned(),
+        RECORD_MISSING => {
+            "members of wrong keys name records that are not in the dump: were those deleted, or is a part of the database \
+             missing here?"
+                .to_owned()
+        }
         SLOTS => "a part of the database may be missing".to_owned(),
         TRAILING_BYTES => "there are bytes after the end of the dump; they are ignored".to_owned(),
         CHECKSUM_MISMATCH => {

@@ -24,6 +24,7 @@ pub const ANOTHER_DUMP: &str = "dump.another_dump";
 pub const TRAILING_BYTES: &str = "dump.trailing_bytes";
 pub const CHECKSUM_MISMATCH: &str = "dump.checksum_mismatch";
 pub const KEY_TWICE: &str = "dump.key_twice";
+pub const RECORD_MISSING: &str = "index.record_missing";
 
 /// What is in a dump, and what is wrong with its indexes.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -409,6 +410,10 @@ pub(super) fn diagnostics(difference: &Difference<'_>) -> Vec<Diagnostic> {
         let place = |offset| parts::place(&facts.parts, offset);
         let (first, second) = (place(twice.first), place(twice.second));
         of_dump(KEY_TWICE, format!("{} of database {} at {first} and at {second}", display(&twice.key), twice.db));
+    }
+    for (index, gone) in difference.spec.indexes.iter().zip(&difference.gone).filter(|(_, gone)| gone.is_high()) {
+        let (n, of, percent) = (gone.gone, gone.looked_at, gone.percent());
+        of_dump(RECORD_MISSING, format!("index {}: {n} of {of} ({percent}%) that were looked at", index.name));
     }
     for (code, words) in facts.doubts() {
         of_dump(code, words);
