@@ -3,6 +3,8 @@
 //! The work says what step it is at and adds to a counter; somebody else looks now and then. Both are cheap enough for
 //! every batch, and too dear for every member.
 
+pub mod leftovers;
+
 use std::io::{self, Read};
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -17,6 +19,8 @@ pub enum Unit {
     Members,
     Edits,
     Commands,
+    /// Keys and edits that are looked at.
+    Looks,
 }
 
 /// A part of the work.

@@ -48,7 +48,7 @@ fn the_plan_of_the_fixture() {
     // Three days: from the fixture's `ctime` to --now.
     assert!(text.contains("made 2026-11-23 13:36:47 UTC, 3 days ago;"), "{text}");
     // The keys that are deleted, and those that are changed: three project indexes and the list of projects.
-    assert!(text.contains(&format!("keys touched  6,0{}\n", 46 + 3 + 1)), "{text}");
+    assert!(text.contains(&format!("keys touched       6,0{}\n", 46 + 3 + 1)), "{text}");
 
     // What depends on the version of this program and on its preset is not this test's business.
     let id = manifest["plan_id"].as_str().expect("an id");
@@ -62,10 +62,20 @@ fn the_plan_of_the_fixture() {
 fn a_bundle_that_was_applied_leads_on_to_its_rollback() {
     let folder = tempfile::tempdir().expect("a folder");
     plan(folder.path());
-    std::fs::write(folder.path().join("plan/journal.ndjson"), "").expect("a journal");
-    let text = shown(&mut show(folder.path()));
-    assert!(text.contains("An apply of this plan was begun and has not ended."), "{text}");
-    assert!(text.contains("rdb-reindex rollback plan --to URL"), "{text}");
+    let manifest = std::fs::read(folder.path().join("plan/plan.json")).expect("a manifest");
+    let sha256 = rdb_reindex::plan::output::sha256(&manifest);
+    let text = format!(
+        "{{\"t\":\"open\",\"version\":1,\"plan_id\":\"x\",\"plan_sha256\":\"{sha256}\",\"user\":\"u\",\"host\":\"h\",\"pid\":1,\"at\":\"T0\"}}\n\
+         {{\"t\":\"start\",\"way\":\"apply\",\"to\":\"rediss://h:1\",\"at\":\"T1\"}}\n"
+    );
+    std::fs::write(folder.path().join("plan/journal.ndjson"), text).expect("a journal");
+    let text = shown(&mut show(folder.path())).replace("\n  ", " ");
+    assert!(
+        text.contains(" to rediss://h:1 was begun at T1 and has not ended (0 commands done, last by u on h"),
+        "{text}"
+    );
+    assert!(text.contains("rdb-reindex apply plan --to rediss://h:1 --resume"), "{text}");
+    assert!(text.contains("rdb-reindex rollback plan --to rediss://h:1"), "{text}");
 }
 
 #[test]

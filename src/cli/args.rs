@@ -17,6 +17,12 @@ const READING: &str = "Reading the dump";
 const CONNECTION: &str = "Connection";
 const PACE: &str = "Pace";
 
+/// What holds if nothing else is said.
+pub const TIMEOUT: u64 = 60;
+pub const RETRY_FOR: u64 = 300;
+pub const BATCH_COMMANDS: u32 = 1000;
+pub const BATCH_BYTES: u32 = 1_000_000;
+
 /// Take stock of the secondary indexes in a Redis dump, derive the right ones, and replay the smallest difference.
 #[derive(Debug, Parser)]
 #[command(name = "rdb-reindex", version, max_term_width = 100, propagate_version = true)]
@@ -185,6 +191,9 @@ pub struct Replay {
     /// What to do if the database is not as the plan expects it.
     #[arg(long, value_enum, default_value_t, value_name = "WHAT")]
     pub on_drift: DriftMode,
+    /// Go on although something speaks against it that a person has looked at; may be repeated.
+    #[arg(long, value_enum, value_name = "BRAKE")]
+    pub accept: Vec<ReplayBrake>,
     /// What makes sure that an edit is still right when it is made.
     #[arg(long, value_enum, default_value_t, value_name = "LEVEL")]
     pub guard: GuardLevel,
@@ -220,6 +229,13 @@ pub enum GuardLevel {
     /// Each record is read, and a script makes the edit only if the record is still so; two to three reads an edit. A
     /// rollback undoes nothing that somebody has written since.
     Records,
+}
+
+/// What a replay stops at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ReplayBrake {
+    /// The database does not look like that of the dump.
+    OtherDatabase,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -271,19 +287,19 @@ pub struct Database {
     #[arg(long, value_name = "FILE", help_heading = CONNECTION)]
     pub tls_ca: Option<PathBuf>,
     /// How long to wait for a reply, in seconds.
-    #[arg(long, value_name = "SECONDS", default_value_t = 60, help_heading = CONNECTION,
+    #[arg(long, value_name = "SECONDS", default_value_t = TIMEOUT, help_heading = CONNECTION,
         value_parser = clap::value_parser!(u64).range(1..=3600))]
     pub timeout: u64,
     /// How long to try again when the server is busy or the connection is lost, in seconds.
-    #[arg(long, value_name = "SECONDS", default_value_t = 300, help_heading = CONNECTION,
+    #[arg(long, value_name = "SECONDS", default_value_t = RETRY_FOR, help_heading = CONNECTION,
         value_parser = clap::value_parser!(u64).range(0..=86_400))]
     pub retry_for: u64,
     /// The most commands that go out before their replies are read.
-    #[arg(long, value_name = "N", default_value_t = 1000, help_heading = PACE,
+    #[arg(long, value_name = "N", default_value_t = BATCH_COMMANDS, help_heading = PACE,
         value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     pub batch_commands: u32,
     /// The most bytes that go out before their replies are read.
-    #[arg(long, value_name = "BYTES", default_value_t = 1_000_000, help_heading = PACE,
+    #[arg(long, value_name = "BYTES", default_value_t = BATCH_BYTES, help_heading = PACE,
         value_parser = clap::value_parser!(u32).range(1..=100_000_000))]
     pub batch_bytes: u32,
 }

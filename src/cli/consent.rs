@@ -1,16 +1,14 @@
-//! Whether somebody wants a plan to be sent, and whether he still does.
+//! Whether somebody wants a plan to be sent.
 
 use std::io::Write as _;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::RecvTimeoutError;
 use std::time::Duration;
 
 use super::exit::{Exit, Failure};
+use super::interrupt::Leave;
 use super::terminal::Terminal;
-use super::{args, database, progress, show};
-use crate::plan::bundle::Bundle;
-use crate::report::plan::State;
+use super::{args, database, typed};
 
 /// A plan is never sent by accident: its id is given, or somebody can be asked for it.
 pub fn given(args: &args::Replay, plan_id: &str) -> Result<(), Failure> {
@@ -19,26 +17,19 @@ pub fn given(args: &args::Replay, plan_id: &str) -> Result<(), Failure> {
         Some(given) if given == plan_id => Ok(()),
         Some(_) => {
             Err(Failure::new(Exit::Refused, format!("this is plan {plan_id}, not the one that --confirm names"))
-                .with_hint("look at it with `rdb-reindex show`"))
+                .with_hint(format!("to look at it:\n  rdb-reindex show {}", typed::folder(&args.dir))))
         }
         None if database::is_attended() => Ok(()),
-        None => Err(Failure::new(Exit::Usage, format!("nobody can be asked here; give --confirm {plan_id}"))
+        None => Err(Failure::new(Exit::Usage, format!("no terminal to ask on: give --confirm {plan_id}"))
             .with_hint("--dry-run looks and writes nothing")),
     }
 }
 
-/// Shows the plan, and asks for its id.
-pub fn ask(
-    bundle: &Bundle,
-    name: &str,
-    target: &str,
-    interrupt: &AtomicBool,
-    terminal: &Terminal,
-) -> Result<(), Failure> {
+/// Asks for the plan's id.
+pub fn ask(plan_id: &str, interrupt: &AtomicBool, terminal: &Terminal) -> Result<(), Failure> {
     let mut err = std::io::stderr().lock();
-    let summary = show::text(bundle, State::New, None, terminal);
     // Nobody can be told that standard error does not work; the answer will be wrong then.
-    let _ = write!(err, "{summary}\n{name} on {target}: type the plan's id to go on: ");
+    let _ = write!(err, "type the plan's id to go on: ");
     let _ = err.flush();
     drop(err);
     let answer = interruptible(interrupt, || {
@@ -48,9 +39,9 @@ pub fn ask(
     match answer {
         None => {
             terminal.say("");
-            return Err(Failure::new(Exit::Stopped, "interrupted; nothing was written"));
+            return Err(Leave::default().into_failure());
         }
-        Some(Ok(line)) if line.trim() == bundle.manifest.plan_id => return Ok(()),
+        Some(Ok(line)) if line.trim() == plan_id => return Ok(()),
         Some(_) => {}
     }
     Err(Failure::new(Exit::Refused, "that is not the plan's id; nothing was written"))
@@ -67,19 +58,4 @@ pub fn interruptible<T: Send + 'static>(interrupt: &AtomicBool, ask: impl FnOnce
             Err(_) => return None,
         }
     }
-}
-
-/// One Ctrl-C asks for an orderly end; the second leaves at once. Either way the journal knows how far it went. Gives
-/// what the first one sets, and what tells the second whether anything was sent.
-pub fn interrupts() -> (Arc<AtomicBool>, Arc<AtomicBool>) {
-    let (flag, sent) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
-    let (set, was_sent) = (Arc::clone(&flag), Arc::clone(&sent));
-    progress::on_interrupt(move || {
-        if set.swap(true, Ordering::SeqCst) {
-            let exit = if was_sent.load(Ordering::SeqCst) { Exit::Interrupted } else { Exit::Stopped };
-            std::process::exit(exit as i32);
-        }
-        false
-    });
-    (flag, sent)
 }

@@ -2,7 +2,8 @@
 
 use std::io::IsTerminal;
 use std::process::{Command, Stdio};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use super::exit::{Exit, Failure};
@@ -11,12 +12,11 @@ use super::{args, consent};
 use crate::index::Names;
 use crate::plan::manifest::Manifest;
 use crate::replay::{
-    self, Connection, Difference, Link, LinkError, LookOptions, QueryError, RestLink, Secret, Session, Source, Tally,
-    Target,
+    self, Connection, Difference, Link, LinkError, LookOptions, QueryError, Reply, RestLink, Secret, Session, Source,
+    Tally, Target,
 };
-use crate::resp::BatchLimits;
-use crate::text::Printable;
-use crate::text::number;
+use crate::resp::{BatchLimits, CommandReader};
+use crate::text::{Printable, number};
 
 /// How many differences of a kind are shown.
 pub const EXAMPLES: usize = 5;
@@ -32,6 +32,7 @@ pub fn target(args: &args::Database) -> Result<Target, Failure> {
     };
     let mut target = Target::resolve(&source).map_err(|error| Failure::new(Exit::Usage, error))?;
     target.timeouts.reply = Duration::from_secs(args.timeout);
+    target.timeouts.connect = target.timeouts.connect.min(target.timeouts.reply);
     Ok(target)
 }
 
@@ -42,6 +43,7 @@ pub struct Connector<'t> {
     interrupt: Option<&'t AtomicBool>,
     terminal: &'t Terminal,
     asked: bool,
+    commands: Arc<AtomicU64>,
 }
 
 impl<'t> Connector<'t> {
@@ -61,26 +63,48 @@ impl<'t> Connector<'t> {
                 .with_hint("leave the number out of the URL: a plan selects its databases itself"));
         }
         target.db = 0;
-        Ok(Self { target, interrupt, terminal, asked: false })
+        Ok(Self { target, interrupt, terminal, asked: false, commands: Arc::default() })
     }
 
     /// A new connection. A person at a terminal is asked for a password that is missing, once.
     pub fn dial(&mut self) -> Result<Box<dyn Link>, LinkError> {
-        match open(&self.target) {
-            Err(LinkError::PasswordNeeded { .. }) if !self.asked && is_attended() => {
+        let link = self.dial_once()?;
+        Ok(Box::new(Counted { link, commands: Arc::clone(&self.commands) }))
+    }
+
+    fn dial_once(&mut self) -> Result<Box<dyn Link + Send>, LinkError> {
+        match self.open() {
+            Err(LinkError::PasswordNeeded { .. } | LinkError::TokenNeeded { .. }) if !self.asked && is_attended() => {
                 self.asked = true;
-                self.terminal.say(format!("{} needs a password", self.target));
-                let needed = || LinkError::PasswordNeeded { target: self.target.to_string() };
-                let password = self.prompt().ok_or_else(needed)?;
+                self.terminal.say(format!("{} needs a {}", self.target, self.secret()));
+                let Some(password) = self.prompt() else { return Err(self.needed()) };
                 self.target.password = Some(Secret::new(password));
-                open(&self.target)
+                self.open()
             }
             opened => opened,
         }
     }
 
+    /// In a thread of its own, which is left behind when Ctrl-C is pressed: a name may take long to be found, and a host
+    /// to answer.
+    fn open(&self) -> Result<Box<dyn Link + Send>, LinkError> {
+        let target = self.target.clone();
+        match self.interrupt {
+            None => open(&target),
+            Some(interrupt) => {
+                consent::interruptible(interrupt, move || open(&target)).unwrap_or(Err(LinkError::Interrupted))
+            }
+        }
+    }
+
+    /// How many commands were sent that a service would bill, on all connections.
+    pub fn commands(&self) -> Arc<AtomicU64> {
+        Arc::clone(&self.commands)
+    }
+
     fn prompt(&self) -> Option<String> {
-        let ask = || rpassword::prompt_password("password: ");
+        let text = format!("{}: ", self.secret());
+        let ask = move || rpassword::prompt_password(text);
         let Some(interrupt) = self.interrupt else { return ask().ok() };
         let answer = consent::interruptible(interrupt, ask);
         if answer.is_none() {
@@ -91,13 +115,53 @@ impl<'t> Connector<'t> {
         answer?.ok()
     }
 
+    /// Nobody answered.
+    fn needed(&self) -> LinkError {
+        let target = self.target.to_string();
+        match self.interrupt {
+            Some(interrupt) if interrupt.load(Ordering::SeqCst) => LinkError::Interrupted,
+            _ if self.is_rest() => LinkError::TokenNeeded { target },
+            _ => LinkError::PasswordNeeded { target },
+        }
+    }
+
+    /// What is asked for.
+    fn secret(&self) -> &'static str {
+        if self.is_rest() { "token" } else { "password" }
+    }
+
     /// Whether only text can be sent.
     pub fn is_rest(&self) -> bool {
         self.target.rest.is_some()
     }
 }
 
-fn open(target: &Target) -> Result<Box<dyn Link>, LinkError> {
+/// What no service bills.
+const FREE: [&[u8]; 9] = [b"AUTH", b"HELLO", b"SELECT", b"COMMAND", b"CONFIG", b"INFO", b"PING", b"RESET", b"QUIT"];
+
+/// Counts commands as who bills them would.
+struct Counted {
+    link: Box<dyn Link + Send>,
+    commands: Arc<AtomicU64>,
+}
+
+impl Link for Counted {
+    fn send(&mut self, commands: &[u8]) -> Result<(), LinkError> {
+        let mut reader = CommandReader::new(commands);
+        let mut count = 0;
+        while let Ok(Some(command)) = reader.next_command() {
+            count += u64::from(!command.args.first().is_some_and(|name| FREE.contains(name)));
+        }
+        self.commands.fetch_add(count, Ordering::Relaxed);
+        self.link.send(commands)
+    }
+
+    fn receive(&mut self) -> Result<Reply, LinkError> {
+        self.link.receive()
+    }
+}
+
+fn open(target: &Target) -> Result<Box<dyn Link + Send>, LinkError> {
     Ok(match target.rest {
         Some(_) => Box::new(RestLink::open(target)?),
         None => Box::new(Connection::open(target)?),
@@ -136,7 +200,7 @@ impl Patience<'_> {
             if matches!(error, QueryError::Link(_)) {
                 session.broken();
             }
-            if !self.begun && self.interrupt.load(Ordering::SeqCst) {
+            if self.interrupt.load(Ordering::SeqCst) {
                 return Err(Unanswered::Interrupted);
             }
             // What cannot be reached at the very beginning is more likely a wrong address than a passing trouble.

@@ -6,8 +6,10 @@ use serde_json::{Value, json};
 
 use super::args::Telling;
 use super::exit::{Failure, Outcome};
+use super::interrupt;
 use super::terminal::Terminal;
 use crate::plan::manifest::{Bytes, Manifest};
+use crate::replay::journal::now;
 use crate::replay::{Difference, Event, Tally};
 use crate::text::Json;
 
@@ -23,7 +25,11 @@ pub struct Teller<'t> {
 
 impl<'t> Teller<'t> {
     pub fn new(terminal: &'t Terminal, form: Telling) -> Self {
-        Self { terminal, json: form == Telling::Json }
+        let json = form == Telling::Json;
+        if json {
+            interrupt::with_events();
+        }
+        Self { terminal, json }
     }
 
     /// One event, or its text.
@@ -31,14 +37,12 @@ impl<'t> Teller<'t> {
         if !self.json {
             return self.terminal.text(text);
         }
-        let mut object = json!({ "v": VERSION, "event": name });
-        if let (Value::Object(object), Value::Object(fields)) = (&mut object, fields) {
-            object.extend(fields);
-        }
-        let mut line = Vec::new();
-        // Writing to memory cannot fail.
-        let _ = writeln!(Json(&mut line), "{object}");
-        self.terminal.data(&line)
+        write(self.terminal, name, fields)
+    }
+
+    /// The first event: what is done where, with which plan, and how much there is to do.
+    pub fn start(&self, command: &str, plan_id: &str, to: &str, total: u64) -> Result<(), Failure> {
+        self.tell("start", json!({ "command": command, "plan_id": plan_id, "to": to, "total": total }), "")
     }
 
     /// Differences of several kinds.
@@ -60,20 +64,22 @@ impl<'t> Teller<'t> {
 
     /// How it ended; always the last event.
     pub fn end(&self, outcome: &Outcome) -> Result<(), Failure> {
-        let fields = match outcome {
-            Ok(exit) => json!({ "exit": *exit as u8 }),
-            Err(failure) => json!({ "exit": failure.exit as u8, "message": failure.message, "hint": failure.hint }),
-        };
-        if self.json { self.tell("end", fields, "") } else { Ok(()) }
+        if self.json { end(self.terminal, outcome) } else { Ok(()) }
     }
 
-    /// Something that happened during a replay.
-    pub fn event(&self, event: &Event) -> Result<(), Failure> {
+    /// Something that happened during a replay of so many commands.
+    pub fn event(&self, event: &Event, total: u64) -> Result<(), Failure> {
         let (name, fields) = match event {
             Event::Sending { first, last, bytes } => {
                 ("sending", json!({ "first": first, "last": last, "bytes": bytes }))
             }
-            Event::Answered(progress) => ("answered", progress_fields(progress)),
+            Event::Answered(progress) => {
+                let mut fields = progress_fields(progress);
+                if let Value::Object(fields) = &mut fields {
+                    fields.insert("total".into(), total.into());
+                }
+                ("answered", fields)
+            }
             Event::Waiting { reason, wait } => ("waiting", json!({ "reason": reason, "seconds": wait.as_secs_f64() })),
             Event::Reconnected { found_done } => ("reconnected", json!({ "found_done": found_done })),
             Event::Paced { commands, took } => {
@@ -83,7 +89,7 @@ impl<'t> Teller<'t> {
                 let parts: Vec<Bytes> = parts.iter().cloned().map(Bytes).collect();
                 ("kept", json!({ "number": number, "command": command, "key": Bytes(key.clone()), "edits": parts }))
             }
-            Event::Trouble { number, command, key, wanted, got, advice } => (
+            Event::Trouble { number, command, key, wanted, got, advice, .. } => (
                 "trouble",
                 json!({ "number": number, "command": command, "key": Bytes(key.clone()), "expected": wanted,
                     "got": got, "advice": advice }),
@@ -91,6 +97,27 @@ impl<'t> Teller<'t> {
         };
         if self.json { self.tell(name, fields, "") } else { Ok(()) }
     }
+}
+
+/// How it ended.
+pub fn end(terminal: &Terminal, outcome: &Outcome) -> Result<(), Failure> {
+    let fields = match outcome {
+        Ok(exit) => json!({ "exit": *exit as u8 }),
+        Err(failure) => json!({ "exit": failure.exit as u8, "message": failure.message, "hint": failure.hint }),
+    };
+    write(terminal, "end", fields)
+}
+
+/// One JSON object on a line.
+fn write(terminal: &Terminal, name: &str, fields: Value) -> Result<(), Failure> {
+    let mut object = json!({ "v": VERSION, "event": name, "time": now() });
+    if let (Value::Object(object), Value::Object(fields)) = (&mut object, fields) {
+        object.extend(fields);
+    }
+    let mut line = Vec::new();
+    // Writing to memory cannot fail.
+    let _ = writeln!(Json(&mut line), "{object}");
+    terminal.data(&line)
 }
 
 /// The numbers of a replay.

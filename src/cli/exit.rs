@@ -22,7 +22,7 @@ pub enum Exit {
 }
 
 /// An error with the status it ends the program with, and what the user can do about it.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Failure {
     pub exit: Exit,
     pub message: String,

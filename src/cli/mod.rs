@@ -14,19 +14,26 @@ mod export;
 mod filter;
 mod generate;
 mod infer;
+mod interrupt;
 mod inventory;
 mod judge;
+mod place;
 mod plan;
 mod progress;
 mod rehearse;
 mod replay;
+mod replay_account;
 mod replay_bar;
 mod replay_end;
+mod replay_look;
 mod replay_words;
 mod show;
 mod spec;
+mod story;
 mod terminal;
+mod typed;
 mod verify;
+mod verify_live;
 
 use std::process::ExitCode;
 
@@ -55,7 +62,10 @@ pub fn main() -> ExitCode {
     };
     let streams = matches!(args.command, Command::Export(_));
     let terminal = Terminal::new(args.quiet, args.verbose, streams);
-    let exit = run(&args, &terminal).unwrap_or_else(|failure| {
+    interrupt::install(&terminal);
+    let outcome = run(&args, &terminal);
+    interrupt::over();
+    let exit = outcome.unwrap_or_else(|failure| {
         terminal.failure(&failure);
         failure.exit
     });

@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
+use super::interrupt;
 use super::terminal::Terminal;
 use crate::progress::{Observer, Step, Unit, Watch};
 use crate::text::{fit, number, size, width};
@@ -193,6 +194,7 @@ impl Far {
             Unit::Members => format!("{} members", number(n)),
             Unit::Edits => format!("{} edits", number(n)),
             Unit::Commands => format!("{} commands", number(n)),
+            Unit::Looks => format!("{} keys and edits", number(n)),
         };
         let ms = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX);
         let mut parts = Vec::new();
@@ -227,14 +229,10 @@ fn clock(seconds: u64) -> String {
     }
 }
 
-/// Makes Ctrl-C call `stop`, which says whether it had been called before: then the process ends at once.
+/// Has Ctrl-C ask for a stop. What `stop` says does not matter: who is pressed twice leaves at once.
 pub fn on_interrupt(stop: impl Fn() -> bool + Send + 'static) {
-    // A handler can be set once in a process, and a command sets one.
-    let _ = ctrlc::set_handler(move || {
-        if stop() {
-            let _held = clear();
-            std::process::exit(130);
-        }
+    interrupt::tell(move || {
+        stop();
     });
 }
 

@@ -1,26 +1,30 @@
 //! `rdb-reindex apply` and `rdb-reindex rollback`: one way there, the other way back.
 
+use std::collections::HashSet;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::json;
 
-use super::database::{self, Connector, Patience, Unanswered};
+use super::database::{self, Connector};
 use super::events::Teller;
 use super::exit::{Exit, Failure, Outcome};
+use super::interrupt::{self, Leave};
 use super::judge::SpecJudge;
 use super::replay_end::{self, Ended};
 use super::replay_words as words;
+use super::story::{self, Refusal, Story};
 use super::terminal::Terminal;
-use super::{args, bundle, consent, replay_bar};
+use super::{args, bundle, consent, replay_bar, typed};
 use crate::plan::bundle::Bundle;
 use crate::plan::manifest::{APPLY, Counts, JOURNAL, MANIFEST, ROLLBACK};
 use crate::plan::output::sha256;
-use crate::progress::Observer;
-use crate::replay::journal::{History, Journal, JournalError, Record, Way, now};
-use crate::replay::{self, Ending, Files, Guard, OnDrift, Outlook, QueryError, Session, Terms, Work};
+use crate::progress::leftovers::Leftover;
+use crate::replay::journal::{History, Journal, JournalError, Record, Way, With, now};
+use crate::replay::{self, Commands, Ending, Files, Guard, OnDrift, QueryError, Session, Terms, Work};
 use crate::resp::BatchLimits;
-use crate::text::{self, Printable, counted, number};
+use crate::text::{self, Printable, counted};
 
 /// A file of this name in the plan's folder holds a replay up.
 const PAUSE: &str = "pause";
@@ -33,69 +37,125 @@ pub fn run(args: &args::Replay, way: Way, terminal: &Terminal) -> Outcome {
 }
 
 fn replay(args: &args::Replay, way: Way, terminal: &Terminal, teller: Teller<'_>) -> Outcome {
-    let bundle = bundle::open_watched(&args.dir, &Observer::default())?;
+    let interrupt = interrupt::flag();
+    let bundle = bundle::open_watched(&args.dir, &super::dump::observer())?;
+    let plan_id = &bundle.manifest.plan_id;
+    let (there, back) = story::commands(&bundle);
+    if if way == Way::Apply { there } else { back } == 0 {
+        let text = format!("plan {plan_id} is empty: there is nothing to do\n");
+        teller.tell("empty", json!({ "plan_id": plan_id }), &text)?;
+        return Ok(Exit::Done);
+    }
+    // What the journal says needs neither a decision nor a password.
+    let history = story::read(&bundle)?;
+    if let Some(refusal) = Story::new(plan_id, &args.dir, &history).refusal(way, args.resume) {
+        return refused(refusal, plan_id, teller);
+    }
+    // What was confirmed before a crash needs no new decision.
+    if !(args.resume && history.confirmed) {
+        consent::given(args, plan_id)?;
+    }
     let (apply, rollback) = (bundle::commands(&bundle, APPLY)?, bundle::commands(&bundle, ROLLBACK)?);
     let files = Files { manifest: &bundle.manifest, apply: &apply, rollback: &rollback };
-    // What was confirmed before a crash needs no new decision; the journal knows.
-    if !(args.resume && bundle.is_applied()) {
-        consent::given(args, &bundle.manifest.plan_id)?;
-    }
-    if Work::new(way, &files, &History::default(), false).map_err(Failure::error)?.of == 0 {
-        let text = format!("plan {} is empty: there is nothing to do\n", bundle.manifest.plan_id);
-        teller.tell("empty", json!({ "plan_id": bundle.manifest.plan_id }), &text)?;
-        return Ok(Exit::Done);
-    }
-    let (interrupt, sent) = consent::interrupts();
-    let job = Job { args, way, bundle: &bundle, files, interrupt: &interrupt, sent: &sent, terminal, teller };
+    let connector = Connector::new(&args.database, &bundle.manifest, Some(&interrupt), terminal)?;
+    let (target, with) = (connector.to_string(), typed::with(args));
+    let commands = Commands::new(files);
+    let mut job = Job {
+        args,
+        way,
+        bundle: &bundle,
+        commands: &commands,
+        interrupt: &interrupt,
+        terminal,
+        teller,
+        target,
+        with,
+        begun: false,
+    };
     if args.dry_run {
-        return job.dry_run();
+        return job.dry_run(connector, &history);
     }
     let (journal, history) = job.open_journal()?;
-    if let Some(at) = history.course(way).ended.as_ref().filter(|_| args.resume) {
-        let text =
-            format!("{} of plan {} was finished at {at}: there is nothing left to do\n", way.name(), job.plan_id());
-        teller.tell("finished", json!({ "plan_id": job.plan_id(), "at": at }), &text)?;
-        return Ok(Exit::Done);
+    // Somebody may have been faster.
+    if let Some(refusal) = Story::new(plan_id, &args.dir, &history).refusal(way, args.resume) {
+        return refused(refusal, plan_id, teller);
     }
-    if !history.confirmed {
-        consent::given(args, job.plan_id())?;
-    }
-    job.replay(journal, &history)
+    job.begun = history.course(way).started.is_some();
+    // A journal in which nothing was begun is not left behind.
+    let fresh = [&history.apply, &history.rollback].iter().all(|course| course.started.is_none());
+    let leftover = fresh.then(|| Leftover::new(&job.journal_path()));
+    job.replay(connector, journal, leftover, &history)
 }
 
-struct Job<'j> {
-    args: &'j args::Replay,
-    way: Way,
-    bundle: &'j Bundle,
-    files: Files<'j>,
-    interrupt: &'j AtomicBool,
-    sent: &'j AtomicBool,
-    terminal: &'j Terminal,
-    teller: Teller<'j>,
+fn refused(refusal: Refusal, plan_id: &str, teller: Teller<'_>) -> Outcome {
+    match refusal {
+        Refusal::Refused(failure) => Err(failure),
+        Refusal::Finished(text) => {
+            teller.tell("finished", json!({ "plan_id": plan_id, "message": text }), &format!("{text}\n"))?;
+            Ok(Exit::Done)
+        }
+    }
+}
+
+pub struct Job<'j> {
+    pub args: &'j args::Replay,
+    pub way: Way,
+    pub bundle: &'j Bundle,
+    pub commands: &'j Commands<'j>,
+    pub interrupt: &'j Arc<AtomicBool>,
+    pub terminal: &'j Terminal,
+    pub teller: Teller<'j>,
+    /// Where to, as a URL without a password.
+    pub target: String,
+    /// The options of this run, for the commands that it prints.
+    pub with: With,
+    /// An earlier run in this direction was begun.
+    pub begun: bool,
 }
 
 impl Job<'_> {
-    fn name(&self) -> &'static str {
+    pub fn name(&self) -> &'static str {
         self.way.name()
     }
 
-    fn plan_id(&self) -> &str {
+    pub fn plan_id(&self) -> &str {
         &self.bundle.manifest.plan_id
     }
 
-    /// Before this run writes anything: what earlier runs wrote is there.
-    fn stopped(&self, history: &History) -> Result<(), Failure> {
+    /// The command that goes on.
+    pub fn resume(&self) -> String {
+        format!("to go on:\n  {}", typed::resume(self.way, &self.args.dir, &self.target, &self.with))
+    }
+
+    /// What Ctrl-C ends with before this run writes anything: what earlier runs wrote is there.
+    pub fn interrupted(&self) -> Leave {
+        match self.begun {
+            false => Leave::default(),
+            true => Leave {
+                exit: Exit::Interrupted,
+                message: "interrupted; nothing more was written".into(),
+                hint: Some(self.resume()),
+            },
+        }
+    }
+
+    /// The status of what fails before this run writes anything.
+    pub fn failed(&self) -> Exit {
+        if self.begun { Exit::Interrupted } else { Exit::Error }
+    }
+
+    pub fn stop_if_interrupted(&self) -> Result<(), Failure> {
         match self.interrupt.load(Ordering::SeqCst) {
-            true => Err(replay_end::interrupted(self.args, self.way, history.course(self.way).is_begun())),
+            true => Err(self.interrupted().into_failure()),
             false => Ok(()),
         }
     }
 
-    fn is_guarded(&self) -> bool {
+    pub fn is_guarded(&self) -> bool {
         self.args.guard == args::GuardLevel::Records
     }
 
-    fn on_drift(&self) -> OnDrift {
+    pub fn on_drift(&self) -> OnDrift {
         match self.args.on_drift {
             args::DriftMode::Stop => OnDrift::Stop,
             args::DriftMode::Skip => OnDrift::Skip,
@@ -103,7 +163,7 @@ impl Job<'_> {
         }
     }
 
-    fn limits(&self) -> BatchLimits {
+    pub fn limits(&self) -> BatchLimits {
         let limits = database::limits(&self.args.database);
         let most = self.args.max_in_flight.map_or(usize::MAX, |most| usize::try_from(most).unwrap_or(usize::MAX));
         BatchLimits { commands: limits.commands.min(most), ..limits }
@@ -119,87 +179,44 @@ impl Job<'_> {
         Ok(sha256(&text))
     }
 
-    fn commands(&self) -> (u64, u64) {
-        let count = |replies: &[_]| u64::try_from(replies.len()).unwrap_or(u64::MAX);
-        let manifest = &self.bundle.manifest;
-        (count(&manifest.expected_replies), count(&manifest.rollback_expected_replies))
+    fn start(&self, history: &History) -> Result<(), Failure> {
+        interrupt::leaves(self.interrupted());
+        let (there, back) = story::commands(self.bundle);
+        let total = if self.way == Way::Apply { there } else { back };
+        let (done, _) = history.course(self.way).counts();
+        self.teller.start(self.name(), self.plan_id(), &self.target, total.saturating_sub(done))
     }
 
     /// Looks, says what it would do, and writes nothing: neither to the database nor beside the bundle.
-    fn dry_run(&self) -> Outcome {
-        let bytes = match std::fs::read(self.journal_path()) {
-            Ok(bytes) => bytes,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Vec::new(),
-            Err(error) => return Err(Failure::error(format!("{}: {error}", text::path(self.journal_path())))),
-        };
-        let (history, _) = History::read(&bytes, &self.plan_sha256()?, self.commands())
-            .map_err(|error| Failure::error(format!("{}: {error}", text::path(self.journal_path()))))?;
-        let mut connector =
-            Connector::new(&self.args.database, self.files.manifest, Some(self.interrupt), self.terminal)?;
-        self.refuse_what_is_not_text(&connector, &history)?;
+    fn dry_run(&mut self, mut connector: Connector<'_>, history: &History) -> Outcome {
+        self.begun = history.course(self.way).started.is_some();
+        self.start(history)?;
+        self.refuse_what_is_not_text(&connector, history)?;
+        let asked = connector.commands();
         let mut dial = || connector.dial();
         let mut session = Session::new(&mut dial);
-        words::of_what_is_not_known(self.terminal, self.way, self.is_guarded(), &history, &self.journal_path());
-        let (outlook, work) = self.look(&history, &mut session)?;
+        words::of_what_is_not_known(self.terminal, self.way, self.is_guarded(), history, &self.journal_path());
+        let met = self.meet(&mut session)?;
+        let (outlook, work) = self.look(history, &met, &mut session)?;
         self.judge(&outlook)?;
         if self.way == Way::Rollback && history.apply.started.is_none() {
             words::of_what_is_overwritten(self.terminal, &work);
         }
         let count = u64::try_from(work.items.len()).unwrap_or(u64::MAX);
+        self.terminal.say(self.sum_up(&met, &outlook, &work, asked.load(Ordering::Relaxed)));
         let text = format!("{} would send {}; nothing was written\n", self.name(), counted(count, "command"));
         let fields = json!({ "way": self.name(), "commands": work.items.len() });
         self.teller.tell("would_send", fields, &text)?;
         Ok(Exit::Done)
     }
 
-    /// Opens the journal, and refuses what it says should not be done.
     fn open_journal(&self) -> Result<(Journal, History), Failure> {
         let plan = (self.plan_id(), &*self.plan_sha256()?);
-        let (journal, history) = Journal::open(
-            &self.journal_path(),
-            plan,
-            self.commands(),
-            (self.args.confirm.is_some(), self.is_guarded()),
-        )
-        .map_err(|error| {
+        let run = (self.args.confirm.is_some(), self.is_guarded());
+        Journal::open(&self.journal_path(), plan, story::commands(self.bundle), run).map_err(|error| {
             let exit = if matches!(error, JournalError::Io { .. }) { Exit::Error } else { Exit::Refused };
             Failure::new(exit, error)
-        })?;
-        let refuse = |message: String| Err(Failure::new(Exit::Refused, format!("{message}; nothing was sent")));
-        let dir = text::shell_path(&self.args.dir);
-        let (there, back) = (&history.apply, &history.rollback);
-        match self.way {
-            Way::Apply => {
-                if let Some(at) = there.ended.as_ref().filter(|_| !self.args.resume) {
-                    return refuse(format!("plan {} was applied already, until {at}", self.plan_id())).map_err(
-                        |failure| failure.with_hint(format!("`rdb-reindex verify {dir}` says what is there")),
-                    );
-                }
-                if back.started.is_some() {
-                    return refuse("a rollback of this plan was begun".into())
-                        .map_err(|failure| failure.with_hint("make a new plan from a new dump"));
-                }
-            }
-            Way::Rollback => {
-                if let Some(at) = back.ended.as_ref().filter(|_| !self.args.resume) {
-                    return refuse(format!("plan {} was rolled back already, until {at}", self.plan_id()));
-                }
-            }
-        }
-        let course = history.course(self.way);
-        if let Some((at, to)) = course.started.as_ref().filter(|_| !self.args.resume) {
-            let (done, unknown) = course.counts();
-            let who = history.last.as_ref().map(ToString::to_string).unwrap_or_default();
-            let text = format!(
-                "{} of this plan to {to} was begun at {at} and not finished ({} done, {} unknown), last by {who}",
-                self.name(),
-                counted(done, "command"),
-                number(unknown)
-            );
-            return refuse(text)
-                .map_err(|failure| failure.with_hint(format!("`rdb-reindex {} {dir} --resume` goes on", self.name())));
-        }
-        Ok((journal, history))
+        })
     }
 
     /// Before anything is sent: half a plan would be worse than none.
@@ -207,76 +224,11 @@ impl Job<'_> {
         if !connector.is_rest() {
             return Ok(());
         }
-        let work = Work::new(self.way, &self.files, history, self.is_guarded()).map_err(Failure::error)?;
+        let work = Work::new(self.way, self.commands, history, self.is_guarded()).map_err(Failure::error)?;
         let Some(item) = work.first_not_text() else { return Ok(()) };
         let (number, key) = (item.number, Printable(item.key()));
         let message = format!("command {number} ({key}) is not UTF-8, and REST carries text only; nothing was sent");
         Err(Failure::new(Exit::Refused, message).with_hint("use the TCP endpoint of the database, rediss://"))
-    }
-
-    /// Looks, and tries again for as long as the connection or the server may come back.
-    fn look(&self, history: &History, session: &mut Session<'_>) -> Result<(Outlook, Work<'_>), Failure> {
-        let options = database::look(&self.args.database);
-        let begun = history.course(self.way).started.is_some();
-        let patience = Patience {
-            terminal: self.terminal,
-            retry_for: Duration::from_secs(self.args.database.retry_for),
-            interrupt: self.interrupt,
-            begun,
-        };
-        let looked = patience.ask(session, |link| {
-            let mut work = Work::new(self.way, &self.files, history, self.is_guarded())?;
-            let total = work.to_look_at();
-            let outlook = replay_bar::looking(self.terminal, self.teller, total, |progress| {
-                work.look(link, &options, self.on_drift(), progress)
-            })?;
-            Ok((outlook, work))
-        });
-        match looked {
-            Ok((outlook, _)) if outlook.preflight.is_replica() => {
-                Err(Failure::new(Exit::Refused, "the server is a replica; nothing was written")
-                    .with_hint("connect to the primary"))
-            }
-            Ok(found) => Ok(found),
-            Err(Unanswered::Failed(error)) => {
-                Err(Failure::new(if begun { Exit::Interrupted } else { Exit::Error }, error))
-            }
-            Err(Unanswered::Interrupted) => {
-                self.stopped(history)?;
-                Err(Failure::new(if begun { Exit::Interrupted } else { Exit::Stopped }, "interrupted"))
-            }
-        }
-    }
-
-    /// Says how the database differs, and refuses to go on if it must not.
-    fn judge(&self, outlook: &Outlook) -> Result<(), Failure> {
-        if outlook.is_calm() {
-            let keys = outlook.preflight.looked_at;
-            let are = if keys == 1 { "is as the plan expects it" } else { "are as the plan expects them" };
-            let text = format!("{} {are}\n", counted(keys, "touched key"));
-            return self.teller.tell("no_drift", json!({ "keys": keys }), &text);
-        }
-        let kinds = outlook.preflight.drift.kinds().into_iter().chain([
-            ("edits in place already", &outlook.in_place),
-            ("edits that were made and are not there", &outlook.lost.edits),
-        ]);
-        self.teller.differences(kinds, &self.bundle.manifest)?;
-        if self.on_drift() != OnDrift::Stop {
-            return Ok(());
-        }
-        let lost = outlook.lost.edits.count;
-        if lost > 0 {
-            let of = counted(outlook.lost.of, "edit");
-            let message = format!("{} of {of} that were made are not there; nothing more was written", number(lost));
-            return Err(Failure::new(Exit::Refused, message).with_hint(
-                "is it the database that the plan was begun on? If it is, it lost them, or somebody undid them: plan again \
-                 from a new dump; or --on-drift proceed goes on without them",
-            ));
-        }
-        let message = "the database is not as the plan expects it; nothing was written";
-        Err(Failure::new(Exit::Refused, message).with_hint(
-            "plan again from a new dump; or --on-drift skip leaves those keys alone, and proceed edits them",
-        ))
     }
 
     /// What `--guard records` judges by.
@@ -299,12 +251,7 @@ impl Job<'_> {
     }
 
     /// A guard that cannot work is better known before anything is begun.
-    fn ask_for_scripts(
-        &self,
-        history: &History,
-        guard: Option<&mut Guard<'_>>,
-        session: &mut Session<'_>,
-    ) -> Result<(), Failure> {
+    fn ask_for_scripts(&self, guard: Option<&mut Guard<'_>>, session: &mut Session<'_>) -> Result<(), Failure> {
         let Some(guard) = guard else { return Ok(()) };
         match session.link().map_err(QueryError::Link).and_then(|link| guard.ask_for_scripts(link)) {
             Ok(()) => Ok(()),
@@ -316,50 +263,59 @@ impl Job<'_> {
             Err(error) if error.is_transient(true) => Ok(()),
             Err(error) => {
                 let message = format!("a guard needs scripts, and {error}; nothing was sent");
-                let begun = history.course(self.way).started.is_some();
-                let exit = if begun { Exit::Interrupted } else { Exit::Refused };
+                let exit = if self.begun { Exit::Interrupted } else { Exit::Refused };
                 Err(Failure::new(exit, message).with_hint("use a user who may run EVAL, or --guard replies"))
             }
         }
     }
 
-    fn replay(&self, mut journal: Journal, history: &History) -> Outcome {
+    fn replay(
+        &self,
+        mut connector: Connector<'_>,
+        mut journal: Journal,
+        leftover: Option<Leftover>,
+        history: &History,
+    ) -> Outcome {
         let mut judge = self.spec_judge()?;
-        let mut connector =
-            Connector::new(&self.args.database, self.files.manifest, Some(self.interrupt), self.terminal)?;
-        let target = connector.to_string();
+        self.start(history)?;
         self.refuse_what_is_not_text(&connector, history)?;
+        let asked = connector.commands();
         let mut dial = || connector.dial();
         let mut session = Session::new(&mut dial);
-        self.stopped(history)?;
+        self.stop_if_interrupted()?;
         if self.args.resume {
-            words::of_what_was_found(self.terminal, history, self.way);
+            words::of_what_was_found(
+                self.terminal,
+                history,
+                self.way,
+                &Story::new(self.plan_id(), &self.args.dir, history),
+            );
         }
         words::of_what_is_not_known(self.terminal, self.way, self.is_guarded(), history, &self.journal_path());
-        words::of_another_target(self.terminal, history, self.way, &target);
-        let (outlook, work) = self.look(history, &mut session)?;
-        self.stopped(history)?;
+        words::of_another_target(self.terminal, history, self.way, &self.target);
+        let met = self.meet(&mut session)?;
+        let (outlook, work) = self.look(history, &met, &mut session)?;
+        self.stop_if_interrupted()?;
         self.judge(&outlook)?;
         if self.way == Way::Rollback && history.apply.started.is_none() {
             words::of_what_is_overwritten(self.terminal, &work);
         }
         let mut guard = judge.as_mut().map(|judge| Guard::new(judge, self.way, &work.known));
-        self.ask_for_scripts(history, guard.as_mut(), &mut session)?;
+        self.ask_for_scripts(guard.as_mut(), &mut session)?;
         if outlook.found_done > 0 {
             let done = counted(outlook.found_done, "command");
             self.terminal.say(format!("{done} without an answer had been carried out"));
         }
+        self.terminal.say(self.sum_up(&met, &outlook, &work, asked.load(Ordering::Relaxed)));
         if self.args.confirm.is_none() && !(self.args.resume && history.confirmed) {
-            consent::ask(self.bundle, self.name(), &target, self.interrupt, self.terminal)?;
-            self.stopped(history)?;
+            consent::ask(self.plan_id(), self.interrupt, self.terminal)?;
             // A service closes what is idle for long, and a person may have taken long.
             if session.link().and_then(replay::is_alive).is_err() {
                 session.broken();
             }
         }
-        if history.course(self.way).started.is_none() {
-            journal.add(&Record::Start { way: self.way, to: target.clone(), at: now() });
-        }
+        self.stop_if_interrupted()?;
+        journal.add(&Record::Start { way: self.way, to: self.target.clone(), at: now(), with: self.with.clone() });
         for record in &outlook.left {
             journal.add(record);
         }
@@ -372,22 +328,60 @@ impl Job<'_> {
             on_drift: self.on_drift(),
             interrupt: self.interrupt,
         };
-        let report = replay_bar::show(self.terminal, self.teller, self.name(), &work, self.sent, |watcher| {
-            replay::run(&work.items, &mut session, &mut journal, &terms, guard.as_mut(), watcher)
-        })
-        .map_err(|error| Failure::new(Exit::Interrupted, error))?;
+        let began = Instant::now();
+        let left = || Leave {
+            exit: Exit::Interrupted,
+            message: format!(
+                "what became of the commands under way is not known; the journal knows how far it went: {}",
+                text::path(self.journal_path())
+            ),
+            hint: Some(self.resume()),
+        };
+        let watched =
+            replay_bar::show(self.terminal, self.teller, self.name(), &work, self.deleted()?, left, |watcher| {
+                replay::run(&work.items, &mut session, &mut journal, &terms, guard.as_mut(), watcher)
+            });
+        let report = watched.result.map_err(|error| Failure::new(Exit::Interrupted, error).with_hint(self.resume()))?;
+        drop(leftover);
+        let took = began.elapsed();
+        if report.sent {
+            // Everything is in the journal: from here on only words are left to be said.
+            let (message, hint) = ("interrupted; the journal has all that was done".into(), Some(self.resume()));
+            interrupt::leaves(Leave { exit: Exit::Interrupted, message, hint });
+        }
         if report.ending == Ending::Done && outlook.preflight.replicas > 0 {
             self.wait_for_replicas(&mut session, outlook.preflight.replicas)?;
         }
-        let begun = history.course(self.way).is_begun();
-        let ended = Ended { way: self.way, report: &report, outlook: &outlook, target: &target, of: work.of, begun };
-        ended.conclude(self.args, self.plan_id(), self.on_drift(), self.teller)
+        let ended = Ended {
+            job: self,
+            report: &report,
+            outlook: &outlook,
+            of: work.of,
+            account: &watched.account,
+            took,
+            commands: asked.load(Ordering::Relaxed),
+            of_a_cluster: watched.of_a_cluster,
+        };
+        replay_end::conclude(&ended)
+    }
+
+    /// Keys that the apply deletes, where that matters.
+    pub fn deleted(&self) -> Result<HashSet<(u32, Vec<u8>)>, Failure> {
+        if self.way == Way::Apply {
+            return Ok(HashSet::new());
+        }
+        let apply = self.commands.apply().map_err(Failure::error)?;
+        let deleting = apply.iter().filter(|item| item.verb.deletes_keys());
+        Ok(deleting.flat_map(|item| item.keys().iter().map(|key| (item.db, key.to_vec()))).collect())
     }
 
     /// Who verifies on another connection may be answered by a replica.
     fn wait_for_replicas(&self, session: &mut Session<'_>, replicas: u64) -> Result<(), Failure> {
-        let waited =
-            session.link().map_err(QueryError::Link).and_then(|link| replay::wait_for_replicas(link, replicas));
+        let stopped = || self.interrupt.load(Ordering::Relaxed);
+        let waited = session
+            .link()
+            .map_err(QueryError::Link)
+            .and_then(|link| replay::wait_for_replicas(link, replicas, &stopped));
         // It is done in any case.
         let have = waited.ok().flatten();
         let shown = have.map_or("an unknown number".to_owned(), |have| have.to_string());

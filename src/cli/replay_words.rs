@@ -2,21 +2,90 @@
 
 use std::path::Path;
 
+use super::replay::Job;
+use super::replay_account::Account;
+use super::replay_look::Met;
+use super::story::Story;
 use super::terminal::Terminal;
+use crate::plan::price::usd;
 use crate::replay::journal::{History, Operator, Way};
-use crate::replay::{Verb, Work};
-use crate::text::{self, counted, number};
+use crate::replay::{Outlook, Verb, Work};
+use crate::report::plan::price;
+use crate::resp::BatchMeter;
+use crate::text::{self, counted, number, span, wrap};
+
+/// Prose is no easier to read on a wider terminal.
+const PROSE: usize = 100;
+/// Where the text of a line of the summary begins.
+const INDENT: usize = 12;
+
+impl Job<'_> {
+    /// In five lines: which plan, what, where, how long, how much. `asked` commands went to look.
+    pub fn sum_up(&self, met: &Met, outlook: &Outlook, work: &Work<'_>, asked: u64) -> String {
+        let mut account = Account::new(self.deleted().unwrap_or_default());
+        let mut meter = BatchMeter::new(self.limits());
+        for item in &work.items {
+            account.add(item);
+            meter.add(item.bytes.len());
+        }
+        let commands = u64::try_from(work.items.len()).unwrap_or(u64::MAX);
+        let what = match self.way {
+            Way::Apply => account.of_apply(),
+            Way::Rollback => account.of_rollback(),
+        };
+        let what = match self.begun {
+            true => format!("what is left: {what}"),
+            false => what,
+        };
+        let server = met.place.server.as_ref().map(|server| format!(" ({server})")).unwrap_or_default();
+        let state = match outlook.is_calm() {
+            true => "is as the plan expects it",
+            false => "differs from what the plan expects",
+        };
+        let batches = meter.batches();
+        let trip = met.round_trip.as_secs_f64();
+        let mut seconds = trip * batches as f64;
+        if let Some(rate) = self.args.max_rate {
+            seconds = seconds.max(commands as f64 / f64::from(rate));
+        }
+        let long = match seconds {
+            ..1.0 => "less than a second".to_owned(),
+            ..90.0 => format!("about {seconds:.0} s"),
+            _ => format!("about {}", span((seconds * 1000.0) as u64)),
+        };
+        // Of a guard's reads the plan knows how many there are.
+        let prices = &self.bundle.manifest.replay;
+        let guarded = match self.way {
+            Way::Apply => prices.apply.records,
+            Way::Rollback => prices.rollback.records,
+        };
+        let more = match guarded.filter(|_| self.is_guarded() && !self.begun) {
+            Some(price) => price.billed_commands.saturating_sub(price.look),
+            None => commands,
+        };
+        let usd = price(usd(asked.saturating_add(more)));
+        let mut text = format!("{} of plan {}\n", self.name(), self.plan_id());
+        let width = self.terminal.message_style().width.min(PROSE);
+        let mut line = |label: &str, words: String| {
+            text.push_str(&format!("  {label:<width$}", width = INDENT - 2));
+            wrap(&words, INDENT, INDENT, width, &mut text);
+        };
+        line("what", what);
+        line("where", format!("{}{server}; it {state}", self.target));
+        line("how long", format!("{long}: {} at {:.1} ms each", counted(batches, "round trip"), trip * 1000.0));
+        let more = counted(more, "command");
+        line("how much", format!("{more}; {} for the look; about {usd} where commands are billed", number(asked)));
+        text.trim_end().to_owned()
+    }
+}
 
 /// How far the runs before came.
-pub fn of_what_was_found(terminal: &Terminal, history: &History, way: Way) {
-    let course = history.course(way);
-    let Some((at, to)) = &course.started else {
+pub fn of_what_was_found(terminal: &Terminal, history: &History, way: Way, story: &Story<'_>) {
+    if history.course(way).started.is_none() {
         terminal.say("nothing had been sent; starting at the beginning");
         return;
-    };
-    let (done, unknown) = course.counts();
-    let (done, unknown) = (counted(done, "command"), number(unknown));
-    terminal.say(format!("resuming what was begun at {at} on {to}: {done} done, the answers of {unknown} not known"));
+    }
+    terminal.say(format!("resuming: {}", story.sentence()));
     // The lock holds between the processes of one machine.
     let here = Operator::current();
     if let Some(last) = history.last.as_ref().filter(|last| last.host != here.host) {

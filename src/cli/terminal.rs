@@ -10,14 +10,12 @@ use crate::report::Style;
 use crate::text::lines;
 
 /// What may be said, and how.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Terminal {
     pub quiet: bool,
     pub verbose: u8,
     /// Standard error is a terminal that understands colour, and nobody asked for none.
     pub colour: bool,
-    /// Standard error is a terminal: progress may be drawn there.
-    pub interactive: bool,
     style: Style,
     message_style: Style,
 }
@@ -76,7 +74,6 @@ impl Terminal {
             quiet,
             verbose,
             colour: wish.colour(is_terminal),
-            interactive,
             style: style(&io::stdout(), wish),
             message_style: style(&io::stderr(), wish),
         }

@@ -1,207 +1,28 @@
 //! `rdb-reindex verify`.
 
-use std::collections::HashSet;
 use std::path::Path;
-use std::sync::atomic::AtomicBool;
-use std::time::Duration;
 
 use serde_json::json;
 
-use super::database::{Patience, Unanswered};
 use super::events::Teller;
 use super::exit::{Exit, Failure, Outcome};
 use super::terminal::Terminal;
-use super::{args, bundle, database, dump, replay_bar};
+use super::{args, bundle, database, dump, verify_live};
 use crate::plan::bundle::Bundle;
-use crate::plan::manifest::{APPLY, JOURNAL, MANIFEST, ROLLBACK};
-use crate::plan::output::sha256;
-use crate::progress::Observer;
-use crate::replay::journal::{Course, History};
-use crate::replay::{self, Difference, Files, LookOptions, Script, Session, Tally, Verification};
 use crate::text::{self, counted};
 
 pub fn run(args: &args::Verify, terminal: &Terminal) -> Outcome {
     let teller = Teller::new(terminal, args.format);
     let verify = || {
-        let bundle = bundle::open_watched(&args.dir, &Observer::default())?;
+        let bundle = bundle::open_watched(&args.dir, &dump::observer())?;
         match &args.dump {
             Some(dump) => against_dump(&bundle, dump, args, terminal, teller),
-            None => against_database(&bundle, args, terminal, teller),
+            None => verify_live::against_database(&bundle, args, terminal, teller),
         }
     };
     let outcome = verify();
     teller.end(&outcome)?;
     outcome
-}
-
-fn against_database(bundle: &Bundle, args: &args::Verify, terminal: &Terminal, teller: Teller<'_>) -> Outcome {
-    let (apply, rollback) = (bundle::commands(bundle, APPLY)?, bundle::commands(bundle, ROLLBACK)?);
-    let manifest = &bundle.manifest;
-    let files = Files { manifest, apply: &apply, rollback: &rollback };
-    let history = journal(bundle, terminal);
-    let mut connector = database::Connector::new(&args.database, manifest, None, terminal)?;
-    let to = connector.to_string();
-    let never = AtomicBool::new(false);
-    let retry_for = Duration::from_secs(args.database.retry_for);
-    let patience = Patience { terminal, retry_for, interrupt: &never, begun: false };
-    let mut dial = || connector.dial();
-    let mut session = Session::new(&mut dial);
-    // Every difference is looked at again.
-    let look = LookOptions { examples: usize::MAX, ..database::look(&args.database) };
-    let mut ask = |commands: &[u8], wanted: &dyn Fn(u32, &[u8]) -> bool| {
-        let members = replay::check(commands, Script::Apply).map_err(Failure::error)?.members;
-        let total = members.saturating_add(u64::try_from(manifest.touched.len()).unwrap_or(u64::MAX));
-        let found = patience.ask(&mut session, |link| {
-            replay_bar::looking(terminal, teller, total, |progress| {
-                replay::verify_some(link, commands, &manifest.caps, &look, wanted, progress)
-            })
-        });
-        found.map_err(|error| match error {
-            Unanswered::Failed(error) => Failure::error(error),
-            Unanswered::Interrupted => Failure::new(Exit::Stopped, "interrupted"),
-        })
-    };
-    let first = ask(&apply, &|_, _| true)?;
-    let (keys, members) = (counted(first.keys, "key"), counted(first.members, "member"));
-    let text = format!("plan {} on {to}: looked at {keys} and {members}\n", manifest.plan_id);
-    let fields = json!({ "plan_id": manifest.plan_id, "to": to, "keys": first.keys, "members": first.members });
-    teller.tell("looked", fields, &text)?;
-    let mut found = first;
-    if !found.holds() && args.settle > 0 {
-        std::thread::sleep(Duration::from_secs(args.settle));
-        let differ = found.keys_that_differ();
-        let again = ask(&apply, &|db, key| differ.contains(&(db, key.to_vec())))?;
-        let in_flight = found.differences().saturating_sub(again.differences());
-        if in_flight > 0 {
-            let were = if in_flight == 1 { "was gone" } else { "were gone" };
-            let they = if in_flight == 1 { "it was" } else { "they were" };
-            let text = format!(
-                "{} {were} {} later: {they} in flight\n",
-                counted(in_flight, "difference"),
-                counted(args.settle, "second")
-            );
-            teller.tell("in_flight", json!({ "differences": in_flight, "seconds": args.settle }), &text)?;
-        }
-        found = again;
-    }
-    let left_out = left_out(&mut found, &history.apply, &files, &mut ask)?;
-    teller.differences(left_out.iter().map(|(name, tally)| (*name, tally)), manifest)?;
-    if !found.holds() {
-        teller.differences(found.kinds(), manifest)?;
-        let failure = Failure::new(Exit::Failed, "the database is not in the state that the plan leads to");
-        return Err(match stage(&history, &args.dir) {
-            Some(hint) => failure.with_hint(hint),
-            None => failure,
-        });
-    }
-    if left_out.iter().any(|(_, tally)| !tally.is_empty()) {
-        teller.tell("verified", json!({}), "everything else is as the plan leaves it\n")?;
-        return Ok(Exit::Skipped);
-    }
-    teller.tell("verified", json!({}), "everything is as the plan leaves it\n")?;
-    Ok(Exit::Done)
-}
-
-/// What the journal beside the bundle says, if there is one that can be read. Somebody may be writing to it.
-fn journal(bundle: &Bundle, terminal: &Terminal) -> History {
-    let path = bundle.path.join(JOURNAL);
-    let count = |replies: &[_]| u64::try_from(replies.len()).unwrap_or(u64::MAX);
-    let (there, back) = (&bundle.manifest.expected_replies, &bundle.manifest.rollback_expected_replies);
-    let read = || {
-        let bytes = match std::fs::read(&path) {
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(History::default()),
-            read => read.map_err(|error| error.to_string())?,
-        };
-        let manifest = std::fs::read(bundle.path.join(MANIFEST)).map_err(|error| error.to_string())?;
-        let history = History::read(&bytes, &sha256(&manifest), (count(there), count(back)));
-        history.map(|(history, _)| history).map_err(|error| error.to_string())
-    };
-    read().unwrap_or_else(|cause| {
-        terminal.warn(format!("{}: {cause}; what apply left out is not known", text::path(path)));
-        History::default()
-    })
-}
-
-/// Looks at those keys of a file of commands that are wanted.
-type Ask<'a> = dyn FnMut(&[u8], &dyn Fn(u32, &[u8]) -> bool) -> Result<Verification, Failure> + 'a;
-
-/// Takes out of the differences what an apply left as it was, and says so in the journal.
-fn left_out(
-    found: &mut Verification,
-    apply: &Course,
-    files: &Files<'_>,
-    ask: &mut Ask<'_>,
-) -> Result<[(&'static str, Tally); 3], Failure> {
-    let failed = replay::refused(files, apply).map_err(Failure::error)?;
-    let of_refused = found.excuse(|difference| {
-        let part = |member: Option<&Vec<u8>>| (difference.db, difference.key.clone(), member.cloned());
-        failed.contains(&part(difference.member.as_ref())) || failed.contains(&part(None))
-    });
-    let mut of_left = found.excuse(|Difference { db, key, member, .. }| {
-        let left = |member: &Vec<u8>| {
-            let edit = (*db, key.clone(), member.clone());
-            apply.left_members.contains(&edit) && !apply.in_place.contains(&edit)
-        };
-        apply.left_keys.contains(&(*db, key.clone())) || member.as_ref().is_some_and(left)
-    });
-    // That such a key is not there, or of another type, follows where nothing else of it differs.
-    let key = |difference: &Difference| (difference.db, difference.key.clone());
-    let excused: HashSet<_> = of_left.examples.iter().chain(&of_refused.examples).map(key).collect();
-    let members = found.missing_members.examples.iter().chain(&found.remaining_members.examples);
-    let wrong: HashSet<_> = members.chain(&found.wrong_scores.examples).map(key).collect();
-    let of_keys = found.excuse(|difference| {
-        let key = key(difference);
-        difference.member.is_none()
-            && difference.expected != "no key"
-            && excused.contains(&key)
-            && !wrong.contains(&key)
-    });
-    of_left.count += of_keys.count;
-    of_left.examples.extend(of_keys.examples);
-    // A guard takes the members of the dump out of a key, one by one, and leaves what came since.
-    let mut late = Tally::default();
-    if apply.guarded && !found.undeleted_keys.is_empty() {
-        let keys = found.undeleted_keys.examples.iter().map(|difference| (difference.db, difference.key.clone()));
-        let keys: HashSet<(u32, Vec<u8>)> = keys.collect();
-        let removals = replay::removals(files, &keys).map_err(Failure::error)?;
-        let mut still = ask(&removals, &|_, _| true)?.remaining_members;
-        still.examples.retain(|Difference { db, key, member, .. }| {
-            let edit = (*db, key.clone(), member.clone().unwrap_or_default());
-            !apply.left_members.contains(&edit) || apply.in_place.contains(&edit)
-        });
-        let wrong: HashSet<_> =
-            still.examples.iter().map(|difference| (difference.db, difference.key.clone())).collect();
-        let emptied = replay::removed_keys(&removals).map_err(Failure::error)?;
-        late = found.excuse(|difference| {
-            let key = (difference.db, difference.key.clone());
-            difference.found != "no key"
-                && difference.expected == "no key"
-                && emptied.contains(&key)
-                && !wrong.contains(&key)
-        });
-    }
-    Ok([
-        ("edits left out by apply", of_left),
-        ("edits of commands that apply gave up, because of their key", of_refused),
-        ("keys with members that came after the dump, or that apply left out", late),
-    ])
-}
-
-/// Where the plan stands, if that explains differences.
-fn stage(history: &History, dir: &Path) -> Option<String> {
-    let (there, back, dir) = (&history.apply, &history.rollback, text::shell_path(dir));
-    if let Some(at) = &back.ended {
-        return Some(format!("this plan was rolled back, until {at}"));
-    }
-    if let Some((at, _)) = &back.started {
-        return Some(format!("a rollback of this plan was begun at {at} and not finished"));
-    }
-    match (&there.started, &there.ended) {
-        (Some((at, _)), None) => {
-            Some(format!("its apply was begun at {at} and not finished; `rdb-reindex apply {dir} --resume` goes on"))
-        }
-        _ => None,
-    }
 }
 
 /// A dump proves it without the network: planned again with the spec of the plan, nothing may be left to do.

@@ -21,6 +21,7 @@ use super::resolve::Resolved;
 use super::stem::MemberStems;
 use super::store::{self, Implied, Mark, Members, Store};
 use super::survey::{ClassCount, Context, Gathered, IndexKey};
+use super::witness::{Witness, Witnesses};
 use super::{
     Diagnostics, Difference, Error, Facts, Frozen, Summary, disputed, gone, probe, reason, repeated, resolve, unit,
     whole,
@@ -46,10 +47,12 @@ pub struct Joined<'a> {
     undecided: Undecided,
     undecidable_count: Vec<u64>,
     units: Vec<u64>,
+    witnesses: Witnesses,
 }
 
 impl<'a> Joined<'a> {
-    pub fn new(workers: Vec<Gathered<'_, 'a>>, spec: &Spec) -> Self {
+    pub fn new(workers: Vec<Gathered<'_, 'a>>, spec: &Spec, bytes: usize) -> Self {
+        let mut witnesses = Witnesses::new(bytes);
         let mut stock = Stock::new(spec.records.len(), spec.indexes.len());
         let mut diagnostics = Diagnostics::default();
         let (mut sets, mut zsets) = (Vec::new(), Vec::new());
@@ -63,6 +66,7 @@ impl<'a> Joined<'a> {
         let (mut undecodable, mut undecidable) = (Vec::new(), Vec::new());
         for worker in workers {
             stock.merge(worker.stock);
+            witnesses.merge(worker.witnesses);
             diagnostics.merge(worker.diagnostics);
             sets.push(worker.sets);
             zsets.push(worker.zsets);
@@ -105,6 +109,7 @@ impl<'a> Joined<'a> {
             },
             undecidable_count,
             units,
+            witnesses,
         }
     }
 }
@@ -145,6 +150,7 @@ pub struct Compared<'a> {
     pub zsets: Store<Scored>,
     pub resolved: Resolved,
     pub probed: Probed,
+    pub witnesses: Vec<Witness>,
     pub kept: HashMap<u64, Record<'a>>,
     pub unindexed: Vec<KeySet>,
     pub undecided: Undecided,
@@ -164,7 +170,7 @@ pub fn compare<'a, 'o>(
 ) -> Result<Compared<'a>, Error> {
     let Context { names, dump, clock, hasher, groups, stems, member_stems, members, units, .. } = context;
     let spec = names.spec;
-    let Joined { stock, mut diagnostics, kept, existing, unindexed, undecided, .. } = joined;
+    let Joined { stock, mut diagnostics, kept, existing, unindexed, undecided, witnesses, .. } = joined;
 
     // Which required records exist decides what is an orphan.
     let mut scratch = Vec::new();
@@ -282,6 +288,7 @@ pub fn compare<'a, 'o>(
         zsets,
         resolved,
         probed,
+        witnesses: witnesses.into_list(),
         kept,
         unindexed,
         undecided,
@@ -336,6 +343,7 @@ impl<'a> Compared<'a> {
             gone,
             interned,
             stems: member_stems,
+            witnesses: self.witnesses,
             kept,
         })
     }

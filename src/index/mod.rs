@@ -35,6 +35,7 @@ mod strings;
 mod survey;
 mod unit;
 mod whole;
+mod witness;
 
 pub use brakes::{Braked, Doubtful, Effect};
 pub use clock::{Clock, Expires, Expiry, FIRST_POSSIBLE_MS};
@@ -51,6 +52,7 @@ pub use names::{Family, Names, Role, can_be_record};
 pub use stale::{Reason, Stale};
 pub use store::{Edits, Members};
 pub use survey::is_index_type;
+pub use witness::Witness;
 
 use std::collections::HashMap;
 
@@ -231,6 +233,8 @@ pub struct Difference<'a> {
     pub deletions: Vec<Deletion>,
     /// By index, what the members of deleted keys say of whether records are missing.
     pub gone: Vec<Gone>,
+    /// Records by which the database can be known again.
+    pub witnesses: Vec<Witness>,
     /// Index keys that [`Dump::record`] cannot read again.
     kept: HashMap<u64, Record<'a>>,
 }
@@ -287,7 +291,7 @@ fn read_by<'a, 'o>(
         slots: Vec::new(),
         twice: doubts.twice,
     };
-    let gathered = Joined::new(pass.workers, spec);
+    let gathered = Joined::new(pass.workers, spec, file.len());
     facts.slots = slots::judge(&doubts.slots, pass.cluster, || gathered.families());
     compare(context, gathered, facts, ask, claims, observer)
 }

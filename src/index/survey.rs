@@ -20,6 +20,7 @@ use super::seen::{Led, Seen};
 use super::stem::{MemberStems, Stem, Stems};
 use super::store::Collector;
 use super::unit::{UnitOf, add_to_unit, count};
+use super::witness::{Witness, Witnesses};
 use crate::derive::Deriver;
 use crate::document::{Extractor, Slot};
 use crate::rdb::{self, Kind, Record, Scratch};
@@ -159,6 +160,7 @@ pub struct Gathered<'c, 'a> {
     pub undecidable_count: Vec<u64>,
     /// Records by the set of records they require.
     pub units: Vec<u64>,
+    pub witnesses: Witnesses,
     /// Per record class: its extractor, and its indexes.
     readers: Vec<(Extractor, Vec<Rule>)>,
     group_cache: Cache,
@@ -202,6 +204,7 @@ impl<'c, 'a> Gathered<'c, 'a> {
             undecidable: lists(spec.indexes.len()),
             undecidable_count: vec![0; spec.indexes.len()],
             units: Vec::new(),
+            witnesses: Witnesses::new(context.dump.file.len()),
             readers: readers.collect(),
             group_cache: Cache::default(),
             member_cache: Cache::default(),
@@ -248,6 +251,9 @@ impl<'c, 'a> Gathered<'c, 'a> {
             self.existing[class].push(context.hasher.hash(key), start);
         }
         let uses = context.uses[class];
+        if uses.any || context.required[class] {
+            self.witnesses.see(Witness { start, db: record.db }, || context.clock.left(record.expire_ms));
+        }
         if !uses.derived && (!uses.any || self.classes[class].decodable > 0) {
             return Ok(());
         }

@@ -12,6 +12,7 @@ use super::changes::{ADD, Changes, DELETE, REMOVE, RESCORE, Rows, Waiting};
 use super::command::{CommandFile, Pending, Written};
 use super::digest::{Digest, Edit};
 use super::manifest::{APPLY, Bytes, CHANGES, Counts, Touched};
+use super::price::Sums;
 use crate::derive::write_score;
 use crate::index::{DeleteReason, Deletion, Difference, Edits, Entry, Expires, Membership, Present, Reason, Stale};
 use crate::progress::Watch;
@@ -32,6 +33,10 @@ pub struct Apply<'d, 'a> {
     pub lower_bound: u64,
     pub touched: Vec<Touched>,
     pub digest: Digest,
+    /// What its price depends on.
+    pub sums: Sums,
+    /// Keys that are edited in place, by their position in `touched` and among the keys that are there.
+    pub in_place: Vec<(usize, u32)>,
 }
 
 impl<'d, 'a> Apply<'d, 'a> {
@@ -47,6 +52,8 @@ impl<'d, 'a> Apply<'d, 'a> {
             lower_bound: 0,
             touched: Vec::new(),
             digest: Digest::new(d.spec.indexes.len()),
+            sums: Sums::new(d),
+            in_place: Vec::new(),
         }
     }
 
@@ -67,6 +74,11 @@ impl<'d, 'a> Apply<'d, 'a> {
             self.removals(db, changes)?;
         }
         Ok(())
+    }
+
+    /// How many keys are deleted for their type and built anew.
+    pub fn rebuilt(&self) -> usize {
+        self.rebuilt.len()
     }
 
     fn db(&self, index: usize) -> u64 {
@@ -142,6 +154,7 @@ impl<'d, 'a> Apply<'d, 'a> {
                 self.touch(db, key, Some(&record))?;
                 if let Some(touched) = self.touched.last() {
                     self.digest.deletion(d, deletion, &record, &touched.key.0, touched.elements);
+                    self.sums.deletion(index, record.value.ty.kind(), touched.elements, self.file.caps());
                 }
                 self.watch.add(1);
                 self.interrupted()?;
@@ -158,7 +171,8 @@ impl<'d, 'a> Apply<'d, 'a> {
     }
 
     fn touch(&mut self, db: u64, key: Vec<u8>, record: Option<&rdb::Record<'_>>) -> Result<(), Error> {
-        let mut touched = Touched { db, key: Bytes(key), kind: "none".into(), elements: 0, expire_at_ms: None };
+        let mut touched =
+            Touched { db, key: Bytes(key), kind: "none".into(), elements: 0, expire_at_ms: None, others: None };
         if let Some(record) = record {
             touched.kind = match record.value.type_name() {
                 TypeName::Kind(kind) => kind.name().into(),
@@ -175,7 +189,8 @@ impl<'d, 'a> Apply<'d, 'a> {
 
     fn additions<M: Membership>(&mut self, db: u64, edits: &'d Edits<M>, changes: &mut Changes) -> Result<(), Error> {
         let d = self.d;
-        let there: HashMap<u32, &Present> = d.present.iter().filter_map(|key| Some((key.rank?, key))).collect();
+        let there: HashMap<u32, (u32, &Present)> =
+            (0..).zip(&d.present).filter_map(|(at, key)| Some((key.rank?, (at, key)))).collect();
         let mut scratch = Vec::new();
         let mut score = Vec::new();
         let mut pending = Pending::default();
@@ -231,15 +246,18 @@ impl<'d, 'a> Apply<'d, 'a> {
             })?;
             let written = self.file.end(&mut pending).map_err(writing(APPLY))?;
             self.count(index, written);
-            self.digest.edited(index, edit, key, size, there.get(&rank).copied());
+            let is_present = there.contains_key(&rank) && !self.rebuilt.contains(&rank);
+            self.sums.addition(index, written.commands, size, is_present);
+            self.digest.edited(index, edit, key, size, there.get(&rank).map(|(_, present)| *present));
             if self.rebuilt.contains(&rank) {
                 return Ok(());
             }
             // A key that also loses members is noted once, with those.
             match there.get(&rank) {
-                Some(present) if present.stale > 0 && !present.frozen => Ok(()),
-                Some(present) => {
+                Some((_, present)) if present.stale > 0 && !present.frozen => Ok(()),
+                Some((at, present)) => {
                     let record = d.open_record(present.start)?;
+                    self.in_place.push((self.touched.len(), *at));
                     self.touch(db, key.to_vec(), Some(&record))
                 }
                 None => self.touch(db, key.to_vec(), None),
@@ -290,8 +308,10 @@ impl<'d, 'a> Apply<'d, 'a> {
             for counts in [&mut self.counts[index], &mut self.total] {
                 counts.removed_members += stale.len() as u64;
             }
+            self.sums.removal(index, written.commands, stale.len() as u64);
             self.digest.edited(index, Edit::Remove, key, stale.len() as u64, Some(&present));
             let key = key.to_vec();
+            self.in_place.extend(stale.first().map(|first| (self.touched.len(), first.key)));
             self.touch(db, key, Some(&record))?;
         }
         Ok(())

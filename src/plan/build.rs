@@ -15,10 +15,12 @@ use super::changes::Changes;
 use super::command::CommandFile;
 use super::digest::Digest;
 use super::manifest::{
-    APPLY, BrakeNote, CHANGES, Caps, FORMAT_VERSION, FileId, IndexPlan, MANIFEST, Manifest, REVIEW, ROLLBACK, Reply,
-    SnapshotId, SpecId,
+    APPLY, BrakeNote, Bytes, CHANGES, Caps, Expiring, FORMAT_VERSION, FileId, IndexPlan, MANIFEST, Manifest, REVIEW,
+    ROLLBACK, Reply, SnapshotId, SpecId, Witness,
 };
+use super::others;
 use super::output::{Output, sha256};
+use super::price::{self, Sums};
 use super::recreate;
 use super::rollback::Rollback;
 use super::warnings::warnings;
@@ -31,9 +33,6 @@ use crate::spec::PRESETS;
 use crate::text;
 use crate::text::{display, safe};
 use crate::twice::Twice;
-
-/// US dollars for a hundred thousand commands, as Upstash bills a database with one region (August 2026).
-const USD_PER_100_000: f64 = 0.2;
 
 /// Why there is no plan.
 #[derive(Debug, thiserror::Error)]
@@ -173,8 +172,13 @@ fn make(
     watch.begin("writing the plan", Unit::Edits, 2 * edits(difference));
     let mut changes = Changes::new(file(CHANGES)?, difference.spec.indexes.len()).map_err(writing(CHANGES))?;
     let mut apply = Apply::new(difference, watch, &rebuilt, CommandFile::new(file(APPLY)?, caps));
-    let mut rollback =
-        Rollback { d: difference, watch, rebuilt: &rebuilt, file: CommandFile::new(file(ROLLBACK)?, caps) };
+    let mut rollback = Rollback {
+        d: difference,
+        watch,
+        rebuilt: &rebuilt,
+        file: CommandFile::new(file(ROLLBACK)?, caps),
+        on_present: 0,
+    };
     let timed = |name, work: &mut dyn FnMut() -> Result<(), Error>| {
         let began = Instant::now();
         let done = work();
@@ -185,8 +189,12 @@ fn make(
         rayon::join(|| timed(APPLY, &mut || apply.write(&mut changes)), || timed(ROLLBACK, &mut || rollback.write()));
     forth.and(back)?;
     watch.begin("writing what the plan is", Unit::Edits, 0);
+    let in_place = std::mem::take(&mut apply.in_place);
+    timed("what else the edited keys hold", &mut || others::note(difference, &mut apply.touched, &in_place, watch))?;
     let digest = std::mem::take(&mut apply.digest);
-    let mut manifest = finish(difference, apply, changes, rollback.file, caps)?;
+    let mut sums = std::mem::take(&mut apply.sums);
+    sums.back_on_present = rollback.on_present;
+    let mut manifest = finish(difference, apply, changes, rollback.file, (caps, sums, &digest))?;
     if page.is_some() {
         manifest.files.insert(REVIEW.to_owned(), FileId::default());
     }
@@ -230,19 +238,26 @@ fn finish(
     mut forth: Apply<'_, '_>,
     changes: Changes,
     back: CommandFile,
-    caps: Caps,
+    (caps, mut sums, digest): (Caps, Sums, &Digest),
 ) -> Result<Manifest, Error> {
     forth.touched.par_sort_unstable_by(|a, b| (a.db, &a.key).cmp(&(b.db, &b.key)));
+    let witnesses = witnesses(d)?;
+    let rebuilt = forth.rebuilt() as u64;
     let warnings = warnings(d, forth.file.oversize, back.oversize, &forth.touched);
     let (apply, expected_replies, lengths) = forth.file.finish().map_err(writing(APPLY))?;
-    let (rollback, rollback_expected_replies, _) = back.finish().map_err(writing(ROLLBACK))?;
+    let (rollback, rollback_expected_replies, lengths_back) = back.finish().map_err(writing(ROLLBACK))?;
     let (changes, examples) = changes.finish().map_err(writing(CHANGES))?;
-    let mut meter = BatchMeter::new(BatchLimits::default());
-    for length in &lengths {
-        meter.add(usize::try_from(*length).unwrap_or(usize::MAX));
-    }
+    let batches = batches(&lengths);
     // `SELECT` is not billed.
     let billed = expected_replies.iter().filter(|reply| matches!(reply, Reply::Integer(_))).count() as u64;
+    sums.batches = [batches, self::batches(&lengths_back)];
+    sums.bytes = [apply.bytes, rollback.bytes];
+    // A value of another type may be set, which answers `OK` as well, but is billed.
+    sums.rollback = rollback_expected_replies.len() as u64;
+    sums.finish(billed, digest);
+    let replay = sums.price(&forth.touched, d.deletions.len() as u64, rebuilt);
+    let databases = d.stock.databases.iter().filter(|(_, tally)| tally.with_expiry > 0);
+    let expiring = databases.map(|(db, tally)| Expiring { db: *db, keys: tally.with_expiry });
     let of_index = d.spec.indexes.iter().zip(&d.summaries).zip(&forth.counts).zip(examples);
     let indexes = of_index.map(|(((index, summary), counts), examples)| IndexPlan {
         name: index.name.clone(),
@@ -271,15 +286,27 @@ fn finish(
         total: forth.total,
         indexes: indexes.collect(),
         lower_bound: forth.lower_bound,
-        batches: meter.batches(),
+        batches,
         billed_commands: billed,
-        estimated_cost_usd: billed as f64 * USD_PER_100_000 / 100_000.0,
+        estimated_cost_usd: price::usd(billed),
+        replay,
+        expiring: expiring.collect(),
         expected_replies,
         rollback_expected_replies,
+        witnesses,
         touched: forth.touched,
         warnings,
         files: files.into_iter().map(|(name, id)| (name.to_owned(), id)).collect(),
     })
+}
+
+/// The round trips of commands of these lengths.
+fn batches(lengths: &[u64]) -> u64 {
+    let mut meter = BatchMeter::new(BatchLimits::default());
+    for length in lengths {
+        meter.add(usize::try_from(*length).unwrap_or(usize::MAX));
+    }
+    meter.batches()
 }
 
 /// How many edits there are, each of which is written once forth and once back.
@@ -314,6 +341,13 @@ pub fn by_key<'e, M: Membership>(
         members.for_each(drop);
     }
     Ok(())
+}
+
+/// Records by which the database can be known again.
+fn witnesses(d: &Difference<'_>) -> Result<Vec<Witness>, Error> {
+    let mut scratch = Vec::new();
+    let mut key = |start| d.dump.key(start, &mut scratch).map(|key| Bytes(key.to_vec()));
+    d.witnesses.iter().map(|witness| Ok(Witness { db: witness.db, key: key(witness.start)? })).collect()
 }
 
 /// What the dump is known by.

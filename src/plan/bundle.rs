@@ -9,6 +9,7 @@ use sha2::{Digest, Sha256};
 use super::manifest::{APPLY, CHANGES, FORMAT_VERSION, JOURNAL, MANIFEST, Manifest, REVIEW, ROLLBACK};
 use super::output::hex;
 use crate::private;
+use crate::progress::leftovers::{self, Leftover};
 use crate::progress::{Nobody, Unit, Watch, Watched};
 use crate::text::{self, display};
 
@@ -74,6 +75,7 @@ impl Error {
 pub struct Draft {
     destination: PathBuf,
     folder: tempfile::TempDir,
+    _leftover: Leftover,
 }
 
 impl Draft {
@@ -85,7 +87,8 @@ impl Draft {
         let parent = destination.parent().unwrap_or(&destination).to_owned();
         fs::create_dir_all(&parent).map_err(Error::io(&parent))?;
         let folder = private::temporary_folder(".rdb-reindex-", &parent).map_err(Error::io(&parent))?;
-        Ok(Self { destination, folder })
+        let _leftover = Leftover::new(folder.path());
+        Ok(Self { destination, folder, _leftover })
     }
 
     /// Where to write the files.
@@ -95,6 +98,7 @@ impl Draft {
 
     /// Renames the folder into place. An earlier bundle there is replaced as a whole.
     pub fn publish(self) -> Result<(), Error> {
+        let _held = leftovers::hold();
         // Somebody may have put something there, or applied the plan, while this one was made.
         check_destination(&self.destination)?;
         let rename = |from: &Path, to: &Path| fs::rename(from, to).map_err(Error::io(to));

@@ -12,6 +12,8 @@ use serde::{Deserialize, Serialize};
 use crate::index::Braked;
 use crate::spec::{Acceptance, Spec, SpecErrors};
 
+pub use super::price::{Guards, Price, Replay};
+
 /// The version of `plan.json` that this program writes and reads.
 pub const FORMAT_VERSION: u32 = 1;
 
@@ -57,10 +59,19 @@ pub struct Manifest {
     /// Commands that a service which bills by the command would count.
     pub billed_commands: u64,
     pub estimated_cost_usd: f64,
+    /// What a replay comes to with the look before it.
+    #[serde(default)]
+    pub replay: Replay,
+    /// How many keys of each database have an expiry in the dump.
+    #[serde(default)]
+    pub expiring: Vec<Expiring>,
     /// The reply that each command of `apply.resp` must give, in order.
     pub expected_replies: Vec<Reply>,
     /// The reply that each command of `rollback.resp` must give when the database is in the target state, in order.
     pub rollback_expected_replies: Vec<Reply>,
+    /// Up to 20 records, spread over the dump: who applies the plan looks whether they are there.
+    #[serde(default)]
+    pub witnesses: Vec<Witness>,
     /// Every key that the plan changes, as the dump has it.
     #[serde(serialize_with = "super::manifest_text::apart")]
     pub touched: Vec<Touched>,
@@ -89,6 +100,13 @@ impl Manifest {
         }
         Ok(())
     }
+}
+
+/// Keys of one database that have an expiry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Expiring {
+    pub db: u64,
+    pub keys: u64,
 }
 
 /// What a dump is known by. The name of the file is not part of it.
@@ -211,6 +229,16 @@ pub struct Touched {
     pub elements: u64,
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub expire_at_ms: Option<i64>,
+    /// Of a key that is edited in place: what the members come to that no edit names (see [`super::content::Content`]).
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub others: Option<Box<str>>,
+}
+
+/// A record of the dump.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Witness {
+    pub db: u64,
+    pub key: Bytes,
 }
 
 /// The reply a command must give. For `HPEXPIREAT`, which answers an array, the integer that every element must be.

@@ -238,7 +238,7 @@ impl serde_json::ser::Formatter for Shallow {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::manifest::{Bytes, Caps, Counts, FORMAT_VERSION, SnapshotId, SpecId};
+    use crate::plan::manifest::{Bytes, Caps, Counts, FORMAT_VERSION, Replay, SnapshotId, SpecId};
 
     fn manifest(touched: usize) -> Manifest {
         let kinds = ["set", "zset"];
@@ -248,6 +248,7 @@ mod tests {
             kind: kinds[n % 2].into(),
             elements: n as u64,
             expire_at_ms: n.is_multiple_of(3).then_some(-1),
+            others: None,
         };
         Manifest {
             format_version: FORMAT_VERSION,
@@ -273,8 +274,11 @@ mod tests {
             batches: 0,
             billed_commands: 0,
             estimated_cost_usd: 0.0,
+            replay: Replay::default(),
+            expiring: Vec::new(),
             expected_replies: Vec::new(),
             rollback_expected_replies: Vec::new(),
+            witnesses: Vec::new(),
             touched: (0..touched).map(touch).collect(),
             warnings: Vec::new(),
             files: [(REVIEW.to_owned(), FileId::default())].into(),

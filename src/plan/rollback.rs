@@ -26,6 +26,8 @@ pub struct Rollback<'d, 'a> {
     /// What [`super::build::rebuilt`] gives.
     pub rebuilt: &'d HashSet<u32>,
     pub file: CommandFile,
+    /// Commands that edit keys which are there when the way back begins.
+    pub on_present: u64,
 }
 
 impl<'d, 'a> Rollback<'d, 'a> {
@@ -78,8 +80,9 @@ impl<'d, 'a> Rollback<'d, 'a> {
                     self.watch.add(some.len() as u64);
                 }
             }
-            file.end(&mut pending).map_err(&io)?;
+            self.on_present += file.end(&mut pending).map_err(&io)?.commands;
         }
+        let on_present = &mut self.on_present;
         by_key(&d.zsets, d, |rank, members| {
             let mut begun = false;
             for member in members {
@@ -96,7 +99,7 @@ impl<'d, 'a> Rollback<'d, 'a> {
                 file.push(&mut pending, &[&score, bytes], 0).map_err(&io)?;
             }
             if begun {
-                file.end(&mut pending).map_err(&io)?;
+                *on_present += file.end(&mut pending).map_err(&io)?.commands;
             }
             Ok(())
         })?;
@@ -176,7 +179,7 @@ impl<'d, 'a> Rollback<'d, 'a> {
                 self.file.push(&mut pending, &[bytes], 1).map_err(&io)?;
             }
             if begun {
-                self.file.end(&mut pending).map_err(&io)?;
+                self.on_present += self.file.end(&mut pending).map_err(&io)?.commands;
             }
             self.watch.add(made);
             Ok(())

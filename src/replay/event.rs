@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use super::item::Item;
+
 /// What the server has carried out.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Progress {
@@ -29,12 +31,24 @@ pub enum Event {
     /// Edits of a command (its members, or the keys it deletes) that were not made, because they are not right any more.
     Kept { number: u64, command: &'static str, key: Vec<u8>, parts: Vec<Vec<u8>> },
     /// A command was refused, or answered otherwise than the plan says.
-    Trouble { number: u64, command: &'static str, key: Vec<u8>, wanted: String, got: String, advice: String },
+    Trouble {
+        number: u64,
+        command: &'static str,
+        key: Vec<u8>,
+        wanted: String,
+        got: String,
+        advice: String,
+        /// Only a node of a cluster answers so: going on cannot work.
+        of_a_cluster: bool,
+    },
 }
 
 /// Is told what happens. `()` looks away.
 pub trait Watcher {
     fn event(&mut self, event: &Event);
+
+    /// This, as far as it was sent, has been carried out.
+    fn done(&mut self, _: &Item<'_>) {}
 }
 
 impl Watcher for () {

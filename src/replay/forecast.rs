@@ -3,8 +3,8 @@
 use hashbrown::HashMap;
 
 use super::item::{Item, Wanted};
+use super::kind::Kind;
 use super::script::Verb;
-use super::touched::Kind;
 use crate::plan::manifest::{Reply as Expected, Touched};
 
 /// What a key should be like.
@@ -182,7 +182,7 @@ mod tests {
     use crate::resp;
 
     fn touched(key: &str, kind: &str, elements: u64, expire_at_ms: Option<i64>) -> Touched {
-        Touched { db: 0, key: Bytes(key.into()), kind: kind.to_owned().into(), elements, expire_at_ms }
+        Touched { db: 0, key: Bytes(key.into()), kind: kind.to_owned().into(), elements, expire_at_ms, others: None }
     }
 
     #[test]

@@ -1,9 +1,12 @@
 //! Which of the edits that are to be made are in place already. Only reads.
 
+use std::cell::RefCell;
+
 use super::item::Item;
+use super::kind::Kind;
 use super::link::{Link, Reply};
-use super::preflight::LookOptions;
-use super::query::{Pipeline, QueryError, knows};
+use super::preflight::There;
+use super::query::{LookOptions, Pipeline, QueryError, exist_none, knows};
 use super::script::Verb;
 use super::verify::number;
 use crate::plan::manifest::Reply as Expected;
@@ -28,16 +31,19 @@ pub struct Subject<'i, 'a> {
     /// It was sent, and it is not known whether it was carried out: then also what makes or deletes a whole key is looked
     /// at. Before anything was sent such a look would mislead: a key that is to be replaced is there.
     pub was_sent: bool,
+    /// What is under the name of its key, if that is known already: a key that is not there need not be asked for members.
+    pub there: There<'a>,
 }
 
 enum Query {
-    Select,
     /// One reply for all parts of a subject.
     All(usize),
     /// One reply for one part.
     Part(usize, usize),
     /// A number that shows whether the subject was carried out.
     Whole(usize),
+    /// How many of the keys that a subject deletes are there, from the first to the one after the last.
+    Deleted(usize, usize, usize),
 }
 
 /// Looks at every subject; the answer has one entry for each, in order.
@@ -47,22 +53,22 @@ pub fn inspect(
     options: &LookOptions,
     progress: &mut dyn FnMut(u64),
 ) -> Result<Vec<Found>, QueryError> {
-    let mut found = vec![Found::Open; subjects.len()];
-    let any = |verbs: [Verb; 2]| subjects.iter().any(|subject| verbs.contains(&subject.item.verb));
+    let mut found: Vec<Found> = subjects.iter().map(|subject| subject.known().unwrap_or(Found::Open)).collect();
+    let asked = || subjects.iter().enumerate().filter(|(_, subject)| subject.known().is_none());
+    let any = |verbs: [Verb; 2]| asked().any(|(_, subject)| verbs.contains(&subject.item.verb));
     let sets_at_once = any([Verb::SAdd, Verb::SRem]) && knows(link, "SMISMEMBER")?;
     let zsets_at_once = any([Verb::ZAdd, Verb::ZRem]) && knows(link, "ZMSCORE")?;
+    // Deletions of which some key is there: which, is asked one by one.
+    let some_left: RefCell<Vec<(usize, usize, usize)>> = RefCell::default();
     let mut looked_at: u64 = 0;
-    let mut pipeline = Pipeline::new(link, options.limits, |query, reply| {
-        let is_other_type = matches!(&reply, Reply::Error(text) if text.starts_with("WRONGTYPE"));
+    let mut take = |found: &mut Vec<Found>, query: Query, reply: Reply| {
+        let is_other_type = matches!(&reply, Reply::Error(error) if error.is_wrong_type());
         if let reply @ Reply::Error(_) = &reply
             && !is_other_type
         {
             return Err(QueryError::Refused { command: "a look at a key", reply: reply.clone() });
         }
-        let at = match query {
-            Query::Select => return Ok(()),
-            Query::All(at) | Query::Part(at, _) | Query::Whole(at) => at,
-        };
+        let (Query::All(at) | Query::Part(at, _) | Query::Whole(at) | Query::Deleted(at, _, _)) = query;
         let (Some(subject), Some(found)) = (subjects.get(at), found.get_mut(at)) else { return Ok(()) };
         let item = subject.item;
         if is_other_type {
@@ -73,8 +79,8 @@ pub fn inspect(
             }
             return Ok(());
         }
+        let parts = item.parts().count();
         match query {
-            Query::Select => {}
             Query::Whole(_) => {
                 if is_reached(item, &reply) {
                     *found = Found::Done;
@@ -89,35 +95,22 @@ pub fn inspect(
                 *found = summed_up(states);
             }
             Query::Part(_, part) => {
-                let parts = item.parts().count();
                 if let Some((score, _)) = item.parts().nth(part) {
-                    let state = in_place(item.verb, score, &reply);
-                    let mut states = match std::mem::replace(found, Found::Open) {
-                        Found::Partly(states) => states,
-                        Found::Done => vec![true; parts],
-                        Found::Open => vec![false; parts],
-                    };
-                    if let Some(place) = states.get_mut(part) {
-                        *place = state;
-                    }
-                    *found = summed_up(states);
+                    set(found, parts, part..part.saturating_add(1), in_place(item.verb, score, &reply));
                 }
             }
+            Query::Deleted(_, from, to) => match reply {
+                Reply::Integer(0) => set(found, parts, from..to, true),
+                _ => some_left.borrow_mut().push((at, from, to)),
+            },
         }
         looked_at = looked_at.saturating_add(1);
         progress(looked_at);
         Ok(())
-    });
-    let mut db = options.db;
-    for (at, subject) in subjects.iter().enumerate() {
+    };
+    let mut pipeline = Pipeline::new(link, options.limits, |query, reply| take(&mut found, query, reply));
+    for (at, subject) in asked() {
         let item = subject.item;
-        if !item.edits_members() && !subject.was_sent {
-            continue;
-        }
-        if item.db != db {
-            db = item.db;
-            pipeline.push(&["SELECT", &db.to_string()], Query::Select)?;
-        }
         let (all, each) = match item.verb {
             Verb::SAdd | Verb::SRem if sets_at_once => (Some("SMISMEMBER"), ""),
             Verb::ZAdd | Verb::ZRem if zsets_at_once => (Some("ZMSCORE"), ""),
@@ -125,6 +118,7 @@ pub fn inspect(
             Verb::ZAdd | Verb::ZRem => (None, "ZSCORE"),
             _ => (None, ""),
         };
+        pipeline.select(item.db)?;
         match (all, item.verb) {
             (Some(name), _) => {
                 let head = [name.as_bytes(), item.key()];
@@ -132,9 +126,8 @@ pub fn inspect(
                 pipeline.push(&args, Query::All(at))?;
             }
             (None, Verb::Unlink | Verb::Del) => {
-                for (part, (_, key)) in item.parts().enumerate() {
-                    pipeline.push(&[b"EXISTS", key], Query::Part(at, part))?;
-                }
+                let keys: Vec<(u32, &[u8])> = item.keys().iter().map(|key| (item.db, *key)).collect();
+                exist_none(&keys, &mut pipeline, |from, to| Query::Deleted(at, from, to))?;
             }
             (None, _) if item.edits_members() => {
                 for (part, (_, member)) in item.parts().enumerate() {
@@ -153,11 +146,43 @@ pub fn inspect(
             }
         }
     }
-    if db != options.db {
-        pipeline.push(&["SELECT", &options.db.to_string()], Query::Select)?;
+    pipeline.finish()?;
+    let mut pipeline = Pipeline::new(link, options.limits, |query, reply| take(&mut found, query, reply));
+    for (at, from, to) in some_left.take() {
+        let Some(item) = subjects.get(at).map(|subject| subject.item) else { continue };
+        pipeline.select(item.db)?;
+        for (part, (_, key)) in item.parts().enumerate().take(to).skip(from) {
+            pipeline.push(&[b"EXISTS", key], Query::Part(at, part))?;
+        }
     }
     pipeline.finish()?;
     Ok(found)
+}
+
+impl Subject<'_, '_> {
+    /// What need not be asked.
+    fn known(&self) -> Option<Found> {
+        match (self.was_sent, self.item.edits_members(), self.there) {
+            (true, ..) | (false, true, There::Unknown) => None,
+            (false, true, There::Is(kind)) if Kind::written_by(self.item.verb).map(Kind::type_name) == Some(kind) => {
+                None
+            }
+            // Gone is what a removal wants.
+            (false, true, There::Absent) if matches!(self.item.verb, Verb::SRem | Verb::ZRem) => Some(Found::Done),
+            (false, ..) => Some(Found::Open),
+        }
+    }
+}
+
+/// Notes of some parts whether they are in place.
+fn set(found: &mut Found, parts: usize, which: std::ops::Range<usize>, state: bool) {
+    let mut states = match std::mem::replace(found, Found::Open) {
+        Found::Partly(states) => states,
+        Found::Done => vec![true; parts],
+        Found::Open => vec![false; parts],
+    };
+    states.get_mut(which).into_iter().flatten().for_each(|place| *place = state);
+    *found = summed_up(states);
 }
 
 fn summed_up(states: Vec<bool>) -> Found {

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use super::error::ReplayError;
 use super::link::Reply;
-use super::script::{self, Script, Steps, Totals, Verb};
+use super::script::{Script, Steps, Totals, Verb};
 use crate::plan::manifest::Reply as Expected;
 use crate::resp;
 
@@ -20,6 +20,8 @@ pub struct Item<'a> {
     /// The whole of it, encoded.
     pub bytes: Cow<'a, [u8]>,
     pub wanted: Wanted,
+    /// It was sent, and its answer is not known: what is in place of it may be its own doing.
+    pub may_be_done: bool,
 }
 
 /// The answer that a command must give.
@@ -46,17 +48,16 @@ pub fn read<'a>(
     script: Script,
     expected: &[Expected],
 ) -> Result<(Vec<Item<'a>>, Totals), ReplayError> {
-    let totals = script::check(commands, script)?;
     let replies = u64::try_from(expected.len()).unwrap_or(u64::MAX);
-    if totals.commands != replies {
-        return Err(ReplayError::ReplyCount { commands: totals.commands, replies });
-    }
     let mut items = Vec::new();
     let mut steps = Steps::new(commands, script, 0);
+    let mut totals = Totals { bytes: u64::try_from(commands.len()).unwrap_or(u64::MAX), ..Totals::default() };
     let mut expected = expected.iter();
     while let Some(step) = steps.next_step()? {
-        let Some(wanted) = expected.next() else { break };
-        if step.verb != Verb::Select {
+        totals.add(&step);
+        if let Some(wanted) = expected.next()
+            && step.verb != Verb::Select
+        {
             items.push(Item {
                 number: step.number,
                 verb: step.verb,
@@ -64,8 +65,12 @@ pub fn read<'a>(
                 args: step.command.args.to_vec(),
                 bytes: Cow::Borrowed(step.command.bytes),
                 wanted: Wanted::Reply(wanted.clone()),
+                may_be_done: false,
             });
         }
+    }
+    if totals.commands != replies {
+        return Err(ReplayError::ReplyCount { commands: totals.commands, replies });
     }
     Ok((items, totals))
 }
@@ -191,12 +196,13 @@ impl<'a> Item<'a> {
         resp::encode(&args, &mut bytes);
         let count = i64::try_from(self.parts().count()).unwrap_or(i64::MAX);
         let wanted = Wanted::Reply(Expected::Integer(count));
-        Item { number, verb, db: self.db, args, bytes: Cow::Owned(bytes), wanted }
+        Item { number, verb, db: self.db, args, bytes: Cow::Owned(bytes), wanted, may_be_done: false }
     }
 
     /// It may have been sent before, and its bytes may even still be on their way: any number will do, as long as doing
     /// it twice does no harm.
     pub(super) fn loosen(&mut self) {
+        self.may_be_done = true;
         if !matches!(
             self.verb,
             Verb::RPush | Verb::Append | Verb::Set | Verb::Restore | Verb::JsonSet | Verb::HPExpireAt

@@ -4,6 +4,9 @@ use crate::text::{display, quoted};
 use std::fmt;
 use std::time::Duration;
 
+use super::server_error::ServerError;
+use crate::resp;
+
 /// A connection on which commands are sent and whose replies come back in order.
 ///
 /// Small, so that a transport of another kind, or one that injects faults, needs nothing else.
@@ -16,6 +19,19 @@ pub trait Link {
     /// An error of the server is a [`Reply`]; only a connection that failed is an `Err`, after which every further call
     /// fails too. After a `send` that failed, what had been answered before can still be received.
     fn receive(&mut self) -> Result<Reply, LinkError>;
+
+    /// Makes `db` the database of what is sent after this. Every reply to what was sent before must have been received.
+    ///
+    /// It is answered before it returns, so that no command ever runs in another database because this was refused.
+    fn select(&mut self, db: u32) -> Result<(), LinkError> {
+        let mut command = Vec::new();
+        resp::encode(&["SELECT", &db.to_string()], &mut command);
+        self.send(&command)?;
+        match self.receive()? {
+            Reply::Status(text) if text == "OK" => Ok(()),
+            reply => Err(LinkError::Database { db, cause: reply.to_string() }),
+        }
+    }
 }
 
 /// What a server answered.
@@ -28,8 +44,7 @@ pub enum Reply {
     Status(String),
     Bulk(Vec<u8>),
     Array(Vec<Reply>),
-    /// The server's text, its code first: `WRONGTYPE Operation against …`.
-    Error(String),
+    Error(ServerError),
 }
 
 impl Reply {
@@ -53,7 +68,7 @@ impl fmt::Display for Reply {
             Self::Status(text) => f.write_str(&display(text.as_bytes())),
             Self::Bulk(bytes) => f.write_str(&quoted(bytes)),
             Self::Array(items) => write!(f, "an array of {}", items.len()),
-            Self::Error(text) => write!(f, "error {}", quoted(text.as_bytes())),
+            Self::Error(error) => write!(f, "error \"{error}\""),
         }
     }
 }
@@ -66,10 +81,16 @@ pub enum LinkError {
     Connect { target: String, cause: String },
     #[error("no TLS with {target}: {cause}; {hint}")]
     Tls { target: String, cause: String, hint: &'static str },
+    /// It answered a handshake.
+    #[error("{target} does not answer in the clear: does it want TLS? try {url}")]
+    WantsTls { target: String, url: String },
     #[error("cannot use the certificates in {path}: {cause}; --tls-ca takes a PEM file")]
     Ca { path: String, cause: String },
     #[error("{target} refused {what}: {cause}")]
     Refused { target: String, what: &'static str, cause: String },
+    /// Nothing more was tried; a person may be asked.
+    #[error("{target} needs a token; set UPSTASH_REDIS_REST_TOKEN, or use --password-file")]
+    TokenNeeded { target: String },
     /// Nothing more was tried; a person may be asked.
     #[error("{target} needs a password; set RDB_REINDEX_PASSWORD, or use --password-file")]
     PasswordNeeded { target: String },
@@ -81,6 +102,9 @@ pub enum LinkError {
     Protocol { target: String },
     #[error("the connection to {target} failed: {cause}")]
     Io { target: String, cause: String },
+    /// Ctrl-C, before there was a connection.
+    #[error("interrupted")]
+    Interrupted,
     #[error("the connection to {target} had failed before")]
     Unusable { target: String },
     #[error("{target} answered with HTTP status {status}{cause}; what was under way may or may not have been done")]
@@ -88,8 +112,13 @@ pub enum LinkError {
     /// Nothing was sent.
     #[error("an argument is not UTF-8, and REST carries text only; use the TCP endpoint (rediss://) for this plan")]
     NotText,
-    #[error("the server does not let us select the database of the plan: {cause}")]
-    Database { cause: String },
+    #[error("database {db} of the plan cannot be selected: {cause}")]
+    Database { db: u32, cause: String },
+    #[error("no database is selected on this connection")]
+    NoDatabase,
+    /// What was sent on it may still be on its way.
+    #[error("the server does not end our connection that broke: {cause}")]
+    NotEnded { cause: String },
     /// It was started anew in the meantime.
     #[error(
         "the server was started anew, and {lost} of {of} edits that it had acknowledged are not there; plan again from a new dump"
@@ -110,6 +139,7 @@ impl LinkError {
                 | Self::Io { .. }
                 | Self::Unusable { .. }
                 | Self::NotYet { .. }
+                | Self::NotEnded { .. }
         )
     }
 }

@@ -6,8 +6,8 @@ use std::collections::HashSet;
 use super::inspect::{Found, Subject, inspect};
 use super::item::Item;
 use super::link::Link;
-use super::preflight::LookOptions;
-use super::query::{Difference, QueryError, Tally};
+use super::preflight::There;
+use super::query::{Difference, LookOptions, QueryError, Tally};
 use super::script::Verb;
 
 /// What was found.
@@ -56,7 +56,8 @@ pub fn look(
     options: &LookOptions,
     progress: &mut dyn FnMut(u64),
 ) -> Result<Lost, QueryError> {
-    let subjects: Vec<Subject<'_, '_>> = done.iter().map(|item| Subject { item, was_sent: true }).collect();
+    let subjects: Vec<Subject<'_, '_>> =
+        done.iter().map(|item| Subject { item, was_sent: true, there: There::Unknown }).collect();
     let found = inspect(link, &subjects, options, progress)?;
     let mut lost = Lost::default();
     for (item, found) in done.iter().zip(found) {

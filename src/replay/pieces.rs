@@ -2,11 +2,15 @@
 
 use std::collections::{HashMap, HashSet};
 
+use super::commands::Commands;
 use super::error::ReplayError;
-use super::item::{Item, read};
-use super::journal::{Course, Fate};
-use super::script::{Script, Steps, Verb};
-use super::work::Files;
+use super::inspect::{Found, Subject, inspect};
+use super::item::Item;
+use super::journal::{Course, Fate, Way};
+use super::link::Link;
+use super::preflight::There;
+use super::query::{LookOptions, QueryError};
+use super::script::Verb;
 
 /// Puts removals of the members that a set or sorted set had in the dump in the place of its deletion. What they are,
 /// the way back says, which makes the key again.
@@ -44,11 +48,14 @@ pub(super) fn one_by_one<'a>(apply: Vec<Item<'a>>, rollback: &[Item<'a>]) -> Vec
 /// A database, a key, and a member where it is not the whole key.
 pub type Part = (u32, Vec<u8>, Option<Vec<u8>>);
 
-/// Keys, and members of keys, whose command an apply gave up.
-pub fn refused(files: &Files<'_>, apply: &Course) -> Result<HashSet<Part>, ReplayError> {
-    let (items, _) = read(files.apply, Script::Apply, &files.manifest.expected_replies)?;
+/// Keys, and members of keys, whose command a run in this direction gave up.
+pub fn refused(commands: &Commands<'_>, way: Way, course: &Course) -> Result<HashSet<Part>, ReplayError> {
+    let items = match way {
+        Way::Apply => commands.apply()?,
+        Way::Rollback => commands.rollback()?,
+    };
     let mut refused = HashSet::new();
-    for item in items.iter().filter(|item| apply.fate(item.number) == Fate::Failed) {
+    for item in items.iter().filter(|item| course.fate(item.number) == Fate::Failed) {
         let (db, key) = (item.db, item.key().to_vec());
         refused.extend(item.parts().map(|(_, part)| match item.edits_members() {
             true => (db, key.clone(), Some(part.to_vec())),
@@ -58,37 +65,38 @@ pub fn refused(files: &Files<'_>, apply: &Course) -> Result<HashSet<Part>, Repla
     Ok(refused)
 }
 
-/// The keys of what [`removals`] gives.
-pub fn removed_keys(removals: &[u8]) -> Result<HashSet<(u32, Vec<u8>)>, ReplayError> {
-    let mut steps = Steps::new(removals, Script::Apply, 0);
-    let mut keys = HashSet::new();
-    while let Some(step) = steps.next_step()? {
-        if step.verb != Verb::Select {
-            keys.insert((step.db, step.key().to_vec()));
-        }
-    }
-    Ok(keys)
-}
-
-/// Commands that take the members of these keys (by database and name) out of them, as a guarded apply does instead of
-/// deleting the keys: to look what of them is still there.
-pub fn removals(files: &Files<'_>, keys: &HashSet<(u32, Vec<u8>)>) -> Result<Vec<u8>, ReplayError> {
-    let manifest = files.manifest;
-    let (mut apply, _) = read(files.apply, Script::Apply, &manifest.expected_replies)?;
-    let (rollback, _) = read(files.rollback, Script::Rollback, &manifest.rollback_expected_replies)?;
+/// Members that keys (by database and name) had in the dump, that a guarded apply takes out of them one by one instead of
+/// deleting the keys, and that are still there. The first of the answer are the keys that were looked at.
+pub fn kept_members(
+    link: &mut dyn Link,
+    commands: &Commands<'_>,
+    keys: &HashSet<(u32, Vec<u8>)>,
+    options: &LookOptions,
+) -> Result<(HashSet<(u32, Vec<u8>)>, Vec<Part>), QueryError> {
+    let mut apply = commands.apply()?.to_vec();
     apply.retain_mut(|item| {
         let db = item.db;
         item.verb.deletes_keys() && item.retain(|_, key| keys.contains(&(db, key.to_vec())))
     });
-    let (mut commands, mut db) = (Vec::new(), 0);
-    for item in one_by_one(apply, &rollback).iter().filter(|item| item.edits_members()) {
-        if item.db != db {
-            db = item.db;
-            crate::resp::encode(&["SELECT", &db.to_string()], &mut commands);
+    let mut items = one_by_one(apply, commands.rollback()?);
+    items.retain(Item::edits_members);
+    let subjects: Vec<Subject<'_, '_>> =
+        items.iter().map(|item| Subject { item, was_sent: true, there: There::Unknown }).collect();
+    let found = inspect(link, &subjects, options, &mut |_| {})?;
+    let mut there = Vec::new();
+    for (item, found) in items.iter().zip(found) {
+        for (at, (_, member)) in item.parts().enumerate() {
+            let is_gone = match &found {
+                Found::Done => true,
+                Found::Open => false,
+                Found::Partly(states) => states.get(at).copied().unwrap_or_default(),
+            };
+            if !is_gone {
+                there.push((item.db, item.key().to_vec(), Some(member.to_vec())));
+            }
         }
-        commands.extend_from_slice(&item.bytes);
     }
-    Ok(commands)
+    Ok((items.iter().map(|item| (item.db, item.key().to_vec())).collect(), there))
 }
 
 /// What an apply built anew in the place of a key of another type, for each key that the way back takes out of the way.

@@ -1,8 +1,7 @@
 //! Many questions and their answers, pipelined.
 
-use super::class::Class;
 use super::link::{Link, LinkError, Reply};
-use super::preflight::LookOptions;
+use super::server_error::{self, Class, ErrorKind};
 use crate::resp::{self, BatchLimits, BatchMeter};
 
 /// Why looking at a database came to nothing.
@@ -16,7 +15,7 @@ pub enum QueryError {
     #[error(transparent)]
     Link(#[from] LinkError),
     /// A question that must be answered was not.
-    #[error("{command} was answered with {reply}: {}", super::hint::for_reply(reply))]
+    #[error("{command} was answered with {reply}: {}", server_error::advice(reply))]
     Refused { command: &'static str, reply: Reply },
 }
 
@@ -26,15 +25,30 @@ impl QueryError {
         match self {
             Self::Link(LinkError::Connect { .. }) => answered_before,
             Self::Link(error) => error.is_transient(),
-            Self::Refused { reply: Reply::Error(text), .. } => Class::of(text) == Class::Wait,
+            Self::Refused { reply: Reply::Error(error), .. } => error.class() == Class::Wait,
             _ => false,
         }
+    }
+}
+
+/// How to look.
+#[derive(Clone, Copy, Debug)]
+pub struct LookOptions {
+    pub limits: BatchLimits,
+    /// How many differences of each kind to keep as examples.
+    pub examples: usize,
+}
+
+impl Default for LookOptions {
+    fn default() -> Self {
+        Self { limits: BatchLimits::default(), examples: 5 }
     }
 }
 
 /// Sends commands in batches, and gives each reply to `answer` with what was noted about its command.
 pub(super) struct Pipeline<'l, T, F> {
     link: &'l mut dyn Link,
+    db: Option<u32>,
     meter: BatchMeter,
     bytes: Vec<u8>,
     notes: Vec<T>,
@@ -43,11 +57,26 @@ pub(super) struct Pipeline<'l, T, F> {
 
 impl<'l, T, F: FnMut(T, Reply) -> Result<(), QueryError>> Pipeline<'l, T, F> {
     pub fn new(link: &'l mut dyn Link, limits: BatchLimits, answer: F) -> Self {
-        Self { link, meter: BatchMeter::new(limits), bytes: Vec::new(), notes: Vec::new(), answer }
+        Self { link, db: None, meter: BatchMeter::new(limits), bytes: Vec::new(), notes: Vec::new(), answer }
+    }
+
+    /// Goes on in a database.
+    pub fn select(&mut self, db: u32) -> Result<(), QueryError> {
+        if self.db != Some(db) {
+            self.flush()?;
+            self.link.select(db)?;
+            self.db = Some(db);
+        }
+        Ok(())
     }
 
     pub fn push<A: AsRef<[u8]>>(&mut self, args: &[A], note: T) -> Result<(), QueryError> {
-        if self.meter.add(resp::encoded_len(args)) {
+        self.push_expecting(args, note, 0)
+    }
+
+    /// The same for a command whose answer has so many bytes: a service limits what it answers to a request, too.
+    pub fn push_expecting<A: AsRef<[u8]>>(&mut self, args: &[A], note: T, bytes: usize) -> Result<(), QueryError> {
+        if self.meter.add(resp::encoded_len(args).saturating_add(bytes)) {
             self.flush()?;
         }
         resp::encode(args, &mut self.bytes);
@@ -77,6 +106,35 @@ impl<'l, T, F: FnMut(T, Reply) -> Result<(), QueryError>> Pipeline<'l, T, F> {
     }
 }
 
+/// Keys in one `EXISTS`, at most; and bytes of their names.
+const AT_ONCE: usize = 1_000;
+const BYTES_AT_ONCE: usize = 200_000;
+
+/// Asks of keys that should not be there, many in one command, whether any is. `note` gets the first of them and the one
+/// after the last, by their place; the answer is how many are there.
+pub(super) fn exist_none<T, F: FnMut(T, Reply) -> Result<(), QueryError>>(
+    keys: &[(u32, &[u8])],
+    pipeline: &mut Pipeline<'_, T, F>,
+    note: impl Fn(usize, usize) -> T,
+) -> Result<(), QueryError> {
+    let mut from: usize = 0;
+    while let Some((db, _)) = keys.get(from) {
+        let mut bytes: usize = 0;
+        let rest = keys.get(from..).unwrap_or_default();
+        let some = rest.iter().take(AT_ONCE).take_while(|(other, key)| {
+            let is_first = bytes == 0;
+            bytes = bytes.saturating_add(resp::argument_len(key.len()));
+            other == db && (is_first || bytes <= BYTES_AT_ONCE)
+        });
+        let args: Vec<&[u8]> = std::iter::once(&b"EXISTS"[..]).chain(some.map(|(_, key)| *key)).collect();
+        let to = from.saturating_add(args.len().saturating_sub(1));
+        pipeline.select(*db)?;
+        pipeline.push(&args, note(from, to))?;
+        from = to;
+    }
+    Ok(())
+}
+
 /// One question, one answer.
 pub(super) fn ask<A: AsRef<[u8]>>(link: &mut dyn Link, args: &[A]) -> Result<Reply, LinkError> {
     let mut command = Vec::new();
@@ -92,35 +150,24 @@ pub(super) fn ask_all<'q>(
     questions: impl Iterator<Item = (u32, Vec<&'q [u8]>)>,
 ) -> Result<Vec<Reply>, QueryError> {
     let mut replies = Vec::new();
-    let mut pipeline = Pipeline::new(link, options.limits, |is_select: bool, reply: Reply| {
-        match (is_select, reply) {
-            (true, reply @ Reply::Error(_)) => return Err(QueryError::Refused { command: "SELECT", reply }),
-            (true, _) => {}
-            (false, reply) => replies.push(reply),
-        }
+    let mut pipeline = Pipeline::new(link, options.limits, |(), reply: Reply| {
+        replies.push(reply);
         Ok(())
     });
-    let mut db = options.db;
-    for (in_db, args) in questions {
-        if in_db != db {
-            db = in_db;
-            pipeline.push(&["SELECT", &db.to_string()], true)?;
-        }
-        pipeline.push(&args, false)?;
-    }
-    if db != options.db {
-        pipeline.push(&["SELECT", &options.db.to_string()], true)?;
+    for (db, args) in questions {
+        pipeline.select(db)?;
+        pipeline.push(&args, ())?;
     }
     pipeline.finish()?;
     Ok(replies)
 }
 
-/// Whether the server knows a command of the form `NAME key member`.
+/// Whether the server knows a command of the form `NAME key member`. Only "unknown command" means that it does not.
 pub(super) fn knows(link: &mut dyn Link, name: &str) -> Result<bool, QueryError> {
     match ask(link, &[name, "", ""])? {
-        Reply::Error(text) if text.contains("unknown command") || text.contains("not available") => Ok(false),
+        Reply::Error(error) if error.kind() == ErrorKind::UnknownCommand => Ok(false),
         // Somebody has a key without a name.
-        Reply::Error(text) if text.starts_with("WRONGTYPE") => Ok(true),
+        Reply::Error(error) if error.is_wrong_type() => Ok(true),
         reply @ Reply::Error(_) => Err(QueryError::Refused { command: "a look at a key", reply }),
         _ => Ok(true),
     }

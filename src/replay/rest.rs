@@ -7,16 +7,15 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
-use rustls::pki_types::{CertificateDer, pem::PemObject as _};
 use serde_json::Value;
 use ureq::tls::{Certificate, RootCerts, TlsConfig};
 
-use super::connection::{read_ca, tls_error, tls_hint};
 use super::link::{Link, LinkError, Reply};
 use super::query::ask;
 use super::target::Target;
+use super::{tls, wire};
 use crate::resp::CommandReader;
-use crate::text::{Printable, display};
+use crate::text::Printable;
 
 /// A larger answer is none to anything that is asked here.
 const MAX_ANSWER: u64 = 256 * 1024 * 1024;
@@ -42,7 +41,7 @@ impl RestLink {
     /// Asks for a sign of life.
     pub fn open(target: &Target) -> Result<Self, LinkError> {
         let shown = target.to_string();
-        let Some(token) = &target.password else { return Err(LinkError::PasswordNeeded { target: shown }) };
+        let Some(token) = &target.password else { return Err(LinkError::TokenNeeded { target: shown }) };
         let token =
             std::str::from_utf8(token.expose()).ok().filter(|token| token.chars().all(|c| c.is_ascii_graphic()));
         let Some(token) = token else {
@@ -68,9 +67,8 @@ impl RestLink {
                 link.in_base64 = true;
                 Ok(link)
             }
-            Reply::Error(text) => {
-                let cause = display(text.as_bytes());
-                Err(LinkError::Refused { target: shown, what: "to answer", cause })
+            Reply::Error(error) => {
+                Err(LinkError::Refused { target: shown, what: "to answer", cause: error.to_string() })
             }
             _ => Err(LinkError::Protocol { target: shown }),
         }
@@ -128,11 +126,12 @@ impl RestLink {
             ureq::Error::Io(error) if error.kind() == std::io::ErrorKind::ConnectionRefused => {
                 LinkError::Connect { target, cause: error.to_string() }
             }
-            ureq::Error::Io(error) => match tls_error(error) {
-                Some(cause) => LinkError::Tls { target, cause: cause.to_string(), hint: tls_hint(cause) },
-                None => LinkError::Io { target, cause: error.to_string() },
+            ureq::Error::Io(error) => match tls::error_of(error) {
+                Some(error) => of_tls(target, error),
+                None if wire::is_closed(error) => LinkError::Closed { target },
+                None => LinkError::Io { target, cause: wire::cause(error) },
             },
-            ureq::Error::Rustls(cause) => LinkError::Tls { target, cause: cause.to_string(), hint: tls_hint(cause) },
+            ureq::Error::Rustls(error) => of_tls(target, error),
             ureq::Error::Protocol(_) => LinkError::Protocol { target },
             _ => LinkError::Io { target, cause: "the request came to nothing".into() },
         }
@@ -171,13 +170,21 @@ impl Link for RestLink {
     fn receive(&mut self) -> Result<Reply, LinkError> {
         self.replies.pop_front().ok_or_else(|| LinkError::Unusable { target: self.target.clone() })
     }
+
+    /// The service has one database; and which connection of its own it uses for the next request, nobody knows.
+    fn select(&mut self, db: u32) -> Result<(), LinkError> {
+        match db {
+            0 => Ok(()),
+            db => Err(LinkError::Database { db, cause: "REST knows database 0 only".into() }),
+        }
+    }
 }
 
 /// `{"result": …}` or `{"error": "…"}`.
 fn reply(answer: Value, in_base64: bool) -> Option<Reply> {
     let Value::Object(mut answer) = answer else { return None };
     if let Some(Value::String(text)) = answer.remove("error") {
-        return Some(Reply::Error(text));
+        return Some(Reply::Error(text.into()));
     }
     result(answer.remove("result")?, in_base64, MAX_DEPTH)
 }
@@ -201,13 +208,16 @@ fn result(value: Value, in_base64: bool, depth: usize) -> Option<Reply> {
     })
 }
 
+fn of_tls(target: String, error: &rustls::Error) -> LinkError {
+    let (cause, hint) = tls::words(error);
+    LinkError::Tls { target, cause: cause.into(), hint }
+}
+
 fn agent(target: &Target) -> Result<ureq::Agent, LinkError> {
     let mut tls = TlsConfig::builder();
     if let Some(path) = &target.tls_ca {
-        let pem = read_ca(path)?;
-        // They could all be read a moment ago.
-        let certificates = CertificateDer::pem_slice_iter(&pem).filter_map(Result::ok);
-        let certificates: Vec<_> = certificates.map(|der| Certificate::from_der(&der).to_owned()).collect();
+        let certificates = tls::certificates(path)?;
+        let certificates: Vec<_> = certificates.iter().map(|der| Certificate::from_der(der).to_owned()).collect();
         tls = tls.root_certs(RootCerts::Specific(Arc::new(certificates)));
     }
     let timeouts = target.timeouts;

@@ -216,13 +216,19 @@ pub fn check(commands: &[u8], script: Script) -> Result<Totals, ScriptError> {
     let mut steps = Steps::new(commands, script, 0);
     let mut totals = Totals { bytes: u64::try_from(commands.len()).unwrap_or(u64::MAX), ..Totals::default() };
     while let Some(step) = steps.next_step()? {
-        totals.commands = step.number;
-        totals.members = totals.members.saturating_add(step.members());
-        let deleted = u64::try_from(step.deleted_keys().len()).unwrap_or(u64::MAX);
-        totals.deleted_keys = totals.deleted_keys.saturating_add(deleted);
-        totals.selects = totals.selects.saturating_add(u64::from(step.verb == Verb::Select));
+        totals.add(&step);
     }
     Ok(totals)
+}
+
+impl Totals {
+    pub(super) fn add(&mut self, step: &Step<'_, '_>) {
+        self.commands = step.number;
+        self.members = self.members.saturating_add(step.members());
+        let deleted = u64::try_from(step.deleted_keys().len()).unwrap_or(u64::MAX);
+        self.deleted_keys = self.deleted_keys.saturating_add(deleted);
+        self.selects = self.selects.saturating_add(u64::from(step.verb == Verb::Select));
+    }
 }
 
 #[cfg(test)]

@@ -60,7 +60,7 @@ impl Default for Timeouts {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum TargetError {
-    #[error("no database given: use --to URL, or set REDIS_URL")]
+    #[error("no database given: use --to URL, or set REDIS_URL or UPSTASH_REDIS_REST_URL")]
     Missing,
     #[error("the URL in {place} cannot be used: {cause}")]
     Url { place: &'static str, cause: UrlError },
@@ -80,8 +80,9 @@ impl Target {
     /// Decides from arguments and environment.
     ///
     /// The URL: `--to`, then `REDIS_URL`, then `UPSTASH_REDIS_REST_URL`. The password: `--password-file`, then the URL,
-    /// then (for REST) `UPSTASH_REDIS_REST_TOKEN`, then `RDB_REINDEX_PASSWORD`, then `REDISCLI_AUTH`; an empty variable counts as not set. Where none is found,
-    /// [`Target::password`] stays `None`, and the caller may ask a person.
+    /// then `REDIS_URL` if that is the same server (a command that is printed has its address without the password), then
+    /// (for REST) `UPSTASH_REDIS_REST_TOKEN`, then `RDB_REINDEX_PASSWORD`, then `REDISCLI_AUTH`; an empty variable counts
+    /// as not set. Where none is found, [`Target::password`] stays `None`, and the caller may ask a person.
     pub fn resolve(source: &Source<'_>) -> Result<Self, TargetError> {
         let (place, text) = match source.to {
             Some(text) => ("--to", text.to_owned()),
@@ -100,7 +101,7 @@ impl Target {
         }
         let password = match source.password_file {
             Some(path) => Some(read_password(path)?),
-            None => parts.password.or_else(|| {
+            None => parts.password.clone().or_else(|| same_server(source, &parts)).or_else(|| {
                 ["UPSTASH_REDIS_REST_TOKEN", "RDB_REINDEX_PASSWORD", "REDISCLI_AUTH"]
                     .into_iter()
                     .skip(usize::from(parts.rest.is_none()))
@@ -121,7 +122,7 @@ impl Target {
         })
     }
 
-    /// Host, port and database: all of a target that may appear in an output.
+    /// The URL without its password: all of a target that may appear in an output, and what can be given as `--to`.
     pub fn display(&self) -> String {
         self.to_string()
     }
@@ -129,16 +130,39 @@ impl Target {
 
 impl fmt::Display for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.rest.is_some() {
-            f.write_str(if self.tls { "https://" } else { "http://" })?;
+        f.write_str(match (self.rest.is_some(), self.tls) {
+            (true, true) => "https://",
+            (true, false) => "http://",
+            (false, true) => "rediss://",
+            (false, false) => "redis://",
+        })?;
+        if let Some(user) = self.user.as_deref().filter(|user| *user != "default") {
+            write!(f, "{}@", url::escape(user))?;
         }
+        // A parsed URL has no control characters and no spaces, but in its user.
         if self.host.contains(':') {
             write!(f, "[{}]", self.host)?;
         } else {
             f.write_str(&self.host)?;
         }
-        write!(f, ":{} db {}", self.port, self.db)
+        write!(f, ":{}", self.port)?;
+        match &self.rest {
+            Some(path) => f.write_str(path),
+            None if self.db != 0 => write!(f, "/{}", self.db),
+            None => Ok(()),
+        }
     }
+}
+
+/// The password of `REDIS_URL`, where it names the same server and user.
+fn same_server(source: &Source<'_>, parts: &url::Parts) -> Option<Secret> {
+    let url = variable(source, "REDIS_URL")?.into_string().ok()?;
+    let other = url::parse(&url).ok()?;
+    let place = |parts: &url::Parts| {
+        let user = parts.user.clone().filter(|user| user != "default");
+        (parts.tls, user, parts.host.clone(), parts.port, parts.rest.clone())
+    };
+    (place(&other) == place(parts)).then_some(other.password)?
 }
 
 fn variable(source: &Source<'_>, name: &str) -> Option<OsString> {
@@ -186,10 +210,10 @@ mod tests {
     #[test]
     fn the_argument_comes_before_the_environment() {
         let vars = [("REDIS_URL", "redis://from-env:1"), ("UPSTASH_REDIS_REST_URL", "https://rest")];
-        assert_eq!(resolve(Some("redis://from-arg"), None, None, &vars).unwrap().to_string(), "from-arg:6379 db 0");
-        assert_eq!(resolve(None, None, None, &vars).unwrap().to_string(), "from-env:1 db 0");
+        assert_eq!(resolve(Some("redis://from-arg"), None, None, &vars).unwrap().to_string(), "redis://from-arg:6379");
+        assert_eq!(resolve(None, None, None, &vars).unwrap().to_string(), "redis://from-env:1");
         let rest = resolve(None, None, None, &[("REDIS_URL", ""), vars[1], ("UPSTASH_REDIS_REST_TOKEN", "t")]).unwrap();
-        assert_eq!((rest.to_string().as_str(), password(&rest)), ("https://rest:443 db 0", Some(&b"t"[..])));
+        assert_eq!((rest.to_string().as_str(), password(&rest)), ("https://rest:443", Some(&b"t"[..])));
         // The token is no password of another kind of connection.
         let tcp = resolve(Some("redis://h"), None, None, &[("UPSTASH_REDIS_REST_TOKEN", "t")]).unwrap();
         assert_eq!(password(&tcp), None);
@@ -248,6 +272,6 @@ mod tests {
 
     #[test]
     fn an_ipv6_address_is_shown_in_brackets() {
-        assert_eq!(resolve(Some("redis://[::1]:7/1"), None, None, &[]).unwrap().display(), "[::1]:7 db 1");
+        assert_eq!(resolve(Some("redis://[::1]:7/1"), None, None, &[]).unwrap().display(), "redis://[::1]:7/1");
     }
 }

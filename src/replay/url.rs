@@ -139,6 +139,12 @@ fn decimal<T: std::str::FromStr>(text: &str) -> Option<T> {
     if text.bytes().all(|byte| byte.is_ascii_digit()) { text.parse().ok() } else { None }
 }
 
+/// A user as it is written in a URL.
+pub fn escape(user: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
+    user.bytes().map(|byte| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") }).collect()
+}
+
 fn unescape(text: &str) -> Result<Vec<u8>, UrlError> {
     let mut bytes = text.bytes();
     let mut out = Vec::with_capacity(text.len());

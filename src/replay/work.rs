@@ -2,29 +2,22 @@
 
 use std::collections::{HashMap, HashSet};
 
+use super::commands::Commands;
 use super::engine::OnDrift;
 use super::error::ReplayError;
 use super::forecast::{Expectation, Forecast, State};
 use super::guard::Known;
 use super::inspect::{Found, Subject, inspect};
-use super::item::{Item, read};
+use super::item::Item;
 use super::journal::{Course, Fate, History, Record, Way};
 use super::link::Link;
 use super::lost::{self, Lost};
 use super::pieces::{built, one_by_one, taken_out};
-use super::preflight::{LookOptions, Preflight, preflight};
-use super::query::{Difference, QueryError, Tally};
-use super::script::{Script, Totals, Verb};
+use super::preflight::{Drift, Preflight, There, preflight};
+use super::query::{Difference, LookOptions, QueryError, Tally};
+use super::script::{Script, Verb};
 use super::undone::Undone;
 use crate::plan::manifest::{Bytes, Manifest};
-
-/// What a bundle holds.
-#[derive(Clone, Copy)]
-pub struct Files<'a> {
-    pub manifest: &'a Manifest,
-    pub apply: &'a [u8],
-    pub rollback: &'a [u8],
-}
 
 /// The commands that are still to be sent, and the state in which they should find their keys.
 pub struct Work<'a> {
@@ -38,14 +31,16 @@ pub struct Work<'a> {
     /// For a guard.
     pub known: Known<'a>,
     forecast: Forecast<'a>,
+    /// How many keys of each database have an expiry in the dump, beside those that the plan touches.
+    elsewhere: HashMap<u32, u64>,
     way: Way,
     guarded: bool,
 }
 
 /// What a look at the database came to.
 #[derive(Clone, Debug, Default)]
-pub struct Outlook {
-    pub preflight: Preflight,
+pub struct Outlook<'a> {
+    pub preflight: Preflight<'a>,
     /// Edits that are in place and were not made by an earlier run.
     pub in_place: Tally,
     /// Commands of an earlier run that turned out to have been carried out.
@@ -56,7 +51,7 @@ pub struct Outlook {
     pub left: Vec<Record>,
 }
 
-impl Outlook {
+impl Outlook<'_> {
     /// Whether everything is as the plan expects it.
     pub fn is_calm(&self) -> bool {
         self.preflight.drift.is_empty() && self.in_place.is_empty() && self.lost.edits.is_empty()
@@ -68,32 +63,32 @@ impl<'a> Work<'a> {
     /// was applied, or, if it knows of nothing, everything.
     ///
     /// `guarded` takes the members that a key had one by one, instead of deleting it: what came since then stays.
-    pub fn new(way: Way, files: &Files<'a>, history: &History, guarded: bool) -> Result<Self, ReplayError> {
-        let manifest = files.manifest;
-        let (mut apply, totals) = read(files.apply, Script::Apply, &manifest.expected_replies)?;
-        let rollback = || read(files.rollback, Script::Rollback, &manifest.rollback_expected_replies);
+    pub fn new(way: Way, commands: &Commands<'a>, history: &History, guarded: bool) -> Result<Self, ReplayError> {
+        let manifest = commands.files.manifest;
+        let mut apply = commands.apply()?.to_vec();
         let mut forecast = Forecast::new(&manifest.touched);
+        let elsewhere = elsewhere(manifest);
         let mut known = Known::default();
         // For a guard one command of the file may become several.
-        let of = |totals: Totals, items: &[Item<'a>]| match guarded {
-            true => u64::try_from(items.len()).unwrap_or(u64::MAX),
-            false => totals.commands.saturating_sub(totals.selects),
+        let of = |script, items: &[Item<'a>]| match guarded {
+            true => Ok(u64::try_from(items.len()).unwrap_or(u64::MAX)),
+            false => commands.count(script),
         };
         if way == Way::Apply {
             if guarded {
-                let (rollback, _) = rollback()?;
-                apply = one_by_one(apply, &rollback);
-                known = Known::there(&apply, &rollback);
+                let rollback = commands.rollback()?;
+                apply = one_by_one(apply, rollback);
+                known = Known::there(&apply, rollback);
             }
             if manifest.touched.iter().any(|touched| touched.kind == "string") {
-                forecast.measure(&rollback()?.0);
+                forecast.measure(commands.rollback()?);
             }
-            let of = of(totals, &apply);
+            let of = of(Script::Apply, &apply)?;
             let done = done(&apply, way, history);
             let (items, sent) = take_done(apply, way, history, &mut forecast);
-            return Ok(Self { items, of, sent, done, known, forecast, way, guarded });
+            return Ok(Self { items, of, sent, done, known, forecast, elsewhere, way, guarded });
         }
-        let (mut items, totals) = rollback()?;
+        let mut items = commands.rollback()?.to_vec();
         forecast.measure(&items);
         if guarded {
             known = Known::back(&apply, &items, history.apply.states.clone());
@@ -115,10 +110,10 @@ impl<'a> Work<'a> {
         if !guarded {
             items.iter_mut().for_each(Item::careful);
         }
-        let of = of(totals, &items);
+        let of = of(Script::Rollback, &items)?;
         let done = done(&items, way, history);
         let (items, sent) = take_done(items, way, history, &mut forecast);
-        Ok(Self { items, of, sent, done, known, forecast, way, guarded })
+        Ok(Self { items, of, sent, done, known, forecast, elsewhere, way, guarded })
     }
 
     /// How much there is to look at: what the progress of [`Work::look`] counts to.
@@ -154,17 +149,23 @@ impl<'a> Work<'a> {
         options: &LookOptions,
         on_drift: OnDrift,
         progress: &mut dyn FnMut(u64),
-    ) -> Result<Outlook, QueryError> {
+    ) -> Result<Outlook<'a>, QueryError> {
         let mut outlook = Outlook::default();
         let keys = self.keys();
         let expectations: Vec<Expectation<'a>> =
             self.forecast.keys().iter().filter(|key| keys.contains(&(key.db, key.key))).copied().collect();
         // Every difference is needed, not only the first few.
         let all = LookOptions { examples: usize::MAX, ..*options };
-        outlook.preflight = preflight(link, &expectations, &all, progress)?;
+        outlook.preflight = preflight(link, &expectations, &self.elsewhere, &all, progress)?;
         let looked_at = outlook.preflight.looked_at;
-        let subjects: Vec<Subject<'_, 'a>> =
-            self.items.iter().map(|item| Subject { item, was_sent: self.may_have_been_sent(item) }).collect();
+        let there = expectations.iter().zip(&outlook.preflight.there);
+        let there: HashMap<(u32, &[u8]), There<'a>> = there.map(|(key, there)| ((key.db, key.key), *there)).collect();
+        let subject = |item| Subject {
+            item,
+            was_sent: self.may_have_been_sent(item),
+            there: there.get(&(item.db, item.key())).copied().unwrap_or_default(),
+        };
+        let subjects: Vec<Subject<'_, 'a>> = self.items.iter().map(subject).collect();
         let found = inspect(link, &subjects, options, &mut |edits| progress(looked_at.saturating_add(edits)))?;
         let to_look_at = self.to_look_at();
         let done = u64::try_from(self.done.len()).unwrap_or(u64::MAX);
@@ -175,7 +176,7 @@ impl<'a> Work<'a> {
             outlook.lost = lost;
         }
 
-        let drifted = self.drifted(&outlook.preflight, on_drift);
+        let drifted = self.drifted(&outlook.preflight.drift, on_drift);
         let way = self.way;
         outlook.left = drifted
             .iter()
@@ -234,8 +235,7 @@ impl<'a> Work<'a> {
     }
 
     /// Keys that are left alone because they differ.
-    fn drifted(&self, found: &Preflight, on_drift: OnDrift) -> HashSet<(u32, Vec<u8>)> {
-        let drift = &found.drift;
+    fn drifted(&self, drift: &Drift, on_drift: OnDrift) -> HashSet<(u32, Vec<u8>)> {
         let key = |difference: &Difference| (difference.db, difference.key.clone());
         let deleted: HashSet<(u32, &[u8])> = self
             .items
@@ -267,6 +267,28 @@ impl<'a> Work<'a> {
             }
         }
     }
+}
+
+/// The file of a direction.
+pub fn script_of(way: Way) -> Script {
+    match way {
+        Way::Apply => Script::Apply,
+        Way::Rollback => Script::Rollback,
+    }
+}
+
+/// Keys with an expiry in the dump that the plan does not touch, by database.
+fn elsewhere(manifest: &Manifest) -> HashMap<u32, u64> {
+    let mut elsewhere = HashMap::new();
+    for expiring in &manifest.expiring {
+        elsewhere.insert(u32::try_from(expiring.db).unwrap_or(u32::MAX), expiring.keys);
+    }
+    for touched in manifest.touched.iter().filter(|touched| touched.expire_at_ms.is_some()) {
+        if let Some(keys) = elsewhere.get_mut(&u32::try_from(touched.db).unwrap_or(u32::MAX)) {
+            *keys = keys.saturating_sub(1);
+        }
+    }
+    elsewhere
 }
 
 fn difference(item: &Item<'_>, member: &[u8]) -> Difference {

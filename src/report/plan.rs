@@ -3,8 +3,9 @@
 use super::Style;
 use super::brakes::brakes;
 use super::grid::{Column, Grid};
+use super::replay_cost;
 use crate::plan::manifest::{CHANGES, Counts, Example, IndexPlan, Manifest};
-use crate::text::{ago, counted, fit, name, number, safe, shell, size, span, time, width, wrap};
+use crate::text::{ago, counted, fit, name, number, safe, shell, size, time, width, wrap};
 
 /// A round trip to a database on another continent, or to a busy one near by.
 pub(super) const ROUND_TRIP_MS: u64 = 50;
@@ -19,6 +20,9 @@ pub struct Context<'c> {
     /// The folder, as the user named it.
     pub folder: &'c str,
     pub state: State,
+    /// What was done with it, in a sentence, and what can be typed next, each with what it is for: unless it is new.
+    pub story: &'c str,
+    pub next: &'c [(String, &'static str)],
     /// When the dump was made, in Unix milliseconds, as far as the manifest says it.
     pub created_ms: Option<i64>,
     pub now_ms: i64,
@@ -65,9 +69,16 @@ pub fn summary(manifest: &Manifest, folder: &str, dump: &str, style: Style) -> S
     }
     counts(manifest, style, &mut out);
     left(manifest, style, &mut out);
-    out.push_str(&format!("  {}\n", style.dim(&in_short(manifest))));
+    let mut short = String::from("  ");
+    wrap(&replay_cost::in_short(manifest), 2, 2, style.width.min(PROSE), &mut short);
+    out.push_str(&format!("{}\n", style.dim(short.trim_end())));
     warnings(manifest, WARNINGS, style, &mut out);
-    next(Context { folder, state: State::New, created_ms: None, now_ms: 0 }, dump, style, &mut out);
+    next(
+        Context { folder, state: State::New, story: "", next: &[], created_ms: None, now_ms: 0 },
+        dump,
+        style,
+        &mut out,
+    );
     out
 }
 
@@ -147,14 +158,11 @@ fn head(manifest: &Manifest, context: Context<'_>, style: Style, out: &mut Strin
     let (spec, tool) = (&manifest.spec, safe(&manifest.tool_version));
     let digest: String = spec.sha256.chars().take(12).collect();
     line(format!("spec {} ({}) · rdb-reindex {tool}", safe(&spec.name), safe(&digest)));
-    let state = match context.state {
-        State::New => return,
-        State::ApplyBegun => "An apply of this plan was begun and has not ended.",
-        State::Applied => "This plan was applied.",
-        State::RollbackBegun => "A rollback of this plan was begun and has not ended.",
-        State::RolledBack => "This plan was rolled back.",
-    };
-    out.push_str(&format!("  {}\n", style.wrong(state)));
+    if context.state != State::New {
+        let mut text = String::from("  ");
+        wrap(&safe(context.story), 2, 2, style.width.min(PROSE), &mut text);
+        out.push_str(&format!("{}\n", style.wrong(text.trim_end())));
+    }
 }
 
 fn counts(manifest: &Manifest, style: Style, out: &mut String) {
@@ -220,7 +228,8 @@ fn examples(manifest: &Manifest, style: Style, out: &mut String) {
     out.push_str(&format!("{}\n", style.dim(all.trim_end())));
 }
 
-pub(super) fn price(usd: f64) -> String {
+/// A price as people read it.
+pub fn price(usd: f64) -> String {
     if !(0.0..0.01).contains(&usd) || usd == 0.0 {
         return format!("${usd:.2}");
     }
@@ -229,27 +238,16 @@ pub(super) fn price(usd: f64) -> String {
     text.trim_end_matches('0').to_owned()
 }
 
-pub(super) fn waiting(manifest: &Manifest) -> String {
-    let ms = manifest.batches.saturating_mul(ROUND_TRIP_MS);
-    if ms < 10_000 { format!("{}.{:02} s", ms / 1000, ms % 1000 / 10) } else { span(ms) }
-}
-
-fn in_short(manifest: &Manifest) -> String {
-    format!(
-        "{}, {} at {ROUND_TRIP_MS} ms each; estimated price {}",
-        counted(manifest.batches, "round trip"),
-        waiting(manifest),
-        price(manifest.estimated_cost_usd),
-    )
-}
-
 fn cost(manifest: &Manifest, style: Style, out: &mut String) {
     heading("Cost", style, out);
     let (total, caps) = (&manifest.total, &manifest.caps);
     let mut line = |label: &str, text: String| {
-        out.push_str(&format!("  {}", style.dim(&format!("{label:<14}"))));
-        wrap(&text, 16, 16, style.width.min(PROSE), out);
+        out.push_str(&format!("  {}", style.dim(&format!("{label:<19}"))));
+        wrap(&text, 21, 21, style.width.min(PROSE), out);
     };
+    for (label, text) in replay_cost::lines(manifest) {
+        line(label, text);
+    }
     let least = if manifest.lower_bound >= total.commands {
         "the fewest possible".to_owned()
     } else {
@@ -261,7 +259,7 @@ fn cost(manifest: &Manifest, style: Style, out: &mut String) {
         counted(caps.max_command_bytes, "byte")
     };
     line(
-        "commands",
+        "its commands",
         format!(
             "{} in {}; {least} with at most {} and {limit} a command",
             number(total.commands),
@@ -269,9 +267,6 @@ fn cost(manifest: &Manifest, style: Style, out: &mut String) {
             counted(caps.max_args, "argument"),
         ),
     );
-    line("round trips", format!("{}: {} at {ROUND_TRIP_MS} ms each", number(manifest.batches), waiting(manifest)));
-    let billed = counted(manifest.billed_commands, "command");
-    line("billed", format!("{billed}, estimated {}", price(manifest.estimated_cost_usd)));
     line("keys touched", number(manifest.touched.len() as u64));
 }
 
@@ -294,29 +289,25 @@ fn next(context: Context<'_>, dump: &str, style: Style, out: &mut String) {
     heading("Next", style, out);
     let folder = shell(context.folder);
     let mut lines: Vec<(String, &str)> = Vec::new();
-    let commands = match context.state {
-        State::New => {
-            lines.push((format!("rdb-reindex rehearse {folder} {dump}"), "prove it, offline"));
-            vec![("apply", "--to URL --dry-run", "compare, write nothing"), ("apply", "--to URL", "do it")]
-        }
-        State::ApplyBegun => {
-            vec![("apply", "--to URL --resume", "go on"), ("rollback", "--to URL", "undo what was done")]
-        }
-        State::Applied => vec![("verify", "--to URL", "is it done?"), ("rollback", "--to URL", "undo it")],
-        State::RollbackBegun => vec![("rollback", "--to URL --resume", "go on")],
-        State::RolledBack => {
-            lines.push(("rdb-reindex plan DUMP --out DIR".to_owned(), "a new plan, from a new dump"));
-            Vec::new()
-        }
-    };
-    let commands = commands.into_iter();
-    lines.extend(commands.map(|(command, rest, why)| (format!("rdb-reindex {command} {folder} {rest}"), why)));
+    if context.state == State::New {
+        lines.push((format!("rdb-reindex rehearse {folder} {dump}"), "prove it, offline"));
+        let commands = [("apply", "--to URL --dry-run", "compare, write nothing"), ("apply", "--to URL", "do it")];
+        let commands = commands.into_iter();
+        lines.extend(commands.map(|(command, rest, why)| (format!("rdb-reindex {command} {folder} {rest}"), why)));
+    } else {
+        lines.extend(context.next.iter().cloned());
+    }
     let widest = lines.iter().map(|(line, _)| width(line)).max().unwrap_or(0);
     let room = lines.iter().map(|(_, why)| width(why)).max().unwrap_or(0).saturating_add(widest).saturating_add(4);
     for (line, why) in lines {
         // A command is never broken, so that it can be copied; what it is for gives way.
         let pad = " ".repeat(widest.saturating_sub(width(&line)));
-        let why = if room > style.width { String::new() } else { format!("{pad}  {}", style.dim(why)) };
+        let is_too_wide = room > style.width;
+        if is_too_wide && context.state != State::New {
+            // A comment, to a shell.
+            out.push_str(&format!("  {}\n", style.dim(&format!("# {why}"))));
+        }
+        let why = if is_too_wide { String::new() } else { format!("{pad}  {}", style.dim(why)) };
         out.push_str(&format!("  {line}{why}\n"));
     }
 }
@@ -324,7 +315,7 @@ fn next(context: Context<'_>, dump: &str, style: Style, out: &mut String) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::manifest::{Bytes, Caps, IndexPlan, SnapshotId, SpecId};
+    use crate::plan::manifest::{Bytes, Caps, IndexPlan, Replay, SnapshotId, SpecId};
 
     fn manifest(total: Counts) -> Manifest {
         Manifest {
@@ -365,8 +356,11 @@ mod tests {
             batches: 4000,
             billed_commands: 123_456,
             estimated_cost_usd: 0.246_912,
+            replay: Replay::default(),
+            expiring: Vec::new(),
             expected_replies: Vec::new(),
             rollback_expected_replies: Vec::new(),
+            witnesses: Vec::new(),
             touched: Vec::new(),
             warnings: vec!["\u{9b}1m one".into(), "two".into(), "three".into(), "four".into()],
             files: std::collections::BTreeMap::new(),
@@ -378,6 +372,8 @@ mod tests {
     const CONTEXT: Context<'_> = Context {
         folder: "my plan",
         state: State::New,
+        story: "",
+        next: &[],
         created_ms: Some(1_736_185_500_000),
         now_ms: 1_736_275_500_000,
     };
@@ -405,29 +401,17 @@ mod tests {
     }
 
     #[test]
-    fn a_plan_that_was_applied_leads_on_to_verify_and_rollback() {
-        let text = plan(&manifest(SOME), Context { state: State::Applied, ..CONTEXT }, Style::PLAIN);
-        assert!(text.contains("This plan was applied."), "{text}");
-        assert!(text.contains("rdb-reindex rollback 'my plan' --to URL  undo it"), "{text}");
+    fn what_was_done_with_a_plan_is_said_and_leads_on() {
+        let next = [("rdb-reindex verify 'my plan' --to redis://h:1".to_owned(), "is it there?")];
+        let story = "plan 0123456789ab was applied to redis://h:1 at 2026-01-01T00:00:00Z";
+        let context = Context { state: State::Applied, story, next: &next, ..CONTEXT };
+        let text = plan(&manifest(SOME), context, Style::PLAIN);
+        assert!(text.contains("  plan 0123456789ab was applied to redis://h:1 at 2026-01-01T00:00:00Z\n"), "{text}");
+        assert!(text.contains("  rdb-reindex verify 'my plan' --to redis://h:1  is it there?\n"), "{text}");
         assert!(!text.contains("rdb-reindex apply"), "{text}");
-    }
-
-    #[test]
-    fn what_has_not_ended_leads_on_to_its_end() {
-        for (state, words, next, never) in [
-            (State::ApplyBegun, "An apply of this plan was begun", "apply 'my plan' --to URL --resume", "verify"),
-            (
-                State::RollbackBegun,
-                "A rollback of this plan was begun",
-                "rollback 'my plan' --to URL --resume",
-                "apply ",
-            ),
-            (State::RolledBack, "This plan was rolled back.", "plan DUMP --out DIR", "rollback '"),
-        ] {
-            let text = plan(&manifest(SOME), Context { state, ..CONTEXT }, Style::PLAIN);
-            assert!(text.contains(words) && text.contains(&format!("  rdb-reindex {next}")), "{text}");
-            assert!(!text.contains(&format!("rdb-reindex {never}")), "{text}");
-        }
+        // A command is never broken, and what it is for stands before it where there is no room behind it.
+        let narrow = plan(&manifest(SOME), context, Style { width: 60, ..Style::PLAIN });
+        assert!(narrow.contains("  # is it there?\n  rdb-reindex verify 'my plan' --to redis://h:1\n"), "{narrow}");
     }
 
     #[test]

@@ -5,8 +5,8 @@ use std::io::Write as _;
 use std::path::Path;
 
 use rdb_reindex::plan::manifest::{
-    APPLY, Bytes, CHANGES, Caps, Counts, FORMAT_VERSION, FileId, IndexPlan, MANIFEST, Manifest, ROLLBACK, Reply,
-    SnapshotId, SpecId, Touched,
+    APPLY, Bytes, CHANGES, Caps, Counts, FORMAT_VERSION, FileId, IndexPlan, MANIFEST, Manifest, ROLLBACK, Replay,
+    Reply, SnapshotId, SpecId, Touched, Witness,
 };
 use rdb_reindex::{plan::output::sha256, resp};
 
@@ -16,6 +16,8 @@ pub struct Scene {
     /// Commands that make the state of the dump.
     pub state: Vec<Vec<Vec<u8>>>,
     pub touched: Vec<Touched>,
+    /// Records that the dump had.
+    pub witnesses: Vec<String>,
     pub apply: Vec<u8>,
     pub applied: Vec<Reply>,
     pub rollback: Vec<u8>,
@@ -58,7 +60,14 @@ impl Scene {
             kind: kind.to_owned().into(),
             elements,
             expire_at_ms: None,
+            others: None,
         });
+        self
+    }
+
+    /// A record that the dump had.
+    pub fn witness(mut self, key: &str) -> Self {
+        self.witnesses.push(key.into());
         self
     }
 
@@ -121,8 +130,15 @@ impl Scene {
             batches: 1,
             billed_commands: commands,
             estimated_cost_usd: 0.0,
+            replay: Replay::default(),
+            expiring: Vec::new(),
             expected_replies: self.applied.clone(),
             rollback_expected_replies: self.rolled_back.clone(),
+            witnesses: self
+                .witnesses
+                .iter()
+                .map(|key| Witness { db: 0, key: Bytes(key.as_bytes().to_vec()) })
+                .collect(),
             touched: self.touched.clone(),
             warnings: Vec::new(),
             files,

@@ -5,6 +5,7 @@ mod support;
 
 mod basic;
 mod bundle;
+mod ctrl_c;
 mod drift;
 mod fixture;
 mod guard;
@@ -13,10 +14,14 @@ mod left_out;
 mod lost;
 mod overlap;
 mod pace;
+mod place;
+mod price;
 mod proxy;
 mod rest;
 mod resume;
+mod told;
 mod undo;
+mod verify;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};

@@ -305,7 +305,9 @@ fn what_was_begun_is_not_begun_again() {
     let stopped = ran(command.args(["--confirm", &stage.plan_id]));
     assert_eq!(stopped.status, Some(6), "{stopped:?}");
     assert!(stopped.err.contains("READONLY") && stopped.err.contains("connect to the primary"), "{stopped:?}");
-    assert!(stopped.err.contains(&format!("`rdb-reindex apply {} --resume` goes on", stage.dir().display())));
+    let resume =
+        format!("\n  rdb-reindex apply {} --to redis://127.0.0.1:{} --resume\n", stage.dir().display(), proxy.port);
+    assert!(stopped.err.contains(&resume), "{stopped:?}");
     drop(proxy);
     let again = stage.confirmed("apply", &[]);
     assert_eq!(again.status, Some(4), "{again:?}");
@@ -313,7 +315,7 @@ fn what_was_begun_is_not_begun_again() {
     // Without --confirm: going on is no new decision.
     let resumed = stage.run("apply", &["--resume"]);
     assert_eq!(resumed.status, Some(0), "{resumed:?}");
-    assert!(resumed.err.contains("resuming what was begun at"), "{resumed:?}");
+    assert!(resumed.err.contains("resuming: an apply of plan "), "{resumed:?}");
     assert_eq!(stage.run("verify", &[]).status, Some(0));
     // A script that resumes until it is told that all is done may have missed that.
     let done = stage.run("apply", &["--resume"]);
@@ -385,4 +387,29 @@ fn what_was_found_done_stays_done() {
             assert_eq!(stage.server.digest(), stage.before, "back from half, {lost}, {later}");
         }
     }
+}
+
+/// What is done must be written down in the plan's own folder, and read from there.
+#[test]
+fn a_journal_that_is_a_link_is_refused() {
+    let Some(stage) = Stage::new(&crate::bundle::small()) else { return };
+    let (journal, other) = (stage.dir().join("journal.ndjson"), stage.folder.path().join("other"));
+    for is_hard in [false, true] {
+        std::fs::write(&other, b"theirs\n").expect("writable");
+        match is_hard {
+            false => std::os::unix::fs::symlink(&other, &journal).expect("writable"),
+            true => std::fs::hard_link(&other, &journal).expect("writable"),
+        }
+        for (name, args) in [("apply", &["--confirm", &stage.plan_id][..]), ("apply", &["--dry-run"]), ("show", &[])] {
+            let refused = match name {
+                "show" => crate::ran(crate::program().arg("show").arg(stage.dir())),
+                name => stage.run(name, args),
+            };
+            assert_eq!(refused.status, Some(4), "{name} {args:?}: {refused:?}");
+            assert!(refused.err.contains("link"), "{refused:?}");
+        }
+        assert_eq!(std::fs::read(&other).expect("it is there"), b"theirs\n");
+        std::fs::remove_file(&journal).expect("it is there");
+    }
+    assert_eq!(stage.server.digest(), stage.before);
 }

@@ -1,12 +1,16 @@
 //! What is applied, undone, and stopped, on a real server.
 
+use std::collections::HashMap;
+
 use rdb_reindex::plan::manifest::{Reply as Expected, Touched};
 use rdb_reindex::replay::journal::Way;
-use rdb_reindex::replay::{Connection, Forecast, LookOptions, Script, preflight, read, verify};
+use rdb_reindex::replay::{Connection, Forecast, LookOptions, Proven, Script, preflight, read};
 use rdb_reindex::resp::{self, BatchLimits};
 
 use crate::support::server::{Program, Server};
-use crate::{CAPS, Replayed, apply, file, integers, members, open, refusal, replay, run, scene, target, touched};
+use crate::{
+    Replayed, Scene, apply, file, integers, members, open, refusal, replay, run, scene, target, touched, verify,
+};
 
 #[test]
 fn apply_reaches_the_target_and_rollback_leads_back() {
@@ -61,17 +65,25 @@ fn a_plan_for_several_databases_selects_them() {
     assert_eq!(apply(open(&server), &plan, &expected).assert_done().done.commands, 2);
     let keyspace: String = server.query(&["INFO", "keyspace"]);
     assert!(keyspace.contains("db0:keys=1,") && keyspace.contains("db3:keys=1,"), "{keyspace}");
-    // A look that starts in db 3 comes back to it.
+    // A look selects what it looks at, wherever it starts.
     let mut in_db_3 = target(&format!("{}3", server.url()), None);
     let mut link = Connection::open(&in_db_3).expect("db 3 exists");
-    let look = LookOptions { db: 3, ..LookOptions::default() };
     let dump = [touched("k", "none", 0), Touched { db: 3, ..touched("k", "none", 0) }];
     let wanted = Forecast::new(&dump).after(&read(&plan, Script::Apply, &expected).expect("the file is right").0);
-    let found = preflight(&mut link, wanted.keys(), &look, &mut |_| {}).expect("it looks");
+    let found =
+        preflight(&mut link, wanted.keys(), &HashMap::new(), &LookOptions::default(), &mut |_| {}).expect("it looks");
     assert!(found.drift.is_empty(), "{found:?}");
-    assert_eq!((found.keys, found.looked_at), (Some(1), 2));
+    assert_eq!(found.looked_at, 2);
     let mut fresh = open(&server);
-    let verified = verify(&mut fresh, &plan, &CAPS, &LookOptions::default(), &mut |_| {}).expect("it looks");
+    let of_both = Scene {
+        state: Vec::new(),
+        touched: dump.to_vec(),
+        apply: plan.clone(),
+        applied: expected.to_vec(),
+        rollback: Vec::new(),
+        rolled_back: Vec::new(),
+    };
+    let verified = verify(&mut fresh, &of_both, Proven::Target);
     assert!(verified.holds() && verified.members == 2, "{verified:?}");
 
     in_db_3.db = 99;

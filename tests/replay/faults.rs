@@ -1,5 +1,6 @@
 //! `replay` against servers that misbehave: cut, stall, lie, stutter. Nothing hangs, nothing is claimed that is not known.
 
+use std::collections::HashMap;
 use std::io::{Read as _, Write as _};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::thread::JoinHandle;
@@ -283,7 +284,8 @@ fn nobody_listens() {
         let error =
             Connection::open(&Target::resolve(&source).expect("the URL is right")).err().expect("nobody listens");
         let text = format!("{error} {error:?}");
-        assert!(error.to_string().starts_with(&format!("cannot connect to 127.0.0.1:{port} db 2: ")), "{text}");
+        let place = url.replace(":hunter2@", "");
+        assert!(error.to_string().starts_with(&format!("cannot connect to {place}: ")), "{text}");
         assert!(text.contains("refused") && !text.contains("hunter2"), "{text}");
     }
 }
@@ -322,8 +324,8 @@ fn a_look_fails_as_clearly() {
             take(&mut stream, PING.len());
             let _ = stream.write_all(answer);
         });
-        let error =
-            preflight(&mut fake.link(CALM), &[], &LookOptions::default(), &mut |_| {}).expect_err("it cannot look");
+        let error = preflight(&mut fake.link(CALM), &[], &HashMap::new(), &LookOptions::default(), &mut |_| {})
+            .expect_err("it cannot look");
         fake.end();
         assert!(error.to_string().contains(part), "{error}");
         assert_eq!(matches!(error, QueryError::Link(_)), answer.is_empty());

@@ -12,16 +12,14 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use rdb_reindex::plan::manifest::{Bytes, Caps, Reply as Expected, Touched};
+use rdb_reindex::plan::manifest::{Bytes, Reply as Expected, Touched};
 use rdb_reindex::replay::journal::{Journal, Way};
 use rdb_reindex::replay::{
-    Connection, Dial, Ending, Event, Link, LinkError, OnDrift, Report, Script, Session, Source, Target, Terms,
-    Timeouts, Watcher, read,
+    Connection, Dial, Ending, Event, Link, LinkError, LookOptions, OnDrift, Proof, Proven, Report, Script, Session,
+    Source, Target, Terms, Timeouts, Verification, Watcher, read,
 };
 use rdb_reindex::resp::{self, BatchLimits};
 use support::server::Server;
-
-const CAPS: Caps = Caps { max_args: 1_000, max_command_bytes: 512 * 1024 };
 
 fn target(url: &str, ca: Option<&Path>) -> Target {
     let source = Source { to: Some(url), password_file: None, tls_ca: ca.map(PathBuf::from), environment: &|_| None };
@@ -117,7 +115,7 @@ fn members(server: &Server, key: &str) -> Vec<String> {
 }
 
 fn touched(key: &str, kind: &str, elements: u64) -> Touched {
-    Touched { db: 0, key: Bytes(key.into()), kind: kind.to_owned().into(), elements, expire_at_ms: None }
+    Touched { db: 0, key: Bytes(key.into()), kind: kind.to_owned().into(), elements, expire_at_ms: None, others: None }
 }
 
 /// What a replay came to, and what happened on the way.
@@ -144,7 +142,7 @@ impl Replayed {
     /// The first command that was refused or answered otherwise: its number, its key, and the rest as text.
     fn trouble(&self) -> (u64, String, String) {
         let mut troubles = self.events.iter().filter_map(|event| match event {
-            Event::Trouble { number, command, key, wanted, got, advice } => {
+            Event::Trouble { number, command, key, wanted, got, advice, .. } => {
                 let text = format!("{command} answered {got} where {wanted} was expected: {advice}");
                 Some((*number, String::from_utf8_lossy(key).into_owned(), text))
             }
@@ -207,4 +205,12 @@ fn replay(
 /// The default batches.
 fn apply(link: impl Link + 'static, commands: &[u8], expected: &[Expected]) -> Replayed {
     replay(link, commands, expected, Way::Apply, BatchLimits::default())
+}
+
+/// Looks whether what the scene's plan leads to is there, or what its rollback leads to.
+fn verify(link: &mut dyn Link, scene: &Scene, proven: Proven) -> Verification {
+    let (apply, _) = read(&scene.apply, Script::Apply, &scene.applied).expect("the test's commands add up");
+    let (back, _) = read(&scene.rollback, Script::Rollback, &scene.rolled_back).expect("the test's commands add up");
+    let proof = Proof::of(&scene.touched, &apply, &back, proven);
+    proof.look(link, &LookOptions::default(), &|_, _| true, &mut |_| {}).expect("it looks")
 }

@@ -4,11 +4,9 @@ use std::borrow::Cow;
 
 use super::super::event::Event;
 use super::super::guard::{Prepared, Shape};
-use super::super::item::{Item, Wanted};
+use super::super::item::Item;
 use super::super::journal::{JournalError, Record};
-use super::super::preflight::LookOptions;
-use super::super::query::QueryError;
-use super::super::script::Verb;
+use super::super::query::{LookOptions, QueryError};
 use super::Engine;
 use crate::plan::manifest::Bytes;
 
@@ -27,7 +25,7 @@ impl Engine<'_, '_, '_> {
         rounds: u32,
     ) -> Result<Result<Vec<Shape>, QueryError>, JournalError> {
         let Some(guard) = &mut self.guard else { return Ok(Ok(vec![Shape::Plain; pending.len()])) };
-        let look = LookOptions { db: self.session.db(), limits: self.terms.limits, ..LookOptions::default() };
+        let look = LookOptions { limits: self.terms.limits, ..LookOptions::default() };
         let link = match self.session.link() {
             Ok(link) => link,
             Err(error) => return Ok(Err(error.into())),
@@ -110,10 +108,9 @@ impl Engine<'_, '_, '_> {
     /// changed since it was judged. The last are left in the item; whether there are any.
     pub(super) fn scripted<'a>(&mut self, item: &mut Cow<'_, Item<'a>>, answers: &[i64]) -> bool {
         let parts: Vec<&'a [u8]> = item.parts().map(|(_, part)| part).collect();
-        let was_sent_before = matches!(item.wanted, Wanted::UpTo(_));
         for (part, _) in parts.iter().zip(answers).filter(|(_, answer)| **answer == 0) {
-            // Somebody else made that edit. A score that changes is answered with 0 as well, and is ours.
-            if !was_sent_before && item.verb != Verb::ZAdd {
+            // Somebody else made that edit: it is theirs, and a rollback leaves it.
+            if !item.may_be_done {
                 self.leave_in_place(item, part);
             }
         }
@@ -123,8 +120,7 @@ impl Engine<'_, '_, '_> {
             self.keep(item, others);
         }
         let mut done = item.clone();
-        let least = i64::from(item.verb != Verb::ZAdd);
-        if done.to_mut().retain(|at, _| answers.get(at).is_some_and(|answer| *answer >= least)) {
+        if done.to_mut().retain(|at, _| answers.get(at).is_some_and(|answer| *answer > 0)) {
             self.count(&done);
         }
         let again = item.to_mut().retain(|at, _| answers.get(at).is_some_and(|answer| *answer == RECORD_CHANGED));

@@ -19,8 +19,7 @@ use super::journal::{Journal, JournalError, Record, Way, now};
 use super::link::LinkError;
 use super::lost;
 use super::pace::Pace;
-use super::preflight::LookOptions;
-use super::query::{QueryError, is_alive};
+use super::query::{LookOptions, QueryError, is_alive};
 use super::script::Verb;
 use super::session::Session;
 use crate::resp::BatchLimits;
@@ -228,7 +227,7 @@ impl Engine<'_, '_, '_> {
         };
         let done = before.iter().filter(is_kept).cloned().collect();
         let done = lost::lasting(done, &self.items.iter().collect::<Vec<_>>());
-        let options = LookOptions { limits: self.terms.limits, db: self.session.db(), ..LookOptions::default() };
+        let options = LookOptions { limits: self.terms.limits, ..LookOptions::default() };
         match lost::look(self.session.link()?, &done, &options, &mut |_| {}) {
             // A guard leaves edits out, and other writers work on.
             Ok(found) if found.is_believable(self.guard.is_some()) => {

@@ -4,20 +4,18 @@ use std::borrow::Cow;
 use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
-use super::super::class::Class;
 use super::super::event::Event;
 use super::super::guard::{self, Shape};
-use super::super::hint;
 use super::super::inspect::{Found, Subject, inspect};
-use super::super::item::{Item, Wanted};
+use super::super::item::Item;
 use super::super::journal::JournalError;
 use super::super::link::{LinkError, Reply};
-use super::super::preflight::LookOptions;
-use super::super::query::QueryError;
+use super::super::preflight::There;
+use super::super::query::{LookOptions, QueryError};
 use super::super::script::Verb;
+use super::super::server_error::{Class, advice};
 use super::{Engine, Tally, makes_larger};
-use crate::resp;
-use crate::text::{Printable, display};
+use crate::text::Printable;
 
 /// The first wait before something is tried again; each further one is twice as long.
 const FIRST_WAIT: Duration = Duration::from_millis(50);
@@ -96,56 +94,47 @@ impl Engine<'_, '_, '_> {
         rested
     }
 
-    /// One round: all commands out, all replies in. Changes of the database are put between, and their replies taken out.
+    /// One round: all commands out, all replies in. Where the database changes, what came before is answered first.
     fn exchange(&mut self, pending: &[Cow<'_, Item<'_>>], shapes: &[Shape]) -> (Vec<Reply>, Option<LinkError>) {
         let mut replies = Vec::with_capacity(pending.len());
-        let mut db = match self.connect() {
-            Ok(()) => self.session.db(),
-            Err(error) => return (replies, Some(error)),
-        };
-        let mut bytes = Vec::new();
-        let mut selects = Vec::with_capacity(pending.len());
-        for (item, shape) in pending.iter().zip(shapes) {
-            let select = item.db != db;
-            if select {
-                db = item.db;
-                resp::encode(&["SELECT", &db.to_string()], &mut bytes);
-            }
-            selects.push(select);
-            bytes.extend_from_slice(match shape {
-                Shape::Script(script) | Shape::Whole(script) => script,
-                Shape::Plain | Shape::Nothing => &item.bytes,
-            });
-        }
-        self.session.selected(db);
-        let link = match self.session.link() {
+        let link = match self.connect().and_then(|()| self.session.link()) {
             Ok(link) => link,
             Err(error) => return (replies, Some(error)),
         };
-        // What had been answered before a send failed is still worth knowing.
-        let mut lost = link.send(&bytes).err();
-        for (at, select) in selects.iter().enumerate() {
-            // But not the reply to the last command: some of the bytes never left.
-            if lost.is_some() && at.saturating_add(1) == selects.len() {
-                break;
+        let mut bytes = Vec::new();
+        let mut left = shapes;
+        for items in pending.chunk_by(|a, b| a.db == b.db) {
+            let (of_items, rest) = left.split_at_checked(items.len()).unwrap_or((left, &[]));
+            left = rest;
+            let db = items.first().map_or(0, |item| item.db);
+            if let Err(error) = link.select(db) {
+                return (replies, Some(error));
             }
-            let received = match select {
-                true => match link.receive() {
-                    Ok(Reply::Error(text)) => Err(LinkError::Database { cause: display(text.as_bytes()) }),
-                    Ok(_) => link.receive(),
-                    Err(error) => Err(error),
-                },
-                false => link.receive(),
-            };
-            match received {
-                Ok(reply) => replies.push(reply),
-                Err(error) => {
-                    lost.get_or_insert(error);
-                    break;
+            bytes.clear();
+            for (item, shape) in items.iter().zip(of_items) {
+                bytes.extend_from_slice(match shape {
+                    Shape::Script(script) | Shape::Whole(script) => script,
+                    Shape::Plain | Shape::Nothing => &item.bytes,
+                });
+            }
+            // What had been answered before a send failed is still worth knowing.
+            let mut lost = link.send(&bytes).err();
+            // But not the reply to the last command: some of the bytes never left.
+            let expected = items.len().saturating_sub(usize::from(lost.is_some()));
+            for _ in 0..expected {
+                match link.receive() {
+                    Ok(reply) => replies.push(reply),
+                    Err(error) => {
+                        lost.get_or_insert(error);
+                        break;
+                    }
                 }
             }
+            if lost.is_some() {
+                return (replies, lost);
+            }
         }
-        (replies, lost)
+        (replies, None)
     }
 
     /// Sorts the answers. Gives what must be sent again, and why.
@@ -168,7 +157,7 @@ impl Engine<'_, '_, '_> {
                     let changed: Vec<Vec<u8>> = changed.map(|((_, key), _)| key.to_vec()).collect();
                     for ((_, key), _) in item.parts().zip(&answers).filter(|(_, answer)| **answer == 0) {
                         // Somebody else deleted it, unless we did before the connection was lost.
-                        if !matches!(item.wanted, Wanted::UpTo(_)) {
+                        if !item.may_be_done {
                             self.leave_in_place(&item, key);
                         }
                     }
@@ -201,11 +190,11 @@ impl Engine<'_, '_, '_> {
             }
             let after_refusal = waiting.contains(&(item.db, item.key()));
             let is_held = tally.holds(&item);
-            if matches!(&reply, Reply::Error(text) if matches!(Class::of(text), Class::Stop | Class::Full)) {
+            if matches!(&reply, Reply::Error(error) if matches!(error.class(), Class::Stop | Class::Full)) {
                 tally.held.extend(item.keys().iter().map(|key| (item.db, key.to_vec())));
             }
             match &reply {
-                Reply::Error(text) => match Class::of(text) {
+                Reply::Error(error) => match error.class() {
                     Class::Wait => {
                         reason.get_or_insert_with(|| complaint(&item, &reply));
                         waiting.extend(item.keys().iter().map(|key| (item.db, *key)));
@@ -215,7 +204,7 @@ impl Engine<'_, '_, '_> {
                         if self.full.is_none() {
                             self.trouble(&item, &reply);
                         }
-                        self.full.get_or_insert_with(|| display(text.as_bytes()));
+                        self.full.get_or_insert_with(|| error.to_string());
                         tally.open.push(item.number);
                     }
                     // What is there may be gone once what came before is done.
@@ -226,7 +215,7 @@ impl Engine<'_, '_, '_> {
                         if item.makes_key() {
                             self.taken.insert((item.db, item.key().to_vec()));
                         }
-                        tally.failed.push((item.number, text.clone()));
+                        tally.failed.push((item.number, error.text().to_owned()));
                     }
                     Class::Stop | Class::Full => {
                         if tally.stop.is_none() {
@@ -260,6 +249,7 @@ impl Engine<'_, '_, '_> {
     }
 
     pub(super) fn count(&mut self, item: &Item<'_>) {
+        self.watcher.done(item);
         let done = &mut self.report.done;
         done.commands = done.commands.saturating_add(1);
         done.members = done.members.saturating_add(item.members());
@@ -274,7 +264,8 @@ impl Engine<'_, '_, '_> {
             key: item.key().to_vec(),
             wanted: item.wanted.to_string(),
             got: reply.to_string(),
-            advice: hint::for_reply(reply).to_owned(),
+            advice: advice(reply).to_owned(),
+            of_a_cluster: matches!(reply, Reply::Error(error) if error.is_of_a_cluster()),
         });
     }
 
@@ -295,7 +286,7 @@ impl Engine<'_, '_, '_> {
                 return Err(reason);
             }
             let subjects: Vec<Subject<'_, '_>> =
-                unanswered.iter().map(|item| Subject { item, was_sent: true }).collect();
+                unanswered.iter().map(|item| Subject { item, was_sent: true, there: There::Unknown }).collect();
             let look = LookOptions { limits: self.terms.limits, ..LookOptions::default() };
             let looked = match self.connect().and_then(|()| self.session.link()) {
                 Ok(link) => inspect(link, &subjects, &look, &mut |_| {}),
@@ -308,9 +299,9 @@ impl Engine<'_, '_, '_> {
                     error = next;
                     continue;
                 }
-                Err(QueryError::Refused { reply: Reply::Error(text), .. }) if Class::of(&text) == Class::Wait => {
+                Err(QueryError::Refused { reply: Reply::Error(error), .. }) if error.class() == Class::Wait => {
                     let late = give_up.is_none_or(|give_up| Instant::now() >= give_up);
-                    let reason = format!("the server says {}", Printable(text.as_bytes()));
+                    let reason = format!("the server says {error}");
                     if late || !self.pause(&reason, &mut wait) {
                         return Err(reason);
                     }
@@ -344,5 +335,5 @@ impl Engine<'_, '_, '_> {
 
 fn complaint(item: &Item<'_>, reply: &Reply) -> String {
     let (number, name, key) = (item.number, item.verb.name(), Printable(item.key()));
-    format!("command {number}, {name} {key}, was answered with {reply}: {}", hint::for_reply(reply))
+    format!("command {number}, {name} {key}, was answered with {reply}: {}", advice(reply))
 }

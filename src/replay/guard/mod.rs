@@ -15,16 +15,21 @@ mod script;
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 
-use super::class::Class;
 use super::item::Item;
 use super::journal::Way;
 use super::link::{Link, Reply};
-use super::preflight::LookOptions;
-use super::query::{QueryError, ask, ask_all};
+use super::query::{LookOptions, QueryError, ask, ask_all};
 use super::script::Verb;
+use super::server_error::Class;
 use super::verify::number;
 use content::Content;
 pub use known::Known;
+
+/// Whether `answer`, what `JSON.GET key $` gives, is the document.
+pub(super) fn is_document(document: &[u8], answer: &[u8]) -> bool {
+    Content::is_document(document, answer)
+}
+
 use record::Records;
 pub use record::Value;
 use script::{DECLARED, Scripts};
@@ -184,7 +189,7 @@ impl<'g> Guard<'g> {
         }
         let declared = match ask(link, &["EVAL", &format!("{DECLARED}return 1"), "0"])? {
             Reply::Integer(1) => true,
-            Reply::Error(text) if Class::of(&text) != Class::Wait => match ask(link, &["EVAL", "return 1", "0"])? {
+            Reply::Error(error) if error.class() != Class::Wait => match ask(link, &["EVAL", "return 1", "0"])? {
                 Reply::Integer(1) => false,
                 reply => return Err(QueryError::Refused { command: "EVAL", reply }),
             },

@@ -6,8 +6,7 @@ use serde_json::value::RawValue;
 use sha1::{Digest as _, Sha1};
 
 use super::super::link::{Link, Reply};
-use super::super::preflight::LookOptions;
-use super::super::query::{QueryError, ask_all};
+use super::super::query::{LookOptions, QueryError, ask_all};
 use super::Rule;
 use crate::plan::output::hex;
 
@@ -66,7 +65,7 @@ fn value(kind: &str, paths: &[String], reply: Reply) -> Result<(Value, String), 
     let sha1 = |bytes: &[u8]| format!("{kind}:{}", hex(&Sha1::digest(bytes)));
     Ok(match (kind, reply) {
         // It is of another type by now, or of none: the state will not fit, and it is read again.
-        (_, Reply::Error(text)) if text.starts_with("WRONGTYPE") => (Value::Other, kind.to_owned()),
+        (_, Reply::Error(error)) if error.is_wrong_type() => (Value::Other, kind.to_owned()),
         (_, reply @ Reply::Error(_)) => return Err(QueryError::Refused { command: "a look at a record", reply }),
         ("none", _) => (Value::Absent, kind.to_owned()),
         ("ReJSON-RL", Reply::Bulk(text)) => {

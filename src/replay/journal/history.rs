@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use super::record::{JOURNAL_VERSION, Operator, Record, Way};
+use super::record::{JOURNAL_VERSION, Operator, Record, Way, With};
 
 /// What is known of one command.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -27,6 +27,8 @@ pub type States = HashMap<(u32, Vec<u8>, Vec<u8>), String>;
 pub struct Course {
     /// When the first run of this direction began to send, and where to.
     pub started: Option<(String, String)>,
+    /// The options of the last run.
+    pub with: With,
     /// Everything was done that could be.
     pub ended: Option<String>,
     /// By number, from 1.
@@ -149,9 +151,11 @@ impl History {
                 self.plan_sha256 = Some(plan_sha256);
                 self.last = Some(who);
             }
-            Record::Start { way, to, at } => {
+            Record::Start { way, to, at, with } => {
                 self.confirmed = true;
-                self.course_mut(way).started.get_or_insert((at, to));
+                let course = self.course_mut(way);
+                course.started.get_or_insert((at, to));
+                course.with = with;
             }
             Record::Leave { way, db, key, member, in_place } => {
                 let course = self.course_mut(way);

@@ -5,18 +5,19 @@
 //! process, the journal knows which commands were never sent, which were answered, and of which at most one batch
 //! neither is known. The file is locked while it is open: a second operator is told who has it.
 
+mod file;
 mod history;
 mod record;
 
-use crate::text;
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::{File, TryLockError};
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
 
-pub use history::{Course, Fate, History, HistoryError, States};
-pub use record::{JOURNAL_VERSION, Operator, Record, Way, now};
+use crate::text;
 
-use crate::private;
+pub use file::read;
+pub use history::{Course, Fate, History, HistoryError, States};
+pub use record::{JOURNAL_VERSION, Operator, Record, Way, With, now};
 
 /// Why a journal cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -25,6 +26,11 @@ pub enum JournalError {
     Io { path: PathBuf, cause: io::Error },
     #[error("the journal {} cannot be trusted: {cause}; nothing was sent", text::path(path))]
     History { path: PathBuf, cause: HistoryError },
+    #[error(
+        "the journal {} is {what}: it may lead to a file of another folder, and is neither read nor written; nothing was sent",
+        text::path(path)
+    )]
+    Link { path: PathBuf, what: &'static str },
     /// Somebody else is at it.
     #[error("{who} is working with this plan; nothing was sent")]
     Locked { who: String },
@@ -111,10 +117,9 @@ fn lock(path: &Path) -> Result<File, JournalError> {
     let failed = |cause| JournalError::Io { path: path.to_owned(), cause };
     // The file may be taken away by its owner between our opening and our locking it; then there is another.
     for _ in 0..100 {
-        let mut options = OpenOptions::new();
-        let file = private::options(options.read(true).append(true).create(true)).open(path).map_err(failed)?;
+        let file = file::open(path)?;
         match file.try_lock() {
-            Ok(()) if is_at(&file, path) => return Ok(file),
+            Ok(()) if file::is_at(&file, path) => return Ok(file),
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => return Err(JournalError::Locked { who: holder(&file) }),
             Err(TryLockError::Error(cause)) => return Err(failed(cause)),
@@ -137,18 +142,6 @@ fn holder(file: &File) -> String {
     operators.next().unwrap_or_else(|| "somebody else".into())
 }
 
-#[cfg(unix)]
-fn is_at(file: &File, path: &Path) -> bool {
-    use std::os::unix::fs::MetadataExt as _;
-    let id = |metadata: io::Result<std::fs::Metadata>| metadata.ok().map(|found| (found.dev(), found.ino()));
-    id(file.metadata()).is_some_and(|open| id(std::fs::metadata(path)) == Some(open))
-}
-
-#[cfg(not(unix))]
-fn is_at(_: &File, _: &Path) -> bool {
-    true
-}
-
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::arithmetic_side_effects, reason = "a test may stop")]
 mod tests {
@@ -167,7 +160,7 @@ mod tests {
     }
 
     fn start() -> Record {
-        Record::Start { way: WAY, to: "h:1 db 0".into(), at: now() }
+        Record::Start { way: WAY, to: "h:1 db 0".into(), at: now(), with: With::default() }
     }
 
     #[test]

@@ -33,6 +33,8 @@ pub enum Record {
         /// Host, port and database; no password.
         to: String,
         at: String,
+        #[serde(skip_serializing_if = "With::is_empty", default)]
+        with: With,
     },
     /// An edit that is left out, in this and every later run: it was in place before, its key had drifted, or its
     /// record has moved. No member: the whole key.
@@ -73,6 +75,26 @@ pub enum Record {
     Stop { way: Way, at: String, reason: String },
     /// Everything was done that could be.
     End { way: Way, at: String },
+}
+
+/// The options of a run, as words: what another one needs that goes on with it, or undoes it. No password.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct With {
+    /// How to get in.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub connection: Vec<String>,
+    /// Guard and pace.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub replay: Vec<String>,
+    /// What was decided about this database.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub drift: Vec<String>,
+}
+
+impl With {
+    fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// There, or back.

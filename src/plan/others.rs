@@ -1,0 +1,81 @@
+//! What the keys that are edited in place hold besides what an edit names: by that `verify` sees later whether anything
+//! else has changed in them.
+
+use std::collections::HashMap;
+use std::ops::ControlFlow;
+
+use rayon::iter::{IntoParallelRefIterator, ParallelIterator};
+
+use super::build::{Error, by_key};
+use super::content::Content;
+use super::manifest::Touched;
+use crate::index::{Difference, Membership, Stale};
+use crate::progress::Watch;
+use crate::rdb::{Element, Flow, Scratch, Visitor};
+
+/// Notes it in the touched keys. `in_place` has for each key its position among them and among [`Difference::present`].
+pub fn note(
+    d: &Difference<'_>,
+    touched: &mut [Touched],
+    in_place: &[(usize, u32)],
+    watch: &dyn Watch,
+) -> Result<(), Error> {
+    let mut rescored: HashMap<u32, Vec<(Vec<u8>, f64)>> = HashMap::new();
+    if !d.rescored.is_empty() {
+        let mut scratch = Vec::new();
+        by_key(&d.zsets, d, |rank, members| {
+            for member in members {
+                let entry = member.entry();
+                if let Some(old) = d.rescored.get(&(entry.key, entry.source)) {
+                    rescored.entry(rank).or_default().push((d.member(entry, &mut scratch)?.to_vec(), *old));
+                }
+            }
+            Ok(())
+        })?;
+    }
+    let others = |&(at, key): &(usize, u32)| {
+        if watch.stopped() {
+            return Err(Error::Interrupted);
+        }
+        let present = d.present[key as usize];
+        let from = d.stale.partition_point(|stale| stale.key < key);
+        let to = d.stale.partition_point(|stale| stale.key <= key);
+        let mut others = Others { stale: &d.stale[from..to], content: Content::default() };
+        d.open_record(present.start)?.value.visit(&mut Scratch::default(), &mut others)?;
+        for (member, old) in present.rank.and_then(|rank| rescored.get(&rank)).into_iter().flatten() {
+            others.content = others.content.without(member, Some(*old));
+        }
+        Ok((at, others.content.to_hex()))
+    };
+    let all: Vec<(usize, String)> = in_place.par_iter().map(others).collect::<Result<_, Error>>()?;
+    for (at, content) in all {
+        touched[at].others = Some(content.into());
+    }
+    Ok(())
+}
+
+struct Others<'s> {
+    /// Members that are taken out and still to come, in the order of the visit.
+    stale: &'s [Stale],
+    content: Content,
+}
+
+impl Others<'_> {
+    fn member(&mut self, member: Element<'_>, score: Option<f64>) -> Flow {
+        match self.stale.split_first() {
+            Some((next, rest)) if next.place == member.at => self.stale = rest,
+            _ => self.content = self.content.with(member.bytes, score),
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+impl Visitor for Others<'_> {
+    fn set_member(&mut self, member: Element<'_>) -> Flow {
+        self.member(member, None)
+    }
+
+    fn zset_member(&mut self, member: Element<'_>, score: f64) -> Flow {
+        self.member(member, Some(score))
+    }
+}

@@ -1,0 +1,365 @@
+//! What a replay comes to: the look before it, the edits, and for each guard what it asks besides.
+//!
+//! Counted from what the plan is, since nothing of a plan is kept in memory to be played through. A test holds the figures
+//! against what a server counts.
+
+use serde::{Deserialize, Serialize};
+
+use super::digest::{Class, Digest};
+use super::manifest::{Caps, Touched};
+use crate::index::Difference;
+use crate::rdb::{Kind, TypeName};
+use crate::spec::{IndexType, Policy, Step};
+
+/// US dollars for a hundred thousand commands, as Upstash bills a database with one region (August 2026).
+pub const USD_PER_100_000: f64 = 0.2;
+
+/// Keys in one `EXISTS`, and commands in one round trip.
+const AT_ONCE: u64 = 1_000;
+/// Bytes in one round trip.
+const BYTES_AT_ONCE: u64 = 1_000_000;
+/// Round trips of a connection and a look before the first key is asked for: `PING`, `CLIENT INFO`, `INFO`, `PING`,
+/// `ROLE`, `INFO`. Of these `CLIENT` and `ROLE` are billed.
+const GREETING: (u64, u64) = (6, 2);
+/// The same for `verify`: `PING`, `CLIENT INFO`, `INFO`, `INFO`.
+const VERIFY_GREETING: (u64, u64) = (4, 1);
+/// Billed to find out what header a server takes for a script.
+const SCRIPT_PROBE: u64 = 2;
+/// Bytes of a script's text.
+const SCRIPT_BYTES: u64 = 2_500;
+
+/// What replays of a plan come to, each with the look before it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Replay {
+    /// `apply` with each guard.
+    #[serde(flatten)]
+    pub apply: Guards,
+    /// `rollback` of all of it.
+    pub rollback: Guards,
+    /// `verify`, after an apply.
+    #[serde(default)]
+    pub verify: Price,
+}
+
+/// What a replay comes to with each guard.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Guards {
+    pub auto: Price,
+    pub replies: Price,
+    /// None where the entries of the plan do not tell their record, so that this guard refuses it.
+    pub records: Option<Price>,
+}
+
+/// Time and money.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Price {
+    /// Round trips at the default size of a batch.
+    pub batches: u64,
+    /// Commands that a service which bills by the command would count.
+    pub billed_commands: u64,
+    pub estimated_cost_usd: f64,
+    /// Of those commands, the ones that only look before anything is written.
+    pub look: u64,
+}
+
+impl Price {
+    fn new(batches: u64, look: u64, edits: u64) -> Self {
+        let billed = look.saturating_add(edits);
+        Self { batches, billed_commands: billed, estimated_cost_usd: usd(billed), look }
+    }
+}
+
+/// What so many commands cost.
+pub fn usd(commands: u64) -> f64 {
+    commands as f64 * USD_PER_100_000 / 100_000.0
+}
+
+/// What the edits of one index are.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct OfIndex {
+    /// A record decides about its members.
+    pub judged: bool,
+    pub maintained: bool,
+    pub is_zset: bool,
+    /// Fields that are asked of a document, one by one.
+    pub paths: u64,
+    /// Records that must exist for an entry.
+    pub required: u64,
+    /// Commands that add members, and the members.
+    pub adding: (u64, u64),
+    /// Commands that take members out, and the members.
+    pub removing: (u64, u64),
+    /// Members that are taken out because their record does not exist.
+    pub without_record: u64,
+    /// Keys of the index's type that are deleted, the commands that make them again, and their members.
+    pub deleted: (u64, u64, u64),
+}
+
+/// What a plan is, as far as its price depends on it.
+#[derive(Clone, Debug, Default)]
+pub struct Sums {
+    pub indexes: Vec<OfIndex>,
+    /// Whether every edit tells its record.
+    pub tells_records: bool,
+    /// The share of documents among records, from 0 to 1.
+    pub documents: f64,
+    /// Commands of `apply.resp`, of these the ones that delete keys, and those that edit keys which are there.
+    pub apply: u64,
+    pub deleting: u64,
+    pub on_present: u64,
+    /// Commands of `rollback.resp`, and of these the ones that edit keys which are there.
+    pub rollback: u64,
+    pub back_on_present: u64,
+    /// Keys of another type than their index that are deleted, and commands that make them again.
+    pub other_types: (u64, u64),
+    /// Bytes of the command files, and the round trips of their edits.
+    pub bytes: [u64; 2],
+    pub batches: [u64; 2],
+}
+
+/// The keys of a look.
+#[derive(Clone, Copy, Debug, Default)]
+struct Keys {
+    present: u64,
+    /// Keys that are there and whose expiry is asked for.
+    expiring: u64,
+    absent: u64,
+}
+
+impl Keys {
+    fn commands(self) -> u64 {
+        self.present + self.expiring + self.absent.div_ceil(AT_ONCE)
+    }
+}
+
+impl Sums {
+    /// Nothing is counted yet.
+    pub fn new(d: &Difference<'_>) -> Self {
+        let indexes = d.spec.indexes.iter().map(|index| {
+            let class = index.from.and_then(|class| d.spec.records.get(class));
+            let mut paths: Vec<&[u8]> = Vec::new();
+            for path in class.iter().flat_map(|class| &class.paths) {
+                // A script asks for the top-level field, whatever is looked at in it.
+                if let Some(Step::Name(name)) = path.steps.first() {
+                    paths.push(name);
+                }
+            }
+            paths.sort_unstable();
+            paths.dedup();
+            OfIndex {
+                judged: index.policy == Policy::Maintain && class.is_some() && index.member.is_record_key(),
+                maintained: index.policy == Policy::Maintain,
+                is_zset: index.kind == IndexType::Zset,
+                paths: paths.len() as u64,
+                required: index.require.len() as u64,
+                ..OfIndex::default()
+            }
+        });
+        let (mut documents, mut all) = (0, 0);
+        for ((name, _), tally) in &d.stock.types {
+            match name {
+                TypeName::Kind(Kind::String | Kind::Hash) => all += tally.keys,
+                TypeName::Kind(_) => {}
+                module if module.as_str() == "ReJSON-RL" => {
+                    documents += tally.keys;
+                    all += tally.keys;
+                }
+                _ => {}
+            }
+        }
+        let documents = if all == 0 { 0.0 } else { documents as f64 / all as f64 };
+        Self { indexes: indexes.collect(), documents, ..Self::default() }
+    }
+
+    /// A key that is deleted.
+    pub fn deletion(&mut self, index: usize, kind: Kind, elements: u64, caps: Caps) {
+        let Some(of) = self.indexes.get_mut(index) else { return };
+        let room = caps.max_args.saturating_sub(2).max(1);
+        let pieces = match kind {
+            Kind::Set => elements.div_ceil(room),
+            Kind::Zset => elements.div_ceil((room / 2).max(1)),
+            _ => {
+                self.other_types.0 += 1;
+                self.other_types.1 += elements.div_ceil(room).max(1);
+                return;
+            }
+        };
+        of.deleted.0 += 1;
+        of.deleted.1 += pieces.max(1);
+        of.deleted.2 += elements;
+    }
+
+    /// Members that are added to a key, in so many commands.
+    pub fn addition(&mut self, index: usize, commands: u64, members: u64, is_present: bool) {
+        let Some(of) = self.indexes.get_mut(index) else { return };
+        of.adding.0 += commands;
+        of.adding.1 += members;
+        self.on_present += if is_present { commands } else { 0 };
+    }
+
+    /// Members that are taken out of a key, in so many commands.
+    pub fn removal(&mut self, index: usize, commands: u64, members: u64) {
+        let Some(of) = self.indexes.get_mut(index) else { return };
+        of.removing.0 += commands;
+        of.removing.1 += members;
+        self.on_present += commands;
+    }
+
+    /// `commands` of `apply.resp` are billed.
+    pub fn finish(&mut self, commands: u64, digest: &Digest) {
+        self.apply = commands;
+        let edits: u64 = self.indexes.iter().map(|index| index.adding.0 + index.removing.0).sum();
+        self.deleting = commands.saturating_sub(edits);
+        for (index, found) in self.indexes.iter_mut().zip(&digest.indexes) {
+            index.without_record = found.groups.get(&(Class::RecordMissing, None)).map_or(0, |group| group.count);
+        }
+        let tells = |index: &OfIndex| index.judged || !index.maintained || index.members() + index.deleted.0 == 0;
+        self.tells_records = self.indexes.iter().all(tells);
+    }
+
+    /// `rebuilt` is how many keys are deleted for their type and built anew.
+    pub fn price(&self, touched: &[Touched], deleted: u64, rebuilt: u64) -> Replay {
+        let mut there = Keys::default();
+        for key in touched {
+            match key.kind.as_ref() {
+                "none" => there.absent += 1,
+                _ => there.present += 1,
+            }
+            there.expiring += u64::from(key.expire_at_ms.is_some());
+        }
+        let gone = deleted.saturating_sub(rebuilt);
+        let expiring_in_place = touched.iter().filter(|key| key.expire_at_ms.is_some()).count() as u64;
+        let back = Keys {
+            present: there.present.saturating_sub(gone) + there.absent,
+            // How many of the deleted keys have one is not known here; the share of all is near enough.
+            expiring: expiring_in_place * (there.present - gone.min(there.present)) / there.present.max(1),
+            absent: gone,
+        };
+        Replay {
+            apply: self.guards(true, there),
+            rollback: self.guards(false, back),
+            verify: self.verify(touched, gone),
+        }
+    }
+
+    /// Each key that is there is read, a thousand members in a command.
+    fn verify(&self, touched: &[Touched], gone: u64) -> Price {
+        if self.apply == 0 {
+            return Price::default();
+        }
+        let there = touched.len() as u64 - gone.min(touched.len() as u64);
+        let edited = touched.iter().filter(|key| key.others.is_some());
+        let pages: u64 = edited.map(|key| key.elements / AT_ONCE).sum();
+        let commands = gone.div_ceil(AT_ONCE) + there + pages;
+        Price::new(VERIFY_GREETING.0 + commands.div_ceil(AT_ONCE), VERIFY_GREETING.1 + commands, 0)
+    }
+
+    fn guards(&self, forth: bool, keys: Keys) -> Guards {
+        let replies = self.replies(forth, keys);
+        Guards { auto: replies, replies, records: self.tells_records.then(|| self.records(forth, keys)) }
+    }
+
+    /// `SMISMEMBER` and `ZMSCORE` are tried once each where members are looked at.
+    fn probes(&self, members: u64) -> u64 {
+        let has = |is_zset: bool| {
+            self.indexes.iter().any(|index| {
+                let edits = index.adding.0 + index.removing.0 + index.deleted.0;
+                index.is_zset == is_zset && edits > 0
+            })
+        };
+        if members == 0 { 0 } else { u64::from(has(false)) + u64::from(has(true)) }
+    }
+
+    fn replies(&self, forth: bool, keys: Keys) -> Price {
+        let (edits, members, file) = match forth {
+            true => (self.apply, self.on_present, 0),
+            false => (self.rollback, self.back_on_present, 1),
+        };
+        if edits == 0 {
+            return Price::default();
+        }
+        let probes = self.probes(members);
+        let look = GREETING.1 + keys.commands() + probes + members;
+        // Deletions and what follows them are never sent together.
+        let both = forth && self.deleting > 0 && self.apply > self.deleting;
+        let batches = GREETING.0 + keys.commands().div_ceil(AT_ONCE) + probes + members.div_ceil(AT_ONCE);
+        let edit_batches = self.batches.get(file).copied().unwrap_or_default() + u64::from(both);
+        Price::new(batches + edit_batches, look, edits)
+    }
+
+    /// Records that are read. In one batch each is read once, whatever number of indexes it is in.
+    fn judged(&self, in_one: bool) -> u64 {
+        let judged = || self.indexes.iter().filter(|index| index.judged);
+        let kinds: [fn(&OfIndex) -> u64; 3] =
+            [|index| index.adding.1, |index| index.removing.1, |index| index.deleted.2];
+        match in_one {
+            true => kinds.into_iter().map(|kind| judged().map(kind).max().unwrap_or_default()).sum(),
+            false => judged().map(OfIndex::members).sum(),
+        }
+    }
+
+    fn records(&self, forth: bool, keys: Keys) -> Price {
+        let edits = if forth { self.apply } else { self.rollback };
+        if edits == 0 {
+            return Price::default();
+        }
+        // Sets that the plan deletes are emptied member by member.
+        let pieces: u64 = self.indexes.iter().map(|index| index.deleted.1).sum();
+        let members = if forth { self.on_present + pieces } else { self.back_on_present };
+        let probes = self.probes(members);
+        let look = GREETING.1 + keys.commands() + probes + members;
+        let (mut billed, mut scripts) = (SCRIPT_PROBE as f64, 0.0);
+        for index in &self.indexes {
+            let (there, all) = (index.of_record(self.documents), index.members() as f64);
+            let missing = index.without_record as f64 + index.deleted.2 as f64 * index.share_without_record();
+            let commands = (index.adding.0 + index.removing.0 + index.deleted.1) as f64;
+            if index.judged {
+                let required = (index.required * index.adding.1) as f64 + (index.required * index.adding.0) as f64;
+                // The script looks what the record is, reads it, looks for what it requires, and makes the edit.
+                billed += all * 2.0 + (all - missing).max(0.0) * there + required + commands;
+                scripts += commands;
+            } else if !forth && index.is_zset {
+                billed += commands + all;
+                scripts += commands;
+            } else {
+                billed += commands;
+            }
+            if !forth && index.is_zset {
+                billed += all;
+            }
+        }
+        let (keys_of_others, commands_of_others) = self.other_types;
+        billed += match forth {
+            // Is it there, of which type, how many, what; gone.
+            true => 1.0_f64.min(keys_of_others as f64) + (keys_of_others * 5) as f64,
+            false => (commands_of_others * 3) as f64,
+        };
+        let bytes = self.bytes.get(usize::from(!forth)).copied().unwrap_or_default() as f64;
+        let least = (bytes * 4.0 + scripts * SCRIPT_BYTES as f64) / BYTES_AT_ONCE as f64;
+        let rounds = least.max(edits as f64 / AT_ONCE as f64).ceil();
+        // Before that each record is read here, once in a batch: its type, its fields.
+        let judged = self.judged(rounds <= 1.0) as f64;
+        billed += 2.0 * judged;
+        let rounds = rounds + 1.0;
+        let trips = rounds * if judged > 0.0 { 4.0 } else { 1.0 } + (2.0 * judged / AT_ONCE as f64).floor();
+        let batches = GREETING.0 + keys.commands().div_ceil(AT_ONCE) + probes + members.div_ceil(AT_ONCE);
+        Price::new(batches + SCRIPT_PROBE + trips as u64, look, billed.round() as u64)
+    }
+}
+
+impl OfIndex {
+    fn members(&self) -> u64 {
+        self.adding.1 + self.removing.1 + self.deleted.2
+    }
+
+    /// The share of members without a record in keys that are deleted. Those are not decoded: it is taken to be what it is
+    /// in keys that stay.
+    fn share_without_record(&self) -> f64 {
+        if self.removing.1 == 0 { 0.5 } else { self.without_record as f64 / self.removing.1 as f64 }
+    }
+
+    /// Reads of one record that is there, in a script, beside that of its type.
+    fn of_record(&self, documents: f64) -> f64 {
+        documents * self.paths as f64 + (1.0 - documents)
+    }
+}

@@ -1,0 +1,16 @@
+//! Is the target state there, or, after a rollback, the old one? A look at every touched key as a whole. Only reads.
+//!
+//! What a key should hold follows from the bundle: members that an edit names, one by one; of all others in it one number
+//! ([`Content`]), which the plan has taken from the dump. So members that came, went, were swapped or got another score are
+//! seen, whether an edit names them or not.
+
+mod found;
+mod scan;
+mod state;
+
+pub use found::Verification;
+pub use state::{Proof, Proven};
+
+pub(super) fn number(text: &[u8]) -> Option<f64> {
+    std::str::from_utf8(text).ok()?.parse().ok()
+}

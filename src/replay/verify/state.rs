@@ -1,0 +1,258 @@
+//! What each touched key should be like, from the bundle alone.
+
+use hashbrown::HashMap;
+
+use super::super::commands::Commands;
+use super::super::error::ReplayError;
+use super::super::item::{Item, Wanted};
+use super::super::kind::Kind;
+use super::super::script::Verb;
+use super::number;
+use crate::plan::content::Content;
+use crate::plan::manifest::{Reply as Expected, Touched};
+
+/// Which state is to be proven.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Proven {
+    /// The one that a plan leads to.
+    #[default]
+    Target,
+    /// The one of the dump, where its rollback leads.
+    Old,
+}
+
+/// Members or elements that one reply has, at most.
+pub(super) const PAGE: u64 = 1_000;
+
+/// Every touched key as it should be.
+pub struct Proof<'a> {
+    pub(super) proven: Proven,
+    pub(super) keys: Vec<KeyState<'a>>,
+}
+
+/// A key as it should be.
+pub(super) struct KeyState<'a> {
+    pub db: u32,
+    pub key: &'a [u8],
+    pub value: Value<'a>,
+    /// The expiry that a rollback gives it again.
+    pub expire_at_ms: Option<i64>,
+}
+
+pub(super) enum Value<'a> {
+    Absent,
+    Members(Members<'a>),
+    List(Vec<&'a [u8]>),
+    Hash(Vec<(&'a [u8], &'a [u8])>),
+    Text(Vec<u8>),
+    Document(&'a [u8]),
+    /// What `DUMP` answered, and the type.
+    Dump(&'a [u8], &'a str),
+}
+
+/// A set or a sorted set.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Members<'a> {
+    pub is_zset: bool,
+    /// Members that edits name, and what each should be.
+    pub named: Vec<(&'a [u8], Named)>,
+    /// How many others there are, and what they come to; `None` where the plan does not say.
+    pub others: u64,
+    pub content: Option<Content>,
+}
+
+/// What a member should be.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Named {
+    There,
+    Gone,
+    /// In a sorted set with this score; not a number where the plan's own text is none.
+    Score(f64),
+}
+
+impl Members<'_> {
+    /// Whether every member is named.
+    pub fn is_known(&self) -> bool {
+        self.others == 0 && self.content == Some(Content::default())
+    }
+
+    /// How many there should be.
+    pub fn size(&self) -> u64 {
+        let there = self.named.iter().filter(|(_, named)| *named != Named::Gone).count();
+        self.others.saturating_add(u64::try_from(there).unwrap_or(u64::MAX))
+    }
+}
+
+/// What the command files do to one key.
+#[derive(Default)]
+struct Edits<'a, 'i> {
+    deleted: bool,
+    /// Commands that write to it, since it was deleted if it was.
+    apply: Vec<&'i Item<'a>>,
+    rollback: Vec<&'i Item<'a>>,
+}
+
+impl<'a> Proof<'a> {
+    /// Of all keys that a plan touches.
+    pub fn new(commands: &Commands<'a>, proven: Proven) -> Result<Self, ReplayError> {
+        Ok(Self::of(&commands.files.manifest.touched, commands.apply()?, commands.rollback()?, proven))
+    }
+
+    /// The same from the commands in the two files.
+    pub fn of(touched: &'a [Touched], apply: &[Item<'a>], rollback: &[Item<'a>], proven: Proven) -> Self {
+        let mut edits: HashMap<(u32, &[u8]), Edits<'a, '_>, foldhash::fast::RandomState> = HashMap::default();
+        for item in apply {
+            for key in item.keys() {
+                let edits = edits.entry((item.db, *key)).or_default();
+                if item.verb.deletes_keys() {
+                    *edits = Edits { deleted: true, ..Edits::default() };
+                } else {
+                    edits.apply.push(item);
+                }
+            }
+        }
+        for item in rollback.iter().filter(|item| !item.verb.deletes_keys()) {
+            edits.entry((item.db, item.key())).or_default().rollback.push(item);
+        }
+        let keys = touched.iter().map(|touched| {
+            let db = u32::try_from(touched.db).unwrap_or(u32::MAX);
+            let key = &touched.key.0[..];
+            let none = Edits::default();
+            let edits = edits.get(&(db, key)).unwrap_or(&none);
+            let is_restored = proven == Proven::Old && edits.deleted;
+            KeyState {
+                db,
+                key,
+                value: match proven {
+                    Proven::Target => target(touched, edits),
+                    Proven::Old => old(touched, edits),
+                },
+                expire_at_ms: touched.expire_at_ms.filter(|_| is_restored),
+            }
+        });
+        Self { proven, keys: keys.collect() }
+    }
+
+    /// How many keys there are to look at.
+    pub fn keys(&self) -> u64 {
+        u64::try_from(self.keys.len()).unwrap_or(u64::MAX)
+    }
+
+    /// The most commands that a look at all of them sends.
+    pub fn commands(&self) -> u64 {
+        let most: u64 = self.keys.iter().map(KeyState::commands).fold(0, u64::saturating_add);
+        most.saturating_add(super::scan::reserve(most))
+    }
+}
+
+impl KeyState<'_> {
+    /// How many commands read it, if it is as it should be.
+    pub fn commands(&self) -> u64 {
+        let pages = |elements: u64| (elements / PAGE).saturating_add(1);
+        let count = |len: usize| pages(u64::try_from(len).unwrap_or(u64::MAX));
+        let read = match &self.value {
+            Value::Members(members) => pages(members.size()),
+            Value::List(elements) => count(elements.len()),
+            Value::Hash(fields) => count(fields.len()),
+            Value::Absent | Value::Text(_) | Value::Document(_) | Value::Dump(..) => 1,
+        };
+        read.saturating_add(u64::from(self.expire_at_ms.is_some()))
+    }
+}
+
+/// The commands of one key that add, as members with their scores.
+fn added<'a>(items: &[&Item<'a>]) -> Vec<(&'a [u8], Named)> {
+    let adding = items.iter().filter(|item| matches!(item.verb, Verb::SAdd | Verb::ZAdd));
+    let named = adding.flat_map(|item| {
+        item.parts().map(|(score, member)| match score {
+            Some(score) => (member, Named::Score(number(score).unwrap_or(f64::NAN))),
+            None => (member, Named::There),
+        })
+    });
+    named.collect()
+}
+
+fn removed<'a>(items: &[&Item<'a>]) -> Vec<(&'a [u8], Named)> {
+    let removing = items.iter().filter(|item| matches!(item.verb, Verb::SRem | Verb::ZRem));
+    removing.flat_map(|item| item.parts().map(|(_, member)| (member, Named::Gone))).collect()
+}
+
+/// How many members the commands add that were not there before.
+fn new_members(items: &[&Item<'_>]) -> u64 {
+    let counts =
+        items.iter().filter(|item| matches!(item.verb, Verb::SAdd | Verb::ZAdd)).map(|item| match item.wanted {
+            Wanted::Reply(Expected::Integer(number)) => u64::try_from(number).unwrap_or_default(),
+            _ => 0,
+        });
+    counts.fold(0, u64::saturating_add)
+}
+
+fn is_zset(touched: &Touched, items: &[&Item<'_>]) -> bool {
+    items.is_empty() && touched.kind == "zset"
+        || items.iter().any(|item| Kind::written_by(item.verb) == Some(Kind::ZSet))
+}
+
+pub(super) fn count(len: usize) -> u64 {
+    u64::try_from(len).unwrap_or(u64::MAX)
+}
+
+/// What no edit names of a key that is edited in place.
+fn others(touched: &Touched, edits: &Edits<'_, '_>) -> (u64, Option<Content>) {
+    let added = added(&edits.apply).len();
+    let rescored = count(added).saturating_sub(new_members(&edits.apply));
+    let named = count(removed(&edits.apply).len()).saturating_add(rescored);
+    let content = touched.others.as_deref().and_then(Content::from_hex);
+    (touched.elements.saturating_sub(named), content)
+}
+
+fn target<'a>(touched: &Touched, edits: &Edits<'a, '_>) -> Value<'a> {
+    if edits.deleted && edits.apply.is_empty() {
+        return Value::Absent;
+    }
+    let is_new = edits.deleted || touched.kind == "none";
+    let (others, content) = if is_new { (0, Some(Content::default())) } else { others(touched, edits) };
+    let mut named = added(&edits.apply);
+    named.extend(removed(&edits.apply));
+    Value::Members(Members { is_zset: is_zset(touched, &edits.apply), named, others, content })
+}
+
+fn old<'a>(touched: &'a Touched, edits: &Edits<'a, '_>) -> Value<'a> {
+    if touched.kind == "none" {
+        return Value::Absent;
+    }
+    if !edits.deleted {
+        let (others, content) = others(touched, edits);
+        // Members that were taken out and scores that were changed are put back; what was added goes.
+        let mut named = added(&edits.rollback);
+        named.extend(removed(&edits.rollback));
+        return Value::Members(Members { is_zset: is_zset(touched, &edits.apply), named, others, content });
+    }
+    let makers = &edits.rollback;
+    let pieces = |verb: Verb| makers.iter().filter(move |item| item.verb == verb);
+    match makers.first().map(|first| first.verb) {
+        Some(Verb::RPush) => {
+            Value::List(pieces(Verb::RPush).flat_map(|item| item.parts().map(|(_, element)| element)).collect())
+        }
+        Some(Verb::HSet) => {
+            let fields = pieces(Verb::HSet).flat_map(|item| item.parts());
+            Value::Hash(fields.filter_map(|(field, value)| Some((field?, value))).collect())
+        }
+        Some(Verb::Set | Verb::Append) => {
+            let texts = makers.iter().filter(|item| matches!(item.verb, Verb::Set | Verb::Append));
+            Value::Text(texts.filter_map(|item| item.args.get(2)).flat_map(|piece| *piece).copied().collect())
+        }
+        Some(Verb::JsonSet) => {
+            Value::Document(makers.first().and_then(|item| item.args.get(3)).copied().unwrap_or(b""))
+        }
+        Some(Verb::Restore) => {
+            let dump = makers.first().and_then(|item| item.args.get(3)).copied().unwrap_or_default();
+            Value::Dump(dump, &touched.kind)
+        }
+        _ => Value::Members(Members {
+            is_zset: touched.kind == "zset",
+            named: added(makers),
+            others: 0,
+            content: Some(Content::default()),
+        }),
+    }
+}
