@@ -342,12 +342,17 @@ impl Job<'_> {
                 replay::run(&work.items, &mut session, &mut journal, &terms, guard.as_mut(), watcher)
             });
         let report = watched.result.map_err(|error| Failure::new(Exit::Interrupted, error).with_hint(self.resume()))?;
+        if leftover.is_some() && !report.sent && report.ending == Ending::Interrupted {
+            drop(journal);
+            // Nothing was done. One that stays only says that somebody wanted to.
+            let _ = std::fs::remove_file(self.journal_path());
+        }
         drop(leftover);
         let took = began.elapsed();
         if report.sent {
             // Everything is in the journal: from here on only words are left to be said.
             let (message, hint) = ("interrupted; the journal has all that was done".into(), Some(self.resume()));
-            interrupt::leaves(Leave { exit: Exit::Interrupted, message, hint });
+            interrupt::sending(Leave { exit: Exit::Interrupted, message, hint });
         }
         if report.ending == Ending::Done && outlook.preflight.replicas > 0 {
             self.wait_for_replicas(&mut session, outlook.preflight.replicas)?;

@@ -16,8 +16,7 @@ pub struct Terminal {
     pub verbose: u8,
     /// Standard error is a terminal that understands colour, and nobody asked for none.
     pub colour: bool,
-    style: Style,
-    message_style: Style,
+    wish: Wish,
 }
 
 /// As wide as the terminal that a stream goes to, and coloured only there, or everywhere if that is asked for.
@@ -70,23 +69,17 @@ impl Terminal {
             () if interactive => Manner::Drawn,
             () => Manner::Lines,
         });
-        Self {
-            quiet,
-            verbose,
-            colour: wish.colour(is_terminal),
-            style: style(&io::stdout(), wish),
-            message_style: style(&io::stderr(), wish),
-        }
+        Self { quiet, verbose, colour: wish.colour(is_terminal), wish }
     }
 
-    /// How text for people is set on standard output.
+    /// How text for people is set on standard output now: somebody may have resized the terminal.
     pub fn style(&self) -> Style {
-        self.style
+        style(&io::stdout(), self.wish)
     }
 
-    /// How text for people is set on standard error.
+    /// How text for people is set on standard error now.
     pub fn message_style(&self) -> Style {
-        self.message_style
+        style(&io::stderr(), self.wish)
     }
 
     /// Writes data to standard output. A reader that has seen enough is no error.

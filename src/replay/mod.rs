@@ -35,6 +35,7 @@ mod place;
 mod preflight;
 mod query;
 mod rest;
+mod rest_tls;
 mod script;
 mod secret;
 mod server_error;

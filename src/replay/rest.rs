@@ -4,14 +4,15 @@
 //! for any link, and are put into JSON; an argument that is not UTF-8 cannot be, and is refused before the request goes.
 
 use std::collections::VecDeque;
-use std::sync::Arc;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
 use serde_json::Value;
-use ureq::tls::{Certificate, RootCerts, TlsConfig};
+use ureq::unversioned::resolver::DefaultResolver;
+use ureq::unversioned::transport::{ConnectProxyConnector, Connector as _, TcpConnector};
 
 use super::link::{Link, LinkError, Reply};
 use super::query::ask;
+use super::rest_tls::Tls;
 use super::target::Target;
 use super::{tls, wire};
 use crate::resp::CommandReader;
@@ -214,14 +215,13 @@ fn of_tls(target: String, error: &rustls::Error) -> LinkError {
 }
 
 fn agent(target: &Target) -> Result<ureq::Agent, LinkError> {
-    let mut tls = TlsConfig::builder();
-    if let Some(path) = &target.tls_ca {
-        let certificates = tls::certificates(path)?;
-        let certificates: Vec<_> = certificates.iter().map(|der| Certificate::from_der(der).to_owned()).collect();
-        tls = tls.root_certs(RootCerts::Specific(Arc::new(certificates)));
-    }
     let timeouts = target.timeouts;
-    let config = ureq::Agent::config_builder()
+    let mut config = ureq::Agent::config_builder();
+    if !target.tls {
+        // In clear text the token stays on this machine.
+        config = config.proxy(None);
+    }
+    let config = config
         // A status is an answer to be read, and a redirection would carry the token elsewhere.
         .http_status_as_error(false)
         .max_redirects(0)
@@ -229,9 +229,10 @@ fn agent(target: &Target) -> Result<ureq::Agent, LinkError> {
         .timeout_send_body(Some(timeouts.reply))
         .timeout_recv_response(Some(timeouts.reply))
         .timeout_recv_body(Some(timeouts.reply))
-        .tls_config(tls.build())
         .build();
-    Ok(config.new_agent())
+    let tls = Tls(tls::config(target.tls_ca.as_deref())?);
+    let connector = ().chain(ConnectProxyConnector::default()).chain(TcpConnector::default()).chain(tls);
+    Ok(ureq::Agent::with_parts(config, connector, DefaultResolver::default()))
 }
 
 #[cfg(test)]

@@ -164,10 +164,10 @@ fn of_certificate(cause: &CertificateError) -> (&'static str, &'static str) {
         }
         C::Revoked => ("its certificate was revoked", "renew it there"),
         C::BadEncoding => ("its certificate cannot be read", "make it anew there"),
-        // A certificate that is marked as an authority is a server's own: where it was not given itself, or for REST.
+        // A certificate that is marked as an authority is a server's own, and was not given itself.
         _ => (
             "its certificate is not fit for a server, or marked as that of an authority",
-            "give that very certificate with --tls-ca FILE and use rediss://, or make one for the server",
+            "give that very certificate with --tls-ca FILE, or make one for the server",
         ),
     }
 }

@@ -112,3 +112,33 @@ fn a_port_without_tls_is_named() {
     assert!(refused.err.contains("no TLS with"), "{refused:?}");
     assert_eq!(stage.server.digest(), stage.before);
 }
+
+/// As `openssl req -x509` makes one: marked as an authority, and without a name that anything is checked by.
+#[test]
+fn a_self_signed_certificate_is_trusted_as_that_one_certificate() {
+    let Some(stage) = Stage::new(&small()) else { return };
+    let Some((_server, http)) = served(&stage) else { return };
+    let mut made = Vec::new();
+    for name in ["ours", "other"] {
+        let folder = stage.folder.path().join(name);
+        std::fs::create_dir(&folder).expect("the test's folder is writable");
+        let mut params = rcgen::CertificateParams::new(Vec::new()).expect("no names, none wrong");
+        params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+        let key = rcgen::KeyPair::generate().expect("a key pair");
+        let cert = params.self_signed(&key).expect("it signs itself");
+        let files =
+            tls::Files { ca: folder.join("cert.pem"), cert: folder.join("cert.pem"), key: folder.join("key.pem") };
+        std::fs::write(&files.cert, cert.pem()).expect("the test's folder is writable");
+        std::fs::write(&files.key, key.serialize_pem()).expect("the test's folder is writable");
+        made.push(files);
+    }
+    let port = behind_tls(&made[0], Ipv4Addr::LOCALHOST, http);
+    for ca in [None, Some(&*made[1].ca)] {
+        let refused = over_https(&stage, "localhost", port, ca, "apply");
+        assert_eq!(refused.status, Some(1), "{refused:?}");
+        assert!(refused.err.contains("no TLS with") && !refused.err.contains("CaUsed"), "{refused:?}");
+    }
+    let applied = over_https(&stage, "localhost", port, Some(&made[0].ca), "apply");
+    assert_eq!(applied.status, Some(0), "{applied:?}");
+    assert_eq!(over_https(&stage, "localhost", port, Some(&made[0].ca), "verify").status, Some(0));
+}

@@ -16,6 +16,7 @@ mod overlap;
 mod pace;
 mod place;
 mod price;
+mod progress;
 mod proxy;
 mod rest;
 mod resume;

@@ -69,6 +69,7 @@ fn ctrl_c_before_anything_was_sent() {
     let output = child.wait_with_output().expect("the program ends");
     assert_eq!(output.status.code(), Some(130), "{}", String::from_utf8_lossy(&output.stderr));
     assert_eq!(stage.server.query::<u64>(&["DBSIZE"]), 0);
+    assert!(!journal.exists(), "nothing is left behind");
     std::fs::remove_file(&pause).expect("it is there");
     assert_eq!(stage.confirmed("apply", &["--resume"]).status, Some(0));
     assert_eq!(stage.server.query::<u64>(&["DBSIZE"]), 100);

@@ -206,3 +206,23 @@ fn a_replica_is_refused_with_the_address_of_its_primary() {
     let there = format!("--to redis://127.0.0.1:{port} --max-rate 9");
     assert!(refused.err.contains("is a replica") && refused.err.contains(&there), "{refused:?}");
 }
+
+/// A user who may not ask what kind of server it is: several keys at once are what a cluster refuses.
+#[test]
+fn a_cluster_that_does_not_say_so_is_known_by_its_slots() {
+    let Some(server) = Server::builder().args(&["--cluster-enabled", "yes"]).start() else { return };
+    server.query::<redis::Value>(&["CLUSTER", "ADDSLOTSRANGE", "0", "16383"]);
+    crate::drift::wait_until(|| server.query::<String>(&["CLUSTER", "INFO"]).contains("cluster_state:ok"));
+    let denied = ["-info", "-hello", "-role", "-cluster"];
+    let user = ["ACL", "SETUSER", "blind", "on", ">pass", "~*", "+@all"];
+    server.query::<redis::Value>(&[&user[..], &denied].concat());
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let id = small().witness("message:1").witness("message:2").write(&folder.path().join("plan"));
+    let to = format!("redis://blind:pass@127.0.0.1:{}", server.port());
+    for args in [&["--dry-run"][..], &["--confirm", &id]] {
+        let refused = apply(&folder.path().join("plan"), &to, args);
+        assert_eq!(refused.status, Some(4), "{refused:?}");
+        assert!(refused.err.contains("is a node of a cluster"), "{refused:?}");
+        assert!(!refused.err.contains("--resume") && !refused.err.contains("pass@"), "{refused:?}");
+    }
+}

@@ -261,3 +261,26 @@ fn what_is_not_text_is_refused_before_anything_is_sent() {
     }
     assert_eq!(stage.server.digest(), stage.before);
 }
+
+/// In clear text to this machine only, whatever proxy the environment names.
+#[test]
+fn the_token_is_never_sent_to_a_proxy_in_clear_text() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    small().write(folder.path());
+    let proxy = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+    proxy.set_nonblocking(true).expect("it is a socket");
+    let url = format!("http://127.0.0.1:{}", proxy.local_addr().expect("it is bound").port());
+    let mut command = program();
+    command.arg("verify").arg(folder.path()).args(["--to", "http://127.0.0.1:1", "--retry-for", "0"]);
+    for name in ["http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"] {
+        command.env(name, &url);
+    }
+    let refused = ran(command.env_remove("NO_PROXY").env_remove("no_proxy").env("UPSTASH_REDIS_REST_TOKEN", TOKEN));
+    assert_eq!(refused.status, Some(1), "{refused:?}");
+    assert!(proxy.accept().is_err(), "nobody came");
+    let mut command = program();
+    command.arg("verify").arg(folder.path()).args(["--to", "http://db.example.com"]);
+    let refused = ran(command.env("UPSTASH_REDIS_REST_TOKEN", TOKEN));
+    assert_eq!(refused.status, Some(2), "{refused:?}");
+    assert!(refused.err.contains("http:// would show the token") && !refused.err.contains(TOKEN), "{refused:?}");
+}
