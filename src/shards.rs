@@ -5,19 +5,20 @@
 
 use std::ffi::OsStr;
 use std::fs::File;
-use std::hash::BuildHasher;
 use std::io::{self, BufWriter, Seek, SeekFrom, Write};
 use std::path::PathBuf;
 
 use crc_fast::{CrcAlgorithm, Digest};
 use foldhash::fast::RandomState;
-use rayon::slice::ParallelSliceMut;
 
+use crate::parts;
+use crate::private;
 use crate::progress::{Unit, Watch};
 use crate::rdb::{self, Header, Item, Record, Walker, opcode};
 use crate::scan::{self, Observer, Worker};
 use crate::snapshot::Snapshot;
 use crate::text::{self, display};
+use crate::twice;
 
 /// Why dumps are no one database.
 #[derive(Debug, thiserror::Error)]
@@ -39,12 +40,8 @@ pub enum Error {
         text::path(other)
     )]
     Template { id: u64, path: PathBuf, other: PathBuf },
-    #[error(
-        "the key {key} of database {db} is in {} and in {}; shards of one database share none",
-        text::path(path),
-        text::path(other)
-    )]
-    KeyTwice { key: String, db: u64, path: PathBuf, other: PathBuf },
+    #[error("the key {key} of database {db} is at {first} and at {second}; shards of one database share none")]
+    KeyTwice { key: String, db: u64, first: String, second: String },
     #[error("cannot write to the temporary folder: {0}")]
     Spool(#[from] io::Error),
     #[error("interrupted")]
@@ -76,10 +73,12 @@ pub fn join(dumps: &[Snapshot], ignore_checksum: bool, observer: &Observer) -> R
     let parts = dumps.iter().map(|dump| Part::read(dump, ignore_checksum, observer)).collect::<Result<Vec<_>, _>>()?;
     let header = agree(&parts)?;
     observer.begin("putting the shards together", Unit::Bytes, total);
-    let (file, ends) = write(header, &parts, observer)?;
+    let (file, parts) = write(header, &parts, observer)?;
     let joined = Snapshot::from_file(PathBuf::from(name), &file)?;
+    let newer = dumps.iter().flat_map(|dump| dump.newer().iter().cloned()).collect();
+    let joined = joined.with_parts(parts, newer);
     observer.begin("looking for keys that are there twice", Unit::Bytes, joined.len() as u64);
-    no_key_twice(&joined, header, &parts, &ends, observer)?;
+    no_key_twice(&joined, header, joined.parts(), observer)?;
     Ok(joined)
 }
 
@@ -200,9 +199,9 @@ impl Output {
 /// So much is copied at a time.
 const COPY: usize = 1 << 20;
 
-/// The whole as a file, and where each part ends in it.
-fn write(header: Header, parts: &[Part<'_>], observer: &Observer) -> Result<(File, Vec<u64>), Error> {
-    let file = BufWriter::with_capacity(1 << 20, tempfile::tempfile()?);
+/// The whole as a file, and where each part is in it.
+fn write(header: Header, parts: &[Part<'_>], observer: &Observer) -> Result<(File, Vec<parts::Part>), Error> {
+    let file = BufWriter::with_capacity(1 << 20, private::temporary_file()?);
     let mut out = Output { file, crc: Digest::new(CrcAlgorithm::Crc64Redis), written: 0 };
     let Header { flavor, version } = header;
     let magic = match flavor {
@@ -220,10 +219,11 @@ fn write(header: Header, parts: &[Part<'_>], observer: &Observer) -> Result<(Fil
         out.put(&[len])?;
         out.put(text.as_bytes())?;
     }
-    let mut ends = Vec::new();
+    let mut places = Vec::new();
     for part in parts {
         // What comes before any SELECTDB is in database 0.
         out.put(&[opcode::SELECTDB, 0])?;
+        let from = out.written;
         for piece in part.dump.get(magic.len()..part.end).unwrap_or_default().chunks(COPY) {
             out.put(piece)?;
             observer.add(piece.len() as u64);
@@ -231,7 +231,13 @@ fn write(header: Header, parts: &[Part<'_>], observer: &Observer) -> Result<(Fil
                 return Err(Error::Interrupted);
             }
         }
-        ends.push(out.written);
+        places.push(parts::Part {
+            name: text::path(part.dump.path()).to_string(),
+            created: part.ctime.and_then(|ctime| i64::try_from(ctime).ok()),
+            from,
+            end: out.written,
+            cut: magic.len() as u64,
+        });
     }
     out.put(&[opcode::EOF])?;
     let crc = match parts.iter().map(|part| part.sum).max() {
@@ -245,61 +251,43 @@ fn write(header: Header, parts: &[Part<'_>], observer: &Observer) -> Result<(Fil
     }
     let mut file = out.file.into_inner().map_err(io::IntoInnerError::into_error)?;
     file.seek(SeekFrom::Start(0))?;
-    Ok((file, ends))
+    Ok((file, places))
 }
 
-/// Hash of a database and a name, where the record starts, and the database.
-type Name = (u64, u64, u64);
-
 struct Names<'h> {
-    hasher: &'h RandomState,
-    names: Vec<Name>,
+    names: twice::Names<'h>,
     key: Vec<u8>,
 }
 
 impl<'a> Worker<'a> for Names<'_> {
     fn record(&mut self, record: &Record<'a>) -> Result<(), rdb::Error> {
-        let start = record.start as u64;
-        let key = record.key.decode(&mut self.key).map_err(|kind| rdb::Error::in_string(start, kind))?;
-        self.names.push((self.hasher.hash_one((record.db, key)), start, record.db));
+        let key = record.key.decode(&mut self.key);
+        let key = key.map_err(|kind| rdb::Error::in_string(record.start as u64, kind))?;
+        self.names.add(record, key, true);
         Ok(())
     }
 }
 
-/// Finds keys that are in two parts: 24 bytes a key, and the bytes of those alone whose hashes are equal.
-fn no_key_twice(
-    file: &[u8],
-    header: Header,
-    parts: &[Part<'_>],
-    ends: &[u64],
-    observer: &Observer,
-) -> Result<(), Error> {
+/// Finds keys that are in two parts.
+fn no_key_twice(file: &[u8], header: Header, parts: &[parts::Part], observer: &Observer) -> Result<(), Error> {
     let hasher = RandomState::default();
-    let new = || Names { hasher: &hasher, names: Vec::new(), key: Vec::new() };
-    let part_of = |start: u64| ends.partition_point(|end| *end <= start);
-    let path_of = |start: u64| parts.get(part_of(start)).map(Part::path).unwrap_or_default();
+    let new = || Names { names: twice::Names::new(&hasher), key: Vec::new() };
+    let part_of = |start: u64| parts.partition_point(|part| part.end <= start);
     let pass = scan::run(file, observer, new).map_err(|error| match error {
-        scan::Error::Dump(error) => Error::Dump { path: path_of(error.record.unwrap_or(error.offset)), error },
+        scan::Error::Dump(error) => {
+            let part = parts.get(part_of(error.record.unwrap_or(error.offset)));
+            Error::Dump { path: part.map(|part| PathBuf::from(&part.name)).unwrap_or_default(), error }
+        }
         scan::Error::Interrupted => Error::Interrupted,
     })?;
-    let mut names: Vec<Name> = pass.workers.into_iter().flat_map(|worker| worker.names).collect();
-    names.par_sort_unstable();
-    let (mut first, mut second) = (Vec::new(), Vec::new());
-    let mut twice = None;
-    for pair in names.windows(2) {
-        let [(a, one, db), (b, other, other_db)] = *pair else { continue };
-        if a != b || db != other_db || part_of(one) == part_of(other) {
-            continue;
-        }
-        let (Ok(x), Ok(y)) = (rdb::key_at(file, header, one), rdb::key_at(file, header, other)) else { continue };
-        let (Ok(x), Ok(y)) = (x.decode(&mut first), y.decode(&mut second)) else { continue };
-        // Of several the one that comes first, whatever the hashes are this time.
-        if x == y && twice.as_ref().is_none_or(|(_, _, found, _)| other < *found) {
-            twice = Some((display(x), one, other, db));
-        }
-    }
-    match twice {
-        Some((key, one, other, db)) => Err(Error::KeyTwice { key, db, path: path_of(one), other: path_of(other) }),
+    let names = pass.workers.into_iter().map(|worker| worker.names).collect();
+    match twice::find(file, header, names, |first, second| part_of(first) != part_of(second)) {
+        Some(found) => Err(Error::KeyTwice {
+            key: display(&found.key),
+            db: found.db,
+            first: parts::place(parts, found.first),
+            second: parts::place(parts, found.second),
+        }),
         None => Ok(()),
     }
 }

@@ -106,6 +106,25 @@ fn only_replay_and_rehearse_know_a_network() {
     only_in(&["redis::", "std::net", "TcpStream", "TcpListener", "rustls", "ureq"], &["replay", "rehearse"]);
 }
 
+/// What holds keys or values is made by `private`, so that nobody else can read it.
+#[test]
+fn only_private_makes_files() {
+    for (module, file, code) in modules() {
+        // The manual holds neither.
+        if module == "private" || file.ends_with("cli/generate.rs") {
+            continue;
+        }
+        let code = code.split("#[cfg(test)]").next().unwrap_or_default();
+        for word in
+            ["File::create", "File::options", "fs::write(", "tempfile::tempfile", "tempfile::Builder", "NamedTemp"]
+        {
+            assert!(!code.contains(word), "{}: has {word}", file.display());
+        }
+        let opened = code.contains("OpenOptions::new");
+        assert!(!opened || code.contains("private::options"), "{}: has OpenOptions::new", file.display());
+    }
+}
+
 #[test]
 fn only_the_command_line_prints() {
     only_in(&["println!", "eprintln!", "print!", "eprint!", "io::stdout", "io::stderr", "dbg!"], &["cli"]);

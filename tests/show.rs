@@ -48,7 +48,7 @@ fn the_plan_of_the_fixture() {
     // Three days: from the fixture's `ctime` to --now.
     assert!(text.contains("made 2026-11-23 13:36:47 UTC, 3 days ago;"), "{text}");
     // The keys that are deleted, and those that are changed: three project indexes and the list of projects.
-    assert!(text.contains(&format!("keys touched  6,0{}\n", 46 + 3 + 1)), "{text}");
+    assert!(text.contains(&format!("keys touched       6,0{}\n", 46 + 3 + 1)), "{text}");
 
     // What depends on the version of this program and on its preset is not this test's business.
     let id = manifest["plan_id"].as_str().expect("an id");

@@ -13,7 +13,7 @@ use crate::scan::Observer;
 use crate::shards;
 use crate::snapshot::{self, Snapshot};
 use crate::spec::Spec;
-use crate::text;
+use crate::text::{self, span};
 
 /// Opens the dumps that the arguments name.
 pub fn open(args: &args::Dump, observer: &Observer) -> Result<Snapshot, Failure> {
@@ -96,6 +96,24 @@ pub fn times(observer: &Observer, terminal: &Terminal) {
     }
 }
 
+/// A clock that is wrong by less than this is not worth a word.
+const CLOCKS_DIFFER_MS: i64 = 5 * 60 * 1000;
+
+/// Warns of a dump that was made later than it is now: its clock decides what has expired. Not a part of a plan, which
+/// must not depend on when it is made.
+pub fn warn_of_future(difference: &Difference<'_>, now_ms: i64, terminal: &Terminal) {
+    let parts = difference.facts.parts.iter().filter_map(|part| part.created?.checked_mul(1000));
+    let latest = parts.chain(difference.clock.created_ms).max();
+    let ahead = latest.map_or(0, |created| created.saturating_sub(now_ms));
+    if let (Ok(ms), true) = (u64::try_from(ahead), ahead > CLOCKS_DIFFER_MS) {
+        terminal.warn(format!(
+            "by its `ctime` the dump will be made in {}: is the clock of its server wrong, or that of this machine? Keys \
+             that expire until then are taken for gone",
+            span(ms)
+        ));
+    }
+}
+
 /// Reads the dump once, with a progress bar.
 pub fn compare<'a>(
     args: &args::Dump,
@@ -104,7 +122,9 @@ pub fn compare<'a>(
     observer: &Observer,
     terminal: &Terminal,
 ) -> Result<Difference<'a>, Failure> {
-    taken(snapshot, observer, terminal, || Difference::take(snapshot, spec, args.expiry(), observer))
+    taken(snapshot, observer, terminal, || {
+        Difference::take_parts(snapshot, snapshot.parts(), spec, args.expiry(), observer)
+    })
 }
 
 /// The same for its numbers alone.
@@ -115,7 +135,9 @@ pub fn count<'a>(
     observer: &Observer,
     terminal: &Terminal,
 ) -> Result<Difference<'a>, Failure> {
-    taken(snapshot, observer, terminal, || Difference::count(snapshot, spec, args.expiry(), observer))
+    taken(snapshot, observer, terminal, || {
+        Difference::count_parts(snapshot, snapshot.parts(), spec, args.expiry(), observer)
+    })
 }
 
 fn taken<'a>(
@@ -125,7 +147,11 @@ fn taken<'a>(
     work: impl FnOnce() -> Result<Difference<'a>, index::Error>,
 ) -> Result<Difference<'a>, Failure> {
     let total = snapshot.len() as u64;
-    progress::bytes(terminal, "reading", total, observer, work).map_err(|error| match error {
+    let newer = |mut difference: Difference<'a>| {
+        difference.facts.newer = snapshot.newer().to_vec();
+        difference
+    };
+    progress::bytes(terminal, "reading", total, observer, work).map(newer).map_err(|error| match error {
         index::Error::Interrupted => interrupted(),
         index::Error::Dump(error) => {
             Failure::error(format!("{}: {error}", name(snapshot.path()))).with_hint(error.hint())

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use clap::CommandFactory;
+use clap::{Command, CommandFactory};
 
 use super::args::{self, Args};
 use super::exit::{Exit, Failure, Outcome};
@@ -12,9 +12,28 @@ use crate::text;
 /// What a shell needs to complete this program's arguments.
 pub fn completions(args: &args::Completions, terminal: &Terminal) -> Outcome {
     let mut out = Vec::new();
-    clap_complete::generate(args.shell, &mut Args::command(), "rdb-reindex", &mut out);
-    terminal.data(&out)?;
+    clap_complete::generate(args.shell, &mut shown(&Args::command()), "rdb-reindex", &mut out);
+    // clap_complete names the state of a command in one way where it is set and in another where it is used, if the name of
+    // the program has a hyphen (seen in 4.6): then nothing is completed behind the first word.
+    let script = String::from_utf8_lossy(&out).replace("rdb__subcmd__reindex", "rdb__reindex");
+    terminal.data(script.as_bytes())?;
     Ok(Exit::Done)
+}
+
+/// The command without arguments that are hidden: clap_complete offers those, too.
+fn shown(command: &Command) -> Command {
+    // A command wants names that live as long as the program, which ends soon.
+    let name: &'static str = Box::leak(command.get_name().to_owned().into_boxed_str());
+    let mut shown = Command::new(name).propagate_version(true);
+    if let Some(about) = command.get_about() {
+        shown = shown.about(about.clone());
+    }
+    if command.get_version().is_some() {
+        shown = shown.version(env!("CARGO_PKG_VERSION"));
+    }
+    shown
+        .args(command.get_arguments().filter(|arg| !arg.is_hide_set()).cloned())
+        .subcommands(command.get_subcommands().map(self::shown))
 }
 
 /// The manual: the page of the program, then one page a command; in one roff document, or each in a file of its own.

@@ -8,7 +8,8 @@ use super::terminal::Terminal;
 use super::{dump, spec};
 use crate::report;
 use crate::report::inventory::{
-    ANOTHER_DUMP, AOF_TAIL, CHECKSUM_MISMATCH, Checksum, Diagnostic, Inventory, TRAILING_BYTES,
+    ANOTHER_DUMP, AOF_BASE, AOF_TAIL, CHECKSUM_MISMATCH, Checksum, Diagnostic, Inventory, KEY_TWICE, NOT_AT_ONCE,
+    SLOTS, TRAILING_BYTES,
 };
 use crate::text;
 
@@ -21,6 +22,7 @@ pub fn run(args: &args::Inventory, terminal: &Terminal) -> Outcome {
     let (bytes, took) = (text::size(snapshot.len() as u64), began.elapsed().as_secs_f64());
     terminal.detail(format!("read {bytes} in {took:.2} s with {} threads", rayon::current_num_threads()));
     dump::times(&observer, terminal);
+    dump::warn_of_future(&difference, super::now_ms(), terminal);
     let inventory = Inventory::new(&difference, snapshot.path(), snapshot.len() as u64);
     // The process ends soon: the kernel takes it back faster than it is freed piece by piece.
     std::mem::forget(difference);
@@ -48,7 +50,9 @@ pub fn run(args: &args::Inventory, terminal: &Terminal) -> Outcome {
 /// Says on standard error what makes the whole dump doubtful, since the data may go where nobody reads it.
 fn warn(diagnostics: &[Diagnostic], terminal: &Terminal) {
     for diagnostic in diagnostics {
-        if [ANOTHER_DUMP, AOF_TAIL, CHECKSUM_MISMATCH, TRAILING_BYTES].contains(&diagnostic.code) {
+        let doubtful =
+            [ANOTHER_DUMP, AOF_BASE, AOF_TAIL, CHECKSUM_MISMATCH, KEY_TWICE, NOT_AT_ONCE, SLOTS, TRAILING_BYTES];
+        if doubtful.contains(&diagnostic.code) {
             let detail = diagnostic.examples.join(", ");
             terminal.warn(format!("{} ({detail})", report::words(diagnostic)));
         }

@@ -18,6 +18,7 @@ pub fn run(args: &args::Plan, terminal: &Terminal) -> Outcome {
     let observer = dump::observer();
     let snapshot = dump::open(&args.dump, &observer)?;
     let difference = dump::compare(&args.dump, &snapshot, &spec, &observer, terminal)?;
+    dump::warn_of_future(&difference, super::now_ms(), terminal);
     let caps = Caps { max_args: args.max_args, max_command_bytes: args.max_command_bytes };
     let page = |manifest: &Manifest, digest: &Digest| report::html::review(&difference, manifest, digest);
     let work = || plan::build_with_page(&difference, caps, &args.out, &*observer, &page);

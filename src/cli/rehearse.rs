@@ -12,7 +12,7 @@ use super::exit::{Exit, Failure, Outcome};
 use super::progress;
 use super::terminal::Terminal;
 use crate::plan::manifest::{APPLY, ROLLBACK};
-use crate::rehearse::{self, Error, Files, Findings, Leash, Meaning, Model, Program, ServerError};
+use crate::rehearse::{self, Error, Files, Findings, Leash, Meaning, Model, Program, Second, ServerError};
 use crate::scan::Observer;
 use crate::text;
 
@@ -57,18 +57,19 @@ pub fn run(args: &args::Rehearse, terminal: &Terminal) -> Outcome {
         let verdict = if findings.is_empty() { "proven" } else { "WRONG" };
         let seconds = time.as_secs_f64();
         let mut text = format!("  {verdict}  {place}: {commands}, {keys} keys compared at each step, {seconds:.1} s\n");
-        for finding in &findings.first {
-            text.push_str(&format!("    {finding}\n"));
-        }
-        let shown = u64::try_from(findings.first.len()).unwrap_or(u64::MAX);
-        if findings.count > shown {
-            text.push_str(&format!("    and {} more\n", findings.count.saturating_sub(shown)));
-        }
+        list(findings, &mut text);
         text
     };
     text.push_str(&line(&proof.findings, "in memory".into(), proof.keys, began.elapsed()));
     terminal.text(&text)?;
-    let mut wrong = proof.findings.count;
+    let began = Instant::now();
+    let touched = proof.apply.touched.union(&proof.rollback.touched).cloned().collect();
+    let second = progress::during(&observer, || rehearse::read_again(&model, &touched));
+    if observer.stopped() {
+        return Err(interrupted());
+    }
+    terminal.text(&read_twice(&second, began.elapsed()))?;
+    let mut wrong = proof.findings.count.saturating_add(second.findings.count);
     // What is wrong in memory is wrong in a server, and said better there.
     if let Some(server) = args.server.as_ref().filter(|_| wrong == 0) {
         let began = Instant::now();
@@ -86,6 +87,38 @@ pub fn run(args: &args::Rehearse, terminal: &Terminal) -> Outcome {
     let problems = if wrong == 1 { "1 problem".to_owned() } else { format!("{wrong} problems") };
     Err(Failure::new(Exit::Failed, format!("the plan failed its rehearsal: {problems}"))
         .with_hint("do not apply it; make the plan again, and if that fails too, report a bug"))
+}
+
+/// The first findings, a line each, and how many more there are.
+fn list(findings: &Findings, text: &mut String) {
+    for finding in &findings.first {
+        text.push_str(&format!("    {finding}\n"));
+    }
+    let shown = u64::try_from(findings.first.len()).unwrap_or(u64::MAX);
+    if findings.count > shown {
+        text.push_str(&format!("    and {} more\n", findings.count.saturating_sub(shown)));
+    }
+}
+
+/// What the second reader came to: how many keys it read as the first one did, and which it could not read at all.
+fn read_twice(second: &Second, time: Duration) -> String {
+    let unread = second.unread.values().fold(0_u64, |sum, n| sum.saturating_add(*n));
+    let verdict = match (second.findings.is_empty(), second.read(), unread) {
+        (false, ..) => "WRONG ",
+        (true, 0, 1..) => "unread",
+        _ => "proven",
+    };
+    let counted = |n: u64, one: &str| if n == 1 { format!("1 {one}") } else { format!("{n} {one}s") };
+    let (sets, sorted_sets) = (counted(second.sets, "set"), counted(second.sorted_sets, "sorted set"));
+    let seconds = time.as_secs_f64();
+    let mut text = format!(
+        "  {verdict}  by a second reader, the crate rdb 0.4: {sets} and {sorted_sets} compared, {seconds:.1} s\n"
+    );
+    list(&second.findings, &mut text);
+    for (reason, n) in &second.unread {
+        text.push_str(&format!("    {} that it cannot read: {reason}\n", counted(*n, "key")));
+    }
+    text
 }
 
 /// The modules that were named, and RedisJSON if the dump needs it and it is known where it is.
@@ -126,6 +159,7 @@ fn server_failure(error: ServerError, model: &Model<'_>) -> Failure {
         ServerError::NotFound(_) => {
             Some("install one (Debian: apt install redis-server), or give its path with --server PATH".to_owned())
         }
+        ServerError::LongPath(_) => Some("set TMPDIR to a folder with a shorter path".to_owned()),
         ServerError::Exited(_) if !model.modules.is_empty() => {
             let modules = model.modules.iter().map(String::as_str).collect::<Vec<_>>().join(", ");
             Some(format!("the dump has values of {modules}: give the module with --module PATH"))

@@ -197,6 +197,13 @@ fn of_refused(found: &mut Verification, commands: &Commands<'_>, way: Way, cours
     }))
 }
 
+/// Takes out what else differs in keys that a run left alone because they differed.
+fn left_alone(found: &mut Verification, course: &Course) -> Tally {
+    let mut alone = Tally::default();
+    found.other_members.excuse(&mut |difference| course.left_keys.contains(&key(difference)), &mut alone);
+    alone
+}
+
 /// Takes out what follows from other differences that were taken out: that such a key is not there, or of another type,
 /// where nothing else of it differs.
 fn with_their_keys(found: &mut Verification, excused: &mut Tally, others: &[&Tally]) {
@@ -217,6 +224,7 @@ fn left_out(
     look: &mut Look<'_, '_>,
 ) -> Result<Vec<(&'static str, Tally)>, Failure> {
     let refused = of_refused(found, commands, Way::Apply, apply)?;
+    let alone = left_alone(found, apply);
     let mut left = found.excuse(|difference| is_left(apply, difference, false));
     with_their_keys(found, &mut left, &[&refused]);
     // A guard takes the members of the dump out of a key, one by one, and leaves what came since.
@@ -235,6 +243,7 @@ fn left_out(
     }
     Ok(vec![
         ("edits left out by apply", left),
+        ("keys that apply left alone, with other members than in the dump", alone),
         ("edits of commands that apply gave up, because of their key", refused),
         ("keys with members that came after the dump, or that apply left out", late),
     ])
@@ -251,6 +260,7 @@ fn not_undone(
     let mut left = found.excuse(|difference| is_left(back, difference, false));
     with_their_keys(found, &mut left, &[&refused]);
     // What the apply did not do was not undone either; who made those edits before it made them for good.
+    let alone = left_alone(found, there);
     let mut never = found.excuse(|difference| is_left(there, difference, true));
     with_their_keys(found, &mut never, &[]);
     // A guard leaves what came since beside what it puts back.
@@ -265,6 +275,7 @@ fn not_undone(
         ("edits that the rollback left out", left),
         ("edits of commands that the rollback gave up, because of their key", refused),
         ("edits that the apply did not make, so that they were not undone", never),
+        ("keys that the apply left alone, with other members than in the dump", alone),
         ("members that came after the dump", late),
     ])
 }

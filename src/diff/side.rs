@@ -123,6 +123,10 @@ impl<'a> Side<'a> {
             aux: pass.aux,
             functions: pass.functions,
             module_aux: pass.module_aux,
+            parts: Vec::new(),
+            newer: Vec::new(),
+            slots: Vec::new(),
+            twice: None,
         };
         let (mut absent, mut in_doubt) = (Absent::default(), 0_u64);
         let mut stock = Stock::new(names.spec.records.len(), names.spec.indexes.len());

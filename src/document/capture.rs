@@ -123,6 +123,11 @@ impl Captures {
         self.paths.iter().enumerate().filter_map(|(path, found)| Some((path, *found.values.last()?)))
     }
 
+    /// Whether a path has a value.
+    pub fn has(&self, path: usize) -> bool {
+        self.paths.get(path).is_some_and(|found| !found.values.is_empty())
+    }
+
     pub fn push(&mut self, path: usize, value: Value) {
         let Some(found) = self.paths.get_mut(path) else { return };
         found.values.push(value);

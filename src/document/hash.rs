@@ -61,7 +61,8 @@ impl<'a> HashFields<'a> {
     /// A field. The value is copied if it is wanted.
     pub fn field(&mut self, field: &[u8], value: &[u8]) {
         for (path, name) in self.names.names.iter().enumerate() {
-            if !same(&name.field, field) {
+            // Of a field that stands twice the first counts: it is what a server that loads such a hash answers to HGET.
+            if !same(&name.field, field) || self.captures.has(path) {
                 continue;
             }
             let value = if name.array {

@@ -108,7 +108,7 @@ impl Extractor {
 
     /// The fields of a hash. A path means the field of that whole name: `{a.b}` is the field `a.b`.
     ///
-    /// Values are text. A field that a path with `[]` goes into is composite, for a hash has no arrays.
+    /// Values are text; of a field that stands twice the first counts. A field that a path with `[]` goes into is composite, for a hash has no arrays.
     pub fn hash<'f>(&mut self, fields: impl IntoIterator<Item = (&'f [u8], &'f [u8])>) -> Slots<'_> {
         let mut hash = self.hash_fields();
         for (field, value) in fields {

@@ -311,49 +311,43 @@ pub fn judge(
 const MISSING: u64 = 10;
 
 fn doubts(index: &Index, doubtful: &Doubtful, lifted: bool, add: &mut impl FnMut(Brake, String, bool)) {
-    let (stay, stays) = match (index.policy, lifted) {
-        (Policy::Report, _) => ("would stay", "would stay"),
-        (_, false) => ("stay", "stays"),
-        (_, true) => ("are deleted like the others", "is deleted like the others"),
+    // One of them, or several.
+    let fate = |count: u64| match (index.policy, lifted, count) {
+        (Policy::Report, _, 1) => "it would stay",
+        (Policy::Report, _, _) => "they would stay",
+        (_, false, 1) => "it stays",
+        (_, false, _) => "they stay",
+        (_, true, 1) => "it goes like the others",
+        (_, true, _) => "they go like the others",
     };
-    let some = |count: u64, of: &str| {
-        if count == 1 {
-            format!("1 key of its family {of}: it {stays}")
-        } else {
-            format!("{} of its family {of}: they {stay}", counted(count, "key"))
-        }
-    };
-    if doubtful.other_type > 0 {
-        let (one, many) = ("has another type and is not implied", "have another type and are not implied");
-        let text = some(doubtful.other_type, if doubtful.other_type == 1 { one } else { many });
+    let pick = |count: u64, one: &'static str, many: &'static str| if count == 1 { one } else { many };
+    if let count @ 1.. = doubtful.other_type {
+        let what =
+            pick(count, "has another type, and no record implies it", "have another type, and no record implies them");
+        let text = format!("{} of its family {what}: {}", counted(count, "key"), fate(count));
         add(Brake::OtherType, text, lifted);
     }
-    if doubtful.nested > 0 {
+    if let count @ 1.. = doubtful.nested {
+        let has = pick(count, "has a name", "have names");
         let than =
-            if index.policy == Policy::Retire { "than at least half of them" } else { "than any name that is implied" };
-        let have = if doubtful.nested == 1 { "has" } else { "have" };
-        add(Brake::Nested, some(doubtful.nested, &format!("{have} more parts (:) in its name {than}")), lifted);
-    }
-    if doubtful.foreign_keys + doubtful.foreign_members > 0 {
-        let mut parts = Vec::new();
-        if doubtful.foreign_members > 0 {
-            parts.push(counted(doubtful.foreign_members, "member"));
-        }
-        if doubtful.foreign_keys > 0 {
-            parts.push(format!("{} with such members", counted(doubtful.foreign_keys, "wrong key")));
-        }
-        let member = index
-            .member_form
-            .as_ref()
-            .map_or_else(String::new, |form| format!(" ({})", display(form.glob().as_bytes())));
-        let what = match (index.policy, lifted) {
-            (Policy::Report, _) => "would stay",
-            (_, false) => "stay",
-            (_, true) => "go like the others",
-        };
+            if index.policy == Policy::Retire { "at least half of them have" } else { "any name that is implied" };
         let text =
-            format!("members that are not what the spec says its members are{member}: {} {what}", parts.join(" and "));
-        add(Brake::ForeignMembers, text, lifted);
+            format!("{} of its family {has} with more parts (:) than {than}: {}", counted(count, "key"), fate(count));
+        add(Brake::Nested, text, lifted);
+    }
+    let mut parts = Vec::new();
+    if let count @ 1.. = doubtful.foreign_members {
+        let form = index.member_form.as_ref().map_or_else(String::new, |form| display(form.glob().as_bytes()));
+        let has = pick(count, "has not", "have not");
+        parts.push(format!("{} {has} the form of its members ({form}): {}", counted(count, "member"), fate(count)));
+    }
+    if let count @ 1.. = doubtful.foreign_keys {
+        let hold = pick(count, "holds", "hold");
+        let such = if parts.is_empty() { "a member that has not the form of its members" } else { "such a member" };
+        parts.push(format!("{} {hold} {such}: {}", counted(count, "wrong key"), fate(count)));
+    }
+    if !parts.is_empty() {
+        add(Brake::ForeignMembers, parts.join("; "), lifted);
     }
 }
 

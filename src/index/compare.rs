@@ -22,7 +22,10 @@ use super::stem::MemberStems;
 use super::store::{self, Implied, Mark, Members, Store};
 use super::survey::{ClassCount, Context, Gathered, IndexKey};
 use super::witness::{Witness, Witnesses};
-use super::{Diagnostics, Difference, Error, Facts, Frozen, Summary, disputed, probe, reason, resolve, unit};
+use super::{
+    Diagnostics, Difference, Error, Facts, Frozen, Summary, disputed, gone, probe, reason, repeated, resolve, unit,
+    whole,
+};
 use crate::progress::{Unit, Watch};
 use crate::rdb::{self, Record};
 use crate::scan::Observer;
@@ -45,7 +48,6 @@ pub struct Joined<'a> {
     undecidable_count: Vec<u64>,
     units: Vec<u64>,
     witnesses: Witnesses,
-    named_like_keys: KeySet,
 }
 
 impl<'a> Joined<'a> {
@@ -62,7 +64,6 @@ impl<'a> Joined<'a> {
         let mut units: Vec<u64> = Vec::new();
         let (mut existing, mut unindexed) = (Vec::new(), Vec::new());
         let (mut undecodable, mut undecidable) = (Vec::new(), Vec::new());
-        let mut named_like_keys = Vec::new();
         for worker in workers {
             stock.merge(worker.stock);
             witnesses.merge(worker.witnesses);
@@ -85,7 +86,6 @@ impl<'a> Joined<'a> {
             for (all, n) in units.iter_mut().zip(worker.units) {
                 *all += n;
             }
-            named_like_keys.push(worker.named_like_keys);
             existing.push(worker.existing);
             unindexed.push(worker.unindexed);
             undecodable.push(worker.undecodable);
@@ -110,8 +110,15 @@ impl<'a> Joined<'a> {
             undecidable_count,
             units,
             witnesses,
-            named_like_keys: KeySet::new(named_like_keys),
         }
+    }
+}
+
+impl Joined<'_> {
+    /// How many families of names have keys: classes and indexes of the spec, and those that the other names make.
+    pub fn families(&self) -> usize {
+        let named = self.stock.records.iter().chain(&self.stock.indexes).filter(|tally| tally.keys > 0);
+        named.count() + self.stock.others.list().len()
     }
 }
 
@@ -203,9 +210,7 @@ pub fn compare<'a, 'o>(
         })
         .collect();
     let lookup = Lookup { names: &names, members, hasher: &hasher, kept: &kept, undecided: &undecided };
-    let records = &joined.named_like_keys;
-    let mut resolved =
-        resolve::resolve(&lookup, joined.index_keys, records, &mut keys, &mut summaries, &mut diagnostics)?;
+    let mut resolved = resolve::resolve(&lookup, joined.index_keys, &mut keys, &mut summaries, &mut diagnostics)?;
     if observer.stopped() {
         return Err(Error::Interrupted);
     }
@@ -261,8 +266,11 @@ pub fn compare<'a, 'o>(
         }
     }
     let examples = std::mem::take(&mut resolved.examples);
-    let brakes = brakes::judge(spec, &stock, &joined.classes, &summaries, &resolved.evidence, examples);
+    let mut brakes = brakes::judge(spec, &stock, &joined.classes, &summaries, &resolved.evidence, examples);
+    brakes.extend(whole::judge(spec, &facts));
+    brakes.sort_by_key(|braked| (braked.brake, braked.index));
 
+    repeated::settle(&lookup, &mut keys, &mut resolved, &probed, &mut diagnostics)?;
     disputed::settle(spec, &zsets, &mut keys, &mut summaries, &mut resolved, &mut probed);
     Ok(Compared {
         names,
@@ -294,7 +302,7 @@ impl<'a> Compared<'a> {
     pub fn into_difference(self, observer: &Observer) -> Result<Difference<'a>, Error> {
         let Self { names, dump, hasher, keys, interned, member_stems, sets, zsets, kept, undecided, .. } = self;
         let spec = names.spec;
-        let Resolved { present, deletions, .. } = self.resolved;
+        let Resolved { mut present, deletions, .. } = self.resolved;
         let members = Members { dump, interned: &interned, stems: &member_stems };
         let mut stale = self.probed.stale;
         stale.retain(|stale| {
@@ -304,7 +312,10 @@ impl<'a> Compared<'a> {
         stale.par_sort_unstable_by_key(|stale| (stale.key, stale.place));
         let lookup = Lookup { names: &names, members, hasher: &hasher, kept: &kept, undecided: &undecided };
         let implied = Implied { keys: &keys, sets: &sets, zsets: &zsets };
+        let staying = present.len();
+        gone::some_of(&lookup, &deletions, &mut present, &mut stale)?;
         reason::explain(&lookup, &mut stale, &present, implied, &self.unindexed)?;
+        let gone = gone::count(spec.indexes.len(), staying, &mut present, &mut stale);
         if observer.stopped() {
             return Err(Error::Interrupted);
         }
@@ -329,6 +340,7 @@ impl<'a> Compared<'a> {
             present,
             stale,
             deletions,
+            gone,
             interned,
             stems: member_stems,
             witnesses: self.witnesses,

@@ -100,7 +100,7 @@ pub struct Memberships<'a> {
 impl<'a> Memberships<'a> {
     /// Reads the dump once and compares. Runs on the current `rayon` pool.
     pub fn take(file: &'a [u8], spec: &'a Spec, expiry: Expiry, observer: &Observer) -> Result<Self, Error> {
-        Ok(Self::of(super::read(file, spec, expiry, Ask::Counts, observer)?))
+        Ok(Self::of(super::read(file, &[], spec, expiry, Ask::Counts, observer)?))
     }
 
     pub(super) fn of(compared: Compared<'a>) -> Self {

@@ -14,6 +14,7 @@ mod disputed;
 mod dump;
 mod entry;
 mod fields;
+mod gone;
 mod hash;
 mod interner;
 mod keys;
@@ -24,6 +25,7 @@ mod missing;
 mod names;
 mod probe;
 mod reason;
+mod repeated;
 mod resolve;
 mod seen;
 mod stale;
@@ -32,6 +34,7 @@ mod store;
 mod strings;
 mod survey;
 mod unit;
+mod whole;
 mod witness;
 
 pub use brakes::{Braked, Doubtful, Effect};
@@ -41,6 +44,7 @@ pub use dump::Dump;
 pub use entry::Place as SourcePlace;
 pub use entry::{Entry, Membership, Scored, Source};
 pub use fields::decode;
+pub use gone::Gone;
 pub use interner::Interned;
 pub use keys::Keys;
 pub use memberships::{Absent, Each, Listed, Memberships, Missing, Reader, State};
@@ -59,12 +63,17 @@ use lookup::Lookup;
 use probe::Ask;
 use stem::MemberStems;
 use survey::{Context, Gathered};
+use whole::Doubts;
+pub use whole::{AOF_BASE, NOT_AT_ONCE, SLOTS};
 
+use crate::parts::Part;
 use crate::progress::Order;
 use crate::rdb::{self, Footer, Header, Record};
 use crate::scan::{self, Observer};
+use crate::slots;
 use crate::spec::Spec;
 use crate::stock::Stock;
+use crate::twice::Twice;
 
 /// What ends the work on a dump.
 #[derive(Debug, thiserror::Error)]
@@ -100,6 +109,14 @@ pub struct Facts {
     pub aux: Vec<(Vec<u8>, Vec<u8>)>,
     pub functions: u64,
     pub module_aux: Vec<String>,
+    /// The dumps that were put together, if they were several.
+    pub parts: Vec<Part>,
+    /// Names of files beside it that have newer writes, if it is the base of an append-only file.
+    pub newer: Vec<String>,
+    /// What the slots of its keys say of whether it is whole.
+    pub slots: Vec<slots::Finding>,
+    /// The first key that stands in it twice.
+    pub twice: Option<Twice>,
 }
 
 /// The numbers of one index.
@@ -214,6 +231,8 @@ pub struct Difference<'a> {
     pub stale: Vec<Stale>,
     /// Ordered by index and place in the dump.
     pub deletions: Vec<Deletion>,
+    /// By index, what the members of deleted keys say of whether records are missing.
+    pub gone: Vec<Gone>,
     /// Records by which the database can be known again.
     pub witnesses: Vec<Witness>,
     /// Index keys that [`Dump::record`] cannot read again.
@@ -223,17 +242,20 @@ pub struct Difference<'a> {
 /// Reads the dump once, and then its index keys.
 fn read<'a>(
     file: &'a [u8],
+    parts: &[Part],
     spec: &'a Spec,
     expiry: Expiry,
     ask: Ask,
     observer: &Observer,
 ) -> Result<Compared<'a>, Error> {
-    read_by(file, spec, expiry, ask, Hasher::default(), Claims::new(observer), observer)
+    read_by(file, parts, spec, expiry, ask, Hasher::default(), Claims::new(observer), observer)
 }
 
 /// The same with this hash, and with these claims.
+#[allow(clippy::too_many_arguments, reason = "all but two are those of `read`")]
 fn read_by<'a, 'o>(
     file: &'a [u8],
+    parts: &[Part],
     spec: &'a Spec,
     expiry: Expiry,
     ask: Ask,
@@ -249,33 +271,62 @@ fn read_by<'a, 'o>(
     }
     let clock = Clock::read(file, expiry)?;
     let header = rdb::Walker::new(file)?.header();
-    let context = Context::new(spec, Dump { file, header }, clock, hasher);
-    let pass = scan::run(file, observer, || Gathered::new(&context))?;
+    let ends: Vec<u64> = parts.iter().map(|part| part.end).collect();
+    let context = Context::new(spec, Dump { file, header }, clock, hasher, ends);
+    let mut pass = scan::run(file, observer, || Gathered::new(&context))?;
     observer.reads(Order::Jumps);
     if context.is_full() {
         return Err(Error::TooMany);
     }
-    let facts = Facts {
+    let doubts = Doubts::of(&mut pass.workers, context.dump);
+    let mut facts = Facts {
         header: pass.header,
         footer: pass.footer,
         crc64: pass.crc64,
         aux: pass.aux,
         functions: pass.functions,
         module_aux: pass.module_aux,
+        parts: parts.to_vec(),
+        newer: Vec::new(),
+        slots: Vec::new(),
+        twice: doubts.twice,
     };
     let gathered = Joined::new(pass.workers, spec, file.len());
+    facts.slots = slots::judge(&doubts.slots, pass.cluster, || gathered.families());
     compare(context, gathered, facts, ask, claims, observer)
 }
 
 impl<'a> Difference<'a> {
     /// Reads the dump once and compares. Runs on the current `rayon` pool.
     pub fn take(file: &'a [u8], spec: &'a Spec, expiry: Expiry, observer: &Observer) -> Result<Self, Error> {
-        read(file, spec, expiry, Ask::Edits, observer)?.into_difference(observer)
+        Self::take_parts(file, &[], spec, expiry, observer)
+    }
+
+    /// The same for several dumps that were put together.
+    pub fn take_parts(
+        file: &'a [u8],
+        parts: &[Part],
+        spec: &'a Spec,
+        expiry: Expiry,
+        observer: &Observer,
+    ) -> Result<Self, Error> {
+        read(file, parts, spec, expiry, Ask::Edits, observer)?.into_difference(observer)
     }
 
     /// The same for its numbers alone: [`Self::stale`] is empty, which takes less memory where much is stale.
     pub fn count(file: &'a [u8], spec: &'a Spec, expiry: Expiry, observer: &Observer) -> Result<Self, Error> {
-        read(file, spec, expiry, Ask::Counts, observer)?.into_difference(observer)
+        Self::count_parts(file, &[], spec, expiry, observer)
+    }
+
+    /// The same for several dumps that were put together.
+    pub fn count_parts(
+        file: &'a [u8],
+        parts: &[Part],
+        spec: &'a Spec,
+        expiry: Expiry,
+        observer: &Observer,
+    ) -> Result<Self, Error> {
+        read(file, parts, spec, expiry, Ask::Counts, observer)?.into_difference(observer)
     }
 
     /// An index key, as [`Present::start`] and [`Deletion::start`] name it.

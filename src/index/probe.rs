@@ -38,6 +38,8 @@ pub struct Probed {
     pub counts: Vec<(u32, Counts)>,
     /// Scores that have to change: rank of the index key, member, and the score in the dump.
     pub rescored: Vec<(u32, Source, f64)>,
+    /// Index keys that have a right member twice.
+    pub repeated: Vec<u32>,
     pub diagnostics: Diagnostics,
 }
 
@@ -192,6 +194,7 @@ impl<'p, 'a: 'p, M: Membership> Probe<'p, 'a, M> {
                 Mark::Missing => {}
                 Mark::Conflict => self.counts.held += 1,
                 Mark::Seen | Mark::Rescore => {
+                    self.out.repeated.push(self.key);
                     self.out.diagnostics.add("index.repeated_member", item.place.string, || {
                         format!("{} stands twice in one index key", display(member))
                     });
@@ -388,6 +391,7 @@ impl Probed {
         }
         append(&mut self.counts, other.counts);
         append(&mut self.rescored, other.rescored);
+        append(&mut self.repeated, other.repeated);
         self.diagnostics.merge(other.diagnostics);
         self
     }

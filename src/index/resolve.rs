@@ -7,7 +7,6 @@ use rayon::iter::{IntoParallelIterator, IntoParallelRefIterator, ParallelIterato
 use super::brakes::{Depths, Evidence, Examples, FindForeign};
 use super::diagnostics::Diagnostics;
 use super::keys::Keys;
-use super::keyset::KeySet;
 use super::probe::Holds;
 use super::survey::{IndexKey, is_index_type};
 use super::{DeleteReason, Deletion, Lookup, Present, Summary};
@@ -77,7 +76,6 @@ struct Owner {
 pub fn resolve(
     lookup: &Lookup<'_, '_>,
     index_keys: Vec<IndexKey>,
-    records: &KeySet,
     keys: &mut Keys,
     summaries: &mut [Summary],
     diagnostics: &mut Diagnostics,
@@ -179,12 +177,11 @@ pub fn resolve(
         }
         let at = keys.index(rank);
         summaries[at].absent_keys += 1;
-        let name = keys.name(rank);
-        let is_record = records.contains(&lookup.members.dump, name, lookup.hasher.hash(name), &mut scratch)?;
-        if is_record && !keys.is_blocked(rank) {
+        let (db, name) = (spec.indexes[at].db, keys.name(rank));
+        if !keys.is_blocked(rank) && lookup.names.classes_of(db, name).next().is_some() {
             summaries[at].contested_keys += 1;
             diagnostics.add("index.key_is_record", u64::from(rank), || {
-                format!("{} would be an index key and is a record; it is not made", display(name))
+                format!("{} would be an index key and is named like a record; it is not made", display(name))
             });
             keys.block(rank);
         }

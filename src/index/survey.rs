@@ -3,6 +3,8 @@
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use foldhash::fast::RandomState;
+
 use super::brakes::Depths;
 use super::clock::{Clock, Expires};
 use super::diagnostics::Diagnostics;
@@ -23,9 +25,11 @@ use crate::derive::Deriver;
 use crate::document::{Extractor, Slot};
 use crate::rdb::{self, Kind, Record, Scratch};
 use crate::scan;
+use crate::slots;
 use crate::spec::{IndexType, Policy, Spec};
 use crate::stock::{Stock, Tally};
 use crate::text::display;
+use crate::twice;
 
 /// What all workers share.
 pub struct Context<'a> {
@@ -46,6 +50,9 @@ pub struct Context<'a> {
     /// By record class: what must be known of its records.
     uses: Vec<Uses>,
     full: AtomicBool,
+    /// Where each of several dumps ends that were put together.
+    pub ends: Vec<u64>,
+    pub twice_hasher: RandomState,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -57,7 +64,7 @@ struct Uses {
 }
 
 impl<'a> Context<'a> {
-    pub fn new(spec: &'a Spec, dump: Dump<'a>, clock: Clock, hasher: Hasher) -> Self {
+    pub fn new(spec: &'a Spec, dump: Dump<'a>, clock: Clock, hasher: Hasher, ends: Vec<u64>) -> Self {
         let mut required = vec![false; spec.records.len()];
         let mut uses = vec![Uses::default(); spec.records.len()];
         for index in &spec.indexes {
@@ -83,6 +90,8 @@ impl<'a> Context<'a> {
             required,
             uses,
             full: AtomicBool::new(false),
+            ends,
+            twice_hasher: RandomState::default(),
         }
     }
 
@@ -127,6 +136,8 @@ struct Rule {
 /// What one thread gathers.
 pub struct Gathered<'c, 'a> {
     context: &'c Context<'a>,
+    pub slots: slots::Gathered,
+    pub twice: twice::Names<'c>,
     pub stock: Stock,
     pub diagnostics: Diagnostics,
     pub sets: Collector<Entry>,
@@ -157,8 +168,6 @@ pub struct Gathered<'c, 'a> {
     unit_cache: Cache,
     /// By group: the unit of a record that is only in this one.
     unit_of_group: UnitOf,
-    /// Records that are named like an index key, which therefore is not made.
-    pub named_like_keys: KeyList,
     fields: Vec<Range<usize>>,
     key: Vec<u8>,
     text: Vec<u8>,
@@ -179,6 +188,8 @@ impl<'c, 'a> Gathered<'c, 'a> {
         });
         Self {
             context,
+            slots: slots::Gathered::new(&context.ends),
+            twice: twice::Names::new(&context.twice_hasher),
             stock: Stock::new(spec.records.len(), spec.indexes.len()),
             diagnostics: Diagnostics::default(),
             sets: Collector::default(),
@@ -199,7 +210,6 @@ impl<'c, 'a> Gathered<'c, 'a> {
             member_cache: Cache::default(),
             unit_cache: Cache::default(),
             unit_of_group: UnitOf::default(),
-            named_like_keys: KeyList::default(),
             fields: Vec::new(),
             key: Vec::new(),
             text: Vec::new(),
@@ -384,6 +394,10 @@ impl<'a> scan::Worker<'a> for Gathered<'_, 'a> {
                 });
             }
             let role = context.names.role(record.db, key, can_be_record(&record.value));
+            // By the name alone, whatever type it has: the same name can be there with two types.
+            let asked = role.family != Family::Other || context.names.classes_of(record.db, key).next().is_some();
+            self.twice.add(record, key, asked);
+            self.slots.add(key, start);
             match role.family {
                 Family::Record(class) => self.stock.record_family(class, tally),
                 Family::Index(primary) => {
@@ -414,9 +428,6 @@ impl<'a> scan::Worker<'a> for Gathered<'_, 'a> {
             if empty {
                 self.diagnostics.add("key.empty", start, || display(key));
                 return Ok(());
-            }
-            if role.shared {
-                self.named_like_keys.push(context.hasher.hash(key), start);
             }
             for class in context.names.classes_of(record.db, key) {
                 self.class_record(record, key, class)?;

@@ -25,12 +25,14 @@ use super::recreate;
 use super::rollback::Rollback;
 use super::warnings::warnings;
 use crate::index::{DeleteReason, Difference, Edits, Effect, Membership};
+use crate::parts;
 use crate::progress::{Unit, Watch};
 use crate::rdb::{self, Flavor, Tail};
 use crate::resp::{BatchLimits, BatchMeter};
 use crate::spec::PRESETS;
 use crate::text;
 use crate::text::{display, safe};
+use crate::twice::Twice;
 
 /// Why there is no plan.
 #[derive(Debug, thiserror::Error)]
@@ -52,8 +54,11 @@ pub enum Error {
          its end"
     )]
     Trailing(u64),
-    #[error("the dump has the key {key} of database {db} twice; no server would load it, and no plan fits it")]
-    Twice { db: u64, key: String },
+    #[error(
+        "the dump has the key {key} of database {db} twice, at {first} and at {second}; no server would load it, and no plan \
+         fits it"
+    )]
+    Twice { db: u64, key: String, first: String, second: String },
     #[error("no plan, since something looks like a mistake:\n{}", BrakeList(.0))]
     Braked(Vec<BrakeNote>),
     #[error("interrupted")]
@@ -88,7 +93,7 @@ impl Error {
             Self::Checksum { .. } | Self::Trailing(_) => "no plan is made of a damaged dump: take it again",
             Self::AofTail => "start a server with that file and let it SAVE: that makes a dump of the whole",
             Self::AnotherDump => "give the dumps as several files: `rdb-reindex plan one.rdb two.rdb`",
-            Self::Twice { .. } => "`rdb-reindex check` says where both are; take the dump again",
+            Self::Twice { .. } => "take the dump again; `rdb-reindex check` lists every such key",
             Self::Write { source, .. } => match source.kind() {
                 io::ErrorKind::StorageFull => "make room on that disk, or give --out a folder on another one",
                 _ => return None,
@@ -148,6 +153,10 @@ fn make(
     // One flipped bit makes a 9 a 1: the version decides whether there is a checksum, and so has none itself.
     if footer.crc.is_none() && footer.trailing > 0 {
         return Err(Error::Trailing(footer.trailing as u64));
+    }
+    if let Some(Twice { db, key, first, second }) = &difference.facts.twice {
+        let place = |offset| parts::place(&difference.facts.parts, offset);
+        return Err(Error::Twice { db: *db, key: display(key), first: place(*first), second: place(*second) });
     }
     let brakes = BrakeNote::all(&difference.brakes, difference.spec);
     let refusing: Vec<BrakeNote> = brakes.into_iter().filter(|note| note.effect == Effect::Refuses.as_str()).collect();
@@ -232,11 +241,6 @@ fn finish(
     (caps, mut sums, digest): (Caps, Sums, &Digest),
 ) -> Result<Manifest, Error> {
     forth.touched.par_sort_unstable_by(|a, b| (a.db, &a.key).cmp(&(b.db, &b.key)));
-    // Every key is noted once, unless it is there twice.
-    let twice = forth.touched.windows(2).find(|two| (two[0].db, &two[0].key) == (two[1].db, &two[1].key));
-    if let Some([one, ..]) = twice {
-        return Err(Error::Twice { db: one.db, key: display(&one.key.0) });
-    }
     let witnesses = witnesses(d)?;
     let rebuilt = forth.rebuilt() as u64;
     let warnings = warnings(d, forth.file.oversize, back.oversize, &forth.touched);

@@ -8,6 +8,7 @@ use sha2::{Digest, Sha256};
 
 use super::manifest::{APPLY, CHANGES, FORMAT_VERSION, JOURNAL, MANIFEST, Manifest, REVIEW, ROLLBACK};
 use super::output::hex;
+use crate::private;
 use crate::progress::leftovers::{self, Leftover};
 use crate::progress::{Nobody, Unit, Watch, Watched};
 use crate::text::{self, display};
@@ -85,8 +86,7 @@ impl Draft {
         let destination = fs::canonicalize(&destination).unwrap_or(destination);
         let parent = destination.parent().unwrap_or(&destination).to_owned();
         fs::create_dir_all(&parent).map_err(Error::io(&parent))?;
-        let folder =
-            tempfile::Builder::new().prefix(".rdb-reindex-").tempdir_in(&parent).map_err(Error::io(&parent))?;
+        let folder = private::temporary_folder(".rdb-reindex-", &parent).map_err(Error::io(&parent))?;
         let _leftover = Leftover::new(folder.path());
         Ok(Self { destination, folder, _leftover })
     }
@@ -101,14 +101,11 @@ impl Draft {
         let _held = leftovers::hold();
         // Somebody may have put something there, or applied the plan, while this one was made.
         check_destination(&self.destination)?;
-        let made_readable = set_mode(self.folder.path());
-        made_readable.map_err(Error::io(self.folder.path()))?;
         let rename = |from: &Path, to: &Path| fs::rename(from, to).map_err(Error::io(to));
         let is_empty = |path: &Path| fs::read_dir(path).is_ok_and(|mut entries| entries.next().is_none());
         if self.destination.exists() && !is_empty(&self.destination) {
             let parent = self.destination.parent().unwrap_or(&self.destination);
-            let aside =
-                tempfile::Builder::new().prefix(".rdb-reindex-old-").tempdir_in(parent).map_err(Error::io(parent))?;
+            let aside = private::temporary_folder(".rdb-reindex-old-", parent).map_err(Error::io(parent))?;
             let old = aside.path().join("plan");
             rename(&self.destination, &old)?;
             if let Err(error) = rename(self.folder.path(), &self.destination) {
@@ -131,6 +128,7 @@ impl Draft {
 impl Draft {
     /// Moves the files into the destination, the manifest last: without it a folder is no bundle.
     fn fill(self) -> Result<(), Error> {
+        private::close(&self.destination).map_err(Error::io(&self.destination))?;
         let mut moved = Vec::new();
         for name in [APPLY, ROLLBACK, CHANGES, REVIEW, MANIFEST] {
             let (from, to) = (self.folder.path().join(name), self.destination.join(name));
@@ -148,18 +146,6 @@ impl Draft {
         }
         Ok(())
     }
-}
-
-/// A temporary folder is closed to others; a plan is made to be read by its reviewers.
-#[cfg(unix)]
-fn set_mode(path: &Path) -> io::Result<()> {
-    use std::os::unix::fs::PermissionsExt;
-    fs::set_permissions(path, fs::Permissions::from_mode(0o755))
-}
-
-#[cfg(not(unix))]
-fn set_mode(_: &Path) -> io::Result<()> {
-    Ok(())
 }
 
 /// Absent, empty, or an earlier bundle that was never applied; everything else is left as it is.

@@ -11,6 +11,7 @@ pub mod digest;
 pub mod excerpt;
 pub mod manifest;
 mod manifest_text;
+mod once;
 mod others;
 pub mod output;
 pub mod pattern;

@@ -21,6 +21,8 @@ const BYTES_AT_ONCE: u64 = 1_000_000;
 /// Round trips of a connection and a look before the first key is asked for: `PING`, `CLIENT INFO`, `INFO`, `PING`,
 /// `ROLE`, `INFO`. Of these `CLIENT` and `ROLE` are billed.
 const GREETING: (u64, u64) = (6, 2);
+/// The same for `verify`: `PING`, `CLIENT INFO`, `INFO`, `INFO`.
+const VERIFY_GREETING: (u64, u64) = (4, 1);
 /// Billed to find out what header a server takes for a script.
 const SCRIPT_PROBE: u64 = 2;
 /// Bytes of a script's text.
@@ -34,6 +36,9 @@ pub struct Replay {
     pub apply: Guards,
     /// `rollback` of all of it.
     pub rollback: Guards,
+    /// `verify`, after an apply.
+    #[serde(default)]
+    pub verify: Price,
 }
 
 /// What a replay comes to with each guard.
@@ -230,7 +235,23 @@ impl Sums {
             expiring: expiring_in_place * (there.present - gone.min(there.present)) / there.present.max(1),
             absent: gone,
         };
-        Replay { apply: self.guards(true, there), rollback: self.guards(false, back) }
+        Replay {
+            apply: self.guards(true, there),
+            rollback: self.guards(false, back),
+            verify: self.verify(touched, gone),
+        }
+    }
+
+    /// Each key that is there is read, a thousand members in a command.
+    fn verify(&self, touched: &[Touched], gone: u64) -> Price {
+        if self.apply == 0 {
+            return Price::default();
+        }
+        let there = touched.len() as u64 - gone.min(touched.len() as u64);
+        let edited = touched.iter().filter(|key| key.others.is_some());
+        let pages: u64 = edited.map(|key| key.elements / AT_ONCE).sum();
+        let commands = gone.div_ceil(AT_ONCE) + there + pages;
+        Price::new(VERIFY_GREETING.0 + commands.div_ceil(AT_ONCE), VERIFY_GREETING.1 + commands, 0)
     }
 
     fn guards(&self, forth: bool, keys: Keys) -> Guards {

@@ -7,6 +7,7 @@ use crc_fast::CrcAlgorithm;
 
 use super::command::{CommandFile, Pending};
 use super::manifest::Reply;
+use super::once::{Hashes, Seen};
 use super::output::Sink;
 use crate::derive::write_score;
 use crate::index::{Clock, Expires};
@@ -28,6 +29,7 @@ pub struct Room {
     scratch: Scratch,
     pending: Pending,
     score: Vec<u8>,
+    hashes: Hashes,
 }
 
 /// Writes what makes `record` again under `key`, its expiry included.
@@ -70,9 +72,10 @@ pub fn recreate<S: Sink>(
         }
         Kind::Stream | Kind::Array => return Ok(restore(file, header, key, record, expires)?),
     };
-    let Room { scratch, pending, score } = room;
+    let Room { scratch, pending, score, hashes } = room;
     file.begin(pending, verb, Some(key));
-    let mut writer = Writer { file, pending, clock, error: None, score, field_expiries: false };
+    let seen = Seen::new(value, clock, hashes)?;
+    let mut writer = Writer { file, pending, clock, error: None, score, field_expiries: false, seen };
     value.visit(scratch, &mut writer)?;
     if let Some(error) = writer.error {
         return Err(error.into());
@@ -80,7 +83,9 @@ pub fn recreate<S: Sink>(
     let Writer { file, pending, field_expiries, .. } = writer;
     file.end(pending)?;
     if field_expiries {
-        let mut writer = FieldExpiries { file, key, clock, error: None };
+        let mut hashes = Hashes::default();
+        let seen = Seen::new(value, clock, &mut hashes)?;
+        let mut writer = FieldExpiries { file, key, clock, error: None, seen };
         value.visit(scratch, &mut writer)?;
         if let Some(error) = writer.error {
             return Err(error.into());
@@ -138,13 +143,14 @@ fn restore<S: Sink>(
     Ok(())
 }
 
-struct Writer<'f, S> {
+struct Writer<'f, 'v, S> {
     file: &'f mut CommandFile<S>,
     pending: &'f mut Pending,
     clock: Clock,
     error: Option<io::Error>,
     score: &'f mut Vec<u8>,
     field_expiries: bool,
+    seen: Seen<'f, 'v>,
 }
 
 fn flow<T>(error: &mut Option<io::Error>, result: io::Result<T>) -> Flow {
@@ -157,15 +163,18 @@ fn flow<T>(error: &mut Option<io::Error>, result: io::Result<T>) -> Flow {
     }
 }
 
-impl<S: Sink> Writer<'_, S> {
+impl<S: Sink> Writer<'_, '_, S> {
     fn push(&mut self, args: &[&[u8]]) -> Flow {
         let result = self.file.push(self.pending, args, 1);
         flow(&mut self.error, result)
     }
 }
 
-impl<S: Sink> Visitor for Writer<'_, S> {
+impl<S: Sink> Visitor for Writer<'_, '_, S> {
     fn set_member(&mut self, member: Element<'_>) -> Flow {
+        if self.seen.again(member.bytes) {
+            return ControlFlow::Continue(());
+        }
         self.push(&[member.bytes])
     }
 
@@ -174,6 +183,9 @@ impl<S: Sink> Visitor for Writer<'_, S> {
     }
 
     fn zset_member(&mut self, member: Element<'_>, score: f64) -> Flow {
+        if self.seen.again(member.bytes) {
+            return ControlFlow::Continue(());
+        }
         self.score.clear();
         write_score(score, self.score);
         let result = self.file.push(self.pending, &[self.score, member.bytes], 1);
@@ -181,26 +193,31 @@ impl<S: Sink> Visitor for Writer<'_, S> {
     }
 
     fn hash_field(&mut self, field: Element<'_>, value: Element<'_>, expire_ms: Option<i64>) -> Flow {
-        match self.clock.expires(expire_ms) {
-            Expires::Gone => return ControlFlow::Continue(()),
-            Expires::At(_) => self.field_expiries = true,
-            Expires::Never | Expires::InDoubt => {}
+        let expires = self.clock.expires(expire_ms);
+        if matches!(expires, Expires::Gone) || self.seen.again(field.bytes) {
+            return ControlFlow::Continue(());
         }
+        self.field_expiries |= matches!(expires, Expires::At(_));
         self.push(&[field.bytes, value.bytes])
     }
 }
 
 /// The expiries of a hash's own fields, a command each: there are few of them, and each has its own time.
-struct FieldExpiries<'f, S> {
+struct FieldExpiries<'f, 's, 'v, S> {
     file: &'f mut CommandFile<S>,
     key: &'f [u8],
     clock: Clock,
     error: Option<io::Error>,
+    seen: Seen<'s, 'v>,
 }
 
-impl<S: Sink> Visitor for FieldExpiries<'_, S> {
+impl<S: Sink> Visitor for FieldExpiries<'_, '_, '_, S> {
     fn hash_field(&mut self, field: Element<'_>, _: Element<'_>, expire_ms: Option<i64>) -> Flow {
-        let Expires::At(ms) = self.clock.expires(expire_ms) else { return ControlFlow::Continue(()) };
+        let expires = self.clock.expires(expire_ms);
+        if matches!(expires, Expires::Gone) || self.seen.again(field.bytes) {
+            return ControlFlow::Continue(());
+        }
+        let Expires::At(ms) = expires else { return ControlFlow::Continue(()) };
         let at = ms.to_string();
         let args: [&[u8]; 6] = [b"HPEXPIREAT", self.key, at.as_bytes(), b"FIELDS", b"1", field.bytes];
         let result = self.file.single(&args, Reply::Integer(1));

@@ -1,7 +1,7 @@
 //! What a plan did not do, or did with care: said in words, for the person who approves it.
 
 use super::manifest::Touched;
-use crate::index::{Difference, Frozen};
+use crate::index::{Difference, Frozen, Gone, Reason};
 use crate::spec::Policy;
 
 /// The warnings of a plan, the gravest first.
@@ -25,18 +25,17 @@ pub fn warnings(d: &Difference<'_>, apply_oversize: u64, rollback_oversize: u64,
         let undecidable = counted(summary.undecidable_records, "record");
         if summary.frozen.is_none() && summary.undecidable_records > 0 && index.policy == Policy::Maintain {
             out.push(format!(
-                "index {}: {undecidable} of class {class} cannot be decoded: nothing is added for them, and what names \
-                 them stays",
+                "index {}: {undecidable} of class {class} cannot be decoded: nothing is added for such a record, and \
+                 what names one stays",
                 index.name
             ));
         }
-        if summary.held_keys > 0 || summary.held_members > 0 {
-            out.push(format!(
-                "index {}: {} and {} stay, because they name records that cannot be decoded",
-                index.name,
-                counted(summary.held_members, "member"),
-                counted(summary.held_keys, "wrong key")
-            ));
+        let held = [(summary.held_members, "member"), (summary.held_keys, "wrong key")];
+        let held: Vec<String> = held.iter().filter(|(n, _)| *n > 0).map(|(n, noun)| counted(*n, noun)).collect();
+        if !held.is_empty() {
+            let one = summary.held_members + summary.held_keys == 1;
+            let why = if one { "stays, because it names a record" } else { "stay, because they name records" };
+            out.push(format!("index {}: {} {why} that cannot be decoded", index.name, held.join(" and ")));
         }
         if summary.contested_keys > 0 {
             out.push(format!(
@@ -46,6 +45,8 @@ pub fn warnings(d: &Difference<'_>, apply_oversize: u64, rollback_oversize: u64,
             ));
         }
     }
+    out.extend(gone(d));
+    out.extend(d.facts.doubts().into_iter().map(|(_, words)| words));
     let in_doubt = d.diagnostics.count("key.expiry_in_doubt");
     if in_doubt > 0 {
         out.push(format!(
@@ -56,8 +57,8 @@ pub fn warnings(d: &Difference<'_>, apply_oversize: u64, rollback_oversize: u64,
     }
     if d.diagnostics.count("index.repeated_member") > 0 {
         out.push(
-            "the dump has index keys with the same member twice, which a server refuses to load; replies may differ \
-             from the expected ones"
+            "the dump has index keys with the same member twice, which no server writes: they are left as they are; \
+             `rdb-reindex check` names them"
                 .into(),
         );
     }
@@ -80,6 +81,32 @@ pub fn warnings(d: &Difference<'_>, apply_oversize: u64, rollback_oversize: u64,
         out.push(format!("{} bytes after the end of the dump were ignored", d.facts.footer.trailing));
     }
     out
+}
+
+/// By index, how many of its members name a record that is not in the dump, if they are many: of those in keys that stay,
+/// and of those in keys that are deleted.
+fn gone(d: &Difference<'_>) -> impl Iterator<Item = String> {
+    let mut gone = vec![0_u64; d.spec.indexes.len()];
+    for stale in d.stale.iter().filter(|stale| stale.reason() == Reason::RecordMissing) {
+        let index = d.present.get(stale.key as usize).and_then(|key| gone.get_mut(key.index as usize));
+        index.into_iter().for_each(|gone| *gone += 1);
+    }
+    let staying = d.summaries.iter().zip(gone).map(|(summary, gone)| Gone { looked_at: summary.members, gone });
+    d.spec.indexes.iter().zip(staying.zip(&d.gone)).flat_map(|(index, (staying, deleted))| {
+        [(staying, "of its members"), (*deleted, "of its members in keys that are deleted and were looked at")]
+            .into_iter()
+            .filter(|(gone, _)| gone.is_high())
+            .map(|(gone, of)| {
+                format!(
+                    "index {}: {} of {} ({}%) {of} name a record that is not in the dump: was it deleted, or is a part of \
+                     the database missing here?",
+                    index.name,
+                    gone.gone,
+                    gone.looked_at,
+                    gone.percent()
+                )
+            })
+    })
 }
 
 /// A number with its noun.

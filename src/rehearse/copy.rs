@@ -167,13 +167,14 @@ fn write_record(record: &Record<'_>, clock: &Clock, shift: Shift, out: &mut impl
     Ok(())
 }
 
-fn put(text: &[u8], out: &mut Vec<u8>) {
+/// A string as it is, behind its length.
+pub fn put(text: &[u8], out: &mut Vec<u8>) {
     put_len(u64::try_from(text.len()).unwrap_or(u64::MAX), out);
     out.extend_from_slice(text);
 }
 
 /// A length in its 6-bit or one of its 32- and 64-bit forms.
-fn put_len(n: u64, out: &mut Vec<u8>) {
+pub fn put_len(n: u64, out: &mut Vec<u8>) {
     match (u8::try_from(n), u32::try_from(n)) {
         (Ok(n @ 0..=63), _) => out.push(n),
         (_, Ok(n)) => {

@@ -17,6 +17,8 @@ pub enum Stage {
     Rollback,
     /// The manifest's numbers.
     Manifest,
+    /// What a second reader makes of the dump.
+    Second,
 }
 
 impl fmt::Display for Stage {
@@ -26,6 +28,7 @@ impl fmt::Display for Stage {
             Self::Apply => "apply",
             Self::Rollback => "rollback",
             Self::Manifest => "plan.json",
+            Self::Second => "second reader",
         })
     }
 }
@@ -61,6 +64,8 @@ pub enum Problem {
     State,
     /// A number in the manifest is wrong.
     Manifest,
+    /// A second reader reads the key otherwise.
+    SecondReader,
 }
 
 /// One thing that is wrong.

@@ -1,8 +1,9 @@
 //! Proves a plan: that `apply.resp` leads from the dump to the state that the contract demands, that no command of it is
 //! for nothing, and that `rollback.resp` leads back.
 //!
-//! What the target is, [`Model`] works out anew from the dump, without the code that made the plan. [`prove`] executes
-//! the files in memory; [`run_live`] has a throwaway server of its own do the same.
+//! What the target is, [`Model`] works out anew from the dump, without the code that made the plan (what the two share is
+//! said there). [`prove`] executes the files in memory; [`read_again`] has a second parser read what they touch;
+//! [`run_live`] has a throwaway server of its own execute the files.
 
 #![cfg_attr(
     not(test),
@@ -22,12 +23,14 @@ mod command;
 mod copy;
 mod finding;
 mod holds;
+mod leash;
 mod live;
 mod memory;
 mod model;
 mod packing;
 mod payload;
 mod reading;
+mod second;
 mod server;
 mod state;
 
@@ -35,10 +38,12 @@ pub use answer::Answer;
 pub use clock::{Clock, Meaning};
 pub use copy::CopyError;
 pub use finding::{Finding, Findings, Problem, Stage};
+pub use leash::Leash;
 pub use live::{Live, run as run_live};
 pub use memory::Tally;
 pub use model::Model;
-pub use server::{Leash, Program, ServerError};
+pub use second::{Second, read_again};
+pub use server::{Program, ServerError};
 pub use state::{Entry, Field, Name, Other, State, Value};
 
 use std::collections::BTreeSet;
@@ -174,8 +179,16 @@ pub fn check_manifest(model: &Model<'_>, manifest: &Manifest, proof: &mut Proof)
     for said in &manifest.touched {
         let name = (said.db, said.key.0.clone());
         let entry = model.start.get(&name);
+        // As a server counts: what stands twice counts twice, and fields that have expired and are not yet gone.
+        let elements = |entry: &Entry| match &entry.value {
+            Value::Set(_) | Value::Zset(_) | Value::Hash(_) => {
+                let record = model.records.get(&name).map(|record| record.value.elements());
+                record.and_then(Result::ok).unwrap_or_else(|| entry.value.elements())
+            }
+            value => value.elements(),
+        };
         let expected =
-            entry.map_or(("none", 0, None), |entry| (entry.value.type_name(), entry.value.elements(), entry.expire_ms));
+            entry.map_or(("none", 0, None), |entry| (entry.value.type_name(), elements(entry), entry.expire_ms));
         let found = (said.kind.as_ref(), said.elements, said.expire_at_ms);
         if !touched.remove(&name) {
             let text = "a key that no command names".to_owned();

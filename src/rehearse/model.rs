@@ -1,7 +1,12 @@
 //! The contract, written as simply as possible: from a dump and a spec to the state there is and the state there must be.
 //!
-//! It is slow on purpose and owes nothing to `scan`, `index` and `plan`: what two programs that share only the parser
-//! agree on is hardly wrong. Where the words of the contract leave a choice, the comment says which one was taken.
+//! It is slow on purpose, and independent of what made the plan: the parallel pass (`scan`), the comparison of desired and
+//! actual (`index`), and the choice of commands (`plan`). What it shares with them, it cannot prove: the parser (`rdb`),
+//! the fields of a record (`document`), the names and scores that follow from them (`derive`), and the reading of specs,
+//! templates and patterns (`spec`). For the parser there is a [second reader](super::second), for the sets and sorted sets
+//! that are touched; the rest is judged by tests against real servers.
+//!
+//! Where the words of the contract leave a choice, the comment says which one was taken.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,13 +18,15 @@ use super::state::{Entry, Name, State, Value};
 use crate::derive::Deriver;
 use crate::document::Extractor;
 use crate::progress::{Nobody, Unit, Watch};
-use crate::rdb::{self, Footer, Header, Item, Kind, Record, Walker};
+use crate::rdb::{self, Element, Flow, Footer, Header, Item, Kind, Record, Scratch, Visitor, Walker};
 use crate::spec::{Brake, Glob, Index, IndexType, Policy, Spec};
 
 /// What there is, and what there must be.
 #[derive(Debug)]
 pub struct Model<'a> {
     pub spec: &'a Spec,
+    /// What was read.
+    pub dump: &'a [u8],
     /// Who watches what is done with it.
     pub watch: &'a dyn Watch,
     pub header: Header,
@@ -35,6 +42,8 @@ pub struct Model<'a> {
     pub start: State,
     /// Every index key there must be.
     pub target: State,
+    /// Where in the dump the keys of `start` are.
+    pub records: BTreeMap<Name, Record<'a>>,
     names: Names<'a>,
     /// By index: how names of its keys, and members of these, are read.
     readings: Vec<(Reading, Option<Reading>)>,
@@ -84,6 +93,7 @@ impl<'a> Model<'a> {
         let implied = imply(dump, &names, &first, watch)?;
         let mut model = Self {
             spec,
+            dump,
             watch,
             header: first.header,
             footer: first.footer,
@@ -93,11 +103,13 @@ impl<'a> Model<'a> {
             modules: std::mem::take(&mut first.modules),
             target: first.start.clone(),
             start: std::mem::take(&mut first.start),
+            records: BTreeMap::new(),
             names,
             readings: spec.indexes.iter().map(|index| readings(spec, index)).collect(),
             records_in_families: first.records_in_families,
         };
         model.aim(&first.index_keys, &implied)?;
+        model.records = first.index_keys;
         Ok(model)
     }
 
@@ -175,6 +187,14 @@ impl<'a> Model<'a> {
             }
             if right_type && (wanted.is_some() || holds || foreign) {
                 let is_held = |member: &[u8]| held.iter().any(|held| held.contains(member)) || is_foreign(member);
+                let stands_twice = repeated(record)?.iter().any(|member| match wanted.and_then(|w| w.get(member)) {
+                    Some(score) => *score != Score::Several,
+                    None => !frozen && !is_held(member),
+                });
+                // Nobody knows what an edit of such a key comes to.
+                if stands_twice {
+                    continue;
+                }
                 if let Some(entry) = self.target.get_mut(name) {
                     mend(&mut entry.value, wanted.unwrap_or(&Members::new()), frozen, is_held);
                     if entry.value.elements() == 0 {
@@ -223,9 +243,9 @@ impl<'a> Model<'a> {
         self.readings.get(index).map(|(key, _)| key.colons(name)).unwrap_or_default()
     }
 
-    /// Makes an index key that is not there; not one that is a record.
+    /// Makes an index key that is not there; not one that is named like a record.
     fn make(&mut self, name: &Name, wanted: &Members, kind: IndexType) {
-        if self.records_in_families.contains(name) {
+        if !self.names.classes_of(name.0, &name.1).is_empty() {
             return;
         }
         let mut value = match kind {
@@ -303,6 +323,29 @@ impl Depths {
             }),
         })
     }
+}
+
+/// The members of a set or sorted set that stand in it twice, which none should.
+fn repeated(record: &Record<'_>) -> Result<BTreeSet<Vec<u8>>, Error> {
+    #[derive(Default)]
+    struct Twice {
+        once: BTreeSet<Vec<u8>>,
+        twice: BTreeSet<Vec<u8>>,
+    }
+    impl Visitor for Twice {
+        fn set_member(&mut self, member: Element<'_>) -> Flow {
+            if !self.once.insert(member.bytes.to_vec()) {
+                self.twice.insert(member.bytes.to_vec());
+            }
+            Flow::Continue(())
+        }
+        fn zset_member(&mut self, member: Element<'_>, _: f64) -> Flow {
+            self.set_member(member)
+        }
+    }
+    let mut all = Twice::default();
+    record.value.visit(&mut Scratch::default(), &mut all)?;
+    Ok(all.twice)
 }
 
 /// Adds what is wanted, and removes what is not, from a value of the right type.

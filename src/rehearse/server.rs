@@ -1,24 +1,24 @@
-//! A server of our own: started in a temporary folder on a free loopback port, and ended whatever happens.
+//! A server of our own: in a temporary folder, behind a socket in it, and ended whatever happens.
 
 use std::collections::hash_map::RandomState;
 use std::fs::{self, File};
 use std::hash::{BuildHasher, Hasher};
 use std::io::{self, BufWriter, Write};
-use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use redis::{Connection, ConnectionAddr, IntoConnectionInfo as _, RedisConnectionInfo, RedisError};
 use tempfile::TempDir;
 
 use super::copy::CopyError;
+use super::leash::{self, LOG, Leash};
+use crate::private;
 use crate::text;
 
-/// Another process may take the port between our asking for a free one and the server's binding it.
-const PORT_ATTEMPTS: u32 = 10;
+const CONFIG: &str = "server.conf";
+const SOCKET: &str = "server.sock";
+/// An address of a socket has 108 bytes, 104 in some systems, and ends in a zero.
+const LONGEST_SOCKET: usize = 103;
 const POLL: Duration = Duration::from_millis(10);
 /// No command of a rehearsal takes this long on a server that is alive.
 const REPLY_LIMIT: Duration = Duration::from_secs(600);
@@ -40,6 +40,8 @@ pub enum ServerError {
     NoModule(PathBuf),
     #[error("cannot start {}: {source}", text::path(path))]
     Spawn { path: PathBuf, source: io::Error },
+    #[error("the path {} is too long for a socket in it", text::path(.0))]
+    LongPath(PathBuf),
     #[error("cannot write the server's files: {0}")]
     Folder(#[from] io::Error),
     #[error(transparent)]
@@ -56,65 +58,10 @@ pub enum ServerError {
     Interrupted,
 }
 
-/// Holds the server's process, so that whoever has a clone can end it: the handler of Ctrl-C, too.
-#[derive(Clone, Debug, Default)]
-pub struct Leash(Arc<Held>);
-
-#[derive(Debug, Default)]
-struct Held {
-    stopped: AtomicBool,
-    child: Mutex<Option<Child>>,
-}
-
-impl Leash {
-    /// Ends the server, and lets no other one start. Says whether that had been asked for before.
-    pub fn stop(&self) -> bool {
-        let before = self.0.stopped.swap(true, Ordering::SeqCst);
-        self.end();
-        before
-    }
-
-    pub fn is_stopped(&self) -> bool {
-        self.0.stopped.load(Ordering::SeqCst)
-    }
-
-    fn child(&self) -> MutexGuard<'_, Option<Child>> {
-        // A panic elsewhere is no reason to leave a server behind.
-        self.0.child.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn end(&self) {
-        if let Some(mut child) = self.child().take() {
-            // It may have ended by itself; nothing to do then.
-            let _ = child.kill();
-            let _ = child.wait();
-        }
-    }
-
-    fn start(&self, command: &mut Command) -> Result<u32, ServerError> {
-        let mut held = self.child();
-        if self.is_stopped() {
-            return Err(ServerError::Interrupted);
-        }
-        let path = PathBuf::from(command.get_program());
-        let child = command.spawn().map_err(|source| match source.kind() {
-            io::ErrorKind::NotFound => ServerError::NotFound(path),
-            _ => ServerError::Spawn { path, source },
-        })?;
-        let id = child.id();
-        *held = Some(child);
-        Ok(id)
-    }
-
-    fn has_exited(&self) -> bool {
-        self.child().as_mut().is_none_or(|child| child.try_wait().is_ok_and(|status| status.is_some()))
-    }
-}
-
 /// A running server. Dropped, it is ended, and its folder removed.
 pub struct Server {
     leash: Leash,
-    /// Removed when it is dropped, which is after the server was ended.
+    /// Removed with the server; here only in case that failed.
     _folder: TempDir,
     pub connection: Connection,
     /// As it says itself, say `redis 7.0.15`.
@@ -133,79 +80,84 @@ impl Server {
         program: &Program,
         databases: u64,
         leash: &Leash,
-        write: impl FnOnce(&mut BufWriter<File>) -> Result<(), CopyError>,
+        write: impl FnOnce(&mut BufWriter<Held<'_>>) -> Result<(), CopyError>,
     ) -> Result<Self, ServerError> {
-        let folder = tempfile::Builder::new().prefix("rdb-reindex-rehearsal-").tempdir()?;
-        let mut dump = BufWriter::new(File::create(folder.path().join("dump.rdb"))?);
-        write(&mut dump)?;
-        dump.flush()?;
-        drop(dump);
-        let mut last = String::new();
-        let mut folder = Some(folder);
-        for _ in 0..PORT_ATTEMPTS {
-            let Some(own) = folder.take() else { break };
-            match Self::launch(program, databases, leash, own) {
-                Ok(server) => return Ok(server),
-                Err((ServerError::Exited(log), own)) if log.contains("Address already in use") => {
-                    last = log;
-                    folder = Some(own);
-                }
-                Err((error, _)) => {
-                    leash.end();
-                    return Err(error);
-                }
-            }
+        let server = leash::find(&program.server)?;
+        let mut args = vec![PathBuf::from(CONFIG)];
+        for module in &program.modules {
+            args.push("--loadmodule".into());
+            args.push(fs::canonicalize(module).map_err(|_| ServerError::NoModule(module.clone()))?);
         }
-        Err(ServerError::Exited(last))
-    }
-
-    fn launch(
-        program: &Program,
-        databases: u64,
-        leash: &Leash,
-        folder: TempDir,
-    ) -> Result<Self, (ServerError, TempDir)> {
-        match try_launch(program, databases, leash, folder.path()) {
+        let args: Vec<&Path> = args.iter().map(PathBuf::as_path).collect();
+        let folder = private::temporary_folder("rdb-reindex-rehearsal-", &std::env::temp_dir())?;
+        let socket = folder.path().join(SOCKET);
+        if socket.as_os_str().len() > LONGEST_SOCKET {
+            return Err(ServerError::LongPath(folder.path().to_owned()));
+        }
+        leash.watch(folder.path(), &server, &args)?;
+        match launch(&server, databases, leash, folder.path(), write) {
             Ok((connection, version)) => Ok(Self { leash: leash.clone(), _folder: folder, connection, version }),
-            Err(error) => Err((error, folder)),
+            Err(error) => {
+                leash.end();
+                // Whatever went wrong after Ctrl-C went wrong because of it.
+                Err(if leash.is_stopped() { ServerError::Interrupted } else { error })
+            }
         }
     }
 }
 
-fn try_launch(
-    program: &Program,
+/// A file that takes no more once the leash was pulled: a copy of a large dump takes a while.
+pub struct Held<'l> {
+    file: File,
+    leash: &'l Leash,
+}
+
+impl Write for Held<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        // Not `Interrupted`, which is tried again.
+        if self.leash.is_stopped() { Err(io::ErrorKind::Other.into()) } else { self.file.write(bytes) }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
+}
+
+fn launch(
+    server: &Path,
     databases: u64,
     leash: &Leash,
     folder: &Path,
+    write: impl FnOnce(&mut BufWriter<Held<'_>>) -> Result<(), CopyError>,
 ) -> Result<(Connection, String), ServerError> {
-    let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port();
+    let mut dump = BufWriter::new(Held { file: private::create_new(&folder.join("dump.rdb"))?, leash });
+    write(&mut dump)?;
+    dump.flush()?;
+    drop(dump);
     let password = password();
-    // In a file, because anybody can read the arguments of a process.
+    // No port: whoever may not enter the folder cannot reach it. The password is for those who may, by mistake; in a file,
+    // because anybody can read the arguments of a process.
     let config = format!(
-        "port {port}\nbind 127.0.0.1\nrequirepass {password}\ndaemonize no\nappendonly no\nsave \"\"\n\
+        "port 0\nunixsocket {SOCKET}\nunixsocketperm 600\nrequirepass {password}\ndaemonize no\nappendonly no\nsave \"\"\n\
          dir ./\ndbfilename dump.rdb\ndatabases {databases}\n"
     );
-    fs::write(folder.join("server.conf"), config)?;
-    let log = folder.join("server.log");
-    let output = File::create(&log)?;
-    let mut command = Command::new(absolute(&program.server)?);
-    command.current_dir(folder).arg("server.conf");
-    for module in &program.modules {
-        let path = fs::canonicalize(module).map_err(|_| ServerError::NoModule(module.clone()))?;
-        command.arg("--loadmodule").arg(path);
-    }
-    command.stdin(Stdio::null()).stderr(output.try_clone()?).stdout(output);
-    let id = leash.start(&mut command)?;
+    private::create_new(&folder.join(CONFIG))?.write_all(config.as_bytes())?;
+    leash.go()?;
 
     let settings = RedisConnectionInfo::default().set_password(password);
-    let info = ConnectionAddr::Tcp(Ipv4Addr::LOCALHOST.to_string(), port).into_connection_info()?;
+    let info = ConnectionAddr::Unix(folder.join(SOCKET)).into_connection_info()?;
     let client = redis::Client::open(info.set_redis_settings(settings))?;
     loop {
         if leash.is_stopped() {
             return Err(ServerError::Interrupted);
         }
-        if leash.has_exited() {
-            return Err(ServerError::Exited(end_of(&log)));
+        match leash::ended(folder) {
+            None => {}
+            Some(126 | 127) => {
+                let path = server.to_owned();
+                return Err(ServerError::Spawn { path, source: io::Error::other(end_of(&folder.join(LOG))) });
+            }
+            Some(_) => return Err(ServerError::Exited(end_of(&folder.join(LOG)))),
         }
         if let Ok(mut connection) = client.get_connection_with_timeout(Duration::from_secs(5)) {
             let info: Result<String, _> = redis::cmd("INFO").arg("server").query(&mut connection);
@@ -213,10 +165,7 @@ fn try_launch(
                 let lines = info.as_ref().ok()?.lines();
                 lines.filter_map(|line| line.strip_prefix(name)?.strip_prefix(':')).next().map(str::to_owned)
             };
-            // Whoever else answers there is not to be touched.
-            let is_ours = line("process_id").is_some_and(|found| found == id.to_string());
-            let loaded = || redis::cmd("DBSIZE").query::<u64>(&mut connection).is_ok();
-            if is_ours && { loaded }() {
+            if redis::cmd("DBSIZE").query::<u64>(&mut connection).is_ok() {
                 connection.set_read_timeout(Some(REPLY_LIMIT))?;
                 let version = match (line("valkey_version"), line("redis_version")) {
                     (Some(version), _) => format!("valkey {version}"),
@@ -232,15 +181,6 @@ fn try_launch(
         }
         std::thread::sleep(POLL);
     }
-}
-
-/// The server runs in a folder of its own, so a relative path has to become absolute; a bare name is for `PATH`. Links
-/// are not followed: in Debian `redis-server` is one, and what the program does depends on the name.
-fn absolute(program: &Path) -> Result<PathBuf, ServerError> {
-    if program.components().count() < 2 {
-        return Ok(program.to_owned());
-    }
-    std::path::absolute(program).map_err(|_| ServerError::NotFound(program.to_owned()))
 }
 
 /// 128 random bits: each of these states is seeded by the system.

@@ -123,6 +123,7 @@ impl Value {
     }
 }
 
+/// Of what stands twice, the first counts: of the servers that load such a value, every one answers so.
 struct Fill<'c> {
     value: Value,
     clock: &'c Clock,
@@ -150,7 +151,7 @@ impl Visitor for Fill<'_> {
 
     fn zset_member(&mut self, member: Element<'_>, score: f64) -> Flow {
         if let Value::Zset(members) = &mut self.value {
-            members.insert(member.bytes.to_vec(), score);
+            members.entry(member.bytes.to_vec()).or_insert(score);
         }
         Flow::Continue(())
     }
@@ -162,7 +163,8 @@ impl Visitor for Fill<'_> {
             Due::At(ms) => Some(ms),
         };
         if let Value::Hash(fields) = &mut self.value {
-            fields.insert(field.bytes.to_vec(), Field { value: value.bytes.to_vec(), expire_ms });
+            let field = fields.entry(field.bytes.to_vec());
+            field.or_insert_with(|| Field { value: value.bytes.to_vec(), expire_ms });
         }
         Flow::Continue(())
     }

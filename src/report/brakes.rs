@@ -48,5 +48,5 @@ pub fn sentence(note: &BrakeNote) -> String {
 pub fn how_to_lift(notes: &[BrakeNote]) -> Option<String> {
     let active = notes.iter().filter(|note| matches!(note.effect.as_str(), "refuses" | "keeps"));
     let options: Vec<String> = active.map(|note| format!("--accept {}", crate::text::shell(&note.accept()))).collect();
-    (!options.is_empty()).then(|| format!("if that is as it should be, `plan` takes {}", options.join(" ")))
+    (!options.is_empty()).then(|| format!("to lift them, if that is as it should be: plan {}", options.join(" ")))
 }

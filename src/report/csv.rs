@@ -1,11 +1,11 @@
-//! The inventory as one CSV table: a row for the dump, and for each database, type, family, index and finding.
+//! The inventory as one CSV table: a row for the dump, and for each database, type, family, index, brake and finding.
 
 use super::inventory::Inventory;
 use crate::text::csv::{field, words};
 use crate::text::name;
 
 /// The names of the columns: three of text, the others of numbers.
-const COLUMNS: [&str; 19] = [
+const COLUMNS: [&str; 22] = [
     "section",
     "name",
     "detail",
@@ -24,6 +24,9 @@ const COLUMNS: [&str; 19] = [
     "held_keys",
     "held_members",
     "contested_keys",
+    "braked_keys",
+    "braked_members",
+    "deleted_keys",
     "count",
 ];
 
@@ -77,8 +80,14 @@ pub fn csv(inventory: &Inventory) -> Result<Vec<u8>, csv::Error> {
             ("held_keys", index.held_keys),
             ("held_members", index.held_members),
             ("contested_keys", index.contested_keys),
+            ("braked_keys", index.braked_keys),
+            ("braked_members", index.braked_members),
+            ("deleted_keys", index.deleted_keys),
         ];
         row("index", field(index.name.as_bytes()), index.policy, &numbers)?;
+    }
+    for note in &inventory.brakes {
+        row("brake", field(note.accept().as_bytes()), &words(&format!("{}: {}", note.effect, note.text)), &[])?;
     }
     for diagnostic in &inventory.diagnostics {
         let example = diagnostic.examples.first().map(|example| words(example)).unwrap_or_default();

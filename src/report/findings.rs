@@ -1,6 +1,8 @@
 //! Findings in words.
 
-use super::inventory::{ANOTHER_DUMP, AOF_TAIL, CHECKSUM_MISMATCH, Diagnostic, TRAILING_BYTES};
+use super::inventory::{
+    ANOTHER_DUMP, AOF_BASE, AOF_TAIL, CHECKSUM_MISMATCH, Diagnostic, KEY_TWICE, NOT_AT_ONCE, RECORD_MISSING, SLOTS, TRAILING_BYTES,
+};
 use crate::text::counted;
 
 /// What was found, and what to make of it.
@@ -23,7 +25,7 @@ pub fn words(diagnostic: &Diagnostic) -> String {
         "index.contested_key" => format!("{} claimed by several indexes: left alone", some("index key")),
         "index.key_is_record" => format!("{} named like a record: not made", some("index key")),
         "index.repeated_member" => {
-            format!("{} in an index key twice, which no server would write or load", some("member"))
+            format!("{} in an index key twice: the key is left as it is", some("member"))
         }
         "key.expired" => {
             format!("{} expired when the dump was made: taken as absent", some("key"))
@@ -42,6 +44,15 @@ pub fn words(diagnostic: &Diagnostic) -> String {
                          to take them as one"
                 .to_owned()
         }
+        KEY_TWICE => "a key is in the dump twice: no server would load it, and no plan is made of it".to_owned(),
+        AOF_BASE => "newer writes may be missing".to_owned(),
+        NOT_AT_ONCE => "the dumps were not taken at once".to_owned(),
+        RECORD_MISSING => {
+            "members of wrong keys name records that are not in the dump: were those deleted, or is a part of the database \
+             missing here?"
+                .to_owned()
+        }
+        SLOTS => "a part of the database may be missing".to_owned(),
         TRAILING_BYTES => "there are bytes after the end of the dump; they are ignored".to_owned(),
         CHECKSUM_MISMATCH => {
             "the checksum is wrong: the dump is damaged, and any of these numbers may be too".to_owned()

@@ -4,12 +4,15 @@ use std::path::Path;
 
 use serde::Serialize;
 
+pub use crate::index::{AOF_BASE, NOT_AT_ONCE, SLOTS};
 use crate::index::{Difference, Expires, Facts, Frozen};
+use crate::parts;
 use crate::plan::excerpt::Excerpt;
 use crate::plan::manifest::{BrakeNote, Bytes};
 use crate::rdb::{Flavor, Tail};
 use crate::spec::{PRESETS, Policy, Spec};
 use crate::stock::{Expiries, Tally};
+use crate::text::display;
 use crate::time::rfc3339;
 
 /// The version of this form. Fields may be added to it; none changes its meaning.
@@ -20,6 +23,8 @@ pub const AOF_TAIL: &str = "dump.aof_tail";
 pub const ANOTHER_DUMP: &str = "dump.another_dump";
 pub const TRAILING_BYTES: &str = "dump.trailing_bytes";
 pub const CHECKSUM_MISMATCH: &str = "dump.checksum_mismatch";
+pub const KEY_TWICE: &str = "dump.key_twice";
+pub const RECORD_MISSING: &str = "index.record_missing";
 
 /// What is in a dump, and what is wrong with its indexes.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -278,7 +283,8 @@ impl Inventory {
 
     /// Whether no plan is made of the dump, because what is in it is not what it was meant to be.
     pub fn is_unfit(&self) -> bool {
-        let more = self.diagnostics.iter().any(|diagnostic| [AOF_TAIL, ANOTHER_DUMP].contains(&diagnostic.code));
+        let unfit = [AOF_TAIL, ANOTHER_DUMP, KEY_TWICE];
+        let more = self.diagnostics.iter().any(|diagnostic| unfit.contains(&diagnostic.code));
         more || self.snapshot.checksum == Checksum::Mismatch
     }
 
@@ -399,6 +405,18 @@ pub(super) fn diagnostics(difference: &Difference<'_>) -> Vec<Diagnostic> {
     if Checksum::of(facts) == Checksum::Mismatch {
         let stored = facts.footer.crc.unwrap_or_default();
         of_dump(CHECKSUM_MISMATCH, format!("the footer says {stored:016x}, the content has {:016x}", facts.crc64));
+    }
+    if let Some(twice) = &facts.twice {
+        let place = |offset| parts::place(&facts.parts, offset);
+        let (first, second) = (place(twice.first), place(twice.second));
+        of_dump(KEY_TWICE, format!("{} of database {} at {first} and at {second}", display(&twice.key), twice.db));
+    }
+    for (index, gone) in difference.spec.indexes.iter().zip(&difference.gone).filter(|(_, gone)| gone.is_high()) {
+        let (n, of, percent) = (gone.gone, gone.looked_at, gone.percent());
+        of_dump(RECORD_MISSING, format!("index {}: {n} of {of} ({percent}%) that were looked at", index.name));
+    }
+    for (code, words) in facts.doubts() {
+        of_dump(code, words);
     }
     if facts.footer.trailing > 0 {
         let code = match facts.footer.tail {

@@ -15,6 +15,7 @@ pub mod html;
 pub mod inventory;
 mod json;
 pub mod plan;
+mod replay_cost;
 mod table;
 mod verdict;
 

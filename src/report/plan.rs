@@ -3,8 +3,9 @@
 use super::Style;
 use super::brakes::brakes;
 use super::grid::{Column, Grid};
+use super::replay_cost;
 use crate::plan::manifest::{CHANGES, Counts, Example, IndexPlan, Manifest};
-use crate::text::{ago, counted, fit, name, number, safe, shell, size, span, time, width, wrap};
+use crate::text::{ago, counted, fit, name, number, safe, shell, size, time, width, wrap};
 
 /// A round trip to a database on another continent, or to a busy one near by.
 pub(super) const ROUND_TRIP_MS: u64 = 50;
@@ -68,7 +69,9 @@ pub fn summary(manifest: &Manifest, folder: &str, dump: &str, style: Style) -> S
     }
     counts(manifest, style, &mut out);
     left(manifest, style, &mut out);
-    out.push_str(&format!("  {}\n", style.dim(&in_short(manifest))));
+    let mut short = String::from("  ");
+    wrap(&replay_cost::in_short(manifest), 2, 2, style.width.min(PROSE), &mut short);
+    out.push_str(&format!("{}\n", style.dim(short.trim_end())));
     warnings(manifest, WARNINGS, style, &mut out);
     next(
         Context { folder, state: State::New, story: "", next: &[], created_ms: None, now_ms: 0 },
@@ -235,27 +238,16 @@ pub fn price(usd: f64) -> String {
     text.trim_end_matches('0').to_owned()
 }
 
-pub(super) fn waiting(manifest: &Manifest) -> String {
-    let ms = manifest.batches.saturating_mul(ROUND_TRIP_MS);
-    if ms < 10_000 { format!("{}.{:02} s", ms / 1000, ms % 1000 / 10) } else { span(ms) }
-}
-
-fn in_short(manifest: &Manifest) -> String {
-    format!(
-        "{}, {} at {ROUND_TRIP_MS} ms each; estimated price {}",
-        counted(manifest.batches, "round trip"),
-        waiting(manifest),
-        price(manifest.estimated_cost_usd),
-    )
-}
-
 fn cost(manifest: &Manifest, style: Style, out: &mut String) {
     heading("Cost", style, out);
     let (total, caps) = (&manifest.total, &manifest.caps);
     let mut line = |label: &str, text: String| {
-        out.push_str(&format!("  {}", style.dim(&format!("{label:<14}"))));
-        wrap(&text, 16, 16, style.width.min(PROSE), out);
+        out.push_str(&format!("  {}", style.dim(&format!("{label:<19}"))));
+        wrap(&text, 21, 21, style.width.min(PROSE), out);
     };
+    for (label, text) in replay_cost::lines(manifest) {
+        line(label, text);
+    }
     let least = if manifest.lower_bound >= total.commands {
         "the fewest possible".to_owned()
     } else {
@@ -267,7 +259,7 @@ fn cost(manifest: &Manifest, style: Style, out: &mut String) {
         counted(caps.max_command_bytes, "byte")
     };
     line(
-        "commands",
+        "its commands",
         format!(
             "{} in {}; {least} with at most {} and {limit} a command",
             number(total.commands),
@@ -275,9 +267,6 @@ fn cost(manifest: &Manifest, style: Style, out: &mut String) {
             counted(caps.max_args, "argument"),
         ),
     );
-    line("round trips", format!("{}: {} at {ROUND_TRIP_MS} ms each", number(manifest.batches), waiting(manifest)));
-    let billed = counted(manifest.billed_commands, "command");
-    line("billed", format!("{billed}, estimated {}", price(manifest.estimated_cost_usd)));
     line("keys touched", number(manifest.touched.len() as u64));
 }
 

@@ -63,6 +63,8 @@ pub struct Pass<W> {
     pub functions: u64,
     /// Names of modules that left data of their own (not a key's) in the dump.
     pub module_aux: Vec<String>,
+    /// It says something of slots, as only a server in cluster mode does.
+    pub cluster: bool,
     /// The workers, each with what it gathered, in no particular order.
     pub workers: Vec<W>,
 }
@@ -188,6 +190,7 @@ where
         aux: found.aux,
         functions: found.functions,
         module_aux: found.module_aux,
+        cluster: found.cluster,
         workers,
     })
 }
@@ -223,6 +226,7 @@ struct Found {
     aux: Vec<(Vec<u8>, Vec<u8>)>,
     functions: u64,
     module_aux: Vec<String>,
+    cluster: bool,
 }
 
 /// AUX fields beyond these many are not kept: a server writes about ten.
@@ -250,6 +254,11 @@ impl<'a> Batch<'a> {
             sum.go_ahead(at, end);
             match walker.next()? {
                 Some(Item::Record(record)) => records.push(record),
+                // Valkey writes one for each slot.
+                Some(Item::Aux { name, .. }) if name.eq_bytes(b"slot-info", &mut Vec::new()).unwrap_or(false) => {
+                    found.cluster = true;
+                }
+                Some(Item::SlotInfo { .. }) => found.cluster = true,
                 Some(Item::Aux { name, value }) => {
                     if found.aux.len() < MAX_AUX {
                         let mut scratch = Vec::new();

@@ -2,6 +2,7 @@
 //!
 //! This module holds the only `unsafe` of the crate, the `mmap` call.
 
+mod newer;
 mod unpack;
 
 use std::fs::File;
@@ -12,6 +13,8 @@ use std::sync::Arc;
 
 use memmap2::Mmap;
 
+use crate::parts::Part;
+use crate::private;
 use crate::progress::{Nobody, Order, Unit, Watch, Watched};
 use crate::text;
 use unpack::{Failure, Form, HEAD};
@@ -87,6 +90,8 @@ impl Error {
 #[derive(Debug)]
 pub struct Snapshot {
     path: PathBuf,
+    parts: Vec<Part>,
+    newer: Vec<String>,
     backing: Backing,
 }
 
@@ -147,17 +152,32 @@ impl Snapshot {
             read.map_err(|error| stopped(error, watch))?;
             Backing::Read(bytes)
         };
-        Ok(Self { path: path.to_owned(), backing })
+        Ok(Self { path: path.to_owned(), parts: Vec::new(), newer: newer::beside(path), backing })
     }
 
     /// A dump in an unnamed temporary file, which is mapped.
     pub fn from_file(name: PathBuf, file: &File) -> io::Result<Self> {
-        Ok(Self { path: name, backing: Backing::Mapped(Arc::new(map(file)?)) })
+        Ok(Self { path: name, parts: Vec::new(), newer: Vec::new(), backing: Backing::Mapped(Arc::new(map(file)?)) })
     }
 
     /// A dump that is in memory already.
     pub fn from_bytes(bytes: Vec<u8>) -> Self {
-        Self { path: PathBuf::from("(memory)"), backing: Backing::Read(bytes) }
+        Self { path: PathBuf::from("(memory)"), parts: Vec::new(), newer: Vec::new(), backing: Backing::Read(bytes) }
+    }
+
+    /// Says which dumps it was put together of, and what those have beside them.
+    pub fn with_parts(self, parts: Vec<Part>, newer: Vec<String>) -> Self {
+        Self { parts, newer, ..self }
+    }
+
+    /// Names of files beside it that have newer writes, if it is the base of an append-only file.
+    pub fn newer(&self) -> &[String] {
+        &self.newer
+    }
+
+    /// The dumps that it was put together of; none if it is a single one.
+    pub fn parts(&self) -> &[Part] {
+        &self.parts
     }
 
     /// What to call when the order changes in which the dump is read. It keeps the map.
@@ -199,7 +219,7 @@ fn stdin() -> io::Result<File> {
 
 #[cfg(not(unix))]
 fn stdin() -> io::Result<File> {
-    let mut file = tempfile::tempfile()?;
+    let mut file = private::temporary_file()?;
     io::copy(&mut io::stdin().lock(), &mut file)?;
     file.seek(SeekFrom::Start(0))?;
     Ok(file)
@@ -214,7 +234,7 @@ fn stopped(error: Error, watch: &dyn Watch) -> Error {
 fn spool(form: Form, source: impl Read, path: &Path) -> Result<File, Error> {
     let path = || path.to_owned();
     let spool_error = |source| Error::Spool { path: path(), source };
-    let mut file = tempfile::tempfile().map_err(spool_error)?;
+    let mut file = private::temporary_file().map_err(spool_error)?;
     unpack::unpack(form, source, &mut file).map_err(|failure| match failure {
         Failure::Read(source) => match form.name() {
             Some(name) => Error::Unpack { path: path(), name, source },

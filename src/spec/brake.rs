@@ -9,6 +9,12 @@ use std::fmt;
 pub enum Brake {
     /// The dump has keys, and none is of any class or family of the spec.
     NoMatch,
+    /// Slots are empty that should not be: a shard of a cluster is missing.
+    PartialSlots,
+    /// A slot has keys in two dumps of a cluster: slots were moved while they were taken.
+    SplitSlots,
+    /// The dumps were taken more than an hour apart.
+    Apart,
     /// The key template of an index begins with no literal text.
     NoLiteral,
     /// There are records, and none implies an entry of an index that has keys.
@@ -30,6 +36,9 @@ pub enum Brake {
 /// All brakes, in the order in which they are shown: first those that stand in the way of a plan.
 pub const BRAKES: &[Brake] = &[
     Brake::NoMatch,
+    Brake::PartialSlots,
+    Brake::SplitSlots,
+    Brake::Apart,
     Brake::NoLiteral,
     Brake::NoEntry,
     Brake::NoKeyRight,
@@ -45,6 +54,9 @@ impl Brake {
     pub fn as_str(self) -> &'static str {
         match self {
             Brake::NoMatch => "no-match",
+            Brake::PartialSlots => "partial-slots",
+            Brake::SplitSlots => "split-slots",
+            Brake::Apart => "apart",
             Brake::NoLiteral => "no-literal",
             Brake::NoEntry => "no-entry",
             Brake::NoKeyRight => "no-key-right",
@@ -63,7 +75,7 @@ impl Brake {
 
     /// Whether it is about one index; the others are about the whole dump.
     pub fn is_of_index(self) -> bool {
-        !matches!(self, Brake::NoMatch)
+        !matches!(self, Brake::NoMatch | Brake::PartialSlots | Brake::SplitSlots | Brake::Apart)
     }
 
     /// Whether it keeps something from being deleted; the others refuse the plan as a whole.

@@ -5,6 +5,7 @@
 
 mod kept;
 mod refused;
+mod shared;
 mod slips;
 mod words;
 

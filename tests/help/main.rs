@@ -10,6 +10,7 @@ use flate2::write::GzEncoder;
 
 #[path = "../output/mod.rs"]
 mod output;
+mod shells;
 #[path = "../support/mod.rs"]
 mod support;
 

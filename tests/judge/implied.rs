@@ -55,7 +55,10 @@ pub enum Record {
 
 pub fn decode(value: &Value) -> Option<Record> {
     match value {
-        Value::Text(text) | Value::Json(text) => Json::parse(text).map(Record::Json),
+        // A number, a text, an array and so on is no record's content.
+        Value::Text(text) | Value::Json(text) => {
+            Json::parse(text).filter(|json| matches!(json, Json::Object(_))).map(Record::Json)
+        }
         Value::Hash(fields) => Some(Record::Hash(fields.clone())),
         _ => None,
     }

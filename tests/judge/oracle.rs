@@ -46,7 +46,9 @@ impl Spec {
     /// As a spec file.
     pub fn toml(&self) -> String {
         let quote = |text: &str| format!("{text:?}");
-        let mut out = "version = 1\n".to_owned();
+        // The brakes have tests of their own.
+        let brakes = super::round::BRAKES.replace(',', "\", \"");
+        let mut out = format!("version = 1\naccept = [\"no-literal\", \"{brakes}\"]\n");
         for class in &self.classes {
             let glob =
                 class.prefix.replace('\\', "\\\\").replace('[', "\\[").replace('?', "\\?").replace('*', "\\*") + "*";
@@ -101,8 +103,10 @@ pub fn target(spec: &Spec, state: &State) -> (State, Vec<Edits>) {
 
 pub fn names_of(spec: &Spec, class: &str, state: &State) -> BTreeSet<Vec<u8>> {
     let class = spec.class(class).expect("a class");
-    let names = state.keys().filter(|(db, name)| *db == class.db && name.starts_with(class.prefix.as_bytes()));
-    names.map(|(_, name)| name.clone()).collect()
+    // A list, a set, a sorted set or a stream is no record, whatever its name.
+    let can_be_record = |key: &Key| matches!(key.value, Value::Text(_) | Value::Json(_) | Value::Hash(_));
+    let named = state.iter().filter(|((db, name), _)| *db == class.db && name.starts_with(class.prefix.as_bytes()));
+    named.filter(|(_, key)| can_be_record(key)).map(|((_, name), _)| name.clone()).collect()
 }
 
 /// What the records of an index's class say of it.

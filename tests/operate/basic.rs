@@ -189,3 +189,18 @@ member = "{@key}"
     let cut = ran(program().arg("verify").arg(stage.dir()).arg("--dump").arg(&after));
     assert_eq!(cut.status, Some(1), "{cut:?}");
 }
+
+/// It names keys and members, so nobody else may read it, whatever the umask.
+#[cfg(unix)]
+#[test]
+fn the_journal_is_for_its_owner_alone() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let Some(stage) = Stage::new(&small()) else { return };
+    let confirmed = stage.command("apply", &["--confirm", &stage.plan_id]);
+    let mut careless = std::process::Command::new("/bin/sh");
+    careless.args(["-c", "umask 000; exec \"$@\"", "sh"]).arg(confirmed.get_program()).args(confirmed.get_args());
+    let applied = ran(&mut careless);
+    assert_eq!(applied.status, Some(0), "{applied:?}");
+    let journal = stage.dir().join("journal.ndjson");
+    assert_eq!(std::fs::metadata(journal).expect("there").permissions().mode() & 0o777, 0o600);
+}

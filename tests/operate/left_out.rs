@@ -87,7 +87,8 @@ fn it_says_where_the_plan_stands() {
     assert!(half.err.contains("was begun at") && half.err.contains(" --resume\n"), "{half:?}");
     assert_eq!(stage.confirmed("rollback", &[]).status, Some(0));
     let back = stage.run("verify", &["--settle", "0"]);
-    assert_eq!(back.status, Some(5), "{back:?}");
+    assert_eq!(back.status, Some(0), "{back:?}");
+    assert!(back.out.contains("everything is as it was in the dump"), "{back:?}");
     assert!(back.err.contains("was applied in part to redis://") && back.err.contains(", and rolled back"), "{back:?}");
     // Somebody is writing to it, or it was damaged: the look itself does not depend on it.
     std::fs::write(stage.dir().join("journal.ndjson"), "nonsense\nnonsense\n").expect("writable");
@@ -101,7 +102,8 @@ fn a_connection_that_is_lost_is_made_again() {
     let Some(stage) = Stage::new(&small()) else { return };
     assert_eq!(stage.confirmed("apply", &[]).status, Some(0));
     let mut again = 0;
-    for command in 1..=15 {
+    // Four to connect and to ask what is there, one for the key that is gone, one for each of the others.
+    for command in 1..=9 {
         let proxy = Proxy::start(stage.server.port(), Fault::CutAny { command });
         let mut verify = program();
         verify.arg("verify").arg(stage.dir()).args(["--to", &format!("redis://127.0.0.1:{}", proxy.port)]);
@@ -110,7 +112,7 @@ fn a_connection_that_is_lost_is_made_again() {
         assert_eq!(verified.status, Some(0), "cut at {command}: {verified:?}");
         again += u32::from(verified.err.contains("trying again in"));
     }
-    assert_eq!(again, 15);
+    assert_eq!(again, 9);
     let proxy = Proxy::start(stage.server.port(), Fault::CutAny { command: 6 });
     let mut verify = program();
     verify.arg("verify").arg(stage.dir()).args(["--to", &format!("redis://127.0.0.1:{}", proxy.port)]);

@@ -12,6 +12,7 @@ mod guard;
 mod https;
 mod left_out;
 mod lost;
+mod overlap;
 mod pace;
 mod place;
 mod price;

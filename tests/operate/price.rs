@@ -25,6 +25,7 @@ policy = "maintain"
 from = "message"
 key = "index:{projectId}"
 member = "{@key}"
+accept = ["other-type", "nested"]
 require = [{ record = "project", key = "project:{projectId}" }]
 
 [[index]]
@@ -34,6 +35,7 @@ type = "zset"
 from = "message"
 key = "ranked:{projectId}"
 member = "{@key}"
+accept = ["nested"]
 score = "{time}"
 
 [[index]]

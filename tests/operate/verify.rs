@@ -18,7 +18,7 @@ fn said(err: &str) -> u64 {
 
 fn verify(server: &Server, folder: &Path, status: i32, part: &str) {
     let (found, count) = run(server, folder, "verify", &["--settle", "0"]);
-    assert_eq!(found.status, Some(status), "{found:?}");
+    assert_eq!(found.status, Some(status), "{part}: {found:?}");
     assert!(found.out.contains(part), "{part}: {found:?}");
     // One for who we are on the server, and up to two to ask what it is.
     assert!(count <= said(&found.err) + 3, "{count} commands: {found:?}");

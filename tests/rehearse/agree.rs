@@ -3,12 +3,12 @@
 use std::sync::atomic::AtomicBool;
 
 use rdb_reindex::index::{DeleteReason, Difference, Expiry};
-use rdb_reindex::plan::build;
 use rdb_reindex::plan::bundle::Bundle;
 use rdb_reindex::plan::manifest::{APPLY, Caps, Manifest, ROLLBACK};
+use rdb_reindex::plan::{Error, build};
 use rdb_reindex::rehearse::{Files, Meaning, Model, check_dump, check_manifest, prove};
 use rdb_reindex::scan::Observer;
-use rdb_reindex::spec::Spec;
+use rdb_reindex::spec::{Acceptance, BRAKES, Brake, Spec};
 
 use crate::support::dump_writer::DumpBuilder;
 
@@ -146,10 +146,13 @@ fn record(b: &mut DumpBuilder, random: &mut Random, key: &str, broken: u64) {
     }
 }
 
-fn index_key(b: &mut DumpBuilder, random: &mut Random, key: &str) {
+fn index_key(b: &mut DumpBuilder, random: &mut Random, key: &str, twice: bool) {
     let mut members = random.some(&MEMBERS);
     if members.is_empty() {
         members.push("w");
+    }
+    if twice && random.below(3) == 0 {
+        members.push(members[random.below(members.len() as u64) as usize]);
     }
     let scored: Vec<(&str, f64)> =
         members.iter().map(|member| (*member, [1.0, 2.5, 1000.0, 0.0][random.below(4) as usize])).collect();
@@ -175,6 +178,15 @@ fn expiry(b: &mut DumpBuilder, random: &mut Random) {
 
 /// A dump that follows from the seed.
 pub fn random_dump(seed: u64, version: u32) -> Vec<u8> {
+    random(seed, version, false)
+}
+
+/// The same with index keys that have a member twice, which no server writes.
+pub fn random_dump_with_members_twice(seed: u64, version: u32) -> Vec<u8> {
+    random(seed, version, true)
+}
+
+fn random(seed: u64, version: u32, twice: bool) -> Vec<u8> {
     let random = &mut Random(seed);
     let mut b = DumpBuilder::new(version);
     b.server_aux(NOW);
@@ -191,15 +203,15 @@ pub fn random_dump(seed: u64, version: u32) -> Vec<u8> {
             ["i:a", "i:b", "i:c", "all", "z:a", "z:b", "z:1", "y:a", "y:b", "y:q", "x:a", "x:b", "x:aa", "x:sb", "l:a"];
         for key in keys {
             expiry(&mut b, random);
-            index_key(&mut b, random, key);
+            index_key(&mut b, random, key, twice);
         }
         b.string("other", "x");
     }
     b.finish()
 }
 
-/// The plan for a dump: its manifest and its two files.
-pub fn planned(dump: &[u8], spec: &Spec, caps: Caps) -> (Manifest, Vec<u8>, Vec<u8>) {
+/// The plan for a dump: its manifest and its two files. None if a brake refuses it.
+pub fn planned(dump: &[u8], spec: &Spec, caps: Caps) -> Option<(Manifest, Vec<u8>, Vec<u8>)> {
     let difference = Difference::take(dump, spec, Expiry::Careful, &Observer::default()).expect("the dump is whole");
     for deletion in &difference.deletions {
         // What bounds the values that all threads expand at once is what the walk finds, or more.
@@ -209,25 +221,49 @@ pub fn planned(dump: &[u8], spec: &Spec, caps: Caps) -> (Manifest, Vec<u8>, Vec<
     }
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("plan");
-    build(&difference, caps, &path, &AtomicBool::new(false)).expect("a plan");
+    match build(&difference, caps, &path, &AtomicBool::new(false)) {
+        Err(Error::Braked(_)) => return None,
+        built => built.expect("a plan"),
+    };
     let bundle = Bundle::open(&path).expect("opens");
     let (apply, rollback) = (bundle.commands(APPLY).expect("reads"), bundle.commands(ROLLBACK).expect("reads"));
-    (bundle.manifest, apply, rollback)
+    Some((bundle.manifest, apply, rollback))
+}
+
+/// The spec with all brakes lifted.
+pub fn lifted(text: &str) -> Spec {
+    let all: Vec<Acceptance> = BRAKES.iter().map(|&brake| Acceptance { index: None, brake }).collect();
+    Spec::parse_accepting(text, "test.toml", &all).unwrap_or_else(|e| panic!("{}", e.render(false)))
 }
 
 pub const CAPS: Caps = Caps { max_args: 1000, max_command_bytes: 512 * 1024 };
 
-fn agree(spec: &str, seed: u64, caps: Caps) -> u64 {
-    let dump = random_dump(seed, 10 + (seed % 2) as u32);
-    let spec = Spec::parse(spec, "test.toml").unwrap_or_else(|e| panic!("{}", e.render(false)));
-    let (manifest, apply, rollback) = planned(&dump, &spec, caps);
-    let model = Model::read(&dump, &spec, Meaning::Careful).expect("the dump is whole");
+/// Agrees with all brakes lifted, with those that keep in force, and, unless one refuses, with all in force.
+fn agree(text: &str, seed: u64, caps: Caps) -> u64 {
+    agree_on_dump(&random_dump(seed, 10 + (seed % 2) as u32), text, seed, caps)
+}
+
+/// The same on any dump, which follows from `seed`.
+pub fn agree_on_dump(dump: &[u8], text: &str, seed: u64, caps: Caps) -> u64 {
+    let refusing: Vec<Acceptance> =
+        BRAKES.iter().filter(|brake| !brake.keeps()).map(|&brake| Acceptance { index: None, brake }).collect();
+    let keeping = Spec::parse_accepting(text, "test.toml", &refusing).unwrap_or_else(|e| panic!("{}", e.render(false)));
+    agree_on(dump, &keeping, seed, caps).expect("nothing refuses");
+    let plain = Spec::parse_accepting(text, "test.toml", &[Acceptance { index: None, brake: Brake::NoLiteral }]);
+    agree_on(dump, &plain.unwrap_or_else(|e| panic!("{}", e.render(false))), seed, caps);
+    agree_on(dump, &lifted(text), seed, caps).expect("nothing refuses")
+}
+
+fn agree_on(dump: &[u8], spec: &Spec, seed: u64, caps: Caps) -> Option<u64> {
+    let (manifest, apply, rollback) = planned(dump, spec, caps)?;
+    let (dump, spec) = (dump.to_vec(), spec);
+    let model = Model::read(&dump, spec, Meaning::Careful).expect("the dump is whole");
     check_dump(&dump, &model, &manifest).expect("the same dump");
     let mut proof = prove(&model, Files::new(&manifest, &apply, &rollback));
     check_manifest(&model, &manifest, &mut proof);
     let findings: Vec<String> = proof.findings.first.iter().map(ToString::to_string).collect();
     assert!(findings.is_empty(), "seed {seed}: {findings:#?}\n{}", super::outline(&model.start));
-    proof.apply.commands
+    Some(proof.apply.commands)
 }
 
 /// `RDB_REINDEX_SEEDS` for a longer run.

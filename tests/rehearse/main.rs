@@ -7,6 +7,10 @@ mod agree;
 mod caught;
 mod live;
 mod rules;
+mod second;
+#[cfg(target_os = "linux")]
+mod throwaway;
+mod twice;
 
 use rdb_reindex::plan::manifest::Reply;
 use rdb_reindex::rehearse::{State, Value};

@@ -10,8 +10,10 @@ use crate::support::dump_writer::DumpBuilder;
 const NOW: u64 = 1_736_185_500;
 const NOW_MS: i64 = 1_736_185_500_000;
 
+// Brakes have tests of their own.
 const RECORDS: &str = r#"
 version = 1
+accept = ["no-match", "no-entry", "no-key-right", "wrong-type", "mostly-missing", "other-type", "nested", "foreign-members"]
 [[record]]
 name = "r"
 key = "r:*"
@@ -73,7 +75,8 @@ targets! {
 
     an_undecidable_record_keeps_its_memberships: PLAIN, |b| _ = b.string("r:1", r#"{"p":"a"}"#).string("r:2", "{").set("i:a", &["r:2", "r:9"]) => "i:a {r:1 r:2}";
     a_composite_is_undecidable: PLAIN, |b| _ = b.string("r:1", r#"{"p":"a"}"#).string("r:2", r#"{"p":{}}"#).set("i:a", &["r:2", "r:9"]) => "i:a {r:1 r:2}";
-    a_list_is_an_undecidable_record: PLAIN, |b| _ = b.string("r:1", r#"{"p":"a"}"#).list("r:2", &["x"]).set("i:a", &["r:2", "r:9"]) => "i:a {r:1 r:2}";
+    a_list_is_not_a_record: PLAIN, |b| _ = b.string("r:1", r#"{"p":"a"}"#).list("r:2", &["x"]).set("i:a", &["r:2", "r:9"]) => "i:a {r:1}";
+    a_number_is_an_undecidable_record: PLAIN, |b| _ = b.string("r:1", r#"{"p":"a"}"#).string("r:2", "7").set("i:a", &["r:2", "r:9"]) => "i:a {r:1 r:2}";
     a_wrong_key_with_one_stays: PLAIN, |b| _ = b.string("r:1", r#"{"p":"a"}"#).string("r:2", "{").set("i:b", &["r:2", "r:9"]) => "i:a {r:1} | i:b {r:2}";
     a_wrong_type_with_one_stays: PLAIN, |b| _ = b.string("r:1", r#"{"p":"a"}"#).string("r:2", "{").list("i:a", &["x", "r:2"]).hash("i:b", &[("f", "r:2")]) => "i:a [x r:2] | i:b (f=r:2)";
     an_empty_collection_is_absent: PLAIN, |b| _ = b.string("r:1", r#"{"p":"a"}"#).hash::<&str, &str>("r:2", &[]).set::<&str>("i:b", &[]) => "i:a {r:1}";

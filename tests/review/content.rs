@@ -27,8 +27,10 @@ fn the_page_of_the_fixture_answers_the_four_questions() {
         // 30 + 5 + 1 are gone, 11 + 4 belong to another project.
         "36 members taken out: the record does not exist",
         "15 members taken out: the record belongs to another key",
-        // What it costs: 15 commands at $0.20 per 100,000 are $0.00003.
-        "$0.00003 for 15 commands, at $0.20 per 100,000 commands",
+        // What it costs: 15 commands to edit, one for each of 6,050 keys to look, and a few to find out who is there; at
+        // $0.20 per 100,000.
+        "$0.01 for 6,111 commands, at $0.20 per 100,000 commands",
+        "The edits alone are 15 commands ($0.00003)",
         "at 50 ms for a round trip",
         // How to apply it, and how to undo it.
         "rdb-reindex rehearse . DUMP",

@@ -11,6 +11,7 @@ use super::{Work, start};
 const MEMBERS: usize = 140_003;
 
 const SPEC: &str = "version = 1
+accept = ['mostly-missing', 'foreign-members']
 [[record]]
 name = 'doc'
 key = 'doc:*'

@@ -8,6 +8,8 @@ mod damage;
 mod edited;
 mod folder;
 mod large;
+#[cfg(unix)]
+mod private;
 mod safety;
 mod spec;
 

@@ -28,7 +28,7 @@ pub fn bytes(cell: &str) -> Vec<u8> {
 pub fn name(shown: &str) -> Vec<u8> {
     let (mut out, mut rest) = (Vec::new(), shown);
     while let Some(at) = rest.find('\\') {
-        out.extend_from_slice(rest[..at].as_bytes());
+        out.extend_from_slice(&rest.as_bytes()[..at]);
         let after = &rest[at + 1..];
         let hex = |text: &str| u32::from_str_radix(text, 16).ok();
         let character = after.strip_prefix("u{").and_then(|text| text.split_once('}'));

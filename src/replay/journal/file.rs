@@ -6,6 +6,7 @@ use std::io::{self, Read as _};
 use std::path::Path;
 
 use super::JournalError;
+use crate::private;
 
 /// Opens the journal to read and to append; makes it, readable by its owner alone, where there is none.
 pub(super) fn open(path: &Path) -> Result<File, JournalError> {
@@ -13,10 +14,8 @@ pub(super) fn open(path: &Path) -> Result<File, JournalError> {
     for _ in 0..100 {
         let mut new = OpenOptions::new();
         new.read(true).append(true).create_new(true);
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut new, 0o600);
         // What is there already, a link included, is not followed.
-        match new.open(path) {
+        match private::options(&mut new).open(path) {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
             made => return made.map_err(|cause| failed(path, cause)),
         }

@@ -1,7 +1,8 @@
 //! What applying costs, and the assumptions behind the figures.
 
 use crate::plan::manifest::Manifest;
-use crate::report::plan::{ROUND_TRIP_MS, price, waiting};
+use crate::report::plan::{ROUND_TRIP_MS, price};
+use crate::report::replay_cost::{lines, of_apply, waiting};
 use crate::text::{counted, number, size};
 
 pub struct Cost {
@@ -14,19 +15,19 @@ pub struct Cost {
     pub price: String,
     /// Reading before writing.
     pub look: String,
-    pub look_price: String,
+    /// The edits alone.
+    pub edits: String,
+    /// Other ways to replay, and what they come to.
+    pub others: Vec<(&'static str, String)>,
     pub touched: String,
     pub lower_bound: String,
     pub plan_id: String,
 }
 
-/// As in [`Manifest::estimated_cost_usd`].
-const USD_PER_COMMAND: f64 = 0.2 / 100_000.0;
-
 impl Cost {
     pub fn new(manifest: &Manifest) -> Self {
         let touched = u64::try_from(manifest.touched.len()).unwrap_or(u64::MAX);
-        let look = manifest.total.commands.saturating_add(touched.saturating_mul(3));
+        let all = of_apply(manifest);
         let fewest = if manifest.lower_bound >= manifest.total.commands {
             "the fewest possible".to_owned()
         } else {
@@ -35,13 +36,14 @@ impl Cost {
         Self {
             commands: counted(manifest.total.commands, "command"),
             bytes: size(manifest.total.bytes),
-            batches: counted(manifest.batches, "round trip"),
-            waiting: waiting(manifest),
+            batches: counted(all.batches, "round trip"),
+            waiting: waiting(all.batches),
             assumption: format!("{ROUND_TRIP_MS} ms for a round trip, one after the other"),
-            billed: counted(manifest.billed_commands, "command"),
-            price: price(manifest.estimated_cost_usd),
-            look: counted(look, "command"),
-            look_price: price(f64::from(u32::try_from(look).unwrap_or(u32::MAX)) * USD_PER_COMMAND),
+            billed: counted(all.billed_commands, "command"),
+            price: price(all.estimated_cost_usd),
+            look: counted(all.look, "command"),
+            edits: format!("{} ({})", counted(manifest.billed_commands, "command"), price(manifest.estimated_cost_usd)),
+            others: lines(manifest).into_iter().skip(1).collect(),
             touched: counted(touched, "key"),
             lower_bound: fewest,
             plan_id: manifest.plan_id.clone(),

@@ -4,7 +4,8 @@ use super::super::escape::{Html, Room, code};
 use super::words::{done, join, label, list};
 use crate::plan::manifest::Manifest;
 use crate::report::inventory::Index;
-use crate::report::plan::{price, waiting};
+use crate::report::plan::price;
+use crate::report::replay_cost::{of_apply, waiting};
 use crate::text::{counted, number, size};
 
 /// Indexes that the first sentences name; the rest are counted.
@@ -49,16 +50,18 @@ impl Head {
             )));
         }
         let commands = counted(total.commands, "command");
-        let trips = counted(manifest.batches, "round trip");
+        let all = of_apply(manifest);
+        let trips = counted(all.batches, "round trip");
         let lead = if is_empty {
             Html::words("The plan has no commands. Nothing is to be applied, and nothing can be undone.")
         } else {
             Html::words(&format!(
-                "This plan {}, in {commands} and {trips}. It takes about {} of waiting, costs an estimated {}, and every \
-                 step of it can be undone.",
+                "This plan {}, in {commands}. With the look before them that is {} and {trips}: about {} of waiting and \
+                 an estimated {}. Every step of it can be undone.",
                 done(total),
-                waiting(manifest),
-                price(manifest.estimated_cost_usd)
+                counted(all.billed_commands, "command"),
+                waiting(all.batches),
+                price(all.estimated_cost_usd)
             ))
         };
         Self {
@@ -68,9 +71,13 @@ impl Head {
             wrong,
             lead,
             will: done(total),
-            commands: format!("{commands}, {trips}, {}", size(total.bytes)),
-            duration: waiting(manifest),
-            price: price(manifest.estimated_cost_usd),
+            commands: format!(
+                "{commands} to edit ({}), {} to look before; {trips}",
+                size(total.bytes),
+                counted(all.look, "command")
+            ),
+            duration: waiting(all.batches),
+            price: price(all.estimated_cost_usd),
             dump,
             created: snapshot.created_at.clone().map(|at| (at.clone(), crate::text::time(&at))),
             tool: label(&manifest.tool_version),

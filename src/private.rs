@@ -1,0 +1,88 @@
+//! Files and folders for their owner alone, whatever the umask: all that hold keys or values are made here.
+
+use std::fs::{self, File, OpenOptions};
+use std::io;
+use std::path::Path;
+
+use tempfile::TempDir;
+
+/// Mode of a file.
+#[cfg(unix)]
+const FILE: u32 = 0o600;
+/// Mode of a folder.
+#[cfg(unix)]
+const FOLDER: u32 = 0o700;
+
+/// `options`, for a file that nobody else can open from the moment it is there.
+///
+/// One that is there already keeps its mode; see [`close`].
+pub fn options(options: &mut OpenOptions) -> &mut OpenOptions {
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(options, FILE);
+    options
+}
+
+/// A new file to write; it must not exist.
+pub fn create_new(path: &Path) -> io::Result<File> {
+    options(OpenOptions::new().write(true).create_new(true)).open(path)
+}
+
+/// A temporary file without a name.
+pub fn temporary_file() -> io::Result<File> {
+    let file = tempfile::tempfile()?;
+    // Before there is a byte in it: through the process that has it open, it can be opened even so.
+    #[cfg(unix)]
+    file.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(FILE))?;
+    Ok(file)
+}
+
+/// A temporary folder in `parent`, removed when it is dropped.
+pub fn temporary_folder(prefix: &str, parent: &Path) -> io::Result<TempDir> {
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(prefix);
+    #[cfg(unix)]
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(FOLDER));
+    builder.tempdir_in(parent)
+}
+
+/// Closes a file or folder that was there before to all but its owner. Nothing is done where it is so.
+pub fn close(path: &Path) -> io::Result<()> {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        let found = fs::metadata(path)?;
+        let mode = if found.is_dir() { FOLDER } else { FILE };
+        if found.permissions().mode() & 0o077 != 0 {
+            fs::set_permissions(path, fs::Permissions::from_mode(mode))?;
+        }
+    }
+    #[cfg(not(unix))]
+    fs::metadata(path)?;
+    Ok(())
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::PermissionsExt as _;
+
+    fn mode(path: &Path) -> u32 {
+        fs::metadata(path).unwrap().permissions().mode() & 0o777
+    }
+
+    #[test]
+    fn nobody_else_can_read_them() {
+        let folder = temporary_folder("rdb-reindex-test-", &std::env::temp_dir()).unwrap();
+        assert_eq!(mode(folder.path()), 0o700);
+        let path = folder.path().join("file");
+        create_new(&path).unwrap();
+        assert_eq!(mode(&path), 0o600);
+        assert!(create_new(&path).is_err());
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
+        close(&path).unwrap();
+        assert_eq!(mode(&path), 0o600);
+        fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
+        close(folder.path()).unwrap();
+        assert_eq!(mode(folder.path()), 0o700);
+    }
+}
