@@ -192,7 +192,7 @@ impl<'k, 'a> Look<'k, 'a> {
         }
         let key = |place: &usize| keys.get(*place).map_or((0, &[][..]), |key| (key.db, key.key));
         let all: Vec<(u32, &[u8])> = absent.iter().map(key).collect();
-        exist_none(&all, &mut pipeline, |from, to| Query::Absent(from, to))?;
+        exist_none(&all, &mut pipeline, Query::Absent)?;
         pipeline.finish()
     }
 
@@ -400,7 +400,7 @@ fn expiring_keys(link: &mut dyn Link) -> Result<Option<HashMap<u32, u64>>, Query
 /// The role and the number of replicas: by `ROLE`, or by what `INFO` says where `ROLE` is not known or not allowed.
 fn role(link: &mut dyn Link) -> Result<(Option<String>, u64), QueryError> {
     if let Reply::Array(items) = ask(link, &["ROLE"])? {
-        let role = items.first().and_then(Reply::as_bytes).map(|role| display(role));
+        let role = items.first().and_then(Reply::as_bytes).map(display);
         let replicas = match items.get(2) {
             Some(Reply::Array(replicas)) => u64::try_from(replicas.len()).unwrap_or(u64::MAX),
             _ => 0,
