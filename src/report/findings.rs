@@ -1,7 +1,8 @@
 //! Findings in words.
 
 use super::inventory::{
-    ANOTHER_DUMP, AOF_BASE, AOF_TAIL, CHECKSUM_MISMATCH, Diagnostic, KEY_TWICE, NOT_AT_ONCE, RECORD_MISSING, SLOTS, TRAILING_BYTES,
+    ANOTHER_DUMP, AOF_BASE, AOF_TAIL, CHECKSUM_MISMATCH, Diagnostic, KEY_TWICE, NOT_AT_ONCE, RECORD_MISSING, SLOTS,
+    TRAILING_BYTES,
 };
 use crate::text::counted;
 
