@@ -9,6 +9,7 @@ use super::exit::{Exit, Failure};
 use super::interrupt::Leave;
 use super::terminal::Terminal;
 use super::{args, database, typed};
+use crate::text::lines;
 
 /// A plan is never sent by accident: its id is given, or somebody can be asked for it.
 pub fn given(args: &args::Replay, plan_id: &str) -> Result<(), Failure> {
@@ -25,11 +26,11 @@ pub fn given(args: &args::Replay, plan_id: &str) -> Result<(), Failure> {
     }
 }
 
-/// Asks for the plan's id.
-pub fn ask(plan_id: &str, interrupt: &AtomicBool, terminal: &Terminal) -> Result<(), Failure> {
+/// Says what is about to be done, and asks for the plan's id.
+pub fn ask(summary: &str, plan_id: &str, interrupt: &AtomicBool, terminal: &Terminal) -> Result<(), Failure> {
     let mut err = std::io::stderr().lock();
     // Nobody can be told that standard error does not work; the answer will be wrong then.
-    let _ = write!(err, "type the plan's id to go on: ");
+    let _ = write!(err, "{}\ntype the plan's id to go on: ", lines(summary));
     let _ = err.flush();
     drop(err);
     let answer = interruptible(interrupt, || {

@@ -8,7 +8,7 @@ use clap::ValueEnum;
 use super::args::ExpiryMode;
 use super::exit::{Exit, Failure, Outcome};
 use super::terminal::Terminal;
-use super::{dump, progress, spec};
+use super::{dump, interrupt, progress, spec};
 use crate::diff::{self, Diff as Difference, Seed, Side};
 use crate::export::Format;
 use crate::index::{Expiry, Names};
@@ -152,6 +152,7 @@ pub fn run(args: &Diff, terminal: &Terminal) -> Outcome {
             for dump in [&report.old, &report.new] {
                 warn(dump, args, terminal);
             }
+            interrupt::leaves_with(super::export::INCOMPLETE);
             match diff_rows(&diff, table, format, &mut io::stdout(), &observer) {
                 Ok(()) => {}
                 // A reader that has seen enough is no error.
@@ -160,7 +161,7 @@ pub fn run(args: &Diff, terminal: &Terminal) -> Outcome {
                     return Err(Failure::error(format!("cannot write to standard output: {error}")));
                 }
                 Err(diff_rows::Error::Interrupted) => {
-                    return Err(Failure::new(Exit::Stopped, "interrupted; the rows are incomplete"));
+                    return Err(Failure::new(Exit::Stopped, super::export::INCOMPLETE));
                 }
                 Err(diff_rows::Error::Dump(error)) => return Err(failure(&files(), error.into())),
             }

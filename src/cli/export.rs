@@ -7,10 +7,14 @@ use std::os::fd::AsFd;
 use super::args::{self, ExportFormat, ExportTable};
 use super::exit::{Exit, Failure, Outcome};
 use super::terminal::Terminal;
-use super::{dump, progress, spec};
+use super::{dump, interrupt, progress, spec};
 use crate::export::{Error, Export, Format, Options, Summary, Table};
 use crate::rdb::Tail;
 use crate::text;
+
+/// What Ctrl-C leaves on standard output.
+pub const INCOMPLETE: &str = "interrupted; the rows are incomplete";
+const NO_FILE: &str = "interrupted; there is no whole file";
 
 pub fn run(args: &args::Export, terminal: &Terminal) -> Outcome {
     let table = match args.table {
@@ -43,6 +47,8 @@ pub fn run(args: &args::Export, terminal: &Terminal) -> Outcome {
     // Rows come in large pieces, which the standard library's buffer would only search for line ends.
     let out = io::stdout().as_fd().try_clone_to_owned();
     let mut out = File::from(out.map_err(|error| Failure::error(format!("cannot write to standard output: {error}")))?);
+    let is_whole_or_nothing = format == Format::Parquet;
+    interrupt::leaves_with(if is_whole_or_nothing { NO_FILE } else { INCOMPLETE });
     let work = || {
         let total = prepared.bytes();
         progress::bytes(terminal, "exporting", total, &observer, || prepared.write(&mut out, &observer))
@@ -105,8 +111,8 @@ fn check(table: Table, format: Format, args: &args::Export) -> Result<(), Failur
 fn failure(error: Error, file: &str, rows: bool) -> Failure {
     match error {
         Error::Output(error) => Failure::error(format!("cannot write to standard output: {error}")),
-        Error::Interrupted if rows => Failure::new(Exit::Stopped, "interrupted; the rows are incomplete"),
-        Error::Interrupted => Failure::new(Exit::Stopped, "interrupted; there is no whole file"),
+        Error::Interrupted if rows => Failure::new(Exit::Stopped, INCOMPLETE),
+        Error::Interrupted => Failure::new(Exit::Stopped, NO_FILE),
         Error::Dump(error) => {
             let rows = if rows { "; the rows before it have been written" } else { "" };
             Failure::error(format!("{file}: {error}{rows}"))

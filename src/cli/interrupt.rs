@@ -102,6 +102,11 @@ pub fn leaves(leave: Leave) {
     }
 }
 
+/// The same for work that has been writing to standard output.
+pub fn leaves_with(message: &str) {
+    leaves(Leave { message: message.to_owned(), ..Leave::default() });
+}
+
 /// Commands are about to leave: from here on they are waited for, and what is left by going at once is this.
 pub fn sending(leave: Leave) {
     let mut state = state();

@@ -306,9 +306,11 @@ impl Job<'_> {
             let done = counted(outlook.found_done, "command");
             self.terminal.say(format!("{done} without an answer had been carried out"));
         }
-        self.terminal.say(self.sum_up(&met, &outlook, &work, asked.load(Ordering::Relaxed)));
-        if self.args.confirm.is_none() && !(self.args.resume && history.confirmed) {
-            consent::ask(self.plan_id(), self.interrupt, self.terminal)?;
+        let summary = self.sum_up(&met, &outlook, &work, asked.load(Ordering::Relaxed));
+        if self.args.confirm.is_some() || self.args.resume && history.confirmed {
+            self.terminal.say(summary);
+        } else {
+            consent::ask(&summary, self.plan_id(), self.interrupt, self.terminal)?;
             // A service closes what is idle for long, and a person may have taken long.
             if session.link().and_then(replay::is_alive).is_err() {
                 session.broken();

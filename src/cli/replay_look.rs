@@ -1,5 +1,6 @@
 //! Before anything is sent: who answers there, whether it is the database of the dump, and how it differs.
 
+use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
 use serde_json::json;
@@ -112,7 +113,12 @@ impl Job<'_> {
         let should_be = |key: &&Touched| key.kind != "none" && key.expire_at_ms.is_none_or(|at| at > now);
         let touched = self.bundle.manifest.touched.iter().filter(should_be).count();
         let touched = u64::try_from(touched).unwrap_or(u64::MAX);
-        let touched_there = touched.saturating_sub(outlook.preflight.drift.missing_keys.count);
+        // What has expired since need not be there, and is not counted as missing.
+        let expired = self.bundle.manifest.touched.iter().filter(|key| !should_be(key));
+        let expired: HashSet<(u64, &[u8])> = expired.map(|key| (key.db, &key.key.0[..])).collect();
+        let missing = outlook.preflight.drift.missing_keys.examples.iter();
+        let missing = missing.filter(|key| !expired.contains(&(u64::from(key.db), &key.key[..]))).count();
+        let touched_there = touched.saturating_sub(u64::try_from(missing).unwrap_or(u64::MAX));
         let (records_there, records) = match met.recognised {
             Recognised::Seen { there, of } => (there, of),
             Recognised::NotKnown | Recognised::Cluster => (0, 0),

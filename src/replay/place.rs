@@ -37,18 +37,15 @@ pub fn place(link: &mut dyn Link) -> Result<Place, LinkError> {
     if info.get("cluster_enabled") == Some("1") {
         mode = Some("cluster");
     }
-    let (hello, roles);
-    if mode.is_none() {
-        hello = words(&ask(link, &["HELLO"])?);
-        let after = |name: &str| {
-            let at = hello.iter().position(|word| word == name)?;
-            hello.get(at.saturating_add(1)).map(String::as_str)
-        };
-        (mode, role) = (after("mode"), role.or(after("role")));
-    }
+    let roles;
     if role.is_none() && mode != Some("sentinel") {
         roles = words(&ask(link, &["ROLE"])?);
         role = roles.first().map(String::as_str);
+    }
+    if mode.is_none() && role != Some("sentinel") {
+        let cluster = ask(link, &["CLUSTER", "INFO"])?;
+        let text = cluster.as_bytes().map(String::from_utf8_lossy).unwrap_or_default();
+        mode = Info(&text).get("cluster_state").map(|_| "cluster");
     }
     place.kind = match (mode, role) {
         (Some("sentinel"), _) | (_, Some("sentinel")) => PlaceKind::Sentinel { primaries: primaries(link, &info)? },
@@ -213,10 +210,6 @@ mod tests {
         place(&mut Script(replies.iter().cloned().collect())).unwrap()
     }
 
-    fn list(items: &[&str]) -> Reply {
-        Reply::Array(items.iter().map(|item| bulk(item)).collect())
-    }
-
     #[test]
     fn what_servers_say_of_themselves() {
         let refused = || Reply::Error("NOPERM this user has no permissions".into());
@@ -231,8 +224,13 @@ mod tests {
         assert_eq!(found(&[bulk(replica)]).kind, PlaceKind::Replica { primary: primary.clone() });
         // The same where INFO is not allowed.
         let role = Reply::Array(vec![bulk("slave"), bulk("10.0.0.1"), Reply::Integer(6380), bulk("connected")]);
-        let hello = list(&["server", "redis", "mode", "standalone"]);
-        assert_eq!(found(&[refused(), hello, role.clone(), role]).kind, PlaceKind::Replica { primary });
+        assert_eq!(found(&[refused(), role.clone(), refused(), role]).kind, PlaceKind::Replica { primary });
+        let master = Reply::Array(vec![bulk("master"), Reply::Integer(0), Reply::Array(Vec::new())]);
+        let state = bulk("cluster_state:ok\r\ncluster_slots_assigned:16384\r\ncluster_size:3\r\n");
+        let cluster = found(&[refused(), master.clone(), state.clone(), state]);
+        assert_eq!(cluster.kind, PlaceKind::Cluster { shards: Some(3) });
+        let off = Reply::Error("ERR This instance has cluster support disabled".to_owned().into());
+        assert_eq!(found(&[refused(), master, off]).kind, PlaceKind::Single);
         let size = bulk("cluster_state:ok\r\ncluster_size:1\r\n");
         let cluster = found(&[bulk("redis_mode:cluster\r\nrole:master\r\ncluster_enabled:1\r\n"), size]);
         assert_eq!(cluster.kind, PlaceKind::Cluster { shards: Some(1) });
