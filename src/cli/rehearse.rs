@@ -9,6 +9,7 @@ use super::args;
 use super::bundle;
 use super::dump;
 use super::exit::{Exit, Failure, Outcome};
+use super::interrupt;
 use super::progress;
 use super::terminal::Terminal;
 use crate::plan::manifest::{APPLY, ROLLBACK};
@@ -26,6 +27,7 @@ pub fn run(args: &args::Rehearse, terminal: &Terminal) -> Outcome {
         let before = watched.stop.swap(true, Ordering::SeqCst);
         held.stop() || before
     });
+    interrupt::leaves_with("interrupted; nothing was proven");
     let bundle = bundle::open_watched(&args.dir, &observer)?;
     let manifest = &bundle.manifest;
     let spec = manifest.read_spec().map_err(|errors| Failure::report(errors.render(terminal.colour)))?;

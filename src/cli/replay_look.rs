@@ -96,7 +96,8 @@ impl Job<'_> {
             Ok((outlook, work))
         });
         let (outlook, work) = looked.map_err(|why| self.unanswered(why))?;
-        if outlook.preflight.is_replica() {
+        // A KeyDB that is an active replica takes writes, and calls itself otherwise.
+        if matches!(outlook.preflight.role.as_deref(), Some("slave" | "replica" | "sentinel")) {
             let kind = PlaceKind::Replica { primary: None };
             place::refuse(&kind, &self.args.dir, &self.target, |to| self.command(to))?;
         }
