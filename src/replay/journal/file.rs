@@ -96,7 +96,8 @@ pub(super) fn is_at(file: &File, path: &Path) -> bool {
     there.ok().zip(file.metadata().ok()).is_some_and(|(there, open)| is_same(&there, &open))
 }
 
-#[cfg(all(test, unix))]
+#[cfg(test)]
+#[cfg(unix)]
 #[allow(clippy::unwrap_used, reason = "a test may stop")]
 mod tests {
     use super::*;
