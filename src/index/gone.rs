@@ -50,7 +50,14 @@ pub fn some_of(
                 None => lookup.members.dump.open_record(key.start)?,
             };
             record.value.visit(&mut Scratch::default(), &mut some)?;
-            present.push(Present { start: key.start, index: key.index, rank: None, frozen: false, shared: false, stale: 0 });
+            present.push(Present {
+                start: key.start,
+                index: key.index,
+                rank: None,
+                frozen: false,
+                shared: false,
+                stale: 0,
+            });
         }
     }
     Ok(())
