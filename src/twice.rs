@@ -178,7 +178,8 @@ pub fn find(
         groups.get(at)?.get(usize::try_from(number - bases.get(at)?).ok()?).copied()
     };
     let part = |part: u8| {
-        let mut notes: Vec<u64> = notes.iter().filter_map(|parts| parts.get(usize::from(part))).flatten().copied().collect();
+        let mut notes: Vec<u64> =
+            notes.iter().filter_map(|parts| parts.get(usize::from(part))).flatten().copied().collect();
         notes.sort_unstable();
         let alike = notes.chunk_by(|a, b| a >> GROUP_BITS == b >> GROUP_BITS).filter(|alike| alike.len() > 1);
         let mut suspects: Vec<(u64, &[u64])> = alike
@@ -197,8 +198,7 @@ pub fn find(
             if best.as_ref().is_some_and(|best| best.second < second) {
                 break;
             }
-            let mut places: Vec<Group> =
-                alike.iter().filter_map(|note| group(note & GROUP_MASK)).collect();
+            let mut places: Vec<Group> = alike.iter().filter_map(|note| group(note & GROUP_MASK)).collect();
             places.sort_unstable_by_key(|group| group.start);
             places.dedup_by_key(|group| group.start);
             places.truncate(LOOKS);
