@@ -7,7 +7,7 @@ pub mod leftovers;
 
 use std::io::{self, Read};
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 /// What a step counts.
@@ -57,6 +57,18 @@ impl std::fmt::Debug for Listener {
     }
 }
 
+/// Somebody who knows whether an input is still what it was.
+struct Witness(Box<dyn Fn() -> bool + Send + Sync>);
+
+impl std::fmt::Debug for Witness {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Witness")
+    }
+}
+
+/// So many inputs are looked at whenever the work asks whether it should stop.
+const LOOKED_AT: usize = 8;
+
 /// Shows how far a piece of work is, and lets it be stopped.
 #[derive(Debug, Default)]
 pub struct Observer {
@@ -68,6 +80,9 @@ pub struct Observer {
     step: Mutex<Step>,
     times: Mutex<Vec<(&'static str, Time)>>,
     listeners: Mutex<Vec<Listener>>,
+    /// Set when an input is gone: what is read of it from then on is nothing.
+    gone: [OnceLock<&'static AtomicBool>; LOOKED_AT],
+    witnesses: Mutex<Vec<Witness>>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -79,9 +94,28 @@ enum Time {
 }
 
 impl Observer {
-    /// Whether the work should stop.
+    /// Whether the work should stop: somebody said so, or an input is gone.
     pub fn stopped(&self) -> bool {
-        self.stop.load(Ordering::Relaxed)
+        let mut gone = self.gone.iter().map_while(OnceLock::get);
+        self.stop.load(Ordering::Relaxed) || gone.any(|flag| flag.load(Ordering::Relaxed))
+    }
+
+    /// Has the work stop when this is set.
+    pub fn stop_with(&self, gone: &'static AtomicBool) {
+        // Of more inputs than are looked at, the witnesses tell.
+        let _ = self.gone.iter().try_for_each(|slot| match slot.set(gone) {
+            Ok(()) => Err(()),
+            Err(_) => Ok(()),
+        });
+    }
+
+    /// Has somebody asked, before a result counts, whether an input is still what it was.
+    pub fn ask_before_a_result(&self, witness: impl Fn() -> bool + Send + Sync + 'static) {
+        self.witnesses.lock().unwrap_or_else(PoisonError::into_inner).push(Witness(Box::new(witness)));
+    }
+
+    fn inputs_hold(&self) -> bool {
+        self.witnesses.lock().unwrap_or_else(PoisonError::into_inner).iter().all(|witness| witness.0())
     }
 
     /// What is being done.
@@ -131,6 +165,11 @@ pub trait Watch: Sync + std::fmt::Debug {
     /// Whether the work should stop.
     fn stopped(&self) -> bool;
 
+    /// Whether what was read can be relied on: asked once, before a result is put in place.
+    fn inputs_hold(&self) -> bool {
+        true
+    }
+
     /// The next step begins; nothing of it is done.
     fn begin(&self, _name: &'static str, _unit: Unit, _total: u64) {}
 
@@ -147,6 +186,10 @@ pub trait Watch: Sync + std::fmt::Debug {
 impl Watch for Observer {
     fn stopped(&self) -> bool {
         Self::stopped(self)
+    }
+
+    fn inputs_hold(&self) -> bool {
+        Self::inputs_hold(self)
     }
 
     fn begin(&self, name: &'static str, unit: Unit, total: u64) {
@@ -237,6 +280,20 @@ mod tests {
         let (watch, next): (&dyn Watch, _) = (&observer, Order::Next { from: 3, to: 7 });
         watch.reads(next);
         assert_eq!(*told.lock().expect("one thread"), [Order::Jumps, next]);
+    }
+
+    #[test]
+    fn an_input_that_is_gone_stops_the_work() {
+        let observer = Observer::default();
+        let flags: &'static [AtomicBool; 9] = Box::leak(Box::default());
+        flags.iter().for_each(|flag| observer.stop_with(flag));
+        assert!(!observer.stopped());
+        flags[1].store(true, Ordering::Relaxed);
+        assert!(observer.stopped());
+        assert!(Watch::inputs_hold(&observer));
+        observer.ask_before_a_result(|| true);
+        observer.ask_before_a_result(|| false);
+        assert!(!Watch::inputs_hold(&observer));
     }
 
     #[test]

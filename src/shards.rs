@@ -109,10 +109,15 @@ impl<'a> Part<'a> {
         let mut walker = Walker::new(dump).map_err(fail)?;
         let header = walker.header();
         let (mut ctime, mut templates, mut scratch) = (None, Vec::new(), Vec::new());
+        let mut end = walker.position();
         loop {
-            let end = walker.position();
+            // What was said of a key that never came is not for the first key of the next part.
+            if walker.between_records().is_some() {
+                end = walker.position();
+            }
+            let before = walker.position();
             let item = walker.next().map_err(fail)?;
-            observer.add(walker.position().saturating_sub(end) as u64);
+            observer.add(walker.position().saturating_sub(before) as u64);
             if observer.stopped() {
                 return Err(Error::Interrupted);
             }

@@ -68,6 +68,8 @@ pub struct Report {
     pub oddities: BTreeMap<Oddity, (u64, u64)>,
     pub functions: u64,
     pub module_aux: Vec<String>,
+    /// Expiries of members, which KeyDB writes.
+    pub member_expiries: u64,
 }
 
 impl Report {
@@ -75,6 +77,14 @@ impl Report {
     pub fn checksum_is_wrong(&self) -> bool {
         let stored = self.footer.and_then(|footer| footer.crc).filter(|crc| *crc != 0);
         stored.is_some() && self.crc64.is_some() && stored != self.crc64
+    }
+
+    /// What stops the reading though it is no damage: a type or an opcode that is not read here.
+    pub fn unreadable(&self) -> Option<&rdb::Error> {
+        match self.findings.as_slice() {
+            [Finding { problem: Problem::Format(error), .. }] if !error.kind.is_damage() => Some(error),
+            _ => None,
+        }
     }
 
     /// Whether nothing is damaged.
@@ -141,6 +151,7 @@ pub fn run(file: &[u8], observer: &Observer) -> Result<Report, Error> {
         oddities: BTreeMap::new(),
         functions: 0,
         module_aux: Vec::new(),
+        member_expiries: 0,
     };
     match passed {
         Ok(pass) => {
@@ -156,6 +167,7 @@ pub fn run(file: &[u8], observer: &Observer) -> Result<Report, Error> {
             report.crc64 = Some(pass.crc64);
             report.functions = pass.functions;
             report.module_aux = pass.module_aux;
+            report.member_expiries = pass.member_expiries.members;
         }
         Err(scan::Error::Interrupted) => return Err(Error::Interrupted),
         Err(scan::Error::Dump(error)) => {

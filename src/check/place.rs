@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{Finding, Problem};
-use crate::rdb::{Item, Walker, key_at, opcode};
+use crate::rdb::{ErrorKind, Item, Walker, key_at, opcode};
 
 /// What can be said of the place of a finding.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -56,17 +56,19 @@ pub(super) fn locate(file: &[u8], found: BTreeMap<u64, Problem>) -> Located {
     }
     for (start, problem) in due {
         let at = usize::try_from(start).unwrap_or(usize::MAX);
-        // An opcode has no name; of a record with prefixes the name is behind them.
-        let name = key_at(file, header, start).ok();
+        // Where only NUL bytes follow there is no record, and a name that goes on into them is none.
+        let tail = match &problem {
+            Problem::Format(error) if matches!(error.kind, ErrorKind::NulTail(_)) => Some(error.offset),
+            _ => None,
+        };
+        let begins = file.get(at).is_some_and(|byte| *byte < 34 || opcode::is_prefix(header.flavor, *byte));
+        let is_record = begins && tail.is_none_or(|tail| start < tail);
+        // Of a record with prefixes the name is behind them.
+        let name = key_at(file, header, start).ok().filter(|_| is_record);
         let key = name.and_then(|name| name.decode(&mut Vec::new()).map(<[u8]>::to_vec).ok());
-        let is_record = key.is_some() || file.get(at).is_some_and(|byte| *byte < 34 || is_prefix(*byte));
+        let key = key.filter(|key| tail.is_none() || key.last() != Some(&0));
         let place = Place { db: is_record.then_some(db), key, value: None };
         located.findings.push(Finding { start, problem, place });
     }
     located
-}
-
-/// Whether an opcode says something of the next key.
-fn is_prefix(byte: u8) -> bool {
-    matches!(byte, opcode::EXPIRETIME | opcode::EXPIRETIME_MS | opcode::IDLE | opcode::FREQ)
 }

@@ -113,6 +113,9 @@ pub struct Export {
     /// The form of a row.
     #[arg(long, value_enum, value_name = "FORMAT")]
     pub format: ExportFormat,
+    /// Leave out keys whose value is damaged, name them, and end with status 1.
+    #[arg(long)]
+    pub skip_damaged: bool,
     #[command(flatten)]
     pub filter: super::filter::Filter,
 }

@@ -6,15 +6,15 @@ use super::args;
 use super::exit::{Exit, Failure, Outcome};
 use super::terminal::Terminal;
 use super::{dump, progress};
-use crate::check::{self, Error, Finding, Oddity, Report};
-use crate::rdb::{ErrorKind, Footer, Tail};
+use crate::check::{self, Error, Finding, Oddity, Problem, Report};
+use crate::rdb::{ErrorKind, Footer, Suspicion, Tail};
 use crate::scan::Observer;
 use crate::snapshot::Snapshot;
 use crate::text::display;
 
 pub fn run(args: &args::Check, terminal: &Terminal) -> Outcome {
     let observer = dump::observer();
-    let dumps = dump::open_each(&args.dump, &args.more, !args.no_mmap, &observer)?;
+    let dumps = dump::open_each(&args.dump, &args.more, !args.no_mmap, &observer, terminal)?;
     let mut exit = Exit::Done;
     for dump in &dumps {
         if one(dump, &observer, terminal)? != Exit::Done {
@@ -43,7 +43,13 @@ fn one(snapshot: &Snapshot, observer: &Observer, terminal: &Terminal) -> Outcome
             }));
         }
     };
-    terminal.text(&render(&file, &report))?;
+    let first = report.findings.first();
+    let cause = first.and_then(|finding| match &finding.problem {
+        Problem::Format(error) => dump::cause(snapshot, error),
+        _ => Suspicion::of(snapshot),
+    });
+    let cause = cause.or_else(|| if report.checksum_is_wrong() { Suspicion::of(snapshot) } else { None });
+    terminal.text(&render(&file, &report, cause))?;
     if let Some(Footer { trailing, tail, .. }) = report.footer {
         match tail {
             Tail::Empty => {}
@@ -62,14 +68,22 @@ fn one(snapshot: &Snapshot, observer: &Observer, terminal: &Terminal) -> Outcome
 }
 
 /// What a person reads. Writing to a string cannot fail.
-fn render(file: &str, report: &Report) -> String {
+fn render(file: &str, report: &Report, cause: Option<Suspicion>) -> String {
     let mut text = String::new();
-    let verdict = if report.is_whole() { "whole" } else { "damaged" };
+    let unreadable = report.unreadable();
+    let verdict = match unreadable {
+        _ if report.is_whole() => "whole",
+        Some(_) => "not readable",
+        None => "damaged",
+    };
     let _ = writeln!(text, "{verdict}: {file}");
     let _ = writeln!(text, "  format: {} {}", report.header.flavor, report.header.version);
     let _ = match report.footer {
         Some(_) => writeln!(text, "  keys: {}", report.keys),
-        None => writeln!(text, "  keys: {} were read before the damage", report.whole_keys),
+        None => {
+            let what = if unreadable.is_some() { "it" } else { "the damage" };
+            writeln!(text, "  keys: {} were read before {what}", report.whole_keys)
+        }
     };
     if report.functions > 0 {
         let _ = writeln!(text, "  function libraries: {}", report.functions);
@@ -77,19 +91,28 @@ fn render(file: &str, report: &Report) -> String {
     if !report.module_aux.is_empty() {
         let _ = writeln!(text, "  data of modules beside the keys: {}", report.module_aux.join(", "));
     }
+    if report.member_expiries > 0 {
+        let _ = writeln!(text, "  expiries of members (KeyDB): {}", report.member_expiries);
+    }
     let _ = writeln!(text, "  checksum: {}", checksum(report));
     for (oddity, (count, first)) in &report.oddities {
         let _ = writeln!(text, "  note: {count} {}, the first at offset {first}", words(*oddity));
     }
     for finding in &report.findings {
-        let _ = writeln!(text, "  damage: {}", finding.problem);
+        let label = if unreadable.is_some() { "stopped by" } else { "damage" };
+        let _ = writeln!(text, "  {label}: {}", finding.problem);
         let _ = writeln!(text, "    in {}", place(finding));
     }
     let more = report.damaged.saturating_sub(report.findings.len() as u64);
     if more > 0 {
         let _ = writeln!(text, "  and {more} more");
     }
-    if !report.findings.is_empty() {
+    if let Some(cause) = cause {
+        let _ = writeln!(text, "  cause: {cause}");
+    }
+    if let Some(error) = unreadable {
+        let _ = writeln!(text, "  hint: {}", error.hint());
+    } else if !report.findings.is_empty() {
         let _ = writeln!(text, "  whole keys before the first damage: {}", report.whole_keys);
     } else if report.checksum_is_wrong() {
         text.push_str("  every value is well formed: what was changed cannot be told from the bytes\n");

@@ -122,7 +122,7 @@ pub fn run(args: &Diff, terminal: &Terminal) -> Outcome {
     }
     let spec = spec::load(args.spec.as_deref(), terminal)?;
     let observer = dump::observer();
-    let open = |path: &PathBuf| dump::open_all(path, &[], !args.no_mmap, args.ignore_checksum, &observer);
+    let open = |path: &PathBuf| dump::open_all(path, &[], !args.no_mmap, args.ignore_checksum, &observer, terminal);
     let (old_file, new_file) = (open(&args.old)?, open(&args.new)?);
     let (names, seed) = (Names::new(&spec), Seed::random());
     let old = read(args, &old_file, "reading the old dump", &names, seed, &observer, terminal)?;
@@ -187,12 +187,18 @@ fn read<'a>(
     let work = || Side::read(file, names, seed, expiry, observer);
     let side = progress::bytes(terminal, what, file.len() as u64, observer, work);
     let path = text::path(file.path());
-    let side = side.map_err(|error| failure(&path, error))?;
+    let side = side.map_err(|error| match error {
+        diff::Error::Dump(error) => dump::fault(file, &error),
+        error => failure(&path, error),
+    })?;
     let facts = &side.facts;
     if Checksum::of(facts) == Checksum::Mismatch && !args.ignore_checksum {
         let (stored, computed) = (facts.footer.crc.unwrap_or_default(), facts.crc64);
         return Err(Failure::error(format!("{path}: the checksum is {stored:016x}, and should be {computed:016x}"))
-            .with_hint("the dump is damaged: take it again; --ignore-checksum compares what is in it all the same"));
+            .with_hint(dump::checksum_hint(
+                file,
+                "the dump is damaged: take it again; --ignore-checksum compares what is in it all the same",
+            )));
     }
     let bytes = facts.footer.trailing;
     match facts.footer.tail {

@@ -1,23 +1,42 @@
 //! Opening a dump and comparing it with a spec, as `inventory` and `plan` both do.
 
+use std::io::Read;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use super::args;
 use super::exit::{Exit, Failure};
 use super::progress;
 use super::terminal::Terminal;
 use crate::index::{self, Difference};
+use crate::rdb::{self, ErrorKind, Suspicion};
 use crate::scan::Observer;
 use crate::shards;
-use crate::snapshot::{self, Snapshot};
+use crate::snapshot::{self, Change, Snapshot};
 use crate::spec::Spec;
 use crate::text::{self, span};
 
+/// Tells what has happened to a dump since it was opened.
+type Witness = Box<dyn Fn() -> Option<Change> + Send>;
+
+/// Every dump that was opened, by its name.
+static OPENED: Mutex<Vec<(String, Witness)>> = Mutex::new(Vec::new());
+
+/// Whether all dumps that were opened are what they were: what was read of one that is not may be anything.
+pub fn still_there() -> Result<(), Failure> {
+    let opened = OPENED.lock().unwrap_or_else(PoisonError::into_inner);
+    let changed = opened.iter().find_map(|(name, witness)| Some((name, witness()?)));
+    match changed {
+        None => Ok(()),
+        Some((name, change)) => Err(Failure::error(format!("{name} {change}; nothing that was made of it counts"))
+            .with_hint("work on a copy, or on a file that nobody writes to")),
+    }
+}
+
 /// Opens the dumps that the arguments name.
-pub fn open(args: &args::Dump, observer: &Observer) -> Result<Snapshot, Failure> {
-    open_all(&args.dump, &args.more, !args.no_mmap, args.ignore_checksum, observer)
+pub fn open(args: &args::Dump, observer: &Observer, terminal: &Terminal) -> Result<Snapshot, Failure> {
+    open_all(&args.dump, &args.more, !args.no_mmap, args.ignore_checksum, observer, terminal)
 }
 
 /// Opens one dump, or several as one database.
@@ -27,8 +46,9 @@ pub fn open_all(
     mmap: bool,
     ignore_checksum: bool,
     observer: &Observer,
+    terminal: &Terminal,
 ) -> Result<Snapshot, Failure> {
-    let mut dumps = open_each(first, more, mmap, observer)?;
+    let mut dumps = open_each(first, more, mmap, observer, terminal)?;
     let dump = match dumps.pop() {
         Some(dump) if dumps.is_empty() => dump,
         last => {
@@ -41,20 +61,41 @@ pub fn open_all(
 }
 
 /// Opens dumps, each on its own.
-pub fn open_each(first: &Path, more: &[PathBuf], mmap: bool, observer: &Observer) -> Result<Vec<Snapshot>, Failure> {
+pub fn open_each(
+    first: &Path,
+    more: &[PathBuf],
+    mmap: bool,
+    observer: &Observer,
+    terminal: &Terminal,
+) -> Result<Vec<Snapshot>, Failure> {
     let all = || std::iter::once(first).chain(more.iter().map(PathBuf::as_path));
     if all().filter(|path| *path == Path::new("-")).count() > 1 {
         return Err(Failure::new(Exit::Usage, "standard input (-) can be one of the dumps, and is named twice"));
     }
     let open = |path: &Path| {
         let work = || Snapshot::open_watched(path, snapshot::Options { mmap }, observer);
-        progress::during(observer, work).map_err(|error| match error {
+        let dump = progress::during(observer, work).map_err(|error| match error {
             snapshot::Error::Interrupted => interrupted(),
             error => {
-                let hint = error.hint();
+                let hint = match &error {
+                    snapshot::Error::Unpack { path, .. } => archive_cause(path),
+                    _ => None,
+                };
+                let hint = hint.or_else(|| error.hint().map(str::to_owned));
                 Failure::error(error).with_any_hint(hint)
             }
-        })
+        })?;
+        for note in dump.notes() {
+            terminal.warn(format!("{}: {note}", name(path)));
+        }
+        if let Some(gone) = dump.gone() {
+            observer.stop_with(gone);
+        }
+        let witness = dump.witness();
+        observer.ask_before_a_result(move || witness().is_none());
+        let opened = (name(path), Box::new(dump.witness()) as Witness);
+        OPENED.lock().unwrap_or_else(PoisonError::into_inner).push(opened);
+        Ok(dump)
     };
     all().map(open).collect()
 }
@@ -63,11 +104,59 @@ pub fn open_each(first: &Path, more: &[PathBuf], mmap: bool, observer: &Observer
 pub fn join(dumps: &[Snapshot], ignore_checksum: bool, observer: &Observer) -> Result<Snapshot, Failure> {
     progress::during(observer, || shards::join(dumps, ignore_checksum, observer)).map_err(|error| match error {
         shards::Error::Interrupted => interrupted(),
+        shards::Error::Dump { path, error } => match dumps.iter().find(|dump| dump.path() == path) {
+            Some(dump) => fault(dump, &error),
+            None => Failure::error(format!("{}: {error}", name(&path))).with_hint(error.hint()),
+        },
+        shards::Error::Checksum { ref path, .. } => {
+            let hint = error.hint().unwrap_or_default();
+            let dump = dumps.iter().find(|dump| dump.path() == path);
+            let hint = dump.map_or_else(|| hint.to_owned(), |dump| checksum_hint(dump, hint));
+            Failure::error(error).with_hint(hint)
+        }
         error => {
             let hint = error.hint();
             Failure::error(error).with_any_hint(hint)
         }
     })
+}
+
+/// What is wrong with a dump, and what can be done about it.
+pub fn fault(dump: &Snapshot, error: &rdb::Error) -> Failure {
+    let failure = Failure::error(format!("{}: {error}", name(dump.path())));
+    match cause(dump, error) {
+        Some(cause) => failure.with_hint(format!("{cause}; transfer it again as binary, or take the dump again")),
+        None => failure.with_hint(error.hint()),
+    }
+}
+
+/// What can be done about a dump whose checksum is wrong: `otherwise`, unless all of the file tells more.
+pub fn checksum_hint(dump: &Snapshot, otherwise: &str) -> String {
+    Suspicion::of(dump).map_or_else(|| otherwise.to_owned(), |cause| format!("{cause}; {otherwise}"))
+}
+
+/// So much of an archive is looked at for what happened to it.
+const LOOKED_AT: u64 = 16 << 20;
+
+/// What may have happened to an archive that cannot be unpacked. Lines end in it by chance alone.
+fn archive_cause(path: &Path) -> Option<String> {
+    let mut bytes = Vec::new();
+    let file = std::fs::File::open(path).ok().filter(|_| path != Path::new("-"))?;
+    file.take(LOOKED_AT).read_to_end(&mut bytes).ok()?;
+    let cause = Suspicion::of(&bytes)?;
+    Some(format!("{cause}; transfer it again as binary"))
+}
+
+/// What may have happened to a damaged file, as far as all of it tells.
+pub fn cause(dump: &Snapshot, error: &rdb::Error) -> Option<Suspicion> {
+    match error.kind {
+        // These are no damage, or know better.
+        ErrorKind::Magic(_) | ErrorKind::NulTail(_) => None,
+        // A byte that is no type of the version is none that text became, either, or it may be.
+        ErrorKind::Younger { .. } | ErrorKind::Unsupported { .. } => Suspicion::of(dump),
+        kind if !kind.is_damage() => None,
+        _ => Suspicion::of(dump),
+    }
 }
 
 /// A dump as messages name it.
@@ -153,9 +242,7 @@ fn taken<'a>(
     };
     progress::bytes(terminal, "reading", total, observer, work).map(newer).map_err(|error| match error {
         index::Error::Interrupted => interrupted(),
-        index::Error::Dump(error) => {
-            Failure::error(format!("{}: {error}", name(snapshot.path()))).with_hint(error.hint())
-        }
+        index::Error::Dump(error) => fault(snapshot, &error),
         error => Failure::error(format!("{}: {error}", name(snapshot.path()))),
     })
 }

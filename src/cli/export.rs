@@ -8,9 +8,11 @@ use super::args::{self, ExportFormat, ExportTable};
 use super::exit::{Exit, Failure, Outcome};
 use super::terminal::Terminal;
 use super::{dump, interrupt, progress, spec};
-use crate::export::{Error, Export, Format, Options, Summary, Table};
+use crate::export::{Damaged, Error, Export, Finding, Format, Options, Summary, Table};
 use crate::rdb::Tail;
-use crate::text;
+use crate::scan::Observer;
+use crate::snapshot::Snapshot;
+use crate::text::{self, display};
 
 /// What Ctrl-C leaves on standard output.
 pub const INCOMPLETE: &str = "interrupted; the rows are incomplete";
@@ -31,10 +33,11 @@ pub fn run(args: &args::Export, terminal: &Terminal) -> Outcome {
     let spec = spec::load(args.dump.spec.as_deref(), terminal)?;
     let filter = args.filter.build();
     let observer = dump::observer();
-    let snapshot = dump::open(&args.dump, &observer)?;
+    let snapshot = dump::open(&args.dump, &observer, terminal)?;
     let file = text::path(snapshot.path());
     let options = Options { table, format, spec: &spec, expiry: args.dump.expiry() };
-    let prepare = || Export::prepare(&snapshot, options, &filter, &observer);
+    let damaged = if args.skip_damaged { Some(find_damaged(&snapshot, &observer, terminal)?) } else { None };
+    let prepare = || Export::prepare_without(&snapshot, options, &filter, damaged.as_ref(), &observer);
     let prepared = if Export::reads_ahead(table) {
         progress::bytes(terminal, "reading", snapshot.len() as u64, &observer, prepare)
     } else {
@@ -42,6 +45,7 @@ pub fn run(args: &args::Export, terminal: &Terminal) -> Outcome {
     };
     let prepared = prepared.map_err(|error| match error {
         Error::Interrupted => dump::interrupted(),
+        Error::Dump(error) => dump::fault(&snapshot, &error),
         error => failure(error, &file, false),
     })?;
     // Rows come in large pieces, which the standard library's buffer would only search for line ends.
@@ -57,19 +61,62 @@ pub fn run(args: &args::Export, terminal: &Terminal) -> Outcome {
         Ok(summary) => summary,
         // A reader that has seen enough is no error.
         Err(Error::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => return Ok(Exit::Done),
+        Err(Error::Dump(error)) => {
+            let mut failure = dump::fault(&snapshot, &error);
+            if format != Format::Parquet {
+                failure.message.push_str("; the rows before it have been written");
+            }
+            return Err(failure);
+        }
         Err(error) => return Err(failure(error, &file, format != Format::Parquet)),
     };
     warn(&summary, args, terminal);
+    if let Some(count) = damaged.map(|damaged| damaged.count()).filter(|count| *count > 0) {
+        let stored = summary.footer.crc.filter(|stored| *stored != 0 && *stored != summary.crc64);
+        let more = stored.map_or("", |_| "; the checksum is wrong, so that more may be wrong that cannot be seen");
+        return Err(Failure::error(format!(
+            "{file}: {} damaged and left out; all other rows are written{more}",
+            if count == 1 { "1 key is".to_owned() } else { format!("{} keys are", text::number(count)) }
+        ))
+        .with_hint("`rdb-reindex check` says more; take the dump again if you can"));
+    }
     match summary.footer.crc {
         Some(stored) if stored != 0 && stored != summary.crc64 && !args.dump.ignore_checksum => {
             Err(Failure::error(format!(
                 "{file}: the checksum is {stored:016x}, and should be {:016x}: do not trust the rows",
                 summary.crc64
             ))
-            .with_hint("the dump is damaged: take it again; --ignore-checksum makes this no error"))
+            .with_hint(dump::checksum_hint(
+                &snapshot,
+                "the dump is damaged: take it again; --ignore-checksum makes this no error",
+            )))
         }
         _ => Ok(Exit::Done),
     }
+}
+
+/// Finds what is to be left out, and names it.
+fn find_damaged(snapshot: &Snapshot, observer: &Observer, terminal: &Terminal) -> Result<Damaged, Failure> {
+    let work = || Damaged::find(snapshot, observer);
+    let total = snapshot.len() as u64;
+    let damaged =
+        progress::bytes(terminal, "looking for damage", total, observer, work).map_err(|error| match error {
+            Error::Dump(error) => dump::fault(snapshot, &error),
+            _ => dump::interrupted(),
+        })?;
+    for Finding { start, db, key, value: (kind, encoding), error } in &damaged.first {
+        let key = key
+            .as_ref()
+            .map_or_else(|| "a key whose name cannot be read".to_owned(), |key| format!("the key {}", display(key)));
+        terminal.warn(format!(
+            "left out: {key} ({kind}, {encoding}) of database {db}, whose record starts at offset {start}: {error}"
+        ));
+    }
+    let more = damaged.count().saturating_sub(damaged.first.len() as u64);
+    if more > 0 {
+        terminal.warn(format!("and {} more", text::number(more)));
+    }
+    Ok(damaged)
 }
 
 /// Refuses before any work a form that could not be written, or not there.
@@ -113,11 +160,6 @@ fn failure(error: Error, file: &str, rows: bool) -> Failure {
         Error::Output(error) => Failure::error(format!("cannot write to standard output: {error}")),
         Error::Interrupted if rows => Failure::new(Exit::Stopped, INCOMPLETE),
         Error::Interrupted => Failure::new(Exit::Stopped, NO_FILE),
-        Error::Dump(error) => {
-            let rows = if rows { "; the rows before it have been written" } else { "" };
-            Failure::error(format!("{file}: {error}{rows}"))
-                .with_hint("`rdb-reindex check` says more; take the dump again if you can")
-        }
         Error::TooLarge { .. } => {
             Failure::error(format!("{file}: {error}")).with_hint("--format ndjson and csv write any number")
         }

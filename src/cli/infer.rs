@@ -53,7 +53,7 @@ pub fn run(args: &Infer, terminal: &Terminal) -> Outcome {
     let InferFormat::Toml = args.format;
     let of = &args.dump;
     let observer = dump::observer();
-    let snapshot = dump::open_all(&of.dump, &of.more, !of.no_mmap, of.ignore_checksum, &observer)?;
+    let snapshot = dump::open_all(&of.dump, &of.more, !of.no_mmap, of.ignore_checksum, &observer, terminal)?;
     let path = text::path(snapshot.path());
     let expiry = match of.expiry {
         None => crate::index::Expiry::Careful,
@@ -64,8 +64,7 @@ pub fn run(args: &Infer, terminal: &Terminal) -> Outcome {
     let proposal = progress::bytes(terminal, "looking", snapshot.len() as u64, &observer, work);
     let proposal = proposal.map_err(|error| match error {
         Error::Interrupted => dump::interrupted(),
-        Error::Dump(error) => Failure::error(format!("{path}: {error}"))
-            .with_hint("the dump is damaged or cut off; `rdb-reindex check` says more"),
+        Error::Dump(error) => dump::fault(&snapshot, &error),
         Error::Compare(error) => Failure::error(format!("{path}: {error}")),
     })?;
     match proposal.footer.crc {
@@ -74,7 +73,10 @@ pub fn run(args: &Infer, terminal: &Terminal) -> Outcome {
             return Err(Failure::error(format!(
                 "{path}: the checksum is {stored:016x}, and should be {computed:016x}"
             ))
-            .with_hint("the dump is damaged: take it again; --ignore-checksum looks at it all the same"));
+            .with_hint(dump::checksum_hint(
+                &snapshot,
+                "the dump is damaged: take it again; --ignore-checksum looks at it all the same",
+            )));
         }
         _ => {}
     }

@@ -16,7 +16,7 @@ use crate::text;
 pub fn run(args: &args::Inventory, terminal: &Terminal) -> Outcome {
     let spec = spec::load(args.dump.spec.as_deref(), terminal)?;
     let observer = dump::observer();
-    let snapshot = dump::open(&args.dump, &observer)?;
+    let snapshot = dump::open(&args.dump, &observer, terminal)?;
     let began = Instant::now();
     let difference = dump::count(&args.dump, &snapshot, &spec, &observer, terminal)?;
     let (bytes, took) = (text::size(snapshot.len() as u64), began.elapsed().as_secs_f64());
@@ -30,8 +30,10 @@ pub fn run(args: &args::Inventory, terminal: &Terminal) -> Outcome {
         let file = text::name(&inventory.snapshot.file.0);
         let found = inventory.diagnostics.iter().find(|diagnostic| diagnostic.code == CHECKSUM_MISMATCH);
         let detail = found.and_then(|found| found.examples.first()).map(String::as_str).unwrap_or_default();
-        return Err(Failure::error(format!("{file}: the checksum is wrong: {detail}"))
-            .with_hint("the dump is damaged: take it again; --ignore-checksum shows what is in it all the same"));
+        return Err(Failure::error(format!("{file}: the checksum is wrong: {detail}")).with_hint(dump::checksum_hint(
+            &snapshot,
+            "the dump is damaged: take it again; --ignore-checksum shows what is in it all the same",
+        )));
     }
     warn(&inventory.diagnostics, terminal);
     let bytes = match args.format {

@@ -65,7 +65,8 @@ pub fn main() -> ExitCode {
     interrupt::install(&terminal);
     let outcome = run(&args, &terminal);
     interrupt::over();
-    let exit = outcome.unwrap_or_else(|failure| {
+    // Whatever came of a dump that was cut meanwhile.
+    let exit = dump::still_there().and(outcome).unwrap_or_else(|failure| {
         terminal.failure(&failure);
         failure.exit
     });

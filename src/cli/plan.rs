@@ -16,7 +16,7 @@ pub fn run(args: &args::Plan, terminal: &Terminal) -> Outcome {
     bundle::check_destination(&args.out).map_err(|error| failure(plan::Error::Bundle(error)))?;
     let spec = spec::load_accepting(args.dump.spec.as_deref(), &args.accept, terminal)?;
     let observer = dump::observer();
-    let snapshot = dump::open(&args.dump, &observer)?;
+    let snapshot = dump::open(&args.dump, &observer, terminal)?;
     let difference = dump::compare(&args.dump, &snapshot, &spec, &observer, terminal)?;
     dump::warn_of_future(&difference, super::now_ms(), terminal);
     let caps = Caps { max_args: args.max_args, max_command_bytes: args.max_command_bytes };
@@ -25,13 +25,17 @@ pub fn run(args: &args::Plan, terminal: &Terminal) -> Outcome {
     let manifest = progress::during(&observer, work).map_err(|error| match error {
         plan::Error::Interrupted => dump::interrupted(),
         // What is wrong with the dump is said with its name.
+        plan::Error::Dump(error) => dump::fault(&snapshot, &error),
         plan::Error::Bundle(_) | plan::Error::Write { .. } => failure(error),
         plan::Error::Braked(ref notes) => {
             let refused = Failure::new(Exit::Refused, format!("{}: {error}", dump::name(snapshot.path())));
             refused.with_hint(way_out(notes, &snapshot, args))
         }
         _ => {
-            let hint = error.hint();
+            let hint = error.hint().map(|hint| match error {
+                plan::Error::Checksum { .. } => dump::checksum_hint(&snapshot, hint),
+                _ => hint.to_owned(),
+            });
             Failure::error(format!("{}: {error}", dump::name(snapshot.path()))).with_any_hint(hint)
         }
     })?;

@@ -34,7 +34,7 @@ pub fn run(args: &args::Rehearse, terminal: &Terminal) -> Outcome {
     let apply = bundle.commands(APPLY).map_err(Failure::error)?;
     let rollback = bundle.commands(ROLLBACK).map_err(Failure::error)?;
     let files = Files::new(manifest, &apply, &rollback);
-    let snapshot = dump::open_all(&args.dump, &args.more, !args.no_mmap, false, &observer)?;
+    let snapshot = dump::open_all(&args.dump, &args.more, !args.no_mmap, false, &observer, terminal)?;
     let meaning = match args::ExpiryMode::or_as_planned(args.expiry, manifest) {
         None => Meaning::Careful,
         Some(args::ExpiryMode::Absolute) => Meaning::Absolute,
@@ -47,7 +47,10 @@ pub fn run(args: &args::Rehearse, terminal: &Terminal) -> Outcome {
         rehearse::check_dump(&snapshot, &model, manifest)?;
         Ok(model)
     };
-    let model = progress::during(&observer, read).map_err(|error| failure(error, args))?;
+    let model = progress::during(&observer, read).map_err(|error| match error {
+        Error::Dump(error) => dump::fault(&snapshot, &error),
+        error => failure(error, args),
+    })?;
     let mut proof = progress::during(&observer, || rehearse::prove(&model, files));
     if observer.stopped() {
         return Err(interrupted());

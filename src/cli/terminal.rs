@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::io::{self, IsTerminal, Write};
 use std::os::fd::AsFd;
 
+use super::dump;
 use super::exit::{Exit, Failure};
 use super::progress::{self, Manner};
 use crate::report::Style;
@@ -84,6 +85,7 @@ impl Terminal {
 
     /// Writes data to standard output. A reader that has seen enough is no error.
     pub fn data(&self, bytes: &[u8]) -> Result<(), Failure> {
+        dump::still_there()?;
         let _held = progress::clear();
         let mut out = io::stdout().lock();
         match out.write_all(bytes).and_then(|()| out.flush()) {

@@ -38,7 +38,7 @@ fn against_dump(bundle: &Bundle, path: &Path, args: &args::Verify, terminal: &Te
         expiry,
     };
     let observer = dump::observer();
-    let snapshot = dump::open(&dump_args, &observer)?;
+    let snapshot = dump::open(&dump_args, &observer, terminal)?;
     let left = dump::compare(&dump_args, &snapshot, &spec, &observer, terminal)?;
     if left.facts.footer.crc.is_some_and(|crc| crc != 0 && crc != left.facts.crc64) {
         return Err(Failure::error(format!("{}: its checksum is wrong; take the dump again", text::path(path))));

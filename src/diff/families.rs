@@ -7,7 +7,7 @@ use super::side::Side;
 use super::{Totals, family_of, key_of};
 use crate::index::{Family, Names};
 use crate::rdb::{self, TypeName};
-use crate::stock::{Families, Tally};
+use crate::stock::{FamilyTree, Tally};
 
 /// What a family is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,10 +60,11 @@ pub(super) fn group(
     names: &Names<'_>,
     changes: &[Change],
 ) -> Result<Groups, rdb::Error> {
-    // Each tree gets the names of the other dump too, without counts, so that both have the same families.
-    let (mut before, mut after) = (std::mem::take(&mut old.stock.others), std::mem::take(&mut new.stock.others));
-    before.merge(std::mem::take(&mut new.names));
-    after.merge(std::mem::take(&mut old.names));
+    let (before, after) = (std::mem::take(&mut old.stock.others), std::mem::take(&mut new.stock.others));
+    // Of the names of both, so that both have the same families.
+    let mut both = before.clone();
+    both.merge(after.clone());
+    let tree = both.tree();
     let mut records = vec![Tallies::default(); names.spec.records.len()];
     let mut indexes = vec![Tallies::default(); names.spec.indexes.len()];
     let mut others: BTreeMap<Vec<u8>, Tallies> = BTreeMap::new();
@@ -73,10 +74,10 @@ pub(super) fn group(
     for (tallies, (before, after)) in indexes.iter_mut().zip(old.stock.indexes.iter().zip(&new.stock.indexes)) {
         (tallies.before, tallies.after) = (*before, *after);
     }
-    for (glob, tally) in before.list() {
+    for (glob, tally) in tree.list(&before) {
         others.entry(glob).or_default().before = tally;
     }
-    for (glob, tally) in after.list() {
+    for (glob, tally) in tree.list(&after) {
         others.entry(glob).or_default().after = tally;
     }
     let mut types: BTreeMap<TypeName, Tallies> = BTreeMap::new();
@@ -87,7 +88,7 @@ pub(super) fn group(
         types.entry(name).or_default().after.add(*tally);
     }
     let mut index_keys = Vec::new();
-    let mut finder = Finder { tree: after, glob: Vec::new(), label: Vec::new() };
+    let mut finder = Finder { tree, glob: Vec::new(), label: Vec::new() };
     let mut room = Vec::new();
     for (at, change) in changes.iter().enumerate() {
         let (db, key) = key_of(old, new, change, &mut room)?;
@@ -131,7 +132,7 @@ pub(super) fn group(
 
 /// Finds the family of a name.
 struct Finder {
-    tree: Families,
+    tree: FamilyTree,
     glob: Vec<u8>,
     label: Vec<u8>,
 }

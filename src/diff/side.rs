@@ -7,7 +7,7 @@ use super::digest::{Digester, Seed, halves};
 use crate::index::{Clock, Dump, Expires, Expiry, Facts, Family, Names, can_be_record};
 use crate::rdb::{self, Kind, ModuleId, Record, TypeName, Walker};
 use crate::scan::{self, Observer, Worker};
-use crate::stock::{Families, Stock, Tally};
+use crate::stock::{Stock, Tally};
 
 /// A key and what it holds, in 80 bytes.
 #[derive(Clone, Copy, Debug)]
@@ -98,8 +98,6 @@ pub struct Side<'a> {
     pub in_doubt: u64,
     /// Counts of the keys that are not absent.
     pub stock: Stock,
-    /// The names of other families, without counts.
-    pub(super) names: Families,
     /// Ordered by the hash of the name, then by place.
     pub(super) prints: Vec<Print>,
 }
@@ -127,10 +125,10 @@ impl<'a> Side<'a> {
             newer: Vec::new(),
             slots: Vec::new(),
             twice: None,
+            member_expiries: pass.member_expiries,
         };
         let (mut absent, mut in_doubt) = (Absent::default(), 0_u64);
         let mut stock = Stock::new(names.spec.records.len(), names.spec.indexes.len());
-        let mut families = Families::default();
         let mut prints = Vec::new();
         prints.reserve_exact(pass.workers.iter().fold(0_usize, |sum, worker| sum.saturating_add(worker.prints.len())));
         for worker in pass.workers {
@@ -138,7 +136,6 @@ impl<'a> Side<'a> {
             absent.empty = absent.empty.saturating_add(worker.absent.empty);
             in_doubt = in_doubt.saturating_add(worker.in_doubt);
             stock.merge(worker.stock);
-            families.merge(worker.families);
             prints.extend(worker.prints);
         }
         if u32::try_from(prints.len()).is_err() {
@@ -146,7 +143,7 @@ impl<'a> Side<'a> {
         }
         prints.par_sort_unstable_by_key(|print| (print.name, print.start));
         let dump = Dump { file, header };
-        Ok(Self { dump, clock, facts, absent, in_doubt, stock, names: families, prints })
+        Ok(Self { dump, clock, facts, absent, in_doubt, stock, prints })
     }
 
     /// How many keys there are.
@@ -173,7 +170,6 @@ struct Gatherer<'s> {
     digester: Digester,
     key: Vec<u8>,
     stock: Stock,
-    families: Families,
     prints: Vec<Print>,
     absent: Absent,
     in_doubt: u64,
@@ -188,7 +184,6 @@ impl<'s> Gatherer<'s> {
             digester: Digester::new(seed, clock),
             key: Vec::new(),
             stock: Stock::new(names.spec.records.len(), names.spec.indexes.len()),
-            families: Families::default(),
             prints: Vec::new(),
             absent: Absent::default(),
             in_doubt: 0,
@@ -223,10 +218,7 @@ impl<'a> Worker<'a> for Gatherer<'_> {
         match self.spec_names.family_of(record.db, key, can_be_record(&record.value)) {
             Family::Record(class) => self.stock.record_family(class, tally),
             Family::Index(index) => self.stock.index_family(index, tally),
-            Family::Other => {
-                self.stock.other_family(key, tally);
-                self.families.add(key, Tally::default());
-            }
+            Family::Other => self.stock.other_family(key, tally),
         }
         self.prints.push(Print {
             name: halves(self.seed.hash_name(record.db, key)),

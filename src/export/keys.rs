@@ -1,13 +1,13 @@
 //! The table of keys.
 
-use super::Error;
 use super::cell::Cell;
 use super::rows::{Column, Halt, Holds, Outlet, Rows};
+use super::{Damaged, Error};
 use crate::index::{Clock, Family, Names, can_be_record};
-use crate::rdb::{self, Record};
+use crate::rdb::{self, Record, Walker};
 use crate::scan::{self, Observer, Worker};
 use crate::spec::Spec;
-use crate::stock::{Families, Tally};
+use crate::stock::{Families, FamilyTree, Tally};
 
 pub(super) const COLUMNS: &[Column] = &[
     Column::new("db", Holds::Small),
@@ -26,19 +26,31 @@ pub(super) const COLUMNS: &[Column] = &[
 #[derive(Debug)]
 pub(super) struct Known<'s> {
     names: Names<'s>,
-    others: Families,
+    others: FamilyTree,
 }
 
 impl<'s> Known<'s> {
     /// Families of keys that the spec does not know follow from all names, so those are read first.
-    pub fn read(file: &[u8], spec: &'s Spec, observer: &Observer) -> Result<Self, Error> {
+    pub fn read(file: &[u8], spec: &'s Spec, damaged: Option<&Damaged>, observer: &Observer) -> Result<Self, Error> {
         let names = Names::new(spec);
-        let new = || Others { names: &names, families: Families::default(), key: Vec::new() };
+        let new = || Others { names: &names, damaged, families: Families::default(), key: Vec::new() };
         let mut others = Families::default();
-        for worker in scan::run(file, observer, new)?.workers {
+        if damaged.is_some_and(|damaged| damaged.end.is_some()) {
+            // Only a walk alone keeps what it has when it comes to no end.
+            let mut worker = new();
+            for record in Walker::new(file)?.records().map_while(Result::ok) {
+                if observer.stopped() {
+                    return Err(Error::Interrupted);
+                }
+                worker.record(&record)?;
+            }
             others.merge(worker.families);
+        } else {
+            for worker in scan::run(file, observer, new)?.workers {
+                others.merge(worker.families);
+            }
         }
-        Ok(Self { names, others })
+        Ok(Self { names, others: others.tree() })
     }
 }
 
@@ -96,16 +108,22 @@ impl<'k, 's> Keys<'k, 's> {
 /// Gathers the names that no family of the spec has.
 struct Others<'n, 's> {
     names: &'n Names<'s>,
+    damaged: Option<&'n Damaged>,
     families: Families,
     key: Vec<u8>,
 }
 
 impl<'a> Worker<'a> for Others<'_, '_> {
     fn record(&mut self, record: &Record<'a>) -> Result<(), rdb::Error> {
+        if self.damaged.is_some_and(|damaged| damaged.has(record.start)) {
+            return Ok(());
+        }
         let fault = |kind| rdb::Error::in_string(record.start as u64, kind).in_record(record.start);
         let key = record.key.decode(&mut self.key).map_err(fault)?;
         if matches!(self.names.family_of(record.db, key, can_be_record(&record.value)), Family::Other) {
-            self.families.add(key, Tally { keys: 1, ..Tally::default() });
+            // As the inventory counts them: both must come to the same families.
+            let bytes = record.value.end().saturating_sub(record.start) as u64;
+            self.families.add(key, Tally { keys: 1, bytes, ..Tally::default() });
         }
         Ok(())
     }

@@ -5,6 +5,7 @@ use std::ops::ControlFlow;
 use super::Filter;
 use super::cell::Cell;
 use super::rows::{Column, Halt, Holds, Outlet, Rows};
+use super::run::Which;
 use crate::index::{Absent, Listed, Memberships, Missing, Reader, State};
 use crate::rdb::Record;
 use crate::spec::Spec;
@@ -155,7 +156,7 @@ pub(super) fn next_absent(all: &mut impl Iterator<Item = Absent>) -> Option<Vec<
 
 /// Makes the rows of memberships that are in no key.
 pub(super) fn absent_rows(
-    (missing, spec, filter): (&Missing<'_>, &Spec, &Filter),
+    (missing, spec, which): (&Missing<'_>, &Spec, Which<'_>),
     job: &[Absent],
     room: &mut Vec<u8>,
     rows: &mut Rows,
@@ -164,7 +165,11 @@ pub(super) fn absent_rows(
     for absent in job {
         let (key, index) = (missing.key(absent), missing.index(absent));
         let Some(index) = spec.indexes.get(index) else { continue };
-        if !filter.keeps_db(index.db) || !filter.keeps_name(key) {
+        if !which.filter.keeps_db(index.db) || !which.filter.keeps_name(key) {
+            continue;
+        }
+        // It is there; what it holds is not known.
+        if which.damaged.is_some_and(|damaged| damaged.has_name(index.db, key)) {
             continue;
         }
         let member = missing.member(absent, room).map_err(Halt::Dump)?;

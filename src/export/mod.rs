@@ -9,6 +9,7 @@ mod batch;
 mod cell;
 #[cfg(feature = "parquet")]
 mod columns;
+mod damaged;
 mod elements;
 mod filter;
 mod keys;
@@ -28,6 +29,7 @@ use crate::scan::{self, Observer};
 use crate::spec::Spec;
 use crate::text::display;
 pub use cell::Cell;
+pub use damaged::{Damaged, Finding};
 pub use filter::{Expires, Filter, TypeRule, bytes};
 use keys::Known;
 pub use rows::{Column, Holds};
@@ -155,6 +157,8 @@ pub struct Export<'a> {
     filter: &'a Filter,
     clock: Clock,
     known: AllKnown<'a>,
+    /// What is left out.
+    damaged: Option<&'a Damaged>,
 }
 
 enum AllKnown<'a> {
@@ -176,6 +180,18 @@ impl<'a> Export<'a> {
         filter: &'a Filter,
         observer: &Observer,
     ) -> Result<Self, Error> {
+        Self::prepare_without(file, options, filter, None, observer)
+    }
+
+    /// The same for all but the keys that are damaged, which have no rows. What their records imply is not known: entries
+    /// that name one are held.
+    pub fn prepare_without(
+        file: &'a [u8],
+        options: Options<'a>,
+        filter: &'a Filter,
+        damaged: Option<&'a Damaged>,
+        observer: &Observer,
+    ) -> Result<Self, Error> {
         if !options.format.is_built() {
             return Err(Error::NotBuilt);
         }
@@ -184,15 +200,16 @@ impl<'a> Export<'a> {
             return Err(Error::NoClock);
         }
         let known = match options.table {
-            Table::Keys => AllKnown::Keys(Known::read(file, options.spec, observer)?),
+            Table::Keys => AllKnown::Keys(Known::read(file, options.spec, damaged, observer)?),
             Table::Elements => AllKnown::Elements,
             Table::Memberships if filter.has_values() => return Err(Error::NoValues),
             Table::Memberships => {
-                let table = Memberships::take(file, options.spec, options.expiry, observer)?;
+                let starts = damaged.map_or(&[][..], Damaged::starts);
+                let table = Memberships::take_without(file, options.spec, options.expiry, starts, observer)?;
                 AllKnown::Memberships(Box::new(table))
             }
         };
-        Ok(Self { file, options, filter, clock, known })
+        Ok(Self { file, options, filter, clock, known, damaged })
     }
 
     /// Bytes of the dump that [`Self::write`] goes through, for its observer.

@@ -9,7 +9,7 @@ use super::keys::{self, Keys, Known};
 use super::memberships;
 use super::ordered::{self, Taken};
 use super::rows::{Chunk, Column, Halt, Outlet, Rows, header};
-use super::{AllKnown, Error, Export, Filter, Format, Seen, Summary};
+use super::{AllKnown, Damaged, Error, Export, Filter, Format, Seen, Summary};
 use crate::index::{Clock, Diagnostics, Expires, Memberships};
 use crate::rdb::{self, Footer, Record, Walker};
 use crate::scan::Observer;
@@ -38,7 +38,8 @@ struct Total {
 }
 
 pub(super) fn write(export: Export<'_>, out: &mut (dyn Write + Send), observer: &Observer) -> Result<Summary, Error> {
-    let Export { file, options, filter, clock, known } = export;
+    let Export { file, options, filter, clock, known, damaged } = export;
+    let which = Which { filter, damaged };
     let columns = match &known {
         AllKnown::Keys(_) => keys::COLUMNS,
         AllKnown::Elements => elements::COLUMNS,
@@ -50,18 +51,18 @@ pub(super) fn write(export: Export<'_>, out: &mut (dyn Write + Send), observer: 
     let (total, header, footer, diagnostics) = match known {
         AllKnown::Keys(known) => {
             let table = RecordTable::Keys(&known);
-            let total = records(file, table, filter, clock, new_rows, &mut sink, observer)?;
+            let total = records(file, table, which, clock, new_rows, &mut sink, observer)?;
             (total, Walker::new(file)?.header(), None, Diagnostics::default())
         }
         AllKnown::Elements => {
-            let total = records(file, RecordTable::Elements, filter, clock, new_rows, &mut sink, observer)?;
+            let total = records(file, RecordTable::Elements, which, clock, new_rows, &mut sink, observer)?;
             (total, Walker::new(file)?.header(), None, Diagnostics::default())
         }
         AllKnown::Memberships(mut table) => {
             let diagnostics = std::mem::take(&mut table.diagnostics);
             let (header, footer) = (table.facts.header, table.facts.footer);
             let crc = table.facts.crc64;
-            let mut total = members(*table, (options.spec, filter), new_rows, &mut sink, observer)?;
+            let mut total = members(*table, (options.spec, which), new_rows, &mut sink, observer)?;
             total.sum.crc = crc;
             (total, header, Some(footer), diagnostics)
         }
@@ -71,6 +72,13 @@ pub(super) fn write(export: Export<'_>, out: &mut (dyn Write + Send), observer: 
     // The walk ends with its end or with an error.
     let footer = footer.or(walked).ok_or(Error::Interrupted)?;
     Ok(Summary { header, footer, crc64: sum.crc, rows, in_doubt, undecodable, diagnostics })
+}
+
+/// Which keys have rows.
+#[derive(Clone, Copy)]
+pub(super) struct Which<'k> {
+    pub filter: &'k Filter,
+    pub damaged: Option<&'k Damaged>,
 }
 
 #[derive(Clone, Copy)]
@@ -84,7 +92,7 @@ struct Worker<'k, 's> {
     table: WorkerTable<'k, 's>,
     rows: Rows,
     key: Vec<u8>,
-    filter: &'k Filter,
+    which: Which<'k>,
     clock: Clock,
 }
 
@@ -119,10 +127,13 @@ impl Worker<'_, '_> {
         report: &mut Report,
         outlet: &Outlet<'_>,
     ) -> Result<(), Halt> {
+        if self.which.damaged.is_some_and(|damaged| damaged.has(record.start)) {
+            return Ok(());
+        }
         let mut room = std::mem::take(&mut self.key);
         let fault = |kind| Halt::Dump(rdb::Error::in_string(record.start as u64, kind).in_record(record.start));
         let made = record.key.decode(&mut room).map_err(fault).and_then(|name| {
-            if !self.filter.keeps(record, &self.clock) || !self.filter.keeps_name(name) {
+            if !self.which.filter.keeps(record, &self.clock) || !self.which.filter.keeps_name(name) {
                 return Ok(());
             }
             if piece.unwrap_or(0) == 0 && self.clock.expires(record.expire_ms) == Expires::InDoubt {
@@ -142,7 +153,7 @@ impl Worker<'_, '_> {
 fn records(
     file: &[u8],
     table: RecordTable<'_, '_>,
-    filter: &Filter,
+    which: Which<'_>,
     clock: Clock,
     new_rows: impl Fn() -> Rows + Sync,
     sink: &mut Sink<'_>,
@@ -156,7 +167,7 @@ fn records(
         },
         rows: new_rows(),
         key: Vec::new(),
-        filter,
+        which,
         clock,
     };
     let mut total = Total::default();
@@ -168,14 +179,14 @@ fn records(
 /// Writes the rows of all index keys, and then those of memberships that are in none.
 fn members(
     table: Memberships<'_>,
-    (spec, filter): (&crate::spec::Spec, &Filter),
+    (spec, which): (&crate::spec::Spec, Which<'_>),
     new_rows: impl Fn() -> Rows + Sync,
     sink: &mut Sink<'_>,
     observer: &Observer,
 ) -> Result<Total, Error> {
     let mut total = Total::default();
     let mut jobs = memberships::Jobs::new(&table);
-    let worker = || (memberships::Keys::new(&table, spec, filter), new_rows());
+    let worker = || (memberships::Keys::new(&table, spec, which.filter), new_rows());
     let work = |(keys, rows): &mut (memberships::Keys<'_, '_>, Rows), job, outlet: &Outlet<'_>| {
         let (bytes, halt) = match keys.rows(&job, rows, outlet) {
             Ok(bytes) => (bytes, None),
@@ -189,7 +200,7 @@ fn members(
     let next = || memberships::next_absent(&mut all);
     let worker = || (Vec::new(), new_rows());
     let work = |(room, rows): &mut (Vec<u8>, Rows), job: Vec<_>, outlet: &Outlet<'_>| {
-        let made = memberships::absent_rows((&missing, spec, filter), &job, room, rows, outlet);
+        let made = memberships::absent_rows((&missing, spec, which), &job, room, rows, outlet);
         finish(rows, 0, made.err(), outlet)
     };
     ordered::run(threads(), next, worker, work, |taken| total.take(taken, sink, observer))?;

@@ -100,7 +100,19 @@ pub struct Memberships<'a> {
 impl<'a> Memberships<'a> {
     /// Reads the dump once and compares. Runs on the current `rayon` pool.
     pub fn take(file: &'a [u8], spec: &'a Spec, expiry: Expiry, observer: &Observer) -> Result<Self, Error> {
-        Ok(Self::of(super::read(file, &[], spec, expiry, Ask::Counts, observer)?))
+        Self::take_without(file, spec, expiry, &[], observer)
+    }
+
+    /// The same of a dump in which the values of the records that start at `damaged`, in ascending order, cannot be read:
+    /// records among them are undecidable, and index keys are passed over.
+    pub fn take_without(
+        file: &'a [u8],
+        spec: &'a Spec,
+        expiry: Expiry,
+        damaged: &'a [u64],
+        observer: &Observer,
+    ) -> Result<Self, Error> {
+        Ok(Self::of(super::read((file, damaged), &[], spec, expiry, Ask::Counts, observer)?))
     }
 
     pub(super) fn of(compared: Compared<'a>) -> Self {

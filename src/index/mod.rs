@@ -69,7 +69,7 @@ pub use whole::{AOF_BASE, NOT_AT_ONCE, SLOTS};
 use crate::parts::Part;
 use crate::progress::Order;
 use crate::rdb::{self, Footer, Header, Record};
-use crate::scan::{self, Observer};
+use crate::scan::{self, MemberExpiries, Observer};
 use crate::slots;
 use crate::spec::Spec;
 use crate::stock::Stock;
@@ -117,6 +117,8 @@ pub struct Facts {
     pub slots: Vec<slots::Finding>,
     /// The first key that stands in it twice.
     pub twice: Option<Twice>,
+    /// Expiries of members, which KeyDB writes: what they are is not looked at.
+    pub member_expiries: MemberExpiries,
 }
 
 /// The numbers of one index.
@@ -241,20 +243,20 @@ pub struct Difference<'a> {
 
 /// Reads the dump once, and then its index keys.
 fn read<'a>(
-    file: &'a [u8],
+    (file, damaged): (&'a [u8], &'a [u64]),
     parts: &[Part],
     spec: &'a Spec,
     expiry: Expiry,
     ask: Ask,
     observer: &Observer,
 ) -> Result<Compared<'a>, Error> {
-    read_by(file, parts, spec, expiry, ask, Hasher::default(), Claims::new(observer), observer)
+    read_by((file, damaged), parts, spec, expiry, ask, Hasher::default(), Claims::new(observer), observer)
 }
 
 /// The same with this hash, and with these claims.
 #[allow(clippy::too_many_arguments, reason = "all but two are those of `read`")]
 fn read_by<'a, 'o>(
-    file: &'a [u8],
+    (file, damaged): (&'a [u8], &'a [u64]),
     parts: &[Part],
     spec: &'a Spec,
     expiry: Expiry,
@@ -272,7 +274,8 @@ fn read_by<'a, 'o>(
     let clock = Clock::read(file, expiry)?;
     let header = rdb::Walker::new(file)?.header();
     let ends: Vec<u64> = parts.iter().map(|part| part.end).collect();
-    let context = Context::new(spec, Dump { file, header }, clock, hasher, ends);
+    let mut context = Context::new(spec, Dump { file, header }, clock, hasher, ends);
+    context.damaged = damaged;
     let mut pass = scan::run(file, observer, || Gathered::new(&context))?;
     observer.reads(Order::Jumps);
     if context.is_full() {
@@ -290,6 +293,7 @@ fn read_by<'a, 'o>(
         newer: Vec::new(),
         slots: Vec::new(),
         twice: doubts.twice,
+        member_expiries: pass.member_expiries,
     };
     let gathered = Joined::new(pass.workers, spec, file.len());
     facts.slots = slots::judge(&doubts.slots, pass.cluster, || gathered.families());
@@ -310,7 +314,7 @@ impl<'a> Difference<'a> {
         expiry: Expiry,
         observer: &Observer,
     ) -> Result<Self, Error> {
-        read(file, parts, spec, expiry, Ask::Edits, observer)?.into_difference(observer)
+        read((file, &[]), parts, spec, expiry, Ask::Edits, observer)?.into_difference(observer)
     }
 
     /// The same for its numbers alone: [`Self::stale`] is empty, which takes less memory where much is stale.
@@ -326,7 +330,7 @@ impl<'a> Difference<'a> {
         expiry: Expiry,
         observer: &Observer,
     ) -> Result<Self, Error> {
-        read(file, parts, spec, expiry, Ask::Counts, observer)?.into_difference(observer)
+        read((file, &[]), parts, spec, expiry, Ask::Counts, observer)?.into_difference(observer)
     }
 
     /// An index key, as [`Present::start`] and [`Deletion::start`] name it.

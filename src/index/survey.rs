@@ -36,6 +36,8 @@ pub struct Context<'a> {
     pub names: Names<'a>,
     pub dump: Dump<'a>,
     pub clock: Clock,
+    /// Where records start whose values cannot be read, in ascending order; mostly none are known.
+    pub damaged: &'a [u64],
     pub hasher: Hasher,
     /// Index keys with the records they require.
     pub groups: Interner,
@@ -81,6 +83,7 @@ impl<'a> Context<'a> {
             names: Names::new(spec),
             dump,
             clock,
+            damaged: &[],
             hasher,
             groups: Interner::default(),
             stems: Stems::default(),
@@ -93,6 +96,11 @@ impl<'a> Context<'a> {
             ends,
             twice_hasher: RandomState::default(),
         }
+    }
+
+    /// Whether the value of the record that starts here is known not to be readable.
+    fn is_damaged(&self, start: u64) -> bool {
+        !self.damaged.is_empty() && self.damaged.binary_search(&start).is_ok()
     }
 
     /// Whether there were more different index keys or members than this program can number.
@@ -258,7 +266,12 @@ impl<'c, 'a> Gathered<'c, 'a> {
             return Ok(());
         }
         let (extractor, rules) = &mut self.readers[class];
-        let slots = match decode(record, extractor, &mut self.text, &mut self.scratch, context.clock)? {
+        let decoded = if context.is_damaged(start) {
+            Err("its value is damaged".to_owned())
+        } else {
+            decode(record, extractor, &mut self.text, &mut self.scratch, context.clock)?
+        };
+        let slots = match decoded {
             Ok(slots) => slots,
             Err(reason) => {
                 self.diagnostics.add("record.undecodable", start, || format!("{}: {reason}", display(key)));
@@ -375,19 +388,24 @@ impl<'a> scan::Worker<'a> for Gathered<'_, 'a> {
         let context = self.context;
         let start = record.start as u64;
         let mut buffer = std::mem::take(&mut self.key);
-        let decoded = record.key.decode(&mut buffer).map_err(|kind| rdb::Error::in_string(start, kind));
+        let is_damaged = context.is_damaged(start);
+        let decoded = match record.key.decode(&mut buffer) {
+            Err(_) if is_damaged => return Ok(()),
+            decoded => decoded.map_err(|kind| rdb::Error::in_string(start, kind)),
+        };
         let result = decoded.and_then(|key| {
             let expires = context.clock.expires(record.expire_ms);
             let tally = Tally {
                 keys: 1,
-                elements: record.value.elements()?,
+                elements: if is_damaged { 0 } else { record.value.elements()? },
                 bytes: record.value.end().saturating_sub(record.start) as u64,
                 with_expiry: u64::from(record.expire_ms.is_some()),
             };
             self.stock.add(record, tally);
             self.stock.expiries.add(context.clock.left(record.expire_ms));
             // Old bugs, and services, write collections without elements; a server that loads them leaves them out.
-            let empty = tally.elements == 0 && !matches!(record.value.ty.kind(), Kind::String | Kind::Stream);
+            let empty =
+                tally.elements == 0 && !is_damaged && !matches!(record.value.ty.kind(), Kind::String | Kind::Stream);
             if expires == Expires::InDoubt {
                 self.diagnostics.add("key.expiry_in_doubt", start, || {
                     format!("{} expires at {} ms, which is before 2009", display(key), record.expire_ms.unwrap_or(0))
@@ -406,7 +424,7 @@ impl<'a> scan::Worker<'a> for Gathered<'_, 'a> {
                         self.diagnostics.add("key.expired", start, || display(key));
                     } else if empty {
                         self.diagnostics.add("key.empty", start, || display(key));
-                    } else {
+                    } else if !is_damaged {
                         self.index_key(record, key, primary, role.shared, tally.elements);
                     }
                     return Ok(());

@@ -161,7 +161,7 @@ fn the_same_in_every_way() {
     let observer = Observer::default();
     let plain = || Hasher::default();
     let read = |hasher: Hasher, claims: Claims<'_>| {
-        read_by(&file, &[], &spec, Expiry::Careful, Ask::Edits, hasher, claims, &observer).unwrap()
+        read_by((&file, &[]), &[], &spec, Expiry::Careful, Ask::Edits, hasher, claims, &observer).unwrap()
     };
     type Way<'o> = (fn() -> Hasher, Claims<'o>, Proof);
     let ways: [Way<'_>; 5] = [

@@ -167,7 +167,9 @@ fn documents(
     reader: &mut Reader,
     observer: &Observer,
 ) -> Result<Vec<Document>, Error> {
-    let sizes: HashMap<Vec<u8>, u64> = families.list().into_iter().map(|(glob, tally)| (glob, tally.keys)).collect();
+    let tree = families.tree();
+    let sizes: HashMap<Vec<u8>, u64> =
+        tree.list(&families).into_iter().map(|(glob, tally)| (glob, tally.keys)).collect();
     let share = per_family(RECORDS, sizes.len());
     let mut starts: Vec<(u64, u64)> = survey.values.iter().map(|value| (value.start, value.db)).collect();
     starts.sort_unstable();
@@ -178,7 +180,7 @@ fn documents(
             return Err(Error::Interrupted);
         }
         let name = survey.dump.key(start, &mut room)?;
-        families.find(name, &mut glob, &mut label);
+        tree.find(name, &mut glob, &mut label);
         let every = sizes.get(&glob).copied().unwrap_or(1).div_ceil(share).max(1);
         if !lot(name).is_multiple_of(every) || bytes > BYTES || name.len() > NAME_BYTES {
             continue;
@@ -194,7 +196,8 @@ fn documents(
 
 fn families(survey: &Survey<'_>, families: Families, observer: &Observer) -> Result<Vec<Family>, Error> {
     let mut all: BTreeMap<Vec<u8>, Family> = BTreeMap::new();
-    for (glob, tally) in families.list() {
+    let tree = families.tree();
+    for (glob, tally) in tree.list(&families) {
         let (keys, elements) = (tally.keys, tally.elements);
         all.insert(glob.clone(), Family { glob, keys, elements, example: Vec::new(), chosen: Vec::new() });
     }
@@ -205,7 +208,7 @@ fn families(survey: &Survey<'_>, families: Families, observer: &Observer) -> Res
             return Err(Error::Interrupted);
         }
         let name = survey.dump.key(collection.start, &mut room)?;
-        families.find(name, &mut glob, &mut label);
+        tree.find(name, &mut glob, &mut label);
         if let Some(family) = all.get_mut(&glob) {
             if family.chosen.is_empty() {
                 family.example = name.get(..NAME_BYTES).unwrap_or(name).to_vec();

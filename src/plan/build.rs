@@ -211,7 +211,7 @@ fn make(
     let mut output = file(MANIFEST)?;
     let written = manifest.write_json_with(&touched, |piece| output.write(piece)).and_then(|()| output.finish());
     written.map_err(writing(MANIFEST))?;
-    if watch.stopped() {
+    if watch.stopped() || !watch.inputs_hold() {
         return Err(Error::Interrupted);
     }
     draft.publish()?;

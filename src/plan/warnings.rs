@@ -3,6 +3,7 @@
 use super::manifest::Touched;
 use crate::index::{Difference, Frozen, Gone, Reason};
 use crate::spec::Policy;
+use crate::text::display;
 
 /// The warnings of a plan, the gravest first.
 pub fn warnings(d: &Difference<'_>, apply_oversize: u64, rollback_oversize: u64, touched: &[Touched]) -> Vec<String> {
@@ -47,6 +48,7 @@ pub fn warnings(d: &Difference<'_>, apply_oversize: u64, rollback_oversize: u64,
     }
     out.extend(gone(d));
     out.extend(d.facts.doubts().into_iter().map(|(_, words)| words));
+    out.extend(member_expiries(d, touched));
     let in_doubt = d.diagnostics.count("key.expiry_in_doubt");
     if in_doubt > 0 {
         out.push(format!(
@@ -107,6 +109,37 @@ fn gone(d: &Difference<'_>) -> impl Iterator<Item = String> {
                 )
             })
     })
+}
+
+/// Touched keys of which members have an expiry of their own, as KeyDB writes it.
+fn member_expiries(d: &Difference<'_>, touched: &[Touched]) -> Option<String> {
+    let expiring = &d.facts.member_expiries.keys;
+    if expiring.is_empty() {
+        return None;
+    }
+    let deleted = d.deletions.iter().map(|key| (key.start, key.index));
+    let all = deleted.chain(d.present.iter().map(|key| (key.start, key.index)));
+    let mut room = Vec::new();
+    let mut names: Vec<String> = Vec::new();
+    for (start, index) in all.filter(|(start, _)| expiring.binary_search(start).is_ok()) {
+        // It was read before.
+        let Ok(key) = d.dump.key(start, &mut room) else { continue };
+        let place = (d.spec.indexes[index as usize].db, key);
+        if touched.binary_search_by(|touched| (touched.db, &touched.key.0[..]).cmp(&place)).is_ok() {
+            names.push(display(key));
+        }
+    }
+    names.sort_unstable();
+    names.dedup();
+    let first = names.first()?;
+    let more = match names.len() {
+        1 => String::new(),
+        n => format!(", and {} more", n - 1),
+    };
+    Some(format!(
+        "{first}{more}: members with an expiry of their own (KeyDB) are in a key that will be changed; a rollback makes them \
+         again without it"
+    ))
 }
 
 /// A number with its noun.

@@ -25,6 +25,12 @@ impl<'a> Cursor<'a> {
         self.end.saturating_sub(self.rest.len())
     }
 
+    /// File offset behind the last byte.
+    #[inline]
+    pub fn end(&self) -> usize {
+        self.end
+    }
+
     /// Number of bytes that are left.
     #[inline]
     pub fn left(&self) -> usize {

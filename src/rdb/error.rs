@@ -51,6 +51,18 @@ impl Error {
                 "have an earlier server write the dump, or use a later version of this program"
             }
             ErrorKind::Unsupported { .. } | ErrorKind::Update => "have the server write a dump without such data",
+            ErrorKind::Dragonfly { .. } => {
+                "the dump may well be whole: copy its keys from Dragonfly into a Redis or Valkey server, and give that one's \
+                 dump"
+            }
+            ErrorKind::Younger { .. } => {
+                "the dump may well be whole: find out what wrote it, copy its keys into a Redis or Valkey server, and give \
+                 that one's dump"
+            }
+            ErrorKind::NulTail(_) => {
+                "a disk that was full or a crash leaves such a file: take the dump again, or get it again and compare its \
+                 checksum with the original's"
+            }
             _ => "the dump is damaged or cut off: `rdb-reindex check` says more; take it again if you can",
         }
     }
@@ -127,6 +139,20 @@ impl fmt::Debug for Snippet {
     }
 }
 
+impl ErrorKind {
+    /// Whether the dump is not what somebody wrote. Otherwise it may be whole, and just cannot be read here.
+    pub fn is_damage(&self) -> bool {
+        !matches!(
+            self,
+            Self::Version { .. }
+                | Self::Unsupported { .. }
+                | Self::Update
+                | Self::Dragonfly { .. }
+                | Self::Younger { .. }
+        )
+    }
+}
+
 /// One violation of the format, with the value that violates it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -138,6 +164,10 @@ pub enum ErrorKind {
     Version { flavor: Flavor, version: u32 },
     #[error("the file ends before its EOF opcode: it is truncated")]
     MissingEof,
+    #[error(
+        "from here on, {0} bytes to its end, the file holds nothing but NUL bytes, where records and the end of the dump are due"
+    )]
+    NulTail(u64),
     #[error("the data ends too early: {needed} bytes are due and {left} are left; the file is truncated or damaged")]
     UnexpectedEnd { needed: u64, left: u64 },
 
@@ -170,6 +200,17 @@ pub enum ErrorKind {
     UnknownType { byte: u8, flavor: Flavor },
     #[error("{name} ({byte}) has no published layout that could be confirmed, so nothing after it can be read")]
     Unsupported { byte: u8, name: &'static str },
+    #[error(
+        "{byte} ({byte:#04x}) is a type or opcode of Dragonfly's own ({name}), which wrote the dump, and is not read here"
+    )]
+    Dragonfly { byte: u8, name: &'static str },
+    #[error(
+        "{byte} ({byte:#04x}) is no type of version {version}, which the dump says it is: {name} came with version {since}, and \
+         other programs (Dragonfly) use the byte for types of their own; which of them this is would be a guess"
+    )]
+    Younger { byte: u8, name: &'static str, since: u32, version: u32 },
+    #[error("a library of functions says {0} for whether it has a description; 0 and 1 are possible")]
+    FunctionDescription(u64),
     #[error("UPDATE (242) changes data that stands before it, so the dump is not a state; write a new one with SAVE")]
     Update,
     #[error("a key has {0} classes of metadata; 1 to 7 are possible")]
@@ -228,6 +269,10 @@ pub enum ErrorKind {
     Score(Snippet),
     #[error("the time to live of a hash field is {0}, which is no time")]
     FieldTtl(Snippet),
+    #[error(
+        "the expiries of hash fields are not in ascending order, those without one last: {next} follows {previous}"
+    )]
+    FieldTtlOrder { previous: i64, next: i64 },
     #[error("the expiry of a hash field, {minimum} + {ttl} - 1, is out of range")]
     FieldExpiry { minimum: i64, ttl: u64 },
 

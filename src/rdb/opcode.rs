@@ -1,5 +1,7 @@
 //! The bytes that may stand where a value type may, named as in `rdb.h`.
 
+use super::Flavor;
+
 /// End of the records; the footer follows.
 pub const EOF: u8 = 255;
 /// Number of the database of what follows.
@@ -18,7 +20,7 @@ pub const FREQ: u8 = 249;
 pub const IDLE: u8 = 248;
 /// Data of a module that belongs to no key.
 pub const MODULE_AUX: u8 = 247;
-/// A function of a release candidate of 7.0.
+/// Redis: a library of functions as the release candidates of 7.0 wrote it.
 pub const FUNCTION_PRE_GA: u8 = 246;
 /// A library of functions.
 pub const FUNCTION2: u8 = 245;
@@ -42,3 +44,26 @@ pub const GD_DICT: u8 = 100;
 pub const GCAS: u8 = 101;
 /// Redis Enterprise, without a published layout.
 pub const GFLAGS: u8 = 102;
+
+/// Whether an opcode says something of the next key: a record may begin with it.
+pub fn is_prefix(flavor: Flavor, byte: u8) -> bool {
+    match byte {
+        EXPIRETIME | EXPIRETIME_MS | IDLE | FREQ => true,
+        KEY_META | SLOT_NUM | RAM_LRU => flavor == Flavor::Redis,
+        _ => false,
+    }
+}
+
+/// The opcodes of Dragonfly's own, by the names in its `rdb_extensions.h`; it keeps 200 to 240 for them.
+pub(crate) fn of_dragonfly(byte: u8) -> Option<&'static str> {
+    match byte {
+        200 => Some("FULLSYNC_END"),
+        201 => Some("COMPRESSED_ZSTD_BLOB_START"),
+        202 => Some("COMPRESSED_LZ4_BLOB_START"),
+        203 => Some("COMPRESSED_BLOB_END"),
+        210 => Some("JOURNAL_BLOB"),
+        211 => Some("JOURNAL_OFFSET"),
+        220 => Some("DF_MASK"),
+        other => (200..=240).contains(&other).then_some("without a published name"),
+    }
+}

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::error::ErrorKind;
-use super::{CompactForm, Flavor, ModuleId};
+use super::{CompactForm, Flavor, Header, ModuleId};
 
 macro_rules! value_types {
     ($($variant:ident $byte:literal $name:literal $kind:ident $encoding:literal $form:expr;)*) => {
@@ -77,10 +77,14 @@ value_types! {
     HashTmplArrayRef 32 "HASH_TMPL_ARRAY_REF" Hash "template" Some(CompactForm::Listpack);
 }
 
+/// The versions that came with these types.
+const SET_LISTPACK_SINCE: u32 = 11;
+const GCRA_SINCE: u32 = 15;
+
 impl ValueType {
-    /// The type that `byte` is under this magic.
+    /// The type that `byte` is in a dump with this header.
     #[inline]
-    pub(crate) fn from_byte(flavor: Flavor, byte: u8) -> Result<Self, ErrorKind> {
+    pub(crate) fn from_byte(header: Header, byte: u8) -> Result<Self, ErrorKind> {
         Ok(match byte {
             0 => Self::String,
             1 => Self::List,
@@ -100,16 +104,47 @@ impl ValueType {
             17 => Self::ZsetListpack,
             18 => Self::ListQuicklist2,
             19 => Self::StreamListpacks2,
-            20 => Self::SetListpack,
+            20 if header.version >= SET_LISTPACK_SINCE => Self::SetListpack,
             21 => Self::StreamListpacks3,
-            _ => return Self::from_late_byte(flavor, byte),
+            _ => return Self::from_late_byte(header, byte),
         })
     }
 
-    /// The types that the two flavors do not share, and the bytes that are none.
-    fn from_late_byte(flavor: Flavor, byte: u8) -> Result<Self, ErrorKind> {
+    /// The version that the type came with, for the types whose byte other programs use for types of their own. Types up to
+    /// 19, and 21, mean the same to everybody, and are read whatever the version says: Dragonfly writes 18 and 21 in version 9.
+    fn since(self) -> u32 {
+        match self {
+            Self::SetListpack => SET_LISTPACK_SINCE,
+            Self::HashMetadataPreGa | Self::HashListpackExPreGa | Self::HashMetadata | Self::HashListpackEx => 12,
+            Self::StreamListpacks4 => 13,
+            Self::StreamListpacks5 | Self::Array => 14,
+            Self::HashTmplLp | Self::HashTmplLpRef | Self::HashTmplArray | Self::HashTmplArrayRef => 15,
+            Self::Hash2 => 80,
+            _ => 1,
+        }
+    }
+
+    /// The types of Dragonfly's own, by the names in its `rdb_extensions.h`; it keeps 30 to 35 for them.
+    pub(crate) fn of_dragonfly(byte: u8) -> Option<&'static str> {
+        Some(match byte {
+            20 => "JSON_OLD",
+            30 => "JSON",
+            31 => "HASH_WITH_EXPIRY",
+            32 => "SET_WITH_EXPIRY",
+            33 => "SBF",
+            34 | 35 => "without a published name",
+            _ => return None,
+        })
+    }
+
+    /// The types that the two flavors do not share, those that are younger than the dump, and the bytes that are none.
+    fn from_late_byte(Header { flavor, version }: Header, byte: u8) -> Result<Self, ErrorKind> {
         let unsupported = |name| Err(ErrorKind::Unsupported { byte, name });
-        match (flavor, byte) {
+        let ty = match (flavor, byte) {
+            (_, 20) => Ok(Self::SetListpack),
+            (Flavor::Redis, 33) if version < GCRA_SINCE => {
+                return Err(ErrorKind::Younger { byte, name: "GCRA", since: GCRA_SINCE, version });
+            }
             (Flavor::Redis, 22) => Ok(Self::HashMetadataPreGa),
             (Flavor::Redis, 23) => Ok(Self::HashListpackExPreGa),
             (Flavor::Redis, 24) => Ok(Self::HashMetadata),
@@ -126,6 +161,10 @@ impl ValueType {
             (Flavor::Valkey, 23) => unsupported("PATH_HASH"),
             (_, 6) => unsupported("MODULE_PRE_GA"),
             _ => Err(ErrorKind::UnknownType { byte, flavor }),
+        }?;
+        match ty.since() {
+            since if since > version => Err(ErrorKind::Younger { byte, name: ty.name(), since, version }),
+            _ => Ok(ty),
         }
     }
 }

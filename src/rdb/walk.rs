@@ -30,6 +30,17 @@ pub enum Item<'a> {
     },
     /// The code of a library of functions.
     Function(RawStr<'a>),
+    /// A library of functions as the release candidates of 7.0 wrote it.
+    FunctionPreGa {
+        /// Its name.
+        name: RawStr<'a>,
+        /// What runs it: `LUA`.
+        engine: RawStr<'a>,
+        /// What it is for, if somebody said so.
+        description: Option<RawStr<'a>>,
+        /// Its code, without the line that names the library.
+        code: RawStr<'a>,
+    },
     /// Data of a module that belongs to no key.
     ModuleAux {
         /// The module.
@@ -154,18 +165,37 @@ pub struct Walker<'a> {
     cursor: Cursor<'a>,
     db: u64,
     prefix: Prefix,
+    item_start: usize,
     piece: u64,
     registry: Arc<Extra>,
     registry_bytes: usize,
     ended: bool,
+    /// No record ends behind this place: from here to the end of the file there is nothing but NUL.
+    limit: usize,
+    /// Dragonfly has said that it wrote the dump.
+    dragonfly: bool,
 }
+
+/// Fewer NUL bytes than this at the end of a file cannot be taken for a record.
+const SHORTEST_TAIL: usize = 3;
+/// Bytes of a checksum.
+const CHECKSUM: usize = 8;
 
 impl<'a> Walker<'a> {
     /// Reads the header.
     pub fn new(file: &'a [u8]) -> Result<Self, Error> {
         let header = Header::read(file)?;
         let body = file.get(Header::LEN..).unwrap_or_default();
-        Ok(Self::resume(header, Cursor::new(body, Header::LEN)))
+        // Records end before the EOF opcode, which is not NUL: a dump that has one has none of them in such a tail.
+        let filled = without_tail(file);
+        let is_tail = file.len().saturating_sub(filled) >= SHORTEST_TAIL;
+        let limit = if is_tail { filled } else { file.len() };
+        Ok(Self { limit, ..Self::resume(header, Cursor::new(body, Header::LEN)) })
+    }
+
+    /// Up to here there may be records: the length of the file, without the NUL bytes that it ends with.
+    pub fn limit(&self) -> usize {
+        self.limit
     }
 
     /// A walker that starts anywhere in a file with that header. What stands before is unknown to it.
@@ -175,10 +205,13 @@ impl<'a> Walker<'a> {
             cursor,
             db: 0,
             prefix: Prefix::default(),
+            item_start: 0,
             piece: 0,
             registry: Arc::new(Extra::Registry(Registry::default())),
             registry_bytes: 0,
             ended: false,
+            limit: usize::MAX,
+            dragonfly: false,
         }
     }
 
@@ -216,6 +249,11 @@ impl<'a> Walker<'a> {
         self.cursor.position()
     }
 
+    /// File offset of the opcode of the last item that was no record: what was said of the next key may stand before it.
+    pub fn item_start(&self) -> usize {
+        self.item_start
+    }
+
     /// The next item; none after the end. After an error there is nothing to go on with.
     #[allow(clippy::should_implement_trait, reason = "it can fail")]
     #[inline]
@@ -229,22 +267,56 @@ impl<'a> Walker<'a> {
             Ok(item) => Ok(Some(item)),
             Err(error) => {
                 self.ended = true;
-                Err(error.in_record(self.prefix.start.unwrap_or(start)))
+                Err(self.cause(error, self.prefix.start.unwrap_or(start)))
             }
         }
     }
 
-    fn item(&mut self, mut start: usize) -> Result<Item<'a>, Error> {
+    /// What an error comes of: that the data ends where NUL bytes follow, or that another program wrote them.
+    #[cold]
+    fn cause(&self, error: Error, start: usize) -> Error {
+        let tail = self.cursor.end().saturating_sub(self.limit);
+        let is_there = match error.kind {
+            ErrorKind::MissingEof | ErrorKind::NulTail(_) => true,
+            // A dump without a checksum ends with eight of them, and may be damaged before that.
+            ErrorKind::UnexpectedEnd { .. } | ErrorKind::Count { .. } if tail > CHECKSUM => true,
+            _ => error.offset >= wide(self.limit),
+        };
+        if tail > 0 && is_there {
+            let at = Error::at(self.limit, ErrorKind::NulTail(wide(tail)));
+            return at.in_record(start.min(self.limit));
+        }
+        let error = error.in_record(start);
+        match error.kind {
+            ErrorKind::UnknownType { byte, .. }
+            | ErrorKind::Unsupported { byte, .. }
+            | ErrorKind::Younger { byte, .. }
+                if self.dragonfly =>
+            {
+                let name = opcode::of_dragonfly(byte).or_else(|| ValueType::of_dragonfly(byte));
+                name.map_or(error, |name| Error { kind: ErrorKind::Dragonfly { byte, name }, ..error })
+            }
+            _ => error,
+        }
+    }
+
+    fn item(&mut self, start: usize) -> Result<Item<'a>, Error> {
+        let (start, byte) = self.lead(start)?;
+        if byte < 34 { self.record(start, byte) } else { self.opcode(start, byte) }
+    }
+
+    /// Reads what is said of the next key, up to the type of its value or an opcode that is an item of its own: that one,
+    /// and where it stands. This and [`Self::opcode`] are all that may stand before a type, for the walk as for whoever
+    /// goes back to a record.
+    #[inline]
+    fn lead(&mut self, mut start: usize) -> Result<(usize, u8), Error> {
         loop {
             let byte = match self.cursor.byte() {
                 Ok(byte) => byte,
                 Err(_) => return Err(self.cursor.fail(ErrorKind::MissingEof)),
             };
-            if byte < 34 {
-                return self.record(start, byte);
-            }
-            if !self.prefix(start, byte)? {
-                return self.opcode(start, byte);
+            if byte < 34 || !self.prefix(start, byte)? {
+                return Ok((start, byte));
             }
             start = self.cursor.position();
         }
@@ -260,7 +332,7 @@ impl<'a> Walker<'a> {
     pub(super) fn open(&mut self) -> Result<Record<'a>, Error> {
         let (start, byte) = self.type_byte()?;
         let flavor = self.header.flavor;
-        let ty = ValueType::from_byte(flavor, byte).map_err(|kind| Error::at(start, kind))?;
+        let ty = ValueType::from_byte(self.header, byte).map_err(|kind| Error::at(start, kind))?;
         let key = self.cursor.string()?;
         let value = Value { ty, flavor, offset: self.cursor.position(), bytes: self.cursor.rest, extra: None };
         Ok(self.with_prefix(start, key, value))
@@ -269,23 +341,25 @@ impl<'a> Walker<'a> {
     /// Reads what stands before the type of the record that starts here, and the type. Tells where that is, too.
     fn type_byte(&mut self) -> Result<(usize, u8), Error> {
         loop {
-            let start = self.cursor.position();
-            let byte = self.cursor.byte()?;
+            let (start, byte) = self.lead(self.cursor.position())?;
             if byte < 34 {
                 return Ok((start, byte));
             }
-            if !self.prefix(start, byte)? {
-                return Err(Error::at(start, ErrorKind::UnknownType { byte, flavor: self.header.flavor }));
+            if let Item::End(_) = self.opcode(start, byte)? {
+                return Err(Error::at(start, ErrorKind::MissingEof));
             }
         }
     }
 
     fn record(&mut self, start: usize, byte: u8) -> Result<Item<'a>, Error> {
         let flavor = self.header.flavor;
-        let ty = ValueType::from_byte(flavor, byte).map_err(|kind| Error::at(start, kind))?;
+        let ty = ValueType::from_byte(self.header, byte).map_err(|kind| Error::at(start, kind))?;
         let key = self.cursor.string()?;
         let value = self.cursor;
         let extra = skip_value(&mut self.cursor, ty, self.piece, &self.registry)?;
+        if self.cursor.position() > self.limit {
+            return Err(self.cursor.fail(ErrorKind::NulTail(0)));
+        }
         let (offset, bytes) = (value.position(), self.cursor.since(&value));
         Ok(Item::Record(self.with_prefix(start, key, Value { ty, flavor, offset, bytes, extra })))
     }
@@ -343,6 +417,7 @@ impl<'a> Walker<'a> {
 
     #[inline(never)]
     fn opcode(&mut self, start: usize, byte: u8) -> Result<Item<'a>, Error> {
+        self.item_start = start;
         let flavor = self.header.flavor;
         let cursor = &mut self.cursor;
         let unsupported = |name| Err(Error::at(start, ErrorKind::Unsupported { byte, name }));
@@ -353,7 +428,11 @@ impl<'a> Walker<'a> {
                 Item::SelectDb(self.db)
             }
             (opcode::RESIZEDB, _) => Item::ResizeDb { keys: cursor.length()?, expires: cursor.length()? },
-            (opcode::AUX, _) => Item::Aux { name: cursor.string()?, value: cursor.string()? },
+            (opcode::AUX, _) => {
+                let (name, value) = (cursor.string()?, cursor.string()?);
+                self.dragonfly |= matches!(name, RawStr::Plain(b"df-ver"));
+                Item::Aux { name, value }
+            }
             (opcode::FUNCTION2, _) => Item::Function(cursor.string()?),
             (opcode::SLOT_INFO, _) => {
                 Item::SlotInfo { slot: cursor.length()?, keys: cursor.length()?, expires: cursor.length()? }
@@ -374,7 +453,17 @@ impl<'a> Walker<'a> {
                 Item::HashTemplate { id, fields }
             }
             (opcode::UPDATE, Flavor::Valkey) => return Err(Error::at(start, ErrorKind::Update)),
-            (opcode::FUNCTION_PRE_GA, _) => return unsupported("FUNCTION_PRE_GA"),
+            (opcode::FUNCTION_PRE_GA, Flavor::Redis) => {
+                let (name, engine) = (cursor.string()?, cursor.string()?);
+                let at = *cursor;
+                let description = match cursor.length()? {
+                    0 => None,
+                    1 => Some(cursor.string()?),
+                    other => return Err(at.fail(ErrorKind::FunctionDescription(other))),
+                };
+                Item::FunctionPreGa { name, engine, description, code: cursor.string()? }
+            }
+            (opcode::FUNCTION_PRE_GA, Flavor::Valkey) => return unsupported("FUNCTION_PRE_GA"),
             (opcode::GD_DICT, Flavor::Redis) => return unsupported("GD_DICT"),
             (opcode::GCAS, Flavor::Redis) => return unsupported("GCAS"),
             (opcode::GFLAGS, Flavor::Redis) => return unsupported("GFLAGS"),
@@ -388,6 +477,20 @@ impl<'a> Walker<'a> {
         self.ended = true;
         Ok(Item::End(Footer { crc, body_end, trailing: self.cursor.left(), tail: Tail::of(self.cursor.rest) }))
     }
+}
+
+/// The length of a file without the NUL bytes that it ends with.
+fn without_tail(file: &[u8]) -> usize {
+    let mut length = file.len();
+    // Many bytes at a time: such a tail may be as long as a disk.
+    for chunk in file.rchunks(1 << 12) {
+        if chunk.iter().fold(0, |all, byte| all | byte) != 0 {
+            let tail = chunk.iter().rev().take_while(|byte| **byte == 0).count();
+            return length.saturating_sub(tail);
+        }
+        length = length.saturating_sub(chunk.len());
+    }
+    0
 }
 
 fn module_aux<'a>(cursor: &mut Cursor<'a>) -> Result<Item<'a>, Error> {

@@ -96,7 +96,10 @@ pub fn write(dump: &[u8], clock: &Clock, shift: Shift, out: &mut impl Write) -> 
     let mut from = walker.position();
     while let Some(item) = walker.next()? {
         match item {
-            Item::Record(record) if record.expire_ms.is_some() || has_field_expiries(record.value.ty) => {
+            // What stands between an expiry and its key has been written by then, and must not be twice.
+            Item::Record(record)
+                if record.expire_ms.is_some() || has_field_expiries(record.value.ty) || record.start < from =>
+            {
                 write_record(&record, clock, shift, out)?;
             }
             Item::Record(record) => out.write_all(slice(record.start, walker.position()))?,
@@ -107,7 +110,8 @@ pub fn write(dump: &[u8], clock: &Clock, shift: Shift, out: &mut impl Write) -> 
                     out.write_all(&[0; 8])?;
                 }
             }
-            _ => out.write_all(slice(from, walker.position()))?,
+            // Without what was said before it of the next key.
+            _ => out.write_all(slice(walker.item_start(), walker.position()))?,
         }
         from = walker.position();
     }
@@ -241,6 +245,33 @@ mod tests {
         assert_eq!(copy[10..18], (NOW + 604_800_000).to_le_bytes());
         assert_eq!(copy[24..32], (NOW + 604_800_000 + 3_600_000).to_le_bytes());
         assert_eq!(copy[copy.len() - 14..], [0, 1, b'c', 1, b'x', 255, 0, 0, 0, 0, 0, 0, 0, 0]);
+    }
+
+    /// KeyDB writes a field between an expiry and its key.
+    #[test]
+    fn what_stands_between_an_expiry_and_its_key_moves_with_neither() {
+        let expiry = |ms: i64| [&[252][..], &ms.to_le_bytes()].concat();
+        let field: &[u8] = b"\xfa\x01t\x011";
+        let body = [
+            &expiry(1_500_000_000_000)[..],
+            field,
+            b"\x00\x01a\x01x",
+            &expiry(1_700_000_000_000),
+            field,
+            b"\x00\x01b\x01x",
+            b"\xf9\x05",
+            field,
+            b"\x00\x01c\x01x",
+        ]
+        .concat();
+        let dump = [b"REDIS0010", &body[..], &[255, 0, 0, 0, 0, 0, 0, 0, 0]].concat();
+        // Between the two expiries: `a` is gone, and what was its expiry must not be that of `b` or `c`.
+        let clock = Clock { created_ms: Some(1_600_000_000_000), ..Clock::PLAIN };
+        let mut copy = Vec::new();
+        write(&dump, &clock, Shift::find(&dump, &clock, NOW).unwrap(), &mut copy).unwrap();
+        let moved = expiry(NOW + 604_800_000);
+        let expected = [field, field, &moved[..], b"\x00\x01b\x01x", field, b"\x00\x01c\x01x"].concat();
+        assert_eq!(copy, [b"REDIS0010", &expected[..], &[255, 0, 0, 0, 0, 0, 0, 0, 0]].concat());
     }
 
     #[test]

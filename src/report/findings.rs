@@ -1,10 +1,10 @@
 //! Findings in words.
 
 use super::inventory::{
-    ANOTHER_DUMP, AOF_BASE, AOF_TAIL, CHECKSUM_MISMATCH, Diagnostic, KEY_TWICE, NOT_AT_ONCE, RECORD_MISSING, SLOTS,
-    TRAILING_BYTES,
+    ANOTHER_DUMP, AOF_BASE, AOF_TAIL, CHECKSUM_MISMATCH, Diagnostic, KEY_TWICE, MEMBER_EXPIRIES, NOT_AT_ONCE,
+    RECORD_MISSING, SLOTS, TRAILING_BYTES,
 };
-use crate::text::counted;
+use crate::text::{counted, number};
 
 /// What was found, and what to make of it.
 pub fn words(diagnostic: &Diagnostic) -> String {
@@ -37,6 +37,14 @@ pub fn words(diagnostic: &Diagnostic) -> String {
             some("key")
         ),
         "key.record_in_family" => format!("{} named like a record and like an index key: left alone", some("key")),
+        MEMBER_EXPIRIES => format!(
+            "{} of single members of collections, which KeyDB has: not looked at, and a rollback cannot restore one",
+            if diagnostic.count == 1 {
+                "1 expiry".to_owned()
+            } else {
+                format!("{} expiries", number(diagnostic.count))
+            }
+        ),
         AOF_TAIL => "this is an append-only file: commands follow the dump in it, which change what is in the dump, \
                      and they are not read; `redis-cli BGREWRITEAOF`, or a new dump, brings them in"
             .to_owned(),

@@ -15,6 +15,9 @@ use crate::stock::{Expiries, Tally};
 use crate::text::display;
 use crate::time::rfc3339;
 
+/// So many keys are named as examples.
+const EXAMPLES: usize = 5;
+
 /// The version of this form. Fields may be added to it; none changes its meaning.
 pub const FORMAT_VERSION: u32 = 1;
 
@@ -22,6 +25,7 @@ pub const FORMAT_VERSION: u32 = 1;
 pub const AOF_TAIL: &str = "dump.aof_tail";
 pub const ANOTHER_DUMP: &str = "dump.another_dump";
 pub const TRAILING_BYTES: &str = "dump.trailing_bytes";
+pub const MEMBER_EXPIRIES: &str = "key.member_expiry";
 pub const CHECKSUM_MISMATCH: &str = "dump.checksum_mismatch";
 pub const KEY_TWICE: &str = "dump.key_twice";
 pub const RECORD_MISSING: &str = "index.record_missing";
@@ -425,6 +429,12 @@ pub(super) fn diagnostics(difference: &Difference<'_>) -> Vec<Diagnostic> {
             Tail::Empty | Tail::Unknown => TRAILING_BYTES,
         };
         of_dump(code, format!("{} bytes after the footer", facts.footer.trailing));
+    }
+    let expiries = &facts.member_expiries;
+    if expiries.members > 0 {
+        let name = |start: &u64| difference.dump.key(*start, &mut Vec::new()).map(display).ok();
+        let examples = expiries.keys.iter().filter_map(name).take(EXAMPLES).collect();
+        all.push(Diagnostic { code: MEMBER_EXPIRIES, count: expiries.members, examples });
     }
     all.sort_by_key(|diagnostic| diagnostic.code);
     all

@@ -389,7 +389,8 @@ mod tests {
             "    add member: record not indexed\n      in tag:\\u{1b}]0;\\xff\n        x\\u{202e}y\\u{d}\\u{a}z\n",
             "5 in 999 B; the fewest possible are 2 with at most 1,000\n",
             // 4,000 × 50 ms.
-            "4,000 round trips, 3 minutes at",
+            "123,456 commands (0 to look), 4,000 round trips, 3 minutes\n",
+            "at 50 ms each, estimated $0.25\n",
             "edits alone        123,456 commands, 4,000 round trips, $0.25\n",
             "  ! \\u{9b}1m one\n  ! two\n  ! three\n  ! four\n",
             "  rdb-reindex rehearse 'my plan' DUMP             prove it, offline\n",

@@ -65,9 +65,23 @@ pub struct Pass<W> {
     pub module_aux: Vec<String>,
     /// It says something of slots, as only a server in cluster mode does.
     pub cluster: bool,
+    /// Expiries of members.
+    pub member_expiries: MemberExpiries,
     /// The workers, each with what it gathered, in no particular order.
     pub workers: Vec<W>,
 }
+
+/// Expiries of single members of sets and other collections. KeyDB writes them into AUX fields behind the key.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct MemberExpiries {
+    /// How many there are.
+    pub members: u64,
+    /// Where the records of their keys start, in ascending order.
+    pub keys: Vec<u64>,
+}
+
+/// The AUX field that names such a member; another one says when.
+const MEMBER_EXPIRY: &[u8] = b"keydb-subexpire-key";
 
 struct Shared<'s, 'a, W, F> {
     new_worker: &'s F,
@@ -116,9 +130,11 @@ where
     };
     let mut found = Found::default();
     let mut sum = Sum::new(file);
-    let mut ahead_of = Ahead::new(file, stretch, stretches);
+    // Where only NUL bytes follow, the walk ends, and nobody is to take them for records before it does.
+    let walked = file.get(..walker.limit()).unwrap_or(file);
+    let mut ahead_of = Ahead::new(walked, stretch, stretches);
     let mut walking = Duration::ZERO;
-    let walked = rayon::scope(|scope| -> Result<Footer, Error> {
+    let outcome = rayon::scope(|scope| -> Result<Footer, Error> {
         let ahead = BATCHES_AHEAD.saturating_mul(rayon::current_num_threads());
         loop {
             let began = Instant::now();
@@ -127,7 +143,7 @@ where
                     let room = lock(&shared.spare).pop().unwrap_or_default();
                     let shared = &shared;
                     scope.spawn(move |_| {
-                        let unused = task.run(file, header, room);
+                        let unused = task.run(walked, header, room);
                         lock(&shared.spare).extend(unused);
                     });
                 }
@@ -138,11 +154,12 @@ where
                 Next::Take(stretch) => {
                     walker.go_on_at(stretch.end)?;
                     sum.append(&stretch);
-                    Batch { records: stretch.records, footer: None }
+                    found.passed(&stretch.records);
+                    Batch { records: stretch.records, footer: None, fault: None }
                 }
                 Next::Walk(to) => {
                     let room = lock(&shared.spare).pop().unwrap_or_default();
-                    Batch::fill(room, &mut walker, to, &mut sum, &mut found)?
+                    Batch::fill(room, &mut walker, to, &mut sum, &mut found)
                 }
             };
             walking = walking.saturating_add(began.elapsed());
@@ -152,6 +169,9 @@ where
             shared.in_flight.fetch_add(1, Ordering::AcqRel);
             scope.spawn(move |_| shared.work(batch.records));
             observer.position.store(to as u64, Ordering::Relaxed);
+            if let Some(fault) = batch.fault {
+                return Err(fault.into());
+            }
             if let Some(footer) = footer {
                 return Ok(footer);
             }
@@ -171,7 +191,7 @@ where
         Err(Error::Interrupted)
     });
     let failure = shared.failure.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
-    let footer = match (walked, failure) {
+    let footer = match (outcome, failure) {
         (Ok(footer), None) => footer,
         (Err(Error::Dump(walk)), Some(value)) => {
             return Err(if walk.offset < value.offset { walk } else { value }.into());
@@ -191,6 +211,7 @@ where
         functions: found.functions,
         module_aux: found.module_aux,
         cluster: found.cluster,
+        member_expiries: found.member_expiries,
         workers,
     })
 }
@@ -227,6 +248,25 @@ struct Found {
     functions: u64,
     module_aux: Vec<String>,
     cluster: bool,
+    member_expiries: MemberExpiries,
+    /// Where the last record of the batches before starts.
+    last: Option<usize>,
+}
+
+impl Found {
+    /// These records lie behind the walk.
+    fn passed(&mut self, records: &[Record<'_>]) {
+        self.last = records.last().map(|record| record.start).or(self.last);
+    }
+
+    /// A member of the record before has an expiry.
+    fn member_expiry(&mut self, records: &[Record<'_>]) {
+        self.passed(records);
+        let expiries = &mut self.member_expiries;
+        expiries.members = expiries.members.saturating_add(1);
+        let start = self.last.map(|start| start as u64);
+        expiries.keys.extend(start.filter(|start| expiries.keys.last() != Some(start)));
+    }
 }
 
 /// AUX fields beyond these many are not kept: a server writes about ten.
@@ -237,6 +277,8 @@ const MAX_AUX_BYTES: usize = 256;
 struct Batch<'a> {
     records: Vec<Record<'a>>,
     footer: Option<Footer>,
+    /// What ends the walk behind these records.
+    fault: Option<rdb::Error>,
 }
 
 impl<'a> Batch<'a> {
@@ -247,7 +289,23 @@ impl<'a> Batch<'a> {
         to: usize,
         sum: &mut Sum<'_>,
         found: &mut Found,
-    ) -> Result<Self, rdb::Error> {
+    ) -> Self {
+        let (footer, fault) = match Self::gather(&mut records, walker, to, sum, found) {
+            Ok(footer) => (footer, None),
+            Err(fault) => (None, Some(fault)),
+        };
+        found.passed(&records);
+        Self { records, footer, fault }
+    }
+
+    /// Gathers the records of a batch; tells the footer if they are the last ones.
+    fn gather(
+        records: &mut Vec<Record<'a>>,
+        walker: &mut Walker<'a>,
+        to: usize,
+        sum: &mut Sum<'_>,
+        found: &mut Found,
+    ) -> Result<Option<Footer>, rdb::Error> {
         let end = walker.position().saturating_add(BATCH_BYTES).min(to);
         while walker.position() < end && records.len() < BATCH_RECORDS {
             let at = walker.position();
@@ -260,6 +318,9 @@ impl<'a> Batch<'a> {
                 }
                 Some(Item::SlotInfo { .. }) => found.cluster = true,
                 Some(Item::Aux { name, value }) => {
+                    if name.eq_bytes(MEMBER_EXPIRY, &mut Vec::new()) == Ok(true) {
+                        found.member_expiry(records);
+                    }
                     if found.aux.len() < MAX_AUX {
                         let mut scratch = Vec::new();
                         let mut keep = |text: rdb::RawStr<'a>| -> Result<Vec<u8>, rdb::Error> {
@@ -271,6 +332,12 @@ impl<'a> Batch<'a> {
                 }
                 Some(Item::Function(code)) => {
                     code.decode(&mut Vec::new()).map_err(|kind| rdb::Error::at(at, kind))?;
+                    found.functions = found.functions.saturating_add(1);
+                }
+                Some(Item::FunctionPreGa { name, engine, description, code }) => {
+                    for text in [Some(name), Some(engine), description, Some(code)].into_iter().flatten() {
+                        text.decode(&mut Vec::new()).map_err(|kind| rdb::Error::at(at, kind))?;
+                    }
                     found.functions = found.functions.saturating_add(1);
                 }
                 Some(Item::ModuleAux { id, offset, bytes, .. }) => {
@@ -285,12 +352,12 @@ impl<'a> Batch<'a> {
                         found.module_aux.push(name);
                     }
                 }
-                Some(Item::End(footer)) => return Ok(Self { records, footer: Some(footer) }),
+                Some(Item::End(footer)) => return Ok(Some(footer)),
                 Some(_) => {}
                 None => break,
             }
         }
-        Ok(Self { records, footer: None })
+        Ok(None)
     }
 }
 

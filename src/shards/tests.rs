@@ -45,6 +45,14 @@ fn the_keys_of_all_in_order() {
 }
 
 #[test]
+fn an_expiry_without_a_key_is_not_for_the_next_part() {
+    let one = dump(10, 100, b"\x00\x01a\x01v\xfc\x05\0\0\0\0\0\0\0\xfa\x01x\x01y");
+    let two = dump(10, 100, b"\x00\x01b\x01v");
+    let whole = joined(&[one, two]).unwrap();
+    assert_eq!(keys(&whole), [(0, b"a".to_vec(), None), (0, b"b".to_vec(), None)]);
+}
+
+#[test]
 fn a_key_in_two() {
     let one = dump(10, 100, b"\x00\x01a\x01v");
     let two = dump(10, 100, b"\xfe\x01\x00\x01a\x01v\xfe\x00\xf9\x05\x00\x01a\x01w");

@@ -1,23 +1,30 @@
 //! A dump as a byte slice: mapped into memory, or read; unpacked first where it is compressed.
 //!
-//! This module holds the only `unsafe` of the crate, the `mmap` call.
+//! This module holds the only `unsafe` of the crate, in `map`.
 
+mod capture;
+mod map;
 mod newer;
+mod stream;
 mod unpack;
 
 use std::fs::File;
-use std::io::{self, Read, Seek, SeekFrom};
-use std::ops::Deref;
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::ops::{Deref, Range};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-
-use memmap2::Mmap;
+use std::sync::atomic::AtomicBool;
 
 use crate::parts::Part;
 use crate::private;
 use crate::progress::{Nobody, Order, Unit, Watch, Watched};
 use crate::text;
+use capture::{Announced, Found};
+use map::Map;
+use stream::Padding;
 use unpack::{Failure, Form, HEAD};
+
+pub use map::Change;
 
 /// How to open a dump.
 #[derive(Clone, Copy, Debug)]
@@ -53,6 +60,11 @@ pub enum Error {
     Full { path: PathBuf, written: u64 },
     #[error("cannot write to the temporary folder while unpacking {}: {source}", shown(path))]
     Spool { path: PathBuf, source: io::Error },
+    #[error(
+        "{} is a captured replication stream that ends before its dump does: {there} bytes of it are there{}",
+        shown(path), of.map_or_else(String::new, |of| format!(", and {of} were announced"))
+    )]
+    CaptureCut { path: PathBuf, there: usize, of: Option<u64> },
     #[error("interrupted")]
     Interrupted,
 }
@@ -81,6 +93,9 @@ impl Error {
             Self::Full { .. } | Self::Spool { .. } => {
                 "set TMPDIR to a folder with room for the whole dump, or unpack it yourself"
             }
+            Self::CaptureCut { .. } => {
+                "capture it until the dump is through, or have the server write a dump with SAVE"
+            }
             Self::Read { .. } | Self::Interrupted => return None,
         })
     }
@@ -93,16 +108,31 @@ pub struct Snapshot {
     parts: Vec<Part>,
     newer: Vec<String>,
     backing: Backing,
+    /// Where the dump is in that.
+    range: Range<usize>,
+    notes: Vec<String>,
 }
 
 #[derive(Debug)]
 enum Backing {
-    Mapped(Arc<Mmap>),
+    Mapped(Arc<Map>),
     Read(Vec<u8>),
 }
 
+impl Deref for Backing {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        match self {
+            Self::Mapped(map) => map,
+            Self::Read(bytes) => bytes,
+        }
+    }
+}
+
 impl Snapshot {
-    /// Opens the dump at `path`; `-` is standard input. gzip, zstd, LZ4 and Valkey's envelope are known by their content.
+    /// Opens the dump at `path`. The first of a process installs a handler for SIGBUS, which leaves every signal that is
+    /// about something else to whoever had it before. `-` is standard input. gzip, zstd, LZ4 and Valkey's envelope are known by their content.
     ///
     /// What cannot be mapped as it is (compressed, or from a pipe) goes into an unnamed temporary file first, so that
     /// memory stays bounded however large the dump is.
@@ -123,7 +153,8 @@ impl Snapshot {
             return Err(Error::Folder { path: path.to_owned() });
         }
         let start = if kind.is_file() { file.stream_position().map_err(read_error)? } else { 0 };
-        let mut head = [0; HEAD];
+        let mut head = vec![0; HEAD];
+        let mut padding = Padding::default();
         let filled = unpack::read_full(&mut file, &mut head).map_err(read_error)?;
         let head = head.get(..filled).unwrap_or_default();
         let form = Form::of(head);
@@ -131,20 +162,20 @@ impl Snapshot {
             _ if head.is_empty() => return Err(Error::Empty { path: path.to_owned() }),
             Form::Other(name, help) => return Err(Error::NoDump { path: path.to_owned(), name, help }),
             // A file that somebody else has read a part of is not the whole file.
-            Form::Plain if kind.is_file() && start == 0 => {
+            Form::Plain | Form::Capture if kind.is_file() && start == 0 => {
                 file.seek(SeekFrom::Start(0)).map(drop).map_err(read_error)?
             }
             _ => {
                 // How much comes out is not known, but how much goes in, if it is a file.
                 let total = if kind.is_file() { kind.len().saturating_sub(start) } else { 0 };
-                let name = if form == Form::Plain { "receiving" } else { "unpacking" };
+                let name = if form.name().is_some() { "unpacking" } else { "receiving" };
                 watch.begin(name, Unit::Bytes, total);
-                file =
+                (file, padding) =
                     spool(form, Watched::new(head.chain(file), watch), path).map_err(|error| stopped(error, watch))?;
             }
         }
         let backing = if options.mmap {
-            Backing::Mapped(Arc::new(map(&file).map_err(read_error)?))
+            Backing::Mapped(Arc::new(Map::of(&file).map_err(read_error)?))
         } else {
             let mut bytes = Vec::new();
             watch.begin("reading into memory", Unit::Bytes, file.metadata().map_or(0, |kind| kind.len()));
@@ -152,17 +183,24 @@ impl Snapshot {
             read.map_err(|error| stopped(error, watch))?;
             Backing::Read(bytes)
         };
-        Ok(Self { path: path.to_owned(), parts: Vec::new(), newer: newer::beside(path), backing })
+        let mut snapshot = Self::of(path.to_owned(), backing);
+        if padding.bytes > 0 {
+            let (Padding { bytes, other }, name) = (padding, form.name().unwrap_or("packed"));
+            let what = if other { "bytes that are none of it" } else { "NUL bytes" };
+            snapshot.notes.push(format!("{bytes} {what} follow the {name} data, and are ignored"));
+        }
+        snapshot.newer = newer::beside(path);
+        snapshot.uncover()
     }
 
     /// A dump in an unnamed temporary file, which is mapped.
     pub fn from_file(name: PathBuf, file: &File) -> io::Result<Self> {
-        Ok(Self { path: name, parts: Vec::new(), newer: Vec::new(), backing: Backing::Mapped(Arc::new(map(file)?)) })
+        Ok(Self::of(name, Backing::Mapped(Arc::new(Map::of(file)?))))
     }
 
     /// A dump that is in memory already.
     pub fn from_bytes(bytes: Vec<u8>) -> Self {
-        Self { path: PathBuf::from("(memory)"), parts: Vec::new(), newer: Vec::new(), backing: Backing::Read(bytes) }
+        Self::of(PathBuf::from("(memory)"), Backing::Read(bytes))
     }
 
     /// Says which dumps it was put together of, and what those have beside them.
@@ -180,6 +218,53 @@ impl Snapshot {
         &self.parts
     }
 
+    fn of(path: PathBuf, backing: Backing) -> Self {
+        let range = 0..backing.len();
+        Self { path, backing, range, notes: Vec::new(), parts: Vec::new(), newer: Vec::new() }
+    }
+
+    /// Finds the dump in a captured replication.
+    fn uncover(mut self) -> Result<Self, Error> {
+        let Some(announced) = Announced::read(self.backing.get(..HEAD).unwrap_or(&self.backing)) else {
+            return Ok(self);
+        };
+        match announced.find(&self.backing) {
+            Found::Cut { there, of } => return Err(Error::CaptureCut { path: self.path, there, of }),
+            Found::In(range) => self.range = range,
+            Found::Before(dump, commands) => {
+                // They change what is in the dump, and must be found behind it, as in any other file.
+                let parts = [dump, commands].map(|range| self.backing.get(range).unwrap_or_default());
+                let copied = copy(&parts).map_err(|source| Error::Spool { path: self.path.clone(), source })?;
+                self.range = 0..copied.len();
+                self.backing = Backing::Mapped(Arc::new(copied));
+            }
+        }
+        self.notes.push("it is a captured replication stream; what is read is the dump in it".to_owned());
+        Ok(self)
+    }
+
+    /// What is to be said of the file, though the dump in it can be read.
+    pub fn notes(&self) -> &[String] {
+        &self.notes
+    }
+
+    /// Tells what has happened to the file since it was opened. As long as that is nothing, what was read was what it held.
+    pub fn witness(&self) -> impl Fn() -> Option<Change> + Send + Sync + 'static {
+        let map = match &self.backing {
+            Backing::Mapped(map) => Some(Arc::clone(map)),
+            Backing::Read(_) => None,
+        };
+        move || map.as_ref()?.change()
+    }
+
+    /// Set when a part of a mapped file is gone: what is read from then on is NUL.
+    pub fn gone(&self) -> Option<&'static AtomicBool> {
+        match &self.backing {
+            Backing::Mapped(map) => map.gone(),
+            Backing::Read(_) => None,
+        }
+    }
+
     /// What to call when the order changes in which the dump is read. It keeps the map.
     pub fn adviser(&self) -> impl Fn(Order) + Send + Sync + 'static {
         let map = match &self.backing {
@@ -188,7 +273,7 @@ impl Snapshot {
         };
         move |order| {
             if let Some(map) = &map {
-                advise(map, order);
+                map.advise(order);
             }
         }
     }
@@ -203,11 +288,17 @@ impl Deref for Snapshot {
     type Target = [u8];
 
     fn deref(&self) -> &[u8] {
-        match &self.backing {
-            Backing::Mapped(map) => map,
-            Backing::Read(bytes) => bytes,
-        }
+        self.backing.get(self.range.clone()).unwrap_or_default()
     }
+}
+
+/// Puts pieces of a file into an unnamed temporary file.
+fn copy(parts: &[&[u8]]) -> io::Result<Map> {
+    let mut file = private::temporary_file()?;
+    for part in parts {
+        file.write_all(part)?;
+    }
+    Map::of(&file)
 }
 
 /// Standard input as a file, which it may be: `rdb-reindex check - < dump.rdb`.
@@ -230,12 +321,12 @@ fn stopped(error: Error, watch: &dyn Watch) -> Error {
     if watch.stopped() { Error::Interrupted } else { error }
 }
 
-/// Puts the dump in `source` into an unnamed temporary file.
-fn spool(form: Form, source: impl Read, path: &Path) -> Result<File, Error> {
+/// Puts the dump in `source` into an unnamed temporary file; tells what followed it in its archive, too.
+fn spool(form: Form, source: impl Read, path: &Path) -> Result<(File, Padding), Error> {
     let path = || path.to_owned();
     let spool_error = |source| Error::Spool { path: path(), source };
     let mut file = private::temporary_file().map_err(spool_error)?;
-    unpack::unpack(form, source, &mut file).map_err(|failure| match failure {
+    let padding = unpack::unpack(form, source, &mut file).map_err(|failure| match failure {
         Failure::Read(source) => match form.name() {
             Some(name) => Error::Unpack { path: path(), name, source },
             None => Error::Read { path: path(), source },
@@ -247,49 +338,8 @@ fn spool(form: Form, source: impl Read, path: &Path) -> Result<File, Error> {
         Failure::Content(_) => Error::Content { path: path(), name: "compressed once more" },
     })?;
     file.seek(SeekFrom::Start(0)).map_err(spool_error)?;
-    Ok(file)
+    Ok((file, padding))
 }
-
-/// Maps a whole file for reading, and says that it will be read from front to back.
-fn map(file: &File) -> io::Result<Mmap> {
-    // SAFETY: the map is private and read-only, and lives as long as the slices borrowed from it. What Rust cannot
-    // check is that nobody else shortens or rewrites the file meanwhile: a shortened file ends the process with
-    // SIGBUS, a rewritten one can change bytes under the parser, which re-checks every length it uses against the
-    // slice and so gives an error or a wrong answer but no memory unsafety of its own. A dump is written once and
-    // renamed into place by the server; who cannot rely on that has `--no-mmap`.
-    #[allow(unsafe_code, reason = "the only one of the crate, see above")]
-    let map = unsafe { Mmap::map(file)? };
-    advise(&map, Order::FrontToBack);
-    Ok(map)
-}
-
-/// Bytes that are read ahead when it is known which come next: memory may be short.
-#[cfg(unix)]
-const MOST_AHEAD: usize = 16 << 20;
-
-/// Tells the kernel how the file will be read. Hints only: where it does not take them, reading is slower and nothing else.
-#[cfg(unix)]
-fn advise(map: &Mmap, order: Order) {
-    use memmap2::Advice;
-    let advice = match order {
-        Order::FrontToBack => Advice::Sequential,
-        Order::Jumps => Advice::Random,
-        Order::Next { from, to } => {
-            let place = |at: u64| usize::try_from(at).unwrap_or(usize::MAX).min(map.len());
-            let bytes = place(to).saturating_sub(place(from)).min(MOST_AHEAD);
-            let _ = map.advise_range(Advice::WillNeed, place(from), bytes);
-            return;
-        }
-    };
-    let _ = map.advise(advice);
-    // A file that is not in memory yet is read into large pages, which cost a fault each 2 MB instead of each 64 KB. For a
-    // few bytes here and there of a file that memory has no room for, that would be to read it hundreds of times.
-    #[cfg(target_os = "linux")]
-    let _ = map.advise(if order == Order::Jumps { Advice::NoHugePage } else { Advice::HugePage });
-}
-
-#[cfg(not(unix))]
-fn advise(_: &Mmap, _: Order) {}
 
 #[cfg(test)]
 mod tests {
@@ -323,6 +373,54 @@ mod tests {
             adviser(Order::Jumps);
             adviser(Order::FrontToBack);
             assert_eq!(*snapshot, bytes);
+        }
+    }
+
+    /// Reading behind the new end of a file raises SIGBUS, which must not end the process.
+    #[test]
+    fn a_file_that_is_cut_is_told() {
+        let mut file = tempfile::NamedTempFile::new().expect("a temporary file");
+        file.write_all(&[7; 100_000]).expect("written");
+        let open = || Snapshot::open(file.path(), Options::default()).expect("opens");
+        let (one, other) = (open(), open());
+        let (witness, unread) = (one.witness(), other.witness());
+        assert_eq!((one[99_999], witness(), unread()), (7, None, None));
+        file.as_file().set_len(5000).expect("cut");
+        assert_eq!((one[0], one[4999], one[99_999], one[50_000], one[5000]), (7, 7, 0, 0, 0));
+        let cut = Some(Change::Cut { had: 100_000, has: 5000 });
+        assert_eq!((witness(), unread()), (cut, cut));
+        // Also when it is as long as before by then; of one that was not read meanwhile, that it was written to.
+        file.as_file().set_len(100_000).expect("longer");
+        assert_eq!(witness(), Some(Change::Cut { had: 100_000, has: 100_000 }));
+        assert_eq!(unread(), Some(Change::Written));
+        assert_eq!(other[99_999], 0);
+    }
+
+    /// The page in which a file ends has NUL bytes behind the end, and there is no signal.
+    #[test]
+    fn a_cut_inside_the_last_page_is_told() {
+        let mut file = tempfile::NamedTempFile::new().expect("a temporary file");
+        file.write_all(&[7; 4000]).expect("written");
+        let snapshot = Snapshot::open(file.path(), Options::default()).expect("opens");
+        file.as_file().set_len(3999).expect("cut");
+        assert_eq!(snapshot.witness()(), Some(Change::Cut { had: 4000, has: 3999 }));
+    }
+
+    #[test]
+    fn a_captured_replication_is_read_up_to_its_commands() {
+        let dump = b"REDIS0011\xff\0\0\0\0\0\0\0\0";
+        let mark = [b'f'; 40];
+        let head = [&b"+OK\r\n$EOF:"[..], &mark, b"\r\n"].concat();
+        for mmap in [true, false] {
+            for (commands, whole) in
+                [(&b""[..], dump.to_vec()), (b"*1\r\n$4\r\nPING\r\n", [dump, &b"*1\r\n$4\r\nPING\r\n"[..]].concat())]
+            {
+                let mut file = tempfile::NamedTempFile::new().expect("a temporary file");
+                file.write_all(&[&head[..], dump, &mark, commands].concat()).expect("written");
+                let snapshot = Snapshot::open(file.path(), Options { mmap }).expect("opens");
+                assert_eq!(*snapshot, whole);
+                assert_eq!(snapshot.notes().len(), 1);
+            }
         }
     }
 

@@ -2,11 +2,11 @@
 
 use std::io::{self, Read, Write};
 
-use flate2::read::MultiGzDecoder;
-use lz4_flex::frame::FrameDecoder;
+use super::capture::Announced;
+use super::stream::{Frames, Packing, Padding};
 
 /// How many bytes it takes to tell.
-pub(super) const HEAD: usize = 12;
+pub(super) const HEAD: usize = 4096;
 
 /// What a file is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,11 +18,16 @@ pub(super) enum Form {
     Lz4,
     /// Valkey's own envelope around an LZ4 frame.
     Envelope,
+    /// A captured replication: a dump with something before it.
+    Capture,
     /// Something else: what, and what to do about it.
     Other(&'static str, &'static str),
 }
 
 const UNPACK: &str = "unpack it first";
+const BINARY: &str = "transfer it again as binary: the bytes cannot be got back";
+const AS_TEXT: &str = "a dump was saved as text, as `>` does in PowerShell, and cannot be got back from it: have the program \
+                       write the file itself (`redis-cli --rdb FILE`)";
 
 /// The envelope: magic, version 1, codec 1 (LZ4), flags, kind 0 (RDB).
 const ENVELOPE: &[u8] = b"VKCS";
@@ -42,10 +47,18 @@ impl Form {
             _ if starts(b"\xfd7zXZ") => Self::Other("compressed with xz", UNPACK),
             _ if starts(b"BZh") => Self::Other("compressed with bzip2", UNPACK),
             _ if starts(b"PK\x03\x04") => Self::Other("a zip archive", UNPACK),
-            _ if starts(b"$EOF:") => Self::Other(
-                "a captured replication stream",
-                "cut off its first line and its last 40 bytes, what is between them is the dump",
+            _ if Announced::read(head).is_some() => Self::Capture,
+            _ if starts(b"$EOF:") || starts(b"+FULLRESYNC ") => Self::Other(
+                "a captured replication stream without a dump in it",
+                "capture it until the dump is through, or have the server write a dump with SAVE",
             ),
+            _ if starts(b"\x1f\xef\xbf\xbd") || starts(b"(\xef\xbf\xbd/\xef\xbf\xbd") => {
+                Self::Other("an archive that was transferred as text, which replaced bytes of it", BINARY)
+            }
+            _ if utf16(head) => Self::Other("text of 16 bits a character", AS_TEXT),
+            _ if starts(b"\xef\xbb\xbfREDIS") || starts(b"\xef\xbb\xbfVALKEY") => {
+                Self::Other("text, by the mark that it begins with", AS_TEXT)
+            }
             [b'*', b'0'..=b'9', ..] => {
                 Self::Other("a file of commands (AOF or RESP), not a dump", "start a server with it and let it SAVE")
             }
@@ -60,23 +73,55 @@ impl Form {
             Self::Zstd => Some("zstd"),
             Self::Lz4 => Some("lz4"),
             Self::Envelope => Some("Valkey's envelope"),
-            Self::Plain | Self::Other(..) => None,
+            Self::Plain | Self::Capture | Self::Other(..) => None,
         }
     }
 
     /// The dump in `source`, whose first bytes are included.
-    fn reader<'r>(self, mut source: impl Read + 'r) -> io::Result<Box<dyn Read + 'r>> {
+    fn reader<R: Read>(self, mut source: R) -> io::Result<Reader<R>> {
         Ok(match self {
-            Self::Gzip => Box::new(MultiGzDecoder::new(source)),
-            Self::Zstd => Box::new(zstd::stream::read::Decoder::new(source)?),
-            Self::Lz4 => Box::new(Frames { decoder: FrameDecoder::new(source), empty: false }),
+            Self::Gzip => Reader::packed(Packing::Gzip, source),
+            Self::Zstd => Reader::packed(Packing::Zstd, source),
+            Self::Lz4 => Reader::packed(Packing::Lz4, source),
             Self::Envelope => {
                 source.read_exact(&mut [0; ENVELOPE_LEN])?;
-                Box::new(Frames { decoder: FrameDecoder::new(source), empty: false })
+                Reader::packed(Packing::Lz4, source)
             }
-            Self::Plain | Self::Other(..) => Box::new(source),
+            Self::Plain | Self::Capture | Self::Other(..) => Reader::Plain(source),
         })
     }
+}
+
+enum Reader<R: Read> {
+    Plain(R),
+    Packed(Box<Frames<R>>),
+}
+
+impl<R: Read> Reader<R> {
+    fn packed(packing: Packing, source: R) -> Self {
+        Self::Packed(Box::new(Frames::new(packing, source)))
+    }
+}
+
+impl<R: Read> Read for Reader<R> {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Self::Plain(source) => source.read(out),
+            Self::Packed(frames) => frames.read(out),
+        }
+    }
+}
+
+/// Whether a magic stands there in characters of 16 bits, with or without a mark before it.
+fn utf16(head: &[u8]) -> bool {
+    let text = head.strip_prefix(b"\xff\xfe").or_else(|| head.strip_prefix(b"\xfe\xff")).unwrap_or(head);
+    let starts = |magic: &[u8]| {
+        let wide = |low: usize| {
+            text.len() >= 2 * magic.len() && text.iter().skip(low).step_by(2).zip(magic).all(|(a, b)| a == b)
+        };
+        (wide(0) && text.get(1) == Some(&0)) || (wide(1) && text.first() == Some(&0))
+    };
+    starts(b"REDIS") || starts(b"VALKEY")
 }
 
 /// The header of the envelope says which codec it is; of two we know nothing but that they exist.
@@ -86,27 +131,6 @@ fn envelope(head: &[u8]) -> Form {
         Some([1, 1, ..]) => Form::Other("a Valkey envelope of a layout that could not be confirmed", UNPACK),
         Some([1, ..]) => Form::Other("a Valkey envelope with another compression than LZ4", UNPACK),
         _ => Form::Other("a Valkey envelope of an unknown version", UNPACK),
-    }
-}
-
-/// LZ4 frames one after the other, as `cat a.lz4 b.lz4` makes them.
-struct Frames<R: Read> {
-    decoder: FrameDecoder<R>,
-    empty: bool,
-}
-
-impl<R: Read> Read for Frames<R> {
-    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
-        if out.is_empty() || self.empty {
-            return Ok(0);
-        }
-        // The decoder says 0 at the end of a frame too, and then goes on with the next one.
-        let n = match self.decoder.read(out)? {
-            0 => self.decoder.read(out)?,
-            n => n,
-        };
-        self.empty = n == 0;
-        Ok(n)
     }
 }
 
@@ -123,17 +147,18 @@ pub(super) enum Failure {
 
 const BUFFER: usize = 1 << 18;
 
-/// Writes the dump in `source` to `out`; the number of bytes.
+/// Writes the dump in `source` to `out`; what followed in the archive.
 ///
 /// The first bytes are looked at before anything is written: what is no dump does not get to fill the disk.
-pub(super) fn unpack(form: Form, source: impl Read, out: &mut impl Write) -> Result<u64, Failure> {
+pub(super) fn unpack(form: Form, source: impl Read, out: &mut impl Write) -> Result<Padding, Failure> {
     let mut reader = form.reader(source).map_err(Failure::Read)?;
     let mut buffer = vec![0; BUFFER];
     let mut filled = read_full(&mut reader, buffer.get_mut(..HEAD).unwrap_or_default()).map_err(Failure::Read)?;
-    if form != Form::Plain {
+    if form.name().is_some() {
         let head = buffer.get(..filled).unwrap_or_default();
         let inner = Form::of(head);
-        if inner != Form::Plain || !(head.starts_with(b"REDIS") || head.starts_with(b"VALKEY")) {
+        let is_dump = inner == Form::Plain && (head.starts_with(b"REDIS") || head.starts_with(b"VALKEY"));
+        if !is_dump && inner != Form::Capture {
             return Err(Failure::Content(inner));
         }
     }
@@ -153,7 +178,10 @@ pub(super) fn unpack(form: Form, source: impl Read, out: &mut impl Write) -> Res
             }
         };
     }
-    Ok(written)
+    Ok(match reader {
+        Reader::Plain(_) => Padding::default(),
+        Reader::Packed(frames) => frames.padding(),
+    })
 }
 
 /// Reads until `out` is full or there is no more.
@@ -193,6 +221,17 @@ mod tests {
         assert!(refused(b"VKCS\x01\x02\x00\x00").contains("another compression"));
         assert!(refused(b"VKCS\x02").contains("unknown version"));
         assert!(refused(b"$EOF:0123456").contains("replication stream"));
+        assert_eq!(Form::of(b"+OK\r\n$9\r\nREDIS0011"), Form::Capture);
+        assert!(refused(b"\x1f\xef\xbf\xbd\x08\0").contains("as text"));
+        assert!(refused(b"(\xef\xbf\xbd/\xef\xbf\xbd\x04").contains("as text"));
+        for text in [
+            &b"\xff\xfeR\0E\0D\0I\0S\x000\0"[..],
+            b"\xfe\xff\0V\0A\0L\0K\0E\0Y\x000",
+            b"R\0E\0D\0I\0S\0",
+            b"\xef\xbb\xbfREDIS0011",
+        ] {
+            assert!(refused(text).contains("text"), "{text:?}");
+        }
         assert!(refused(b"*3\r\n$3\r\nSET").contains("AOF"));
         assert!(refused(b"\xfd7zXZ\0").contains("xz"));
         assert!(refused(b"BZh91AY").contains("bzip2"));

@@ -9,7 +9,7 @@ mod families;
 mod largest;
 
 pub use expiries::{Expiries, Left, SPANS};
-pub use families::Families;
+pub use families::{Families, FamilyTree};
 pub use largest::{LARGEST, Large, Largest};
 
 /// A count of keys and what they hold.

@@ -111,8 +111,8 @@ fn other_files_are_refused_by_name() {
         ),
         (
             b"$EOF:0123456789012345678901234567890123456789\r\nREDIS0011",
-            "is a captured replication stream\nhint: cut off its first line and its last 40 bytes, what is between them is the \
-             dump",
+            "is a captured replication stream that ends before its dump does: 9 bytes of it are there\nhint: capture it until \
+             the dump is through, or have the server write a dump with SAVE",
         ),
     ];
     let folder = tempfile::tempdir().unwrap();

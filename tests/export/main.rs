@@ -20,6 +20,7 @@ mod output;
 mod parquet;
 mod rows;
 mod servers;
+mod skip;
 #[path = "../support/mod.rs"]
 mod support;
 

@@ -102,6 +102,10 @@ facts! {
     zm_written: packed(9, &zipmap(&[(vec![b'f'; 254], b"v".to_vec())], 7)) => ok(&format!("{}=v", "f".repeat(254)));
     zm_short: packed(9, &x("00")) => Err(K::CompactShort { form: "a zipmap", len: 1 });
     zm_count: packed(9, &x("02 01 'a' 01 00 'b' FF")) => Err(K::CompactCount { form: "a zipmap", header: 2, walked: 1 });
+    // 254 is "not known"; 255 is a count like any other, and never one of a server.
+    zm_unknown_count: packed(9, &x("FE 01 'a' 01 00 'b' FF")) => ok("a=b");
+    zm_count_of_255: packed(9, &x("FF 01 'a' 01 00 'b' FF")) => Err(K::CompactCount { form: "a zipmap", header: 255, walked: 1 });
+    zm_value_length_of_255: packed(9, &x("01 01 'a' FF 01 00 00 00 00 'b' FF")) => Err(K::CompactEncoding { form: "a zipmap", byte: 0xff });
     zm_no_end: packed(9, &x("01 01 'a' 01 00 'b'")) => Err(K::CompactEnd { form: "a zipmap" });
     zm_no_value: packed(9, &x("01 01 'a' FF")) => Err(K::CompactEncoding { form: "a zipmap", byte: 0xff });
     zm_after_the_end: packed(9, &x("00 FF 00")) => Err(K::CompactTrailing { form: "a zipmap", left: 1 });

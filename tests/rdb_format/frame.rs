@@ -1,6 +1,6 @@
 //! Header, opcodes, footer.
 
-use rdb_reindex::rdb::{ErrorKind as K, Flavor, Snippet};
+use rdb_reindex::rdb::{ErrorKind as K, Flavor, Item, Snippet, Walker};
 
 use crate::{body, end, facts, file, ok, redis, valkey, x};
 
@@ -63,7 +63,10 @@ facts! {
     module_aux_opcode: r("F7 01 01") => Err(K::ModuleAuxOpcode(1));
     module_aux_when: r("F7 01 02 03") => Err(K::ModuleAuxWhen(3));
     update: v("F2 '*1'") => Err(K::Update);
-    function_pre_ga: r("F6") => Err(K::Unsupported { byte: 246, name: "FUNCTION_PRE_GA" });
+    function_pre_ga: r("F6 03 'lib' 03 'LUA' 00 04 'code'") => ok("fn lib LUA None code");
+    function_pre_ga_with_a_description: r("F6 03 'lib' 03 'LUA' 01 04 'what' 04 'code'") => ok("fn lib LUA Some(\"what\") code");
+    function_pre_ga_of_neither: r("F6 03 'lib' 03 'LUA' 02 04 'code'") => Err(K::FunctionDescription(2));
+    function_pre_ga_of_valkey: v("F6 03 'lib' 03 'LUA' 00 04 'code'") => Err(K::Unsupported { byte: 246, name: "FUNCTION_PRE_GA" });
     gd_dict: r("64") => Err(K::Unsupported { byte: 100, name: "GD_DICT" });
     gcas: r("65") => Err(K::Unsupported { byte: 101, name: "GCAS" });
     gflags: r("66") => Err(K::Unsupported { byte: 102, name: "GFLAGS" });
@@ -78,8 +81,152 @@ facts! {
     type_34: redis(34, &[]) => Err(K::UnknownType { byte: 34, flavor: Flavor::Redis });
 }
 
+/// Dragonfly uses these bytes for other types; the version says that they are not those of Redis.
 #[test]
-fn a_version_does_not_bound_the_types() {
+fn a_type_younger_than_the_version_is_not_guessed_at() {
+    let types = [
+        (20, "SET_LISTPACK", 11),
+        (22, "HASH_METADATA_PRE_GA", 12),
+        (23, "HASH_LISTPACK_EX_PRE_GA", 12),
+        (24, "HASH_METADATA", 12),
+        (25, "HASH_LISTPACK_EX", 12),
+        (26, "STREAM_LISTPACKS_4", 13),
+        (27, "STREAM_LISTPACKS_5", 14),
+        (28, "ARRAY", 14),
+        (29, "HASH_TMPL_LP", 15),
+        (30, "HASH_TMPL_LP_REF", 15),
+        (31, "HASH_TMPL_ARRAY", 15),
+        (32, "HASH_TMPL_ARRAY_REF", 15),
+        (33, "GCRA", 15),
+    ];
+    for (byte, name, since) in types {
+        for version in 1..=15 {
+            let error = body(&format!("REDIS{version:04}"), &[byte, 1, b'k']).expect_err("there is no value");
+            let younger = K::Younger { byte, name, since, version };
+            assert_eq!(error == younger, version < since, "{name} in version {version}: {error}");
+        }
+    }
+}
+
+#[test]
+fn what_is_dragonflys_own_is_named() {
+    let dragonfly = [&b"\xfa\x06df-ver\x07v1.25.0\xfe\0"[..]].concat();
+    let told = |rest: &[u8]| body("REDIS0009", &[&dragonfly[..], rest].concat()).expect_err("not read");
+    for (byte, name) in [(20, "JSON_OLD"), (30, "JSON"), (31, "HASH_WITH_EXPIRY"), (32, "SET_WITH_EXPIRY"), (33, "SBF")]
+    {
+        assert_eq!(told(&[byte, 1, b'k', 1, b'v']), K::Dragonfly { byte, name });
+    }
+    for (byte, name) in [
+        (200, "FULLSYNC_END"),
+        (201, "COMPRESSED_ZSTD_BLOB_START"),
+        (202, "COMPRESSED_LZ4_BLOB_START"),
+        (203, "COMPRESSED_BLOB_END"),
+        (210, "JOURNAL_BLOB"),
+        (211, "JOURNAL_OFFSET"),
+        (220, "DF_MASK"),
+        (240, "without a published name"),
+    ] {
+        assert_eq!(told(&[byte, 1, 0, 0, 0]), K::Dragonfly { byte, name });
+        // Also behind an expiry.
+        assert_eq!(told(&[&[253, 1, 2, 3, 4][..], &[byte, 1, 0, 0, 0]].concat()), K::Dragonfly { byte, name });
+    }
+    // What it shares with Redis is read, though it is of a later version.
+    let list = [&dragonfly[..], &x("12 01 'k' 01 01 01 'a'")].concat();
+    assert_eq!(body("REDIS0009", &list), ok("aux df-ver=v1.25.0 db0 k<[0]a>"));
+    // A byte that is nobody's stays unknown.
+    assert_eq!(told(&[36, 1]), K::UnknownType { byte: 36, flavor: Flavor::Redis });
+}
+
+/// A walk, and going back to a record that it found: both must take the same bytes for the same thing.
+#[test]
+fn what_may_stand_before_a_type_may_stand_there_when_a_record_is_read_again() {
+    // Every opcode of Redis that may stand between an expiry and its key.
+    let between = [
+        "FA 0B 'mvcc-tstamp' 13 '1645954001566433280'",
+        "F8 05",
+        "F9 07",
+        "FE 00",
+        "FB 01 01",
+        "F4 01 02 03",
+        "79 05",
+        "6B 05",
+        "F5 03 '#!l'",
+        "F6 03 'lib' 03 'LUA' 00 04 'code'",
+        "F7 81 B1 C7 6D CA 97 B4 D0 01 02 01 02 03 00",
+        "F2 07 01 01 'f'",
+        "F3 01 'abcd' 02 05 00",
+        "FD 01 00 00 00",
+    ];
+    let expiry = "FC 00 D8 C3 2C BB 03 00 00";
+    let mut prefixes: Vec<Vec<u8>> = vec![Vec::new(), x(expiry)];
+    for (n, one) in between.iter().enumerate() {
+        prefixes.push([x(expiry), x(one)].concat());
+        prefixes.push([x(one), x(expiry)].concat());
+        let other = between[(n * 5 + 3) % between.len()];
+        // A template may be defined once.
+        if other != *one {
+            prefixes.push([x(expiry), x(one), x(other)].concat());
+            prefixes.push([x("F8 05"), x(one), x(expiry), x(other)].concat());
+        }
+    }
+    for prefix in prefixes {
+        let file = [b"REDIS0015", &prefix[..], b"\x02\x01k\x02\x01a\x01b\xff", &[0; 8]].concat();
+        let mut walker = Walker::new(&file).unwrap();
+        let header = walker.header();
+        let walked = loop {
+            match walker.next().unwrap() {
+                Some(Item::Record(record)) => break record,
+                Some(_) => {}
+                None => panic!("no record"),
+            }
+        };
+        let start = walked.start as u64;
+        assert_eq!(rdb_reindex::rdb::key_at(&file, header, start), Ok(walked.key), "{prefix:x?}");
+        let again = rdb_reindex::rdb::record_at(&file, header, start).unwrap();
+        let opened = rdb_reindex::rdb::open_record_at(&file, header, start).unwrap();
+        for other in [&again, &opened] {
+            assert_eq!((other.start, other.key, other.value.offset), (walked.start, walked.key, walked.value.offset));
+            assert_eq!((other.expire_ms, other.idle, other.freq), (walked.expire_ms, walked.idle, walked.freq));
+        }
+        assert_eq!(again.value.bytes, walked.value.bytes);
+        assert!(opened.value.bytes.starts_with(walked.value.bytes));
+    }
+}
+
+/// A disk that is full, or a crash, leaves a file that goes on with NUL bytes.
+#[test]
+fn nul_bytes_at_the_end_are_no_records() {
+    let records = x("FE 00 00 01 'a' 01 'v' 02 01 's' 02 01 'x' 01 'y' 00 01 'b' C0 07");
+    let start = 9;
+    for cut in 0..=records.len() {
+        for zeros in [3, 4, 5, 6, 8, 9, 40, 5000] {
+            let file = [b"REDIS0011", &records[..cut], &vec![0; zeros]].concat();
+            let mut walker = Walker::new(&file).unwrap();
+            let mut keys = 0;
+            let error = loop {
+                match walker.next() {
+                    Ok(Some(Item::Record(record))) => {
+                        assert!(record.value.end() <= start + cut, "{cut} {zeros}");
+                        keys += 1;
+                    }
+                    Ok(Some(_)) => {}
+                    Ok(None) => panic!("no end"),
+                    Err(error) => break error,
+                }
+            };
+            // Where records end.
+            let whole = [7, 15, 20].iter().filter(|end| **end <= cut).count();
+            assert_eq!(keys, whole, "{cut} {zeros}");
+            assert!(matches!(error.kind, K::NulTail(n) if n >= zeros as u64), "{cut} {zeros}: {error}");
+        }
+    }
+    // Behind the end of a dump they are ignored, as servers do; one or two are no record.
+    assert_eq!(whole(&[b"REDIS0011\xff".as_slice(), &[0; 500]].concat()), ok("end@10 crc=Some(0) +492"));
+    assert_eq!(whole(b"REDIS0011\0\x01k\x01v\0\0"), end(1, 0));
+}
+
+#[test]
+fn a_version_does_not_bound_the_types_that_mean_the_same_to_everybody() {
     // A listpack hash is of version 10.
     let value = crate::write::string(&crate::write::listpack(&[crate::write::s("f"), crate::write::s("v")]));
     assert_eq!(body("REDIS0003", &[&x("10 01 'k'")[..], &value].concat()), ok("k<f=v>"));

@@ -41,6 +41,13 @@ facts! {
     listpack_ex_negative: ex(&[s("a"), s("b"), i(-5)]) => Err(K::FieldTtl(Snippet::of(b"-5")));
     listpack_ex_too_late: ex(&[s("a"), s("b"), i(1 << 48)]) => Err(K::FieldTtl(Snippet::of(b"281474976710656")));
 
+    listpack_ex_alike: ex(&[s("a"), s("b"), i(100), s("c"), s("d"), i(100), s("e"), s("f"), i(0), s("g"), s("h"), i(0)]) =>
+        ok("a=b@100 c=d@100 e=f g=h");
+    listpack_ex_order: ex(&[s("a"), s("b"), i(101), s("c"), s("d"), i(100)]) => Err(K::FieldTtlOrder { previous: 101, next: 100 });
+    listpack_ex_none_first: ex(&[s("a"), s("b"), i(0), s("c"), s("d"), i(100)]) => Err(K::FieldTtlOrder { previous: 0, next: 100 });
+    listpack_ex_pre_ga_order: packed(23, &listpack(&[s("a"), s("b"), i(2), s("c"), s("d"), i(1)])) =>
+        Err(K::FieldTtlOrder { previous: 2, next: 1 });
+
     hash_2: valkey(22, &x("02 01 'a' 01 'b' FF FF FF FF FF FF FF FF 01 'c' 01 'd' 64 00 00 00 00 00 00 00")) =>
         ok("a=b c=d@100");
     hash_2_negative: valkey(22, &x("01 01 'a' 01 'b' FE FF FF FF FF FF FF FF")) => Err(K::FieldTtl(Snippet::of(b"-2")));

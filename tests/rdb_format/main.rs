@@ -169,6 +169,13 @@ pub fn file(bytes: &[u8]) -> Result<String, rdb_reindex::rdb::Error> {
                 told.add(format_args!("aux {name}={}", value.decode(&mut room).unwrap().escape_ascii()))
             }
             Item::Function(code) => told.add(format_args!("fn {}", code.decode(&mut room).unwrap().escape_ascii())),
+            Item::FunctionPreGa { name, engine, description, code } => {
+                let text = |text: rdb_reindex::rdb::RawStr<'_>| {
+                    text.decode(&mut Vec::new()).unwrap().escape_ascii().to_string()
+                };
+                let (name, engine, description, code) = (text(name), text(engine), description.map(text), text(code));
+                told.add(format_args!("fn {name} {engine} {description:?} {code}"))
+            }
             Item::ModuleAux { id, when, offset, bytes: found } => {
                 let offset = usize::try_from(offset).unwrap();
                 assert_eq!(&bytes[offset..offset + found.len()], found);

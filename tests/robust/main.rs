@@ -4,6 +4,8 @@
 mod support;
 
 mod alike;
+#[cfg(unix)]
+mod cut;
 mod damage;
 mod edited;
 mod folder;
@@ -12,6 +14,7 @@ mod large;
 mod private;
 mod safety;
 mod spec;
+mod strange;
 
 use std::collections::BTreeMap;
 use std::fs;

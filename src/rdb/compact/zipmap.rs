@@ -9,7 +9,7 @@ use crate::rdb::error::{ErrorKind, wide};
 
 const NAME: &str = "a zipmap";
 
-/// From here on a count says nothing.
+/// The count that says nothing. A server adds to it no further.
 const UNKNOWN: u8 = 254;
 
 /// In the inner offset of an entry: it is a value, so that one byte stands between its length and its text.
@@ -57,7 +57,7 @@ impl<'b> Entries<'b> for Zipmap<'b> {
         let at = self.len.saturating_sub(self.rest.len());
         if !self.value_is_due {
             match *self.rest {
-                [0xff] if self.count >= UNKNOWN || u64::from(self.count) == self.seen => return Ok(None),
+                [0xff] if self.count == UNKNOWN || u64::from(self.count) == self.seen => return Ok(None),
                 [0xff] => {
                     let header = u64::from(self.count);
                     return Err(fault(0, ErrorKind::CompactCount { form: NAME, header, walked: self.seen }));

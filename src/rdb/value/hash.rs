@@ -57,6 +57,14 @@ fn visit_pairs<'b, V: Visitor + ?Sized>(mut entries: impl Entries<'b>, string: u
 /// Largest expiry of a field, Unix milliseconds.
 const LAST_EXPIRY: i64 = (1 << 48) - 1;
 
+/// Orders fields without an expiry behind all others.
+const NO_EXPIRY: i64 = i64::MAX;
+
+/// An expiry as it stands in the dump.
+fn as_written(ms: i64) -> i64 {
+    if ms == NO_EXPIRY { 0 } else { ms }
+}
+
 /// Listpack of field, value, and Unix milliseconds or 0.
 pub(super) fn visit_triples<V: Visitor + ?Sized>(
     cursor: &mut Cursor<'_>,
@@ -67,7 +75,7 @@ pub(super) fn visit_triples<V: Visitor + ?Sized>(
     let at = |fault: crate::rdb::error::Fault| fault.at(pack.at);
     let mut entries = Listpack::new(pack.bytes).map_err(at)?;
     let (mut field_text, mut value_text) = (IntText::new(), IntText::new());
-    let mut triples = 0_u64;
+    let (mut triples, mut last) = (0_u64, 0);
     while let Some(field) = entries.next_entry().map_err(at)? {
         let Some(value) = entries.next_entry().map_err(at)? else { return Err(odd(pack.at, triples, 3, 1)) };
         let Some(ttl) = entries.next_entry().map_err(at)? else { return Err(odd(pack.at, triples, 3, 2)) };
@@ -80,6 +88,13 @@ pub(super) fn visit_triples<V: Visitor + ?Sized>(
                 return Err(Error { offset: pack.at, inside, record: None, kind }.into());
             }
         };
+        // Servers look for the next expiry at the front: those without one stand behind all others.
+        let next = expire_ms.unwrap_or(NO_EXPIRY);
+        if next < last {
+            let kind = ErrorKind::FieldTtlOrder { previous: as_written(last), next: as_written(next) };
+            return Err(Error { offset: pack.at, inside: Some(u64::from(ttl.at)), record: None, kind }.into());
+        }
+        last = next;
         let field = visitor::element(pack.at, field, &mut field_text);
         if visitor.wants_value(field) {
             let value = visitor::element(pack.at, value, &mut value_text);
