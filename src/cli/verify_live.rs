@@ -231,7 +231,8 @@ fn left_out(
     let mut late = Tally::default();
     if apply.guarded && !found.unexpected_keys.is_empty() {
         let keys: HashSet<Part> = found.unexpected_keys.examples.iter().map(key).collect();
-        let (emptied, mut there) = look.ask(|link, options| replay::kept_members(link, commands, &keys, options))?;
+        let replay::Kept { looked_at: emptied, mut there } =
+            look.ask(|link, options| replay::kept_members(link, commands, &keys, options))?;
         there.retain(|(db, key, member)| {
             let edit = (*db, key.clone(), member.clone().unwrap_or_default());
             !apply.left_members.contains(&edit) || apply.in_place.contains(&edit)

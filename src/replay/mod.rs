@@ -59,7 +59,7 @@ pub use inspect::{Found, Subject, inspect};
 pub use item::{Item, Wanted, read};
 pub use kind::Kind;
 pub use link::{Link, LinkError, Reply};
-pub use pieces::{Part, kept_members, refused};
+pub use pieces::{Kept, Part, kept_members, refused};
 pub use place::{Place, PlaceKind, Recognised, place, recognise};
 pub use preflight::{Drift, Preflight, There, preflight, wait_for_replicas};
 pub use query::{Difference, LookOptions, QueryError, Tally, is_alive};

@@ -45,6 +45,14 @@ pub(super) fn one_by_one<'a>(apply: Vec<Item<'a>>, rollback: &[Item<'a>]) -> Vec
     items
 }
 
+/// What a guarded apply left of keys.
+pub struct Kept {
+    /// Keys whose members could be asked for.
+    pub looked_at: HashSet<(u32, Vec<u8>)>,
+    /// Members of the dump that are still there.
+    pub there: Vec<Part>,
+}
+
 /// A database, a key, and a member where it is not the whole key.
 pub type Part = (u32, Vec<u8>, Option<Vec<u8>>);
 
@@ -66,13 +74,13 @@ pub fn refused(commands: &Commands<'_>, way: Way, course: &Course) -> Result<Has
 }
 
 /// Members that keys (by database and name) had in the dump, that a guarded apply takes out of them one by one instead of
-/// deleting the keys, and that are still there. The first of the answer are the keys that were looked at.
+/// deleting the keys, and that are still there.
 pub fn kept_members(
     link: &mut dyn Link,
     commands: &Commands<'_>,
     keys: &HashSet<(u32, Vec<u8>)>,
     options: &LookOptions,
-) -> Result<(HashSet<(u32, Vec<u8>)>, Vec<Part>), QueryError> {
+) -> Result<Kept, QueryError> {
     let mut apply = commands.apply()?.to_vec();
     apply.retain_mut(|item| {
         let db = item.db;
@@ -96,7 +104,7 @@ pub fn kept_members(
             }
         }
     }
-    Ok((items.iter().map(|item| (item.db, item.key().to_vec())).collect(), there))
+    Ok(Kept { looked_at: items.iter().map(|item| (item.db, item.key().to_vec())).collect(), there })
 }
 
 /// What an apply built anew in the place of a key of another type, for each key that the way back takes out of the way.

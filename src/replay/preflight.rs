@@ -192,7 +192,7 @@ impl<'k, 'a> Look<'k, 'a> {
         }
         let key = |place: &usize| keys.get(*place).map_or((0, &[][..]), |key| (key.db, key.key));
         let all: Vec<(u32, &[u8])> = absent.iter().map(key).collect();
-        exist_none(&all, &mut pipeline, |from, to| Query::Absent(from, to))?;
+        exist_none(&all, &mut pipeline, Query::Absent)?;
         pipeline.finish()
     }
 

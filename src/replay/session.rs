@@ -175,8 +175,8 @@ mod tests {
 
     fn with_session<T>(server: &Rc<RefCell<Server>>, work: impl FnOnce(&mut Session<'_>) -> T) -> T {
         let mut dial = || -> Result<Box<dyn Link>, LinkError> {
-            server.borrow_mut().connections += 1;
-            let number = server.borrow().connections;
+            let number = server.borrow().connections.saturating_add(1);
+            server.borrow_mut().connections = number;
             Ok(Box::new(Fake(Rc::clone(server), number, VecDeque::new())))
         };
         work(&mut Session::new(&mut dial))

@@ -361,10 +361,8 @@ impl Look<'_> {
                 let state = scan.state;
                 match &mut scan.progress {
                     Read::Members(read) => self.members(state, read),
-                    Read::Hash { fields, same, other } => {
-                        if *other || same.len() != fields.len() {
-                            self.other_value(state);
-                        }
+                    Read::Hash { fields, same, other } if *other || same.len() != fields.len() => {
+                        self.other_value(state);
                     }
                     _ => {}
                 }
