@@ -10,7 +10,7 @@ use std::ops::ControlFlow;
 use super::Summary;
 use super::survey::ClassCount;
 use crate::rdb::{Element, Flow, Visitor};
-use crate::spec::{Brake, Form, Index, Policy, Spec};
+use crate::spec::{Brake, Form, Index, IndexType, Policy, Spec};
 use crate::stock::Stock;
 use crate::text::{counted, display, number};
 
@@ -205,6 +205,8 @@ impl Examples {
 pub struct Evidence {
     /// Keys of its family that have its type.
     pub typed_keys: u64,
+    /// Wrong keys that nothing but a brake would keep.
+    pub exposed_keys: u64,
     /// Some record implies an entry of it, and lacks nothing.
     pub has_entry: bool,
     /// Members of existing keys that are implied: those that are right, and those that are not there.
@@ -254,10 +256,12 @@ pub fn judge(
             let text = "its key begins with no literal text, so that any key may be taken for one of it".to_owned();
             add(Brake::NoLiteral, text, true);
         }
-        // What is retired needs no records; and where nothing is deleted anyway, there is nothing to refuse.
+        // What is retired needs no records; and where nothing can be lost, there is nothing to refuse.
+        let loses = evidence.exposed_keys > 0 || summary.stale_members > 0;
         if index.policy != Policy::Retire && summary.frozen.is_none() {
             let keys = counted(summary.keys, "key");
-            if class.records > 0 && !evidence.has_entry && summary.keys > 0 {
+            let typed = counted(evidence.typed_keys, if index.kind == IndexType::Zset { "sorted set" } else { "set" });
+            if loses && class.records > 0 && !evidence.has_entry && summary.keys > 0 {
                 let records = counted(class.records, "record");
                 let text = if summary.orphan_records > 0 {
                     let lacking: Vec<&str> = index
@@ -268,25 +272,23 @@ pub fn judge(
                         .collect();
                     format!(
                         "{records} of class {class_name}, and every one that would be indexed lacks a record that `require` \
-                         asks for (class {}): its {keys} would go; look at the key in `require` and at the key pattern of \
-                         that class",
+                         asks for (class {}), so none of its {keys} is right; look at the key in `require` and at the key \
+                         pattern of that class",
                         lacking.join(", ")
                     )
                 } else {
                     format!(
-                        "{records} of class {class_name}, and none implies an entry of the index: its {keys} would go; look \
-                         at the names of the fields in its key and member"
+                        "{records} of class {class_name}, and none implies an entry of the index, so none of its {keys} is \
+                         right; look at the names of the fields in its key and member"
                     )
                 };
                 add(Brake::NoEntry, text, accepted(Brake::NoEntry));
-            } else if evidence.typed_keys > 0 && summary.correct_keys == 0 {
-                let text = format!(
-                    "its {keys}, and none has a name that a record implies: all would go; look at its key template"
-                );
+            } else if loses && evidence.typed_keys > 0 && summary.correct_keys == 0 {
+                let text = format!("{typed} in its family, and none has a name that a record implies; look at its key template");
                 add(Brake::NoKeyRight, text, accepted(Brake::NoKeyRight));
             }
-            if summary.keys > 0 && evidence.typed_keys == 0 {
-                let text = format!("its {keys}, and none is a {}; look at its type", index.kind.as_str());
+            if loses && summary.keys > 0 && evidence.typed_keys == 0 {
+                let text = format!("{keys} in its family, and none is a {}; look at its type", index.kind.as_str());
                 add(Brake::WrongType, text, accepted(Brake::WrongType));
             }
             if evidence.missing_members >= MISSING && evidence.missing_members > evidence.right_members {
@@ -300,7 +302,14 @@ pub fn judge(
             }
         }
         for (doubtful, lifted) in [(&summary.kept, false), (&summary.lifted, true)] {
-            doubts(index, doubtful, lifted, &mut add);
+            // Of an index that is only reported on, what was accepted is like the rest.
+            if !lifted || index.policy != Policy::Report {
+                doubts(index, doubtful, lifted, &mut add);
+            }
+        }
+        if index.policy == Policy::Retire && accepted(Brake::ForeignMembers) && index.member_form.is_some() && evidence.exposed_keys > 0 {
+            let text = format!("{} of its family go whatever their members look like", counted(evidence.exposed_keys, "key"));
+            add(Brake::ForeignMembers, text, true);
         }
     }
     out.sort_by_key(|braked| (braked.brake, braked.index));

@@ -48,6 +48,7 @@ pub struct Joined<'a> {
     undecidable_count: Vec<u64>,
     units: Vec<u64>,
     witnesses: Witnesses,
+    named_like_keys: KeySet,
 }
 
 impl<'a> Joined<'a> {
@@ -64,7 +65,9 @@ impl<'a> Joined<'a> {
         let mut units: Vec<u64> = Vec::new();
         let (mut existing, mut unindexed) = (Vec::new(), Vec::new());
         let (mut undecodable, mut undecidable) = (Vec::new(), Vec::new());
+        let mut named_like_keys = Vec::new();
         for worker in workers {
+            named_like_keys.push(worker.named_like_keys);
             stock.merge(worker.stock);
             witnesses.merge(worker.witnesses);
             diagnostics.merge(worker.diagnostics);
@@ -110,6 +113,7 @@ impl<'a> Joined<'a> {
             undecidable_count,
             units,
             witnesses,
+            named_like_keys: KeySet::new(named_like_keys),
         }
     }
 }
@@ -210,7 +214,9 @@ pub fn compare<'a, 'o>(
         })
         .collect();
     let lookup = Lookup { names: &names, members, hasher: &hasher, kept: &kept, undecided: &undecided };
-    let mut resolved = resolve::resolve(&lookup, joined.index_keys, &mut keys, &mut summaries, &mut diagnostics)?;
+    let records = &joined.named_like_keys;
+    let mut resolved =
+        resolve::resolve(&lookup, joined.index_keys, records, &mut keys, &mut summaries, &mut diagnostics)?;
     if observer.stopped() {
         return Err(Error::Interrupted);
     }
@@ -238,6 +244,7 @@ pub fn compare<'a, 'o>(
         let summary = &mut summaries[key.index as usize];
         summary.stale_members += counts.stale;
         summary.held_members += counts.held;
+        summary.conflict_members += counts.conflicts;
         let accepted = spec.indexes[key.index as usize].accepted.has(Brake::ForeignMembers);
         (if accepted { &mut summary.lifted } else { &mut summary.kept }).foreign_members += counts.foreign;
     }

@@ -31,7 +31,7 @@ pub fn settle(
     let mut held: HashMap<u32, u64> = HashMap::new();
     for (key, counts) in &probed.counts {
         let accepted = spec.indexes[present[*key as usize].index as usize].accepted.has(Brake::ForeignMembers);
-        *held.entry(*key).or_default() += counts.held + if accepted { 0 } else { counts.foreign };
+        *held.entry(*key).or_default() += counts.held + counts.conflicts + if accepted { 0 } else { counts.foreign };
     }
     let mut deleted = HashSet::new();
     for (at, key) in present.iter_mut().enumerate() {

@@ -39,11 +39,13 @@ pub enum State {
     Stale,
     /// It is in a key that should not exist as it is.
     WrongKey,
-    /// It is there, and nothing can be said of it: its record cannot be decoded, or records disagree on its score, or
-    /// several indexes claim its key.
+    /// It is there, and nothing can be said of it: its record cannot be decoded, or several indexes claim its key, or one
+    /// of which too little is known.
     Held,
     /// A brake keeps it: it is not what the spec says of such members, or its key is not what it says of such keys.
     Foreign,
+    /// It is there, and records disagree on its score.
+    Conflict,
 }
 
 impl State {
@@ -56,6 +58,7 @@ impl State {
             Self::WrongKey => "wrong key",
             Self::Held => "held",
             Self::Foreign => "foreign",
+            Self::Conflict => "conflict",
         }
     }
 }
@@ -319,7 +322,7 @@ impl<'t, 'a: 't, M: Membership> Teller<'t, 'a, '_, M> {
         for item in &self.batch.items {
             let member = self.batch.bytes.get(item.bytes.clone()).unwrap_or_default();
             let state = match item.found.filter(|_| self.has_rank) {
-                Some(found) if self.store.mark(found.at) == Mark::Conflict => State::Held,
+                Some(found) if self.store.mark(found.at) == Mark::Conflict => State::Conflict,
                 Some(found) if found.score != item.score && self.may_rescore => State::Missing,
                 Some(_) => State::Correct,
                 None if self.held.contains(&self.members.dump, member, self.hasher, self.bytes)? => State::Held,

@@ -136,9 +136,13 @@ pub struct Summary {
     pub missing_members: u64,
     /// Members that nothing implies, in keys that stay.
     pub stale_members: u64,
-    /// Members that stay because nothing can be said of their record.
+    /// Members that stay because their record cannot be decoded.
     pub held_members: u64,
-    /// Wrong keys that stay because they hold such members.
+    /// Members that stay because records disagree on their score.
+    pub conflict_members: u64,
+    /// Keys of which nothing is taken, because their names also fit another index of which too little is known.
+    pub overlapped_keys: u64,
+    /// Wrong keys that stay because they hold a member whose record cannot be decoded.
     pub held_keys: u64,
     /// Keys that two indexes claim, or that are named like a record; nothing is done about them.
     pub contested_keys: u64,

@@ -47,6 +47,8 @@ pub struct Probed {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
     pub held: u64,
+    /// Records disagree on their score.
+    pub conflicts: u64,
     pub stale: u64,
     /// They have not the form of a member. They stay; if that was accepted, they are among the stale ones as well.
     pub foreign: u64,
@@ -192,7 +194,7 @@ impl<'p, 'a: 'p, M: Membership> Probe<'p, 'a, M> {
             match self.store.set_mark(found.at, mark) {
                 Mark::Missing if mark == Mark::Rescore => self.out.rescored.push((rank, found.source, item.score)),
                 Mark::Missing => {}
-                Mark::Conflict => self.counts.held += 1,
+                Mark::Conflict => self.counts.conflicts += 1,
                 Mark::Seen | Mark::Rescore => {
                     self.out.repeated.push(self.key);
                     self.out.diagnostics.add("index.repeated_member", item.place.string, || {

@@ -7,10 +7,11 @@ use rayon::iter::{IntoParallelIterator, IntoParallelRefIterator, ParallelIterato
 use super::brakes::{Depths, Evidence, Examples, FindForeign};
 use super::diagnostics::Diagnostics;
 use super::keys::Keys;
+use super::keyset::KeySet;
 use super::probe::Holds;
 use super::survey::{IndexKey, is_index_type};
 use super::{DeleteReason, Deletion, Lookup, Present, Summary};
-use crate::rdb::{self, Scratch};
+use crate::rdb::{self, Kind, Scratch};
 use crate::spec::{Brake, Policy};
 use crate::text::display;
 
@@ -76,6 +77,7 @@ struct Owner {
 pub fn resolve(
     lookup: &Lookup<'_, '_>,
     index_keys: Vec<IndexKey>,
+    records: &KeySet,
     keys: &mut Keys,
     summaries: &mut [Summary],
     diagnostics: &mut Diagnostics,
@@ -116,28 +118,39 @@ pub fn resolve(
             out.untouched.push(untouched(Why::Held));
             continue;
         }
-        let doubt = if desired || frozen || owner.holds { None } else { doubt(&owner, limits[at]) };
-        if let Some(brake) = doubt {
+        summary.overlapped_keys += u64::from(owner.frozen && summary.frozen.is_none());
+        if !(desired && right_type) && !frozen && !owner.holds {
+            out.evidence[at].exposed_keys += 1;
+        }
+        // A name that records imply is made right, whatever is there; and what is frozen stays anyway.
+        let doubts = if desired || frozen { Vec::new() } else { doubts(owner, limits[at]) };
+        let mut kept = None;
+        for brake in doubts {
             let lifted = index.accepted.has(brake);
             (if lifted { &mut summary.lifted } else { &mut summary.kept }).add(brake);
             let name = || Ok(display(lookup.members.dump.key(key.start, &mut scratch)?));
             out.examples.add::<rdb::Error>(brake, at, name)?;
             if !lifted {
-                if brake == Brake::ForeignMembers && index.policy != Policy::Retire {
-                    // Its other members go.
-                    out.stays(keep, key);
-                } else {
-                    out.untouched.push(untouched(Why::Braked));
-                    if let Some(rank) = owner.rank {
-                        keys.block(rank);
-                    }
-                }
-                continue;
+                kept = Some(brake);
+                break;
             }
         }
+        if let Some(brake) = kept {
+            if brake == Brake::ForeignMembers && right_type && index.policy != Policy::Retire {
+                // Its other members go.
+                out.stays(keep, key);
+            } else {
+                out.untouched.push(untouched(Why::Braked));
+                if let Some(rank) = owner.rank {
+                    keys.block(rank);
+                }
+            }
+            continue;
+        }
+        let left = if owner.frozen && summary.frozen.is_none() { Why::Held } else { Why::Wrong };
         match index.policy {
             Policy::Retire if !frozen && !owner.holds => out.deletions.push(delete(DeleteReason::Retired)),
-            Policy::Retire if !owner.holds => out.untouched.push(untouched(Why::Wrong)),
+            Policy::Retire if !owner.holds => out.untouched.push(untouched(left)),
             _ if right_type && desired => out.stays(keep, key),
             _ if owner.holds => {
                 summary.held_keys += 1;
@@ -161,7 +174,7 @@ pub fn resolve(
             })),
             _ => {
                 // Nothing is deleted from this index; what has the wrong type cannot be added to either.
-                out.untouched.push(untouched(Why::Wrong));
+                out.untouched.push(untouched(left));
                 if let (false, Some(rank)) = (right_type, owner.rank) {
                     keys.block(rank);
                 }
@@ -177,11 +190,12 @@ pub fn resolve(
         }
         let at = keys.index(rank);
         summaries[at].absent_keys += 1;
-        let (db, name) = (spec.indexes[at].db, keys.name(rank));
-        if !keys.is_blocked(rank) && lookup.names.classes_of(db, name).next().is_some() {
+        let name = keys.name(rank);
+        let is_record = records.contains(&lookup.members.dump, name, lookup.hasher.hash(name), &mut scratch)?;
+        if is_record && !keys.is_blocked(rank) {
             summaries[at].contested_keys += 1;
             diagnostics.add("index.key_is_record", u64::from(rank), || {
-                format!("{} would be an index key and is named like a record; it is not made", display(name))
+                format!("{} would be an index key and is a record; it is not made", display(name))
             });
             keys.block(rank);
         }
@@ -192,17 +206,14 @@ pub fn resolve(
     Ok(out)
 }
 
-/// The brake that speaks for keeping a wrong key.
-fn doubt(owner: &Owner, limit: Depths) -> Option<Brake> {
-    if !owner.right_type {
-        Some(Brake::OtherType)
-    } else if owner.depths.exceed(limit) {
-        Some(Brake::Nested)
-    } else if owner.foreign {
-        Some(Brake::ForeignMembers)
-    } else {
-        None
-    }
+/// The brakes that speak for keeping a wrong key.
+fn doubts(owner: &Owner, limit: Depths) -> Vec<Brake> {
+    let all = [
+        (Brake::OtherType, !owner.right_type),
+        (Brake::Nested, owner.depths.exceed(limit)),
+        (Brake::ForeignMembers, owner.foreign),
+    ];
+    all.into_iter().filter(|(_, applies)| *applies).map(|(brake, _)| brake).collect()
 }
 
 /// By index: how deep a name may be. No deeper than any that is implied; of a retired index, than half of its own.
@@ -277,10 +288,14 @@ fn owner(lookup: &Lookup<'_, '_>, key: &IndexKey, keys: &Keys, summaries: &[Summ
         }
         owner.holds = holds.found;
     }
-    // Who has accepted foreign members need not wait until all of them were looked at.
+    // What is kept anyway need not be looked at; nor a retired key whose members somebody has accepted.
+    let owned = &spec.indexes[index];
     let forms = lookup.member_forms(index, key.shared, name);
-    let stays = owner.frozen || owner.holds || summaries[index].frozen.is_some();
-    if owner.right_type && !stays && !forms.is_empty() && !forms.accepted {
+    let is_collection = matches!(key.kind, Kind::Set | Kind::Zset);
+    let by_type = !owner.right_type && !owned.accepted.has(Brake::OtherType);
+    let stays = owner.frozen || owner.holds || summaries[index].frozen.is_some() || by_type;
+    let looks = !forms.accepted || owned.policy != Policy::Retire;
+    if is_collection && !stays && looks && !forms.is_empty() {
         let mut foreign = FindForeign { forms: &forms, found: false };
         lookup.record(key.start)?.value.visit(&mut Scratch::default(), &mut foreign)?;
         owner.foreign = foreign.found;

@@ -176,6 +176,8 @@ pub struct Gathered<'c, 'a> {
     unit_cache: Cache,
     /// By group: the unit of a record that is only in this one.
     unit_of_group: UnitOf,
+    /// Records that are named like an index key, which therefore is not made.
+    pub named_like_keys: KeyList,
     fields: Vec<Range<usize>>,
     key: Vec<u8>,
     text: Vec<u8>,
@@ -218,6 +220,7 @@ impl<'c, 'a> Gathered<'c, 'a> {
             member_cache: Cache::default(),
             unit_cache: Cache::default(),
             unit_of_group: UnitOf::default(),
+            named_like_keys: KeyList::default(),
             fields: Vec::new(),
             key: Vec::new(),
             text: Vec::new(),
@@ -446,6 +449,9 @@ impl<'a> scan::Worker<'a> for Gathered<'_, 'a> {
             if empty {
                 self.diagnostics.add("key.empty", start, || display(key));
                 return Ok(());
+            }
+            if role.shared {
+                self.named_like_keys.push(context.hasher.hash(key), start);
             }
             for class in context.names.classes_of(record.db, key) {
                 self.class_record(record, key, class)?;

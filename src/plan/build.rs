@@ -263,7 +263,9 @@ fn finish(
         name: index.name.clone(),
         policy: index.policy.as_str().to_owned(),
         left_keys: summary.wrong_keys().saturating_sub(counts.deleted_keys),
+        unmatched: summary.keys == 0 && summary.absent_keys == 0,
         left_members: summary.held_members
+            + summary.conflict_members
             + summary.kept.foreign_members
             + summary.stale_members.saturating_sub(counts.removed_members)
             + summary.missing_members.saturating_sub(counts.added_members),

@@ -166,6 +166,9 @@ pub struct IndexPlan {
     pub left_members: u64,
     #[serde(default)]
     pub undecidable_records: u64,
+    /// The dump has no key of its form, and no record implies one.
+    #[serde(default)]
+    pub unmatched: bool,
     /// Up to three examples a kind of edit, for a reader.
     pub examples: Vec<Example>,
 }

@@ -17,9 +17,10 @@ pub fn warnings(d: &Difference<'_>, apply_oversize: u64, rollback_oversize: u64,
                 index.name
             )),
             Some(Frozen::Undecidable) => out.push(format!(
-                "index {}: {} records of class {class} cannot be decoded and could imply any member, so nothing is \
-                 deleted or removed",
-                index.name, summary.undecidable_records
+                "index {}: {} of class {class} cannot be decoded and could imply any member, so nothing is deleted or \
+                 removed",
+                index.name,
+                counted(summary.undecidable_records, "record")
             )),
             None => {}
         }
@@ -38,9 +39,24 @@ pub fn warnings(d: &Difference<'_>, apply_oversize: u64, rollback_oversize: u64,
             let why = if one { "stays, because it names a record" } else { "stay, because they name records" };
             out.push(format!("index {}: {} {why} that cannot be decoded", index.name, held.join(" and ")));
         }
+        if summary.conflict_members > 0 {
+            out.push(format!(
+                "index {}: {} left as found, because records disagree on the score",
+                index.name,
+                counted(summary.conflict_members, "member")
+            ));
+        }
+        if summary.overlapped_keys > 0 {
+            out.push(format!(
+                "index {}: {} only added to, because the name also fits an index of which too little is known to delete or \
+                 remove anything",
+                index.name,
+                counted(summary.overlapped_keys, "key")
+            ));
+        }
         if summary.contested_keys > 0 {
             out.push(format!(
-                "index {}: {} left as found, because another index claims the same name, or a record has it",
+                "index {}: {} left as found, because another index claims the same name, or it is a record",
                 index.name,
                 counted(summary.contested_keys, "key")
             ));

@@ -159,26 +159,27 @@ impl<'a> Model<'a> {
             let holds = Holds::find(record, &held)?;
             let wanted = of(owner).and_then(|desired| desired.keys.get(&name.1));
             let right_type = is_of(record.value.ty.kind(), rule.kind);
-            // What the brakes keep of keys that no record implies.
-            let in_question = wanted.is_none() && !frozen && !holds;
+            // What the brakes keep of keys that no record implies, each by itself.
+            let in_question = wanted.is_none() && !frozen;
             let lifted = |brake| rule.accepted.has(brake);
-            if in_question
-                && ((!right_type && !lifted(Brake::OtherType))
-                    || (right_type && !lifted(Brake::Nested) && depths.is_nested(owner, &self.colons(owner, &name.1))))
-            {
+            let other_type = !right_type && !lifted(Brake::OtherType);
+            let nested = || !lifted(Brake::Nested) && depths.is_nested(owner, &self.colons(owner, &name.1));
+            if in_question && (other_type || nested()) {
                 continue;
             }
             let forms: Vec<&Reading> = families.iter().filter_map(|&at| self.readings.get(at)?.1.as_ref()).collect();
             let is_foreign = |member: &[u8]| {
                 !lifted(Brake::ForeignMembers) && !forms.is_empty() && !forms.iter().any(|form| form.fits(member))
             };
-            let foreign = in_question
-                && right_type
-                && self.target.get(name).is_some_and(|entry| match &entry.value {
-                    Value::Set(members) => members.iter().any(|member| is_foreign(member)),
-                    Value::Zset(members) => members.keys().any(|member| is_foreign(member)),
-                    _ => false,
-                });
+            let has_foreign = self.target.get(name).is_some_and(|entry| match &entry.value {
+                Value::Set(members) => members.iter().any(|member| is_foreign(member)),
+                Value::Zset(members) => members.keys().any(|member| is_foreign(member)),
+                _ => false,
+            });
+            let foreign = in_question && !holds && has_foreign;
+            if foreign && !right_type {
+                continue;
+            }
             if rule.policy == Policy::Retire {
                 if !frozen && !holds && !foreign {
                     self.target.remove(name);
@@ -243,9 +244,9 @@ impl<'a> Model<'a> {
         self.readings.get(index).map(|(key, _)| key.colons(name)).unwrap_or_default()
     }
 
-    /// Makes an index key that is not there; not one that is named like a record.
+    /// Makes an index key that is not there; not one that is a record.
     fn make(&mut self, name: &Name, wanted: &Members, kind: IndexType) {
-        if !self.names.classes_of(name.0, &name.1).is_empty() {
+        if self.records_in_families.contains(name) {
             return;
         }
         let mut value = match kind {

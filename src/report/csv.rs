@@ -5,7 +5,7 @@ use crate::text::csv::{field, words};
 use crate::text::name;
 
 /// The names of the columns: three of text, the others of numbers.
-const COLUMNS: [&str; 22] = [
+const COLUMNS: [&str; 24] = [
     "section",
     "name",
     "detail",
@@ -24,6 +24,8 @@ const COLUMNS: [&str; 22] = [
     "held_keys",
     "held_members",
     "contested_keys",
+    "conflict_members",
+    "overlapped_keys",
     "braked_keys",
     "braked_members",
     "deleted_keys",
@@ -80,6 +82,8 @@ pub fn csv(inventory: &Inventory) -> Result<Vec<u8>, csv::Error> {
             ("held_keys", index.held_keys),
             ("held_members", index.held_members),
             ("contested_keys", index.contested_keys),
+            ("conflict_members", index.conflict_members),
+            ("overlapped_keys", index.overlapped_keys),
             ("braked_keys", index.braked_keys),
             ("braked_members", index.braked_members),
             ("deleted_keys", index.deleted_keys),

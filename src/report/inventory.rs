@@ -207,6 +207,10 @@ pub struct Index {
     pub held_keys: u64,
     pub held_members: u64,
     pub contested_keys: u64,
+    /// Members on whose score records disagree.
+    pub conflict_members: u64,
+    /// Keys that are only added to, because their names also fit an index of which too little is known.
+    pub overlapped_keys: u64,
     /// What brakes keep: keys, and members in keys that stay.
     pub braked_keys: u64,
     pub braked_members: u64,
@@ -295,7 +299,8 @@ impl Inventory {
     /// Whether something can be said of every record and member.
     pub fn is_decided(&self) -> bool {
         let is_decided = |index: &Index| {
-            [index.undecidable_records, index.held_keys, index.held_members, index.contested_keys] == [0; 4]
+            let doubts = [index.undecidable_records, index.held_keys, index.held_members, index.contested_keys];
+            doubts == [0; 4] && index.conflict_members == 0
         };
         self.indexes.iter().all(is_decided)
     }
@@ -387,6 +392,8 @@ pub(super) fn indexes(difference: &Difference<'_>) -> Vec<Index> {
             held_keys: summary.held_keys,
             held_members: summary.held_members,
             contested_keys: summary.contested_keys,
+            conflict_members: summary.conflict_members,
+            overlapped_keys: summary.overlapped_keys,
             braked_keys: summary.kept.keys(),
             braked_members: summary.kept.foreign_members,
             deleted_keys: deleted(at),

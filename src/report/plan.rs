@@ -88,13 +88,25 @@ fn is_empty(manifest: &Manifest) -> bool {
 
 fn nothing(manifest: &Manifest, style: Style, out: &mut String) {
     let what = match (what_is_left(manifest), undecidable(manifest)) {
-        (None, 0) => format!("{}: the indexes in the dump are as they should be.", style.right("Nothing to do")),
+        (None, 0) => format!("{}: {}", style.right("Nothing to do"), as_they_should_be(manifest)),
         (None, _) => format!("{}: what can be told of the indexes is as it should be.", style.right("Nothing to do")),
         (Some(_), _) => format!("{}, but not everything is right.", style.wrong("Nothing is changed")),
     };
-    out.push_str(&format!("\n{what}\n"));
+    out.push('\n');
+    wrap(&what, 0, 0, style.width.min(PROSE), out);
     left(manifest, style, out);
     warnings(manifest, usize::MAX, style, out);
+}
+
+/// Of indexes with which nothing is wrong; those that the dump knows nothing of are named.
+pub(super) fn as_they_should_be(manifest: &Manifest) -> String {
+    let unmatched = manifest.indexes.iter().filter(|index| index.unmatched).map(|index| name(index.name.as_bytes()));
+    let unmatched: Vec<String> = unmatched.collect();
+    if unmatched.is_empty() {
+        return "the indexes in the dump are as they should be.".to_owned();
+    }
+    let others = if unmatched.len() < manifest.indexes.len() { "the other indexes are as they should be; " } else { "" };
+    format!("{others}the dump has no key of {}, and no record implies one.", unmatched.join(", "))
 }
 
 /// What is wrong, or may be, and is not changed.
@@ -345,6 +357,7 @@ mod tests {
                 left_keys: 0,
                 left_members: 0,
                 undecidable_records: 0,
+                unmatched: false,
                 examples: vec![Example {
                     edit: "add member".into(),
                     key: Bytes(b"tag:\x1b]0;\xff".to_vec()),

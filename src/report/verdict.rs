@@ -8,7 +8,7 @@ pub fn verdict(index: &Index) -> String {
     if index.policy == "retire" {
         let keys = counted(index.keys, "key");
         return match (index.keys, index.deleted_keys) {
-            (0, _) => "no keys: nothing to delete".to_owned(),
+            (0, _) => "no key of such a name in the dump: nothing to delete".to_owned(),
             (1, 1) => "1 key, to be deleted".to_owned(),
             (_, 0) => format!("{keys}, none to be deleted"),
             (all, some) if all == some => format!("{keys}, all to be deleted"),
@@ -17,6 +17,9 @@ pub fn verdict(index: &Index) -> String {
     }
     if index.keys == 0 && index.absent_keys == 0 && index.frozen.is_some() {
         return "no keys, and no records for any".to_owned();
+    }
+    if index.keys == 0 && index.absent_keys == 0 {
+        return "no key of such a name in the dump, and no record implies one".to_owned();
     }
     let (keys, members) = (counted(index.keys, "key"), counted(index.members, "member"));
     if index.is_right() && index.held_keys == 0 && index.held_members == 0 {
@@ -66,6 +69,17 @@ pub fn limits(index: &Index) -> Vec<String> {
         let stay = if index.braked_keys + index.braked_members == 1 { "stays" } else { "stay" };
         notes.push(format!("{} {stay}, because a brake keeps what may be a mistake of the spec", both.join(" and ")));
     }
+    if index.conflict_members > 0 {
+        let members = counted(index.conflict_members, "member");
+        let stay = if index.conflict_members == 1 { "stays" } else { "stay" };
+        notes.push(format!("{members} {stay} as found, because records disagree on the score"));
+    }
+    if index.overlapped_keys > 0 {
+        let keys = counted(index.overlapped_keys, "key");
+        notes.push(format!(
+            "{keys} only added to: the name also fits an index of which too little is known to delete or remove anything"
+        ));
+    }
     if index.contested_keys > 0 {
         notes.push(format!(
             "{} left alone, because another index claims the name or a record has it",
@@ -110,6 +124,8 @@ mod tests {
             held_keys: 0,
             held_members: 0,
             contested_keys: 0,
+            conflict_members: 0,
+            overlapped_keys: 0,
             braked_keys: 0,
             braked_members: 0,
             deleted_keys: 1998,
@@ -131,7 +147,7 @@ mod tests {
         assert_eq!(verdict(&frozen), "2,001 keys, none to be deleted");
         assert!(!retired.is_right());
         let gone = Index { policy: "retire", keys: 0, wrong_keys: 0, ..index() };
-        assert_eq!(verdict(&gone), "no keys: nothing to delete");
+        assert_eq!(verdict(&gone), "no key of such a name in the dump: nothing to delete");
         assert!(gone.is_right());
         let empty = Index { keys: 0, correct_keys: 0, frozen: Some("no decodable records"), ..right };
         assert_eq!((verdict(&empty).as_str(), limits(&empty)), ("no keys, and no records for any", vec![]));

@@ -108,6 +108,15 @@ pub fn judge(gathered: &Gathered, cluster: bool, families: impl FnOnce() -> usiz
     found
 }
 
+/// Whether there is a run that is long enough to be looked at.
+pub(super) fn has_run(slots: &SlotSet) -> bool {
+    let mut empty = 0;
+    (0..SLOTS as u16).any(|slot| {
+        empty = if slots.has(slot) { 0 } else { empty + 1 };
+        empty >= SHORTEST
+    })
+}
+
 /// The runs without a key that so many hash inputs would hardly leave by chance.
 fn improbable(slots: &SlotSet, inputs: u64, limit: f64) -> Vec<Run> {
     if slots.is_empty() {

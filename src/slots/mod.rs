@@ -39,11 +39,13 @@ fn slot_of_input(input: &[u8]) -> u16 {
 pub struct SlotSet {
     words: Box<[u64; SLOTS / 64]>,
     len: usize,
+    /// No run without a key is worth a word any more, and more keys add nothing to that.
+    settled: bool,
 }
 
 impl Default for SlotSet {
     fn default() -> Self {
-        Self { words: Box::new([0; SLOTS / 64]), len: 0 }
+        Self { words: Box::new([0; SLOTS / 64]), len: 0, settled: false }
     }
 }
 
@@ -56,8 +58,11 @@ impl fmt::Debug for SlotSet {
 impl SlotSet {
     fn add(&mut self, slot: u16) {
         let (at, bit) = (usize::from(slot) / 64, 1 << (slot % 64));
-        self.len += usize::from(self.words[at] & bit == 0);
-        self.words[at] |= bit;
+        if self.words[at] & bit == 0 {
+            self.words[at] |= bit;
+            self.len += 1;
+            self.settle();
+        }
     }
 
     /// How many slots have a key.
@@ -70,8 +75,12 @@ impl SlotSet {
         self.len == 0
     }
 
-    fn is_full(&self) -> bool {
-        self.len == SLOTS
+    /// Whether every run without a key is too short to say anything. Looked at each time that so many more have a key.
+    fn settle(&mut self) {
+        const LOOK: usize = 512;
+        if self.len.is_multiple_of(LOOK) {
+            self.settled = self.len > SLOTS / 2 && !judge::has_run(self);
+        }
     }
 
     /// Whether a slot has a key.
@@ -85,6 +94,7 @@ impl SlotSet {
             *mine |= theirs;
             self.len += mine.count_ones() as usize;
         }
+        self.settled |= other.settled;
     }
 }
 
@@ -123,8 +133,7 @@ impl Gathered {
         if start < self.from || start >= self.to {
             self.seek(start);
         }
-        // A dump with keys in every slot leaves no run, and more keys add nothing to that.
-        let Some(part) = self.parts.get_mut(self.part).filter(|part| !part.is_full()) else { return };
+        let Some(part) = self.parts.get_mut(self.part).filter(|part| !part.settled) else { return };
         let input = hash_input(key);
         let slot = slot_of_input(input);
         part.add(slot);

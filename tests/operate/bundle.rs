@@ -37,6 +37,7 @@ fn index(name: &str, counts: Counts) -> IndexPlan {
         left_keys: 0,
         left_members: 0,
         undecidable_records: 0,
+        unmatched: false,
         examples: Vec::new(),
     }
 }

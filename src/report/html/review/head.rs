@@ -1,8 +1,9 @@
 //! The page in a few sentences.
 
-use super::super::escape::{Html, Room, code};
+use super::super::escape::{Html, Room, code, text};
 use super::words::{done, join, label, list};
 use crate::plan::manifest::Manifest;
+use crate::report::plan::as_they_should_be;
 use crate::report::inventory::Index;
 use crate::report::plan::price;
 use crate::report::replay_cost::{of_apply, waiting};
@@ -67,7 +68,7 @@ impl Head {
         Self {
             id: code(&manifest.plan_id, Room::LABEL),
             is_empty,
-            headline: headline(numbers, is_empty),
+            headline: headline(manifest, numbers),
             wrong,
             lead,
             will: done(total),
@@ -86,10 +87,10 @@ impl Head {
 }
 
 /// The worst in one sentence.
-fn headline(numbers: &[Index], is_empty: bool) -> Html {
+fn headline(manifest: &Manifest, numbers: &[Index]) -> Html {
     let maintained = || numbers.iter().filter(|index| index.policy == "maintain" && !index.is_right());
-    if is_empty {
-        return nothing(numbers);
+    if manifest.total.commands == 0 {
+        return nothing(manifest, numbers);
     }
     if let Some(worst) = maintained().filter(|index| index.wrong_keys > 0).max_by_key(|index| index.wrong_keys) {
         let keys = counted(worst.keys, "key");
@@ -115,7 +116,7 @@ fn headline(numbers: &[Index], is_empty: bool) -> Html {
 }
 
 /// Of a plan without commands.
-fn nothing(numbers: &[Index]) -> Html {
+fn nothing(manifest: &Manifest, numbers: &[Index]) -> Html {
     if numbers.iter().any(|index| !index.is_right() && index.policy != "report") {
         return Html::words("Nothing is changed, but not everything is right: what is wrong stays as it is.");
     }
@@ -125,7 +126,7 @@ fn nothing(numbers: &[Index]) -> Html {
     if numbers.iter().any(|index| index.undecidable_records > 0 || index.held_members > 0) {
         return Html::words("Nothing to do: what can be told of the indexes is as it should be.");
     }
-    Html::words("Nothing to do: the indexes in the dump are as they should be.")
+    text(&format!("Nothing to do: {}", as_they_should_be(manifest)), Room::PROSE)
 }
 
 /// What is wrong with one index.

@@ -195,6 +195,8 @@ mod tests {
             held_keys: 0,
             held_members: 1,
             contested_keys: 0,
+            conflict_members: 0,
+            overlapped_keys: 0,
             braked_keys: 0,
             braked_members: 0,
             deleted_keys: 6,
