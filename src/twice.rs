@@ -178,8 +178,7 @@ pub fn find(
         groups.get(at)?.get(usize::try_from(number - bases.get(at)?).ok()?).copied()
     };
     let part = |part: u8| {
-        let mut notes: Vec<u64> =
-            notes.iter().filter_map(|parts| parts.get(usize::from(part))).flatten().copied().collect();
+        let mut notes = perhaps_twice(notes.iter().filter_map(|parts| parts.get(usize::from(part))).flatten().copied());
         notes.sort_unstable();
         let alike = notes.chunk_by(|a, b| a >> GROUP_BITS == b >> GROUP_BITS).filter(|alike| alike.len() > 1);
         let mut suspects: Vec<(u64, &[u64])> = alike
@@ -207,6 +206,29 @@ pub fn find(
         best
     };
     (0..PARTS).into_par_iter().filter_map(part).min_by_key(|twice| twice.second)
+}
+
+/// The notes whose hash another one may have: all those, and a few that only look so. To look for them with a bit for each
+/// hash is much faster than to sort all of them.
+fn perhaps_twice(notes: impl Iterator<Item = u64> + Clone) -> Vec<u64> {
+    let count = notes.clone().count();
+    let bits = count.saturating_mul(16).next_power_of_two().max(64);
+    let (mut once, mut twice) = (vec![0_u64; bits / 64], vec![0_u64; bits / 64]);
+    let place = |note: u64| {
+        let at = (note >> GROUP_BITS) as usize & (bits - 1);
+        (at / 64, 1 << (at % 64))
+    };
+    for note in notes.clone() {
+        let (at, bit) = place(note);
+        twice[at] |= once[at] & bit;
+        once[at] |= bit;
+    }
+    notes
+        .filter(|note| {
+            let (at, bit) = place(*note);
+            twice[at] & bit != 0
+        })
+        .collect()
 }
 
 const GROUP_MASK: u64 = (1 << GROUP_BITS) - 1;
