@@ -85,6 +85,7 @@ impl Names<'_> {
     ///
     /// A record is one also if its name is that of an index key. Of several families that a key belongs to, it is counted
     /// in the one that says most about its name.
+    #[inline]
     pub fn role(&self, db: u64, key: &[u8], can_be_record: bool) -> Role {
         let class = if can_be_record { self.classes_of(db, key).next() } else { None };
         let mut families = self.indexes_of(db, key);
@@ -119,14 +120,23 @@ impl Names<'_> {
             .filter(move |at| self.spec.indexes[*at].db == db && self.spec.indexes[*at].family.has(key))
     }
 
+    /// The record classes that a key belongs to, after this one of them.
+    pub fn classes_after<'n>(&'n self, first: usize, db: u64, key: &'n [u8]) -> impl Iterator<Item = usize> + 'n {
+        let word = first_word(key);
+        let starts = self.class_starts.iter().enumerate().skip(first + 1).filter(move |(_, start)| start.allows(word));
+        starts.map(|(at, _)| at).filter(move |at| self.is_of_class(*at, db, key))
+    }
+
+    fn is_of_class(&self, class: usize, db: u64, key: &[u8]) -> bool {
+        let class = &self.spec.records[class];
+        class.db == db && class.key.matches(key)
+    }
+
     /// The record classes that a key belongs to.
     pub fn classes_of<'n>(&'n self, db: u64, key: &'n [u8]) -> impl Iterator<Item = usize> + 'n {
         let word = first_word(key);
         let starts = self.class_starts.iter().enumerate().filter(move |(_, start)| start.allows(word));
-        starts.map(|(at, _)| at).filter(move |at| {
-            let class = &self.spec.records[*at];
-            class.db == db && class.key.matches(key)
-        })
+        starts.map(|(at, _)| at).filter(move |at| self.is_of_class(*at, db, key))
     }
 
     /// Of the families that a key belongs to, the one that says most about its name; the first of equals.

@@ -453,7 +453,9 @@ impl<'a> scan::Worker<'a> for Gathered<'_, 'a> {
             if role.shared {
                 self.named_like_keys.push(context.hasher.hash(key), start);
             }
-            for class in context.names.classes_of(record.db, key) {
+            let Family::Record(first) = role.family else { return Ok(()) };
+            self.class_record(record, key, first)?;
+            for class in context.names.classes_after(first, record.db, key) {
                 self.class_record(record, key, class)?;
             }
             Ok(())

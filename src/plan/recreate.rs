@@ -7,7 +7,7 @@ use crc_fast::CrcAlgorithm;
 
 use super::command::{CommandFile, Pending};
 use super::manifest::Reply;
-use super::once::{Hashes, Seen};
+use super::once::{Marks, Seen};
 use super::output::Sink;
 use crate::derive::write_score;
 use crate::index::{Clock, Expires};
@@ -29,7 +29,7 @@ pub struct Room {
     scratch: Scratch,
     pending: Pending,
     score: Vec<u8>,
-    hashes: Hashes,
+    marks: Marks,
 }
 
 /// Writes what makes `record` again under `key`, its expiry included.
@@ -72,9 +72,9 @@ pub fn recreate<S: Sink>(
         }
         Kind::Stream | Kind::Array => return Ok(restore(file, header, key, record, expires)?),
     };
-    let Room { scratch, pending, score, hashes } = room;
+    let Room { scratch, pending, score, marks } = room;
     file.begin(pending, verb, Some(key));
-    let seen = Seen::new(value, clock, hashes)?;
+    let seen = Seen::new(value, clock, marks)?;
     let mut writer = Writer { file, pending, clock, error: None, score, field_expiries: false, seen };
     value.visit(scratch, &mut writer)?;
     if let Some(error) = writer.error {
@@ -83,8 +83,8 @@ pub fn recreate<S: Sink>(
     let Writer { file, pending, field_expiries, .. } = writer;
     file.end(pending)?;
     if field_expiries {
-        let mut hashes = Hashes::default();
-        let seen = Seen::new(value, clock, &mut hashes)?;
+        let mut marks = Marks::default();
+        let seen = Seen::new(value, clock, &mut marks)?;
         let mut writer = FieldExpiries { file, key, clock, error: None, seen };
         value.visit(scratch, &mut writer)?;
         if let Some(error) = writer.error {
