@@ -178,7 +178,9 @@ pub fn find(
         groups.get(at)?.get(usize::try_from(number - bases.get(at)?).ok()?).copied()
     };
     let part = |part: u8| {
-        let mut notes = perhaps_twice(notes.iter().filter_map(|parts| parts.get(usize::from(part))).flatten().copied());
+        let lists: Vec<&[u64]> =
+            notes.iter().filter_map(|parts| parts.get(usize::from(part))).map(Vec::as_slice).collect();
+        let mut notes = perhaps_twice(&lists);
         notes.sort_unstable();
         let alike = notes.chunk_by(|a, b| a >> GROUP_BITS == b >> GROUP_BITS).filter(|alike| alike.len() > 1);
         let mut suspects: Vec<(u64, &[u64])> = alike
@@ -210,20 +212,21 @@ pub fn find(
 
 /// The notes whose hash another one may have: all those, and a few that only look so. To look for them with a bit for each
 /// hash is much faster than to sort all of them.
-fn perhaps_twice(notes: impl Iterator<Item = u64> + Clone) -> Vec<u64> {
-    let count = notes.clone().count();
+fn perhaps_twice(lists: &[&[u64]]) -> Vec<u64> {
+    let count: usize = lists.iter().map(|list| list.len()).sum();
+    let notes = || lists.iter().flat_map(|list| list.iter().copied());
     let bits = count.saturating_mul(16).next_power_of_two().max(64);
     let (mut once, mut twice) = (vec![0_u64; bits / 64], vec![0_u64; bits / 64]);
     let place = |note: u64| {
         let at = (note >> GROUP_BITS) as usize & (bits - 1);
         (at / 64, 1 << (at % 64))
     };
-    for note in notes.clone() {
-        let (at, bit) = place(note);
+    for note in lists.iter().copied().flatten() {
+        let (at, bit) = place(*note);
         twice[at] |= once[at] & bit;
         once[at] |= bit;
     }
-    notes
+    notes()
         .filter(|note| {
             let (at, bit) = place(*note);
             twice[at] & bit != 0

@@ -284,7 +284,9 @@ pub fn judge(
                 };
                 add(Brake::NoEntry, text, accepted(Brake::NoEntry));
             } else if loses && evidence.typed_keys > 0 && summary.correct_keys == 0 {
-                let text = format!("{typed} in its family, and none has a name that a record implies; look at its key template");
+                let text = format!(
+                    "{typed} in its family, and none has a name that a record implies; look at its key template"
+                );
                 add(Brake::NoKeyRight, text, accepted(Brake::NoKeyRight));
             }
             if loses && summary.keys > 0 && evidence.typed_keys == 0 {
@@ -307,8 +309,13 @@ pub fn judge(
                 doubts(index, doubtful, lifted, &mut add);
             }
         }
-        if index.policy == Policy::Retire && accepted(Brake::ForeignMembers) && index.member_form.is_some() && evidence.exposed_keys > 0 {
-            let text = format!("{} of its family go whatever their members look like", counted(evidence.exposed_keys, "key"));
+        if index.policy == Policy::Retire
+            && accepted(Brake::ForeignMembers)
+            && index.member_form.is_some()
+            && evidence.exposed_keys > 0
+        {
+            let text =
+                format!("{} of its family go whatever their members look like", counted(evidence.exposed_keys, "key"));
             add(Brake::ForeignMembers, text, true);
         }
     }

@@ -209,7 +209,8 @@ pub fn resolve(
 /// The brakes that speak for keeping a wrong key.
 fn doubts(owner: &Owner, limit: Depths) -> Vec<Brake> {
     let all = [
-        (Brake::OtherType, !owner.right_type),
+        // What names an undecidable record is kept for that; of a name that is too deep all of it is.
+        (Brake::OtherType, !owner.right_type && !owner.holds),
         (Brake::Nested, owner.depths.exceed(limit)),
         (Brake::ForeignMembers, owner.foreign),
     ];

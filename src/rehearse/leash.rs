@@ -5,27 +5,32 @@
 //! process cannot mean another one by then), and removes the folder with the copy of the dump.
 
 use std::fs;
-use std::io::{self, Write as _};
+use std::io::{self, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::server::ServerError;
+use crate::text;
 
 /// The file in the folder that says with which status the server ended.
 const ENDED: &str = "ended";
 /// What the server says.
 pub const LOG: &str = "server.log";
 
-/// Its first argument is the folder, which it is in; the others are the server and its arguments. It starts the server when
-/// it is told to, and waits for the pipe to be closed in any case: until then somebody reads in the folder.
+/// Its first argument is the folder, which it makes, so that there is no moment at which the folder is there and it is not;
+/// the others are the server and its arguments. It starts the server when it is told to, and waits for the pipe to be closed
+/// in any case: until then somebody reads in the folder.
 const WATCH: &str = r#"
 trap '' HUP INT TERM
 umask 077
 folder=$1
 shift
 exec 3<&0 </dev/null
+mkdir -- "$folder" && cd -- "$folder" || exit
+echo made
+exec >/dev/null
 if read -r go <&3; then
     "$@" 3<&- >server.log 2>&1 &
     server=$!
@@ -78,20 +83,31 @@ impl Leash {
         }
     }
 
-    /// Sets the watch over a folder, before anything is in it. The server is not started yet.
+    /// Makes the folder, with a watch over it. The server is not started yet.
     pub fn watch(&self, folder: &Path, server: &Path, args: &[&Path]) -> Result<(), ServerError> {
         let mut held = self.shell();
         if self.is_stopped() {
             return Err(ServerError::Interrupted);
         }
         let mut command = Command::new("/bin/sh");
-        command.arg("-c").arg(WATCH).arg("sh").arg(folder).arg(server).args(args).current_dir(folder);
-        command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
+        command.arg("-c").arg(WATCH).arg("sh").arg(folder).arg(server).args(args);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
         // A signal to all processes of a terminal is for the program: it decides what becomes of the server.
         #[cfg(unix)]
         std::os::unix::process::CommandExt::process_group(&mut command, 0);
-        let shell = command.spawn().map_err(|source| ServerError::Spawn { path: "/bin/sh".into(), source })?;
+        let mut shell = command.spawn().map_err(|source| ServerError::Spawn { path: "/bin/sh".into(), source })?;
+        let said = shell.stdout.take();
         *held = Some(shell);
+        drop(held);
+        let mut made = String::new();
+        if let Some(mut said) = said {
+            said.read_to_string(&mut made).map_err(ServerError::Folder)?;
+        }
+        if made != "made\n" {
+            self.end();
+            let cause = io::Error::other(format!("cannot make the folder {}", text::path(folder)));
+            return Err(ServerError::Folder(cause));
+        }
         Ok(())
     }
 

@@ -8,7 +8,6 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use redis::{Connection, ConnectionAddr, IntoConnectionInfo as _, RedisConnectionInfo, RedisError};
-use tempfile::TempDir;
 
 use super::copy::CopyError;
 use super::leash::{self, LOG, Leash};
@@ -61,8 +60,6 @@ pub enum ServerError {
 /// A running server. Dropped, it is ended, and its folder removed.
 pub struct Server {
     leash: Leash,
-    /// Removed with the server; here only in case that failed.
-    _folder: TempDir,
     pub connection: Connection,
     /// As it says itself, say `redis 7.0.15`.
     pub version: String,
@@ -89,14 +86,15 @@ impl Server {
             args.push(fs::canonicalize(module).map_err(|_| ServerError::NoModule(module.clone()))?);
         }
         let args: Vec<&Path> = args.iter().map(PathBuf::as_path).collect();
-        let folder = private::temporary_folder("rdb-reindex-rehearsal-", &std::env::temp_dir())?;
-        let socket = folder.path().join(SOCKET);
-        if socket.as_os_str().len() > LONGEST_SOCKET {
-            return Err(ServerError::LongPath(folder.path().to_owned()));
+        // A name that nobody can know before: the state of such a hasher is drawn by the system.
+        let name = format!("rdb-reindex-rehearsal-{:016x}", RandomState::new().hash_one(std::process::id()));
+        let folder = std::path::absolute(std::env::temp_dir())?.join(name);
+        if folder.join(SOCKET).as_os_str().len() > LONGEST_SOCKET {
+            return Err(ServerError::LongPath(folder));
         }
-        leash.watch(folder.path(), &server, &args)?;
-        match launch(&server, databases, leash, folder.path(), write) {
-            Ok((connection, version)) => Ok(Self { leash: leash.clone(), _folder: folder, connection, version }),
+        leash.watch(&folder, &server, &args)?;
+        match launch(&server, databases, leash, &folder, write) {
+            Ok((connection, version)) => Ok(Self { leash: leash.clone(), connection, version }),
             Err(error) => {
                 leash.end();
                 // Whatever went wrong after Ctrl-C went wrong because of it.

@@ -100,12 +100,15 @@ fn nothing(manifest: &Manifest, style: Style, out: &mut String) {
 
 /// Of indexes with which nothing is wrong; those that the dump knows nothing of are named.
 pub(super) fn as_they_should_be(manifest: &Manifest) -> String {
-    let unmatched = manifest.indexes.iter().filter(|index| index.unmatched).map(|index| name(index.name.as_bytes()));
-    let unmatched: Vec<String> = unmatched.collect();
+    // That a retired index has no key is what it is retired for; only if nothing else is known it is worth a word.
+    let all = manifest.indexes.iter().all(|index| index.unmatched);
+    let unmatched = manifest.indexes.iter().filter(|index| index.unmatched && (all || index.policy != "retire"));
+    let unmatched: Vec<String> = unmatched.map(|index| name(index.name.as_bytes())).collect();
     if unmatched.is_empty() {
         return "the indexes in the dump are as they should be.".to_owned();
     }
-    let others = if unmatched.len() < manifest.indexes.len() { "the other indexes are as they should be; " } else { "" };
+    let others =
+        if unmatched.len() < manifest.indexes.len() { "the other indexes are as they should be; " } else { "" };
     format!("{others}the dump has no key of {}, and no record implies one.", unmatched.join(", "))
 }
 

@@ -159,3 +159,69 @@ fn the_state_of_what_a_brake_keeps_is_foreign() {
         ]
     );
 }
+
+#[test]
+fn each_brake_keeps_by_itself() {
+    // A name that is too deep is kept whole, also where it names a record that cannot be decoded.
+    let mut held = base();
+    held.string("r:9", "5").set("ix:b:c", &["r:1", "r:9", "r:7"]);
+    let text = spec("ix:{g}", "{@key}", "");
+    let planned = Desk::new(&held, &text).plan(&[]);
+    planned.does(&["UNLINK ix:gone"]);
+    assert_eq!(planned.brakes(), ["nested i keeps"]);
+    // Lifted, what names the record still holds its key.
+    Desk::new(&held, &text).plan(&["--accept", "nested"]).does(&["UNLINK ix:gone", "SREM ix:b:c r:1 r:7"]);
+    // To lift one is not to lift another: foreign members, a deep name of another type.
+    let mut two = base();
+    two.set("ix:b:c", &["r:1", "mail@example.org"]).string("ix:b:lock", "1");
+    let planned = Desk::new(&two, &text).plan(&["--accept", "nested"]);
+    planned.does(&["UNLINK ix:gone", "SREM ix:b:c r:1"]);
+    assert_eq!(planned.brakes(), ["other-type i keeps", "nested i lifted", "foreign-members i keeps"]);
+    let planned = Desk::new(&two, &text).plan(&["--accept", "other-type"]);
+    planned.does(&["UNLINK ix:gone"]);
+    assert_eq!(planned.brakes(), ["other-type i lifted", "nested i keeps"]);
+    // A sorted set in the family of a set, with a member of another form.
+    let mut sorted = base();
+    sorted.zset("ix:z", &[("mail@example.org", 1.0)]).zset("ix:y", &[("r:1", 1.0)]);
+    let planned = Desk::new(&sorted, &text).plan(&["--accept", "other-type"]);
+    planned.does(&["UNLINK ix:gone ix:y"]);
+    assert_eq!(planned.brakes(), ["other-type i lifted", "foreign-members i keeps"]);
+    // The same in a retired family.
+    let retired = text.replace("maintain", "retire");
+    let planned = Desk::new(&two, &retired).plan(&["--accept", "nested,other-type"]);
+    planned.does(&["UNLINK ix:a ix:b ix:b:lock ix:gone"]);
+    assert_eq!(planned.brakes(), ["other-type i lifted", "nested i lifted", "foreign-members i keeps"]);
+}
+
+#[test]
+fn what_was_lifted_is_said() {
+    let mut dump = base();
+    dump.set("ix:mails", &["mail@example.org"]);
+    let text = spec("ix:{g}", "{@key}", "");
+    let planned = Desk::new(&dump, &text).plan(&["--accept", "foreign-members"]);
+    planned.does(&["UNLINK ix:gone ix:mails"]);
+    assert_eq!(planned.brakes(), ["foreign-members i lifted"]);
+    let page = std::fs::read_to_string(planned.folder.path().join("out/review.html")).expect("a page");
+    assert!(page.contains("class=\"lifted\"") && planned.stderr.contains("LIFTED"), "{}", planned.stderr);
+    // Of a retired family they are not looked at: that is said.
+    let planned = Desk::new(&dump, &text.replace("maintain", "retire")).plan(&["--accept", "foreign-members"]);
+    planned.does(&["UNLINK ix:a ix:b ix:gone ix:mails"]);
+    assert_eq!(planned.brakes(), ["foreign-members i lifted"]);
+}
+
+/// An index whose names are also those that records of its class could have: `o:*` and `o:by:{x}`.
+#[test]
+fn index_keys_may_be_named_like_records() {
+    let text = spec("o:by:{x}", "{@key}", "").replace("r:*", "o:*");
+    let mut dump = dump();
+    dump.hash("o:1", &[("x", "a")]).hash("o:2", &[("x", "b")]).hash("o:3", &[("x", "c")]);
+    // Right, of another type, and absent.
+    dump.set("o:by:a", &["o:1"]).list("o:by:b", &["precious"]);
+    Desk::new(&dump, &text).plan(&[]).does(&["UNLINK o:by:b", "SADD o:by:b o:2", "SADD o:by:c o:3"]);
+    // A record of that name is never written.
+    dump.hash("o:by:c", &[("x", "z")]).hash("o:by:d", &[("x", "d")]);
+    let planned = Desk::new(&dump, &text).plan(&[]);
+    let touched: Vec<&str> = planned.commands.iter().flat_map(|words| &words[1..2]).map(String::as_str).collect();
+    assert_eq!(touched, ["o:by:b", "o:by:b", "o:by:z"], "{:?}", planned.commands);
+    assert!(planned.stderr.contains("left as found"), "{}", planned.stderr);
+}

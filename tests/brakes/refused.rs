@@ -227,3 +227,15 @@ fn at_the_top_of_a_spec_a_brake_is_lifted_for_all() {
     planned.does(&[]);
     assert_eq!(planned.brakes(), ["no-match - lifted"]);
 }
+
+#[test]
+fn nothing_is_refused_where_undecidable_records_hold_everything() {
+    let mut dump = dump();
+    dump.string("r:1", "5").string("r:2", r#"{"q":1}"#).set("ix:a", &["r:1"]).set("ix:b", &["r:1"]);
+    let planned = Desk::new(&dump, &spec("ix:{g}", "{@key}", "")).plan(&[]);
+    planned.does(&[]);
+    assert!(planned.brakes().is_empty(), "{:?}", planned.brakes());
+    // One member more that nothing holds.
+    dump.set("ix:b2", &["r:1", "r:7"]);
+    Desk::new(&dump, &spec("ix:{g}", "{@key}", "")).plan(&[]).refused(&["no-entry (index i)"]);
+}

@@ -119,3 +119,52 @@ fn a_collection_under_the_prefix_is_none_of_the_records() {
     dump.hash("r:2", &[("g", "b")]).set("ix:b", &["r:2"]).set("p:a", &["x"]).string("p:b", "undecodable");
     Desk::new(&dump, &required).plan(&[]).does(&["UNLINK ix:a"]);
 }
+
+#[test]
+fn an_index_that_the_dump_knows_nothing_of_is_named() {
+    let mut dump = dump();
+    dump.hash("r:1", &[("g", "a")]).set("ix:a", &["r:1"]);
+    let more = |policy: &str| {
+        format!(
+            "[[index]]\nname = \"old\"\npolicy = \"{policy}\"\nfrom = \"r\"\nkey = \"ixx:{{no}}\"\nmember = \"{{@key}}\"\n"
+        )
+    };
+    let said = |policy: &str| {
+        let planned = Desk::new(&dump, &(spec("ix:{g}", "{@key}", "") + &more(policy))).plan(&[]);
+        planned.does(&[]);
+        planned.stderr.split_whitespace().collect::<Vec<_>>().join(" ")
+    };
+    let maintained = said("maintain");
+    assert!(maintained.contains("the other indexes are as they should be; the dump has no key of old"), "{maintained}");
+    // A retired index is to have no keys.
+    let retired = said("retire");
+    assert!(retired.contains("no key of such a name in the dump: nothing to delete"), "{retired}");
+    assert!(retired.contains("Nothing to do: the indexes in the dump are as they should be."), "{retired}");
+    let planned = Desk::new(&dump, &spec("iy:{G}", "{@key}", "")).plan(&[]);
+    let said = planned.stderr.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(said.contains("Nothing to do: the dump has no key of i, and no record implies one."), "{said}");
+    assert!(!said.contains("as they should be") && !said.contains("all right"), "{said}");
+}
+
+#[test]
+fn a_disagreement_is_not_called_damage() {
+    let mut dump = dump();
+    dump.hash("r:1", &[("g", "a"), ("m", "x"), ("s", "1")]).hash("r:2", &[("g", "a"), ("m", "x"), ("s", "2")]);
+    dump.hash("r:3", &[("g", "a"), ("m", "y"), ("s", "3")]).zset("ix:a", &[("x", 3.0), ("y", 3.0)]);
+    let text = spec("ix:{g}", "{m}", "type = \"zset\"\nscore = \"{s}\"");
+    let planned = Desk::new(&dump, &text).plan(&[]);
+    planned.does(&[]);
+    assert!(planned.stderr.contains("records disagree on the score"), "{}", planned.stderr);
+    assert!(!planned.stderr.contains("cannot be decoded"), "{}", planned.stderr);
+}
+
+#[test]
+fn why_nothing_is_taken_from_a_key_is_said() {
+    // `ix:sub:a` also fits the family of `wide`, of which a record says nothing certain.
+    let wide = "[[index]]\nname = \"wide\"\npolicy = \"report\"\nfrom = \"r\"\nkey = \"ix:{h}\"\nmember = \"{id}\"\n";
+    let mut dump = dump();
+    dump.hash("r:1", &[("g", "a")]).string("r:2", "5").set("ix:sub:a", &["r:1"]).set("ix:sub:b", &["r:8"]);
+    let planned = Desk::new(&dump, &(spec("ix:sub:{g}", "{@key}", "") + wide)).plan(&[]);
+    planned.does(&[]);
+    assert!(planned.stderr.contains("only added to"), "{}", planned.stderr);
+}

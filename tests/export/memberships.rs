@@ -169,7 +169,7 @@ fn scores() {
     let expected = "\
 i,i:a,gone,stale
 i,i:a,right,correct
-i,i:a,both,held
+i,i:a,both,conflict
 i,i:a,other,missing
 i,i:b,y,wrong key
 i,i:a,absent,missing

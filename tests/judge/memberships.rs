@@ -23,8 +23,9 @@ pub fn check(dump: &Path, spec_file: Option<&Path>, spec: &Spec, before: &State,
     let mut found: BTreeMap<String, Vec<Row>> = BTreeMap::new();
     for line in String::from_utf8(output.stdout).expect("UTF-8").lines() {
         let row: serde_json::Value = serde_json::from_str(line).expect("JSON");
-        let state =
-            ["correct", "missing", "stale", "wrong key", "held"].into_iter().find(|state| row["state"] == *state);
+        let state = ["correct", "missing", "stale", "wrong key", "held", "conflict"]
+            .into_iter()
+            .find(|state| row["state"] == *state);
         let rows = found.entry(row["index"].as_str().expect("a name").to_owned()).or_default();
         rows.push((bytes(&row["key"]).expect("a key"), bytes(&row["member"]), state.expect("a state")));
     }

@@ -106,7 +106,9 @@ fn hostile_names() -> Vec<(Vec<u8>, &'static str)> {
 /// member, a record and its field, and a key of nobody's. There is also a name of a megabyte.
 fn hostile(work: &Work) -> String {
     let mut dump = start();
-    let mut spec = String::from("version = 1\n[[record]]\nname = \"<b>class\"\nkey = \"r*\"\n");
+    let mut spec = String::from(
+        "version = 1\naccept = [\"other-type\", \"nested\", \"foreign-members\"]\n[[record]]\nname = \"<b>class\"\nkey = \"r*\"\n",
+    );
     for (at, (name, _)) in hostile_names().iter().enumerate() {
         let join = |prefix: &str| [prefix.as_bytes(), at.to_string().as_bytes(), b":", name].concat();
         // A spec with control characters in a name is refused.

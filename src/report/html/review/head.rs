@@ -3,8 +3,8 @@
 use super::super::escape::{Html, Room, code, text};
 use super::words::{done, join, label, list};
 use crate::plan::manifest::Manifest;
-use crate::report::plan::as_they_should_be;
 use crate::report::inventory::Index;
+use crate::report::plan::as_they_should_be;
 use crate::report::plan::price;
 use crate::report::replay_cost::{of_apply, waiting};
 use crate::text::{counted, number, size};
