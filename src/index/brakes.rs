@@ -354,12 +354,13 @@ fn doubts(index: &Index, doubtful: &Doubtful, lifted: bool, add: &mut impl FnMut
     let mut parts = Vec::new();
     if let count @ 1.. = doubtful.foreign_members {
         let form = index.member_form.as_ref().map_or_else(String::new, |form| display(form.glob().as_bytes()));
-        let has = pick(count, "has not", "have not");
+        let has = pick(count, "does not have", "do not have");
         parts.push(format!("{} {has} the form of its members ({form}): {}", counted(count, "member"), fate(count)));
     }
     if let count @ 1.. = doubtful.foreign_keys {
         let hold = pick(count, "holds", "hold");
-        let such = if parts.is_empty() { "a member that has not the form of its members" } else { "such a member" };
+        let such =
+            if parts.is_empty() { "a member that does not have the form of its members" } else { "such a member" };
         parts.push(format!("{} {hold} {such}: {}", counted(count, "wrong key"), fate(count)));
     }
     if !parts.is_empty() {

@@ -119,9 +119,8 @@ pub fn resolve(
             continue;
         }
         summary.overlapped_keys += u64::from(owner.frozen && summary.frozen.is_none());
-        if !(desired && right_type) && !frozen && !owner.holds {
-            out.evidence[at].exposed_keys += 1;
-        }
+        let is_safe = (desired && right_type) || frozen || owner.holds;
+        out.evidence[at].exposed_keys += u64::from(!is_safe);
         // A name that records imply is made right, whatever is there; and what is frozen stays anyway.
         let doubts = if desired || frozen { Vec::new() } else { doubts(owner, limits[at]) };
         let mut kept = None;

@@ -2,8 +2,8 @@
 
 use super::manifest::Touched;
 use crate::index::{Difference, Frozen, Gone, Reason};
-use crate::spec::Policy;
 use crate::text::display;
+use crate::text::number;
 
 /// The warnings of a plan, the gravest first.
 pub fn warnings(d: &Difference<'_>, apply_oversize: u64, rollback_oversize: u64, touched: &[Touched]) -> Vec<String> {
@@ -17,27 +17,23 @@ pub fn warnings(d: &Difference<'_>, apply_oversize: u64, rollback_oversize: u64,
                 index.name
             )),
             Some(Frozen::Undecidable) => out.push(format!(
-                "index {}: {} of class {class} cannot be decoded and could imply any member, so nothing is deleted or \
+                "index {}: nothing can be said of {} of class {class}, which could imply any member, so nothing is deleted or \
                  removed",
                 index.name,
                 counted(summary.undecidable_records, "record")
             )),
             None => {}
         }
-        let undecidable = counted(summary.undecidable_records, "record");
-        if summary.frozen.is_none() && summary.undecidable_records > 0 && index.policy == Policy::Maintain {
-            out.push(format!(
-                "index {}: {undecidable} of class {class} cannot be decoded: nothing is added for such a record, and \
-                 what names one stays",
-                index.name
-            ));
-        }
         let held = [(summary.held_members, "member"), (summary.held_keys, "wrong key")];
         let held: Vec<String> = held.iter().filter(|(n, _)| *n > 0).map(|(n, noun)| counted(*n, noun)).collect();
         if !held.is_empty() {
             let one = summary.held_members + summary.held_keys == 1;
-            let why = if one { "stays, because it names a record" } else { "stay, because they name records" };
-            out.push(format!("index {}: {} {why} that cannot be decoded", index.name, held.join(" and ")));
+            let why = if one {
+                "stays, because it names an undecidable record"
+            } else {
+                "stay, because they name undecidable records"
+            };
+            out.push(format!("index {}: {} {why}", index.name, held.join(" and ")));
         }
         if summary.conflict_members > 0 {
             out.push(format!(
@@ -119,8 +115,8 @@ fn gone(d: &Difference<'_>) -> impl Iterator<Item = String> {
                     "index {}: {} of {} ({}%) {of} name a record that is not in the dump: was it deleted, or is a part of \
                      the database missing here?",
                     index.name,
-                    gone.gone,
-                    gone.looked_at,
+                    number(gone.gone),
+                    number(gone.looked_at),
                     gone.percent()
                 )
             })

@@ -9,20 +9,26 @@ const PROSE: usize = 110;
 /// Examples shown of each.
 const EXAMPLES: usize = 3;
 
-/// All brakes that apply, and how to lift those that do something.
-pub fn brakes(notes: &[BrakeNote], style: Style, out: &mut String) {
+/// All brakes that apply, and how to lift those that do something. In short, what was lifted is only named.
+pub fn brakes(notes: &[BrakeNote], in_short: bool, style: Style, out: &mut String) {
     if notes.is_empty() {
         return;
     }
     out.push_str(&format!("\n{}\n", style.bold("Brakes")));
     let width = style.width.min(PROSE);
-    for note in notes {
+    let is_lifted = |note: &&BrakeNote| note.effect == "lifted";
+    for note in notes.iter().filter(|note| !in_short || !is_lifted(note)) {
         out.push_str(&format!("  {} ", style.wrong("!")));
         wrap(&sentence(note), 4, 4, width, out);
         for example in note.examples.iter().take(EXAMPLES) {
             // A name is never broken, so that it can be copied.
             out.push_str(&format!("      {}\n", safe(example)));
         }
+    }
+    if in_short && notes.iter().any(|note| is_lifted(&note)) {
+        let names: Vec<String> = notes.iter().filter(is_lifted).map(BrakeNote::accept).collect();
+        out.push_str(&format!("  {} ", style.wrong("!")));
+        wrap(&safe(&format!("LIFTED: {}; `show` says what they are about", names.join(", "))), 4, 4, width, out);
     }
     if let Some(command) = how_to_lift(notes) {
         out.push_str("    ");

@@ -43,7 +43,7 @@ pub enum State {
 pub fn plan(manifest: &Manifest, context: Context<'_>, style: Style) -> String {
     let mut out = String::new();
     head(manifest, context, style, &mut out);
-    brakes(&manifest.brakes, style, &mut out);
+    brakes(&manifest.brakes, false, style, &mut out);
     if is_empty(manifest) {
         nothing(manifest, style, &mut out);
         return out;

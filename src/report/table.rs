@@ -21,7 +21,7 @@ const PROSE: usize = 110;
 pub fn table(inventory: &Inventory, now_ms: i64, next: &str, style: Style) -> String {
     let mut out = String::new();
     headline(inventory, now_ms, style, &mut out);
-    brakes(&inventory.brakes, style, &mut out);
+    brakes(&inventory.brakes, false, style, &mut out);
     indexes(inventory, true, style, &mut out);
     families(&inventory.families, style, &mut out);
     types(inventory, style, &mut out);
@@ -53,7 +53,7 @@ pub fn table(inventory: &Inventory, now_ms: i64, next: &str, style: Style) -> St
 pub fn brief(inventory: &Inventory, now_ms: i64, style: Style) -> String {
     let mut out = String::new();
     headline(inventory, now_ms, style, &mut out);
-    brakes(&inventory.brakes, style, &mut out);
+    brakes(&inventory.brakes, true, style, &mut out);
     indexes(inventory, false, style, &mut out);
     out
 }

@@ -60,7 +60,7 @@ pub fn limits(index: &Index) -> Vec<String> {
         let both: Vec<String> = [keys, members].into_iter().flatten().collect();
         let one = both.len() == 1 && index.held_keys.max(index.held_members) == 1;
         let (stay, name) = if one { ("stays", "it names") } else { ("stay", "they name") };
-        notes.push(format!("{} {stay}, because {name} records that cannot be decoded", both.join(" and ")));
+        notes.push(format!("{} {stay}, because {name} undecidable records", both.join(" and ")));
     }
     if index.braked_keys > 0 || index.braked_members > 0 {
         let keys = (index.braked_keys > 0).then(|| counted(index.braked_keys, "wrong key"));
@@ -158,10 +158,10 @@ mod tests {
         assert_eq!(limits(&index()), Vec::<String>::new());
         assert_eq!(records(&index()), None);
         let one = Index { held_keys: 1, orphan_records: 1, ..index() };
-        assert_eq!(limits(&one), ["1 wrong key stays, because it names records that cannot be decoded"]);
+        assert_eq!(limits(&one), ["1 wrong key stays, because it names undecidable records"]);
         assert_eq!(records(&one).as_deref(), Some("1 record lacks a record it requires"));
         let many = Index { held_keys: 32, held_members: 1, orphan_records: 6026, undecidable_records: 35, ..index() };
-        let held = "32 wrong keys and 1 member stay, because they name records that cannot be decoded";
+        let held = "32 wrong keys and 1 member stay, because they name undecidable records";
         assert_eq!(limits(&many), [held]);
         assert_eq!(records(&many).as_deref(), Some("6,026 records lack a record they require, 35 are undecidable"));
     }

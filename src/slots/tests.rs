@@ -32,7 +32,7 @@ fn names(users: u32) -> impl Iterator<Item = String> {
 fn gather(ends: &[u64], keys: impl Iterator<Item = (String, u64)>) -> Gathered {
     let mut all = Gathered::new(ends);
     // As several threads would: each key to one of three, and the order of merging does not matter.
-    let mut threads = vec![all.clone(), all.clone(), all.clone()];
+    let mut threads = [all.clone(), all.clone(), all.clone()];
     for (n, (key, start)) in keys.enumerate() {
         threads[n % 3].add(key.as_bytes(), start);
     }

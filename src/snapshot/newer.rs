@@ -36,7 +36,7 @@ pub fn beside(path: &Path) -> Vec<String> {
             let name = entry.file_name().into_string().ok()?;
             let number = name.strip_prefix(base)?.strip_prefix('.')?.strip_suffix(".incr.aof")?.to_owned();
             let is_one = number.bytes().all(|byte| byte.is_ascii_digit()) && counts(&name);
-            (is_one && entry.metadata().is_ok_and(|file| file.len() > 0)).then(|| (number.len(), number, name))
+            (is_one && entry.metadata().is_ok_and(|file| file.len() > 0)).then_some((number.len(), number, name))
         })
         .map(|(_, _, name)| text::path(name))
         .collect();

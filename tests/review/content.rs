@@ -221,7 +221,7 @@ fn held_keys_are_prominent() {
     let first = text.find("In short What is wrong").expect("the first section");
     for part in [
         // The one wrong key that stays, and the member in it.
-        "index project: 1 member and 1 wrong key stay, because they name records that cannot be decoded",
+        "index project: 1 member and 1 wrong key stay, because they name undecidable records",
         "1 record that cannot be decoded: nothing is added for one, and nothing that names it is removed",
     ] {
         assert!(text.find(part).is_some_and(|at| at < first), "{part:?} is not before all else");
