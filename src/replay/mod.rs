@@ -2,7 +2,7 @@
 //!
 //! The only code of the crate that opens a connection to a user's database, and the only code that writes to one. What
 //! is written is the commands of `apply.resp` or `rollback.resp`, less what must be left out, and on the way back with
-//! conditions ([`Item::careful`], [`Guard`]); [`preflight`] and [`verify`] only read.
+//! conditions ([`Item::careful`], [`Guard`]); [`preflight`] and `verify` only read.
 //!
 //! Everything but [`Connection`] is written against [`Link`], so that another transport needs no change elsewhere.
 
