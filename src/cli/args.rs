@@ -226,8 +226,10 @@ pub enum Telling {
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum GuardLevel {
-    /// Each reply is compared with the expected one; costs nothing.
+    /// What each edit needs: members of maintained sets and sorted sets as with `replies`, and that is all there is today.
     #[default]
+    Auto,
+    /// Each reply is compared with the expected one; costs nothing.
     Replies,
     /// Each record is read, and a script makes the edit only if the record is still so; two to three reads an edit. A
     /// rollback undoes nothing that somebody has written since.

@@ -23,7 +23,7 @@ use super::output::{Output, sha256};
 use super::price::{self, Sums};
 use super::recreate;
 use super::rollback::Rollback;
-use super::warnings::warnings;
+use super::warnings::{gone, warnings};
 use crate::index::{DeleteReason, Difference, Edits, Effect, Membership};
 use crate::parts;
 use crate::progress::{Unit, Watch};
@@ -243,7 +243,8 @@ fn finish(
     forth.touched.par_sort_unstable_by(|a, b| (a.db, &a.key).cmp(&(b.db, &b.key)));
     let witnesses = witnesses(d)?;
     let rebuilt = forth.rebuilt() as u64;
-    let warnings = warnings(d, forth.file.oversize, back.oversize, &forth.touched);
+    let gone = gone(d, digest);
+    let warnings = warnings(d, forth.file.oversize, back.oversize, &forth.touched, &gone);
     let (apply, expected_replies, lengths) = forth.file.finish().map_err(writing(APPLY))?;
     let (rollback, rollback_expected_replies, lengths_back) = back.finish().map_err(writing(ROLLBACK))?;
     let (changes, examples) = changes.finish().map_err(writing(CHANGES))?;
@@ -258,8 +259,10 @@ fn finish(
     let replay = sums.price(&forth.touched, d.deletions.len() as u64, rebuilt);
     let databases = d.stock.databases.iter().filter(|(_, tally)| tally.with_expiry > 0);
     let expiring = databases.map(|(db, tally)| Expiring { db: *db, keys: tally.with_expiry });
-    let of_index = d.spec.indexes.iter().zip(&d.summaries).zip(&forth.counts).zip(examples);
-    let indexes = of_index.map(|(((index, summary), counts), examples)| IndexPlan {
+    let of_index = d.spec.indexes.iter().zip(&d.summaries).zip(&forth.counts).zip(examples).zip(&gone);
+    let indexes = of_index.map(|((((index, summary), counts), examples), gone)| IndexPlan {
+        looked_at_members: gone.iter().map(|gone| gone.looked_at).sum(),
+        gone_members: gone.iter().map(|gone| gone.gone).sum(),
         name: index.name.clone(),
         policy: index.policy.as_str().to_owned(),
         left_keys: summary.wrong_keys().saturating_sub(counts.deleted_keys),

@@ -169,6 +169,12 @@ pub struct IndexPlan {
     /// The dump has no key of its form, and no record implies one.
     #[serde(default)]
     pub unmatched: bool,
+    /// Members that were looked at, all of those in keys that stay and some of those in keys that are deleted; and how many
+    /// of them name a record that is not in the dump.
+    #[serde(default)]
+    pub looked_at_members: u64,
+    #[serde(default)]
+    pub gone_members: u64,
     /// Up to three examples a kind of edit, for a reader.
     pub examples: Vec<Example>,
 }

@@ -1,12 +1,20 @@
 //! What a plan did not do, or did with care: said in words, for the person who approves it.
 
+use super::digest::Digest;
 use super::manifest::Touched;
 use crate::index::{Difference, Frozen, Gone, Reason};
+use crate::spec::Policy;
 use crate::text::display;
 use crate::text::number;
 
 /// The warnings of a plan, the gravest first.
-pub fn warnings(d: &Difference<'_>, apply_oversize: u64, rollback_oversize: u64, touched: &[Touched]) -> Vec<String> {
+pub fn warnings(
+    d: &Difference<'_>,
+    apply_oversize: u64,
+    rollback_oversize: u64,
+    touched: &[Touched],
+    gone: &[[Gone; 2]],
+) -> Vec<String> {
     let mut out = Vec::new();
     for (index, summary) in d.spec.indexes.iter().zip(&d.summaries) {
         let class = index.from.map_or("", |class| d.spec.records[class].name.as_str());
@@ -58,7 +66,7 @@ pub fn warnings(d: &Difference<'_>, apply_oversize: u64, rollback_oversize: u64,
             ));
         }
     }
-    out.extend(gone(d));
+    out.extend(many_gone(d, gone));
     out.extend(d.facts.doubts().into_iter().map(|(_, words)| words));
     out.extend(member_expiries(d, touched));
     let in_doubt = d.diagnostics.count("key.expiry_in_doubt");
@@ -97,17 +105,28 @@ pub fn warnings(d: &Difference<'_>, apply_oversize: u64, rollback_oversize: u64,
     out
 }
 
-/// By index, how many of its members name a record that is not in the dump, if they are many: of those in keys that stay,
-/// and of those in keys that are deleted.
-fn gone(d: &Difference<'_>) -> impl Iterator<Item = String> {
+/// By index, how many of its members name a record that is not in the dump: of those in keys that stay, and of those in keys
+/// that are deleted and were looked at.
+pub fn gone(d: &Difference<'_>, digest: &Digest) -> Vec<[Gone; 2]> {
     let mut gone = vec![0_u64; d.spec.indexes.len()];
     for stale in d.stale.iter().filter(|stale| stale.reason() == Reason::RecordMissing) {
         let index = d.present.get(stale.key as usize).and_then(|key| gone.get_mut(key.index as usize));
         index.into_iter().for_each(|gone| *gone += 1);
     }
-    let staying = d.summaries.iter().zip(gone).map(|(summary, gone)| Gone { looked_at: summary.members, gone });
-    d.spec.indexes.iter().zip(staying.zip(&d.gone)).flat_map(|(index, (staying, deleted))| {
-        [(staying, "of its members"), (*deleted, "of its members in keys that are deleted and were looked at")]
+    let deleted = digest.indexes.iter().map(|index| index.deleted_members);
+    let staying = d.summaries.iter().zip(gone).zip(deleted).map(|((summary, gone), deleted)| {
+        // Members of deleted keys of another type were not counted before.
+        Gone { looked_at: summary.members.saturating_sub(deleted).max(gone), gone }
+    });
+    let by_key = d.spec.indexes.iter().map(|index| index.member.is_record_key() && index.policy != Policy::Retire);
+    let all = staying.zip(&d.gone).zip(by_key);
+    all.map(|((staying, deleted), by_key)| if by_key { [staying, *deleted] } else { [Gone::default(); 2] }).collect()
+}
+
+/// The same in words, where they are many.
+fn many_gone(d: &Difference<'_>, gone: &[[Gone; 2]]) -> Vec<String> {
+    let all = d.spec.indexes.iter().zip(gone).flat_map(|(index, [staying, deleted])| {
+        [(*staying, "of its members"), (*deleted, "of its members in keys that are deleted and were looked at")]
             .into_iter()
             .filter(|(gone, _)| gone.is_high())
             .map(|(gone, of)| {
@@ -120,7 +139,8 @@ fn gone(d: &Difference<'_>) -> impl Iterator<Item = String> {
                     gone.percent()
                 )
             })
-    })
+    });
+    all.collect()
 }
 
 /// Touched keys of which members have an expiry of their own, as KeyDB writes it.

@@ -21,9 +21,9 @@ pub const LOG: &str = "server.log";
 
 /// Its first argument is the folder, which it makes, so that there is no moment at which the folder is there and it is not;
 /// the others are the server and its arguments. It starts the server when it is told to, and waits for the pipe to be closed
-/// in any case: until then somebody reads in the folder.
+/// in any case: until then somebody reads in the folder. Nor does it end when nobody reads any more that the folder is made.
 const WATCH: &str = r#"
-trap '' HUP INT TERM
+trap '' HUP INT TERM PIPE
 umask 077
 folder=$1
 shift

@@ -26,9 +26,15 @@ pub fn brakes(notes: &[BrakeNote], in_short: bool, style: Style, out: &mut Strin
         }
     }
     if in_short && notes.iter().any(|note| is_lifted(&note)) {
-        let names: Vec<String> = notes.iter().filter(is_lifted).map(BrakeNote::accept).collect();
+        let mut names: Vec<String> = Vec::new();
+        for note in notes.iter().filter(is_lifted) {
+            let name = note.index.as_ref().unwrap_or(&note.brake);
+            if !names.contains(name) {
+                names.push(name.clone());
+            }
+        }
         out.push_str(&format!("  {} ", style.wrong("!")));
-        wrap(&safe(&format!("LIFTED: {}; `show` says what they are about", names.join(", "))), 4, 4, width, out);
+        wrap(&safe(&format!("LIFTED for {}: `show` says which", names.join(", "))), 4, 4, width, out);
     }
     if let Some(command) = how_to_lift(notes) {
         out.push_str("    ");

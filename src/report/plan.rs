@@ -51,6 +51,7 @@ pub fn plan(manifest: &Manifest, context: Context<'_>, style: Style) -> String {
     out.push('\n');
     counts(manifest, style, &mut out);
     left(manifest, style, &mut out);
+    gone(manifest, style, &mut out);
     examples(manifest, style, &mut out);
     cost(manifest, style, &mut out);
     warnings(manifest, usize::MAX, style, &mut out);
@@ -139,6 +140,24 @@ fn left(manifest: &Manifest, style: Style, out: &mut String) {
         by_index.map(|index| format!("{} ({})", number(index.undecidable_records), safe(&index.name))).collect();
     if !by_index.is_empty() {
         line(format!("records of which nothing can be said, by index: {}", by_index.join(", ")));
+    }
+}
+
+/// How many members name a record that is not in the dump.
+fn gone(manifest: &Manifest, style: Style, out: &mut String) {
+    let gone = manifest.indexes.iter().filter(|index| index.gone_members > 0);
+    let gone: Vec<String> = gone
+        .map(|index| {
+            let percent = index.gone_members.saturating_mul(100) / index.looked_at_members.max(1);
+            let (gone, all) = (number(index.gone_members), number(index.looked_at_members));
+            format!("{} {gone} of {all} ({percent}%)", safe(&index.name))
+        })
+        .collect();
+    if !gone.is_empty() {
+        let words =
+            format!("members whose record is not in the dump, of those that were looked at: {}", gone.join(", "));
+        out.push_str("  ");
+        wrap(&words, 2, 4, style.width.min(PROSE), out);
     }
 }
 
@@ -361,6 +380,8 @@ mod tests {
                 left_members: 0,
                 undecidable_records: 0,
                 unmatched: false,
+                looked_at_members: 0,
+                gone_members: 0,
                 examples: vec![Example {
                     edit: "add member".into(),
                     key: Bytes(b"tag:\x1b]0;\xff".to_vec()),

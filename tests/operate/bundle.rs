@@ -38,6 +38,8 @@ fn index(name: &str, counts: Counts) -> IndexPlan {
         left_members: 0,
         undecidable_records: 0,
         unmatched: false,
+        looked_at_members: 0,
+        gone_members: 0,
         examples: Vec::new(),
     }
 }

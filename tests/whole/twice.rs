@@ -93,7 +93,7 @@ fn members_whose_record_is_gone() {
     let (status, said) = work.plan(&["half.rdb"]);
     assert_eq!(status, Some(0), "{said}");
     assert!(
-        said.contains("index project: 500 of 1000 (50%) of its members name a record that is not in the dump"),
+        said.contains("index project: 500 of 1,000 (50%) of its members name a record that is not in the dump"),
         "{said}"
     );
     // Keys that go as a whole: nothing but their members tells why.
