@@ -85,7 +85,7 @@ impl Names<'_> {
     ///
     /// A record is one also if its name is that of an index key. Of several families that a key belongs to, it is counted
     /// in the one that says most about its name.
-    #[inline]
+    #[inline(always)]
     pub fn role(&self, db: u64, key: &[u8], can_be_record: bool) -> Role {
         let class = if can_be_record { self.classes_of(db, key).next() } else { None };
         let mut families = self.indexes_of(db, key);

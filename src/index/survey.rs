@@ -454,8 +454,8 @@ impl<'a> scan::Worker<'a> for Gathered<'_, 'a> {
                 self.named_like_keys.push(context.hasher.hash(key), start);
             }
             let Family::Record(first) = role.family else { return Ok(()) };
-            self.class_record(record, key, first)?;
-            for class in context.names.classes_after(first, record.db, key) {
+            // One call, so that it is made a part of this function.
+            for class in std::iter::once(first).chain(context.names.classes_after(first, record.db, key)) {
                 self.class_record(record, key, class)?;
             }
             Ok(())
