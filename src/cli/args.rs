@@ -126,7 +126,7 @@ pub enum ExportTable {
     Keys,
     /// A string, a member, a field, a stream entry or group, a document.
     Elements,
-    /// A member of an index key, and whether it is right: correct, missing, stale, wrong key or held.
+    /// A member of an index key, and whether it is right: correct, missing, stale, wrong key, held, foreign or conflict.
     Memberships,
 }
 
