@@ -11,12 +11,12 @@ use std::hint::black_box;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use dump_writer::DumpBuilder;
 use dump_writer::discord::{self, Options};
-use rdb_reindex::document::Extractor;
+use rdb_reindex::bundle::resp;
+use rdb_reindex::dump::rdb::{Element, Flow, Item, Json, RawStr, Record, Scratch, Visitor, Walker};
+use rdb_reindex::dump::scan::Observer;
 use rdb_reindex::index::{Difference, Expiry};
-use rdb_reindex::rdb::{Element, Flow, Item, Json, RawStr, Record, Scratch, Visitor, Walker};
-use rdb_reindex::resp;
-use rdb_reindex::scan::Observer;
-use rdb_reindex::spec::Spec;
+use rdb_reindex::model::document::Extractor;
+use rdb_reindex::model::spec::Spec;
 
 fn dump(messages: u64) -> Vec<u8> {
     let mut bytes = Vec::new();

@@ -5,8 +5,8 @@ use std::sync::mpsc;
 use std::time::Instant;
 
 use anyhow::Context;
-use rdb_reindex::rdb::{Item, Json, RawStr, Scratch, Value, Visitor, Walker};
-use rdb_reindex::snapshot::{Options, Snapshot};
+use rdb_reindex::dump::rdb::{Item, Json, RawStr, Scratch, Value, Visitor, Walker};
+use rdb_reindex::dump::snapshot::{Options, Snapshot};
 
 /// Looks at nothing: a visit then does no more than expand what is compressed.
 struct Nobody;

@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::ops::ControlFlow;
 
-use rdb_reindex::rdb::{Element, Flow, Scratch, Visitor};
+use rdb_reindex::dump::rdb::{Element, Flow, Scratch, Visitor};
 use rdb_reindex::{Options, Snapshot, Walker};
 
 /// Takes the members of a set as they are decoded; a `Visitor` has a method for each kind of element.

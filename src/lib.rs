@@ -23,35 +23,25 @@
 #![doc = include_str!("../examples/compute-index.rs")]
 //! ```
 
+pub mod bundle;
 pub mod check;
 pub mod cli;
-pub mod derive;
 pub mod diff;
-pub mod document;
+pub mod dump;
 pub mod export;
 pub mod index;
 pub mod infer;
-pub mod parts;
+pub mod model;
 pub mod plan;
 mod private;
 pub mod progress;
-pub mod rdb;
 pub mod rehearse;
 pub mod replay;
 pub mod report;
-pub mod resp;
-pub mod scan;
-pub mod shards;
-pub mod slots;
-pub mod snapshot;
-pub mod spec;
-pub mod stock;
 pub mod text;
-pub mod time;
-pub mod twice;
 
+pub use crate::dump::rdb::Walker;
+pub use crate::dump::snapshot::{Options, Snapshot};
+pub use crate::model::spec::Spec;
 pub use index::{Difference, Expiry};
 pub use progress::Observer;
-pub use rdb::Walker;
-pub use snapshot::{Options, Snapshot};
-pub use spec::Spec;

@@ -1,6 +1,6 @@
 //! What a spec says, and what it says about a spec that is wrong.
 
-use rdb_reindex::spec::{DEFAULT_PRESET, IndexType, MAX_SPEC_BYTES, PRESETS, Part, Policy, Spec, SpecErrors};
+use rdb_reindex::model::spec::{DEFAULT_PRESET, IndexType, MAX_SPEC_BYTES, PRESETS, Part, Policy, Spec, SpecErrors};
 
 /// A spec that is right, to be made wrong in one place.
 const GOOD: &str = r#"version = 1
@@ -49,7 +49,7 @@ fn errors(text: &str) -> Vec<String> {
 }
 
 fn lines(errors: &SpecErrors) -> Vec<String> {
-    let line = |error: &rdb_reindex::spec::SpecError| {
+    let line = |error: &rdb_reindex::model::spec::SpecError| {
         let help = error.help.as_ref().map(|help| format!(" ({help})")).unwrap_or_default();
         format!("{}:{} {}{help}", error.line, error.column, error.message)
     };

@@ -9,7 +9,7 @@ use std::os::unix::net::UnixStream;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use rdb_reindex::spec::Glob;
+use rdb_reindex::model::spec::Glob;
 
 /// A server that ends with the test.
 struct Server {

@@ -4,8 +4,8 @@
 use libfuzzer_sys::fuzz_target;
 use rdb_reindex::export::{self, Format, Options, Table};
 use rdb_reindex::index::Expiry;
-use rdb_reindex::scan::Observer;
-use rdb_reindex::spec::{DEFAULT_PRESET, Spec};
+use rdb_reindex::dump::scan::Observer;
+use rdb_reindex::model::spec::{DEFAULT_PRESET, Spec};
 
 fuzz_target!(|data: &[u8]| {
     let observer = Observer::default();

@@ -3,7 +3,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use rdb_reindex::rdb::{Element, Flavor, Flow, Item, Place, Resolver, Scratch, ValueType, Visitor, Walker};
+use rdb_reindex::dump::rdb::{Element, Flavor, Flow, Item, Place, Resolver, Scratch, ValueType, Visitor, Walker};
 
 /// Types that are one string.
 const STRINGS: [u8; 9] = [9, 10, 11, 12, 13, 16, 17, 20, 23];

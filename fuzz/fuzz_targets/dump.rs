@@ -2,8 +2,8 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use rdb_reindex::document;
-use rdb_reindex::rdb::{Flow, Item, Json, Scratch, StreamFields, StreamId, Visitor, Walker};
+use rdb_reindex::model::document;
+use rdb_reindex::dump::rdb::{Flow, Item, Json, Scratch, StreamFields, StreamId, Visitor, Walker};
 
 struct Reader {
     offset: u64,
@@ -12,7 +12,7 @@ struct Reader {
 }
 
 impl Visitor for Reader {
-    fn zset_member(&mut self, _: rdb_reindex::rdb::Element<'_>, score: f64) -> Flow {
+    fn zset_member(&mut self, _: rdb_reindex::dump::rdb::Element<'_>, score: f64) -> Flow {
         assert!(!score.is_nan());
         Flow::Continue(())
     }

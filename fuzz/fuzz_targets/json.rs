@@ -2,9 +2,9 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use rdb_reindex::document::{Extractor, text};
-use rdb_reindex::rdb::{Json, RawStr};
-use rdb_reindex::spec::{Path, Step};
+use rdb_reindex::model::document::{Extractor, text};
+use rdb_reindex::dump::rdb::{Json, RawStr};
+use rdb_reindex::model::spec::{Path, Step};
 
 fuzz_target!(|data: &[u8]| {
     let name = |name: &str| Step::Name(name.as_bytes().to_vec());

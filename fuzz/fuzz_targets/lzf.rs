@@ -2,7 +2,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use rdb_reindex::rdb::lzf;
+use rdb_reindex::dump::rdb::lzf;
 
 /// As slow and as plain as it can be written.
 fn plain(packed: &[u8], len: usize) -> Option<Vec<u8>> {

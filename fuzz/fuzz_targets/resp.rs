@@ -2,7 +2,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use rdb_reindex::resp::{CommandReader, encode};
+use rdb_reindex::bundle::resp::{CommandReader, encode};
 
 fuzz_target!(|data: &[u8]| {
     let mut reader = CommandReader::new(data);

@@ -2,8 +2,8 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use rdb_reindex::document::{Extractor, Slots};
-use rdb_reindex::spec::{Path, Step};
+use rdb_reindex::model::document::{Extractor, Slots};
+use rdb_reindex::model::spec::{Path, Step};
 
 fuzz_target!(|data: &[u8]| {
     let name = |name: &str| Step::Name(name.as_bytes().to_vec());

@@ -2,8 +2,8 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use rdb_reindex::document::{Extractor, text};
-use rdb_reindex::rdb::Json;
+use rdb_reindex::model::document::{Extractor, text};
+use rdb_reindex::dump::rdb::Json;
 
 fuzz_target!(|data: &[u8]| {
     let json = Json::Tree(data);

@@ -7,11 +7,12 @@ use foldhash::fast::RandomState;
 use super::Oddity;
 use super::stream::{StreamFault, StreamState};
 use super::unique::Uniqueness;
-use crate::document::{Extractor, Undecodable};
-use crate::rdb::{
-    self, Element, Flow, Json, Kind, Scratch, Snippet, StreamConsumer, StreamFields, StreamGroup, StreamId, StreamMeta,
+use crate::dump::rdb;
+use crate::dump::rdb::{
+    Element, Flow, Json, Kind, Scratch, Snippet, StreamConsumer, StreamFields, StreamGroup, StreamId, StreamMeta,
     Value, Visitor,
 };
+use crate::model::document::{Extractor, Undecodable};
 
 /// What is wrong with a record.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{Finding, Problem};
-use crate::rdb::{ErrorKind, Item, Walker, key_at, opcode};
+use crate::dump::rdb::{ErrorKind, Item, Walker, key_at, opcode};
 
 /// What can be said of the place of a finding.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use super::Oddity;
-use crate::rdb::{Snippet, StreamConsumer, StreamGroup, StreamId, StreamMeta};
+use crate::dump::rdb::{Snippet, StreamConsumer, StreamGroup, StreamId, StreamMeta};
 
 /// What is wrong with a stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

@@ -3,7 +3,7 @@
 use super::stream::StreamFault;
 use super::unique::Uniqueness;
 use super::*;
-use crate::rdb::{ErrorKind, Snippet, StreamId};
+use crate::dump::rdb::{ErrorKind, Snippet, StreamId};
 
 /// A dump of version 11 with the records in `body`, and its checksum.
 fn dump(body: &[u8]) -> Vec<u8> {

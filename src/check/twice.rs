@@ -6,7 +6,8 @@ use foldhash::fast::RandomState;
 use rayon::slice::ParallelSliceMut;
 
 use super::Problem;
-use crate::rdb::{self, Header};
+use crate::dump::rdb;
+use crate::dump::rdb::Header;
 
 /// Hash of a database and a name, and where the record starts.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

@@ -8,7 +8,7 @@ use std::ops::ControlFlow;
 
 use foldhash::fast::RandomState;
 
-use crate::rdb::{Element, Flow, Scratch, Snippet, Value, Visitor};
+use crate::dump::rdb::{Element, Flow, Scratch, Snippet, Value, Visitor};
 
 /// Hashes that are gathered at once: 16 MB for each thread.
 const MOST: u64 = 1 << 21;

@@ -5,10 +5,10 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand, ValueEnum};
 
 use super::examples;
-use crate::derive::unix_millis;
+use crate::bundle::manifest::Manifest;
 use crate::index::Expiry;
-use crate::plan::manifest::Manifest;
-use crate::spec::Acceptance;
+use crate::model::derive::unix_millis;
+use crate::model::spec::Acceptance;
 use crate::text::shell_path;
 
 /// Headings of groups of options.

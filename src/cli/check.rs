@@ -7,9 +7,9 @@ use super::exit::{Exit, Failure, Outcome};
 use super::terminal::Terminal;
 use super::{dump, progress};
 use crate::check::{self, Error, Finding, Oddity, Problem, Report};
-use crate::rdb::{ErrorKind, Footer, Suspicion, Tail};
-use crate::scan::Observer;
-use crate::snapshot::Snapshot;
+use crate::dump::rdb::{ErrorKind, Footer, Suspicion, Tail};
+use crate::dump::scan::Observer;
+use crate::dump::snapshot::Snapshot;
 use crate::text::display;
 
 pub fn run(args: &args::Check, terminal: &Terminal) -> Outcome {

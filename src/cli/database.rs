@@ -9,13 +9,13 @@ use std::time::{Duration, Instant};
 use super::exit::{Exit, Failure};
 use super::terminal::Terminal;
 use super::{args, consent};
+use crate::bundle::manifest::Manifest;
+use crate::bundle::resp::{BatchLimits, CommandReader};
 use crate::index::Names;
-use crate::plan::manifest::Manifest;
 use crate::replay::{
     self, Connection, Difference, Link, LinkError, LookOptions, QueryError, Reply, RestLink, Secret, Session, Source,
     Tally, Target,
 };
-use crate::resp::{BatchLimits, CommandReader};
 use crate::text::{Printable, number};
 
 /// How many differences of a kind are shown.

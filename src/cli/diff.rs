@@ -10,15 +10,15 @@ use super::exit::{Exit, Failure, Outcome};
 use super::terminal::Terminal;
 use super::{dump, interrupt, progress, spec};
 use crate::diff::{self, Diff as Difference, Seed, Side};
+use crate::dump::rdb::Tail;
+use crate::dump::scan::Observer;
+use crate::dump::snapshot::Snapshot;
 use crate::export::Format;
 use crate::index::{Expiry, Names};
-use crate::rdb::Tail;
 use crate::report;
 use crate::report::diff::{Dump, Report};
 use crate::report::diff_rows::{self, diff_rows};
 use crate::report::inventory::Checksum;
-use crate::scan::Observer;
-use crate::snapshot::Snapshot;
 use crate::text;
 
 /// What changed between two dumps: keys, families, memberships.

@@ -9,12 +9,14 @@ use super::args;
 use super::exit::{Exit, Failure};
 use super::progress;
 use super::terminal::Terminal;
+use crate::dump::rdb;
+use crate::dump::rdb::{ErrorKind, Suspicion};
+use crate::dump::scan::Observer;
+use crate::dump::shards;
+use crate::dump::snapshot;
+use crate::dump::snapshot::{Change, Snapshot};
 use crate::index::{self, Difference};
-use crate::rdb::{self, ErrorKind, Suspicion};
-use crate::scan::Observer;
-use crate::shards;
-use crate::snapshot::{self, Change, Snapshot};
-use crate::spec::Spec;
+use crate::model::spec::Spec;
 use crate::text::{self, span};
 
 /// Tells what has happened to a dump since it was opened.

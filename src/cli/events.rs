@@ -8,7 +8,7 @@ use super::args::Telling;
 use super::exit::{Failure, Outcome};
 use super::interrupt;
 use super::terminal::Terminal;
-use crate::plan::manifest::{Bytes, Manifest};
+use crate::bundle::manifest::{Bytes, Manifest};
 use crate::replay::journal::now;
 use crate::replay::{Difference, Event, Tally};
 use crate::text::Json;

@@ -8,10 +8,10 @@ use super::args::{self, ExportFormat, ExportTable};
 use super::exit::{Exit, Failure, Outcome};
 use super::terminal::Terminal;
 use super::{dump, interrupt, progress, spec};
+use crate::dump::rdb::Tail;
+use crate::dump::scan::Observer;
+use crate::dump::snapshot::Snapshot;
 use crate::export::{Damaged, Error, Export, Finding, Format, Options, Summary, Table};
-use crate::rdb::Tail;
-use crate::scan::Observer;
-use crate::snapshot::Snapshot;
 use crate::text::{self, display};
 
 /// What Ctrl-C leaves on standard output.

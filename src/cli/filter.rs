@@ -1,7 +1,7 @@
 //! Which keys `export` is asked for.
 
 use crate::export::{self, Expires, TypeRule};
-use crate::spec::Glob;
+use crate::model::spec::Glob;
 
 /// Which keys; nothing given is all of them.
 #[derive(Debug, clap::Args)]

@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 
 use serde_json::value::RawValue;
 
-use crate::derive::Deriver;
-use crate::document::Extractor;
 use crate::index::Names;
+use crate::model::derive::Deriver;
+use crate::model::document::Extractor;
+use crate::model::spec::{Policy, RecordClass, Spec, Step};
 use crate::replay::{Judge, Membership, Rule, Value};
-use crate::spec::{Policy, RecordClass, Spec, Step};
 
 /// The spec, ready to judge by: which indexes decide about a key, and what a record implies in them.
 pub struct SpecJudge {

@@ -4,16 +4,17 @@ use super::args;
 use super::exit::{Exit, Failure, Outcome};
 use super::terminal::Terminal;
 use super::{dump, progress, spec};
+use crate::bundle::folder;
+use crate::bundle::manifest::{BrakeNote, Caps, Manifest, REVIEW};
+use crate::model::spec::Brake;
+use crate::plan;
 use crate::plan::digest::Digest;
-use crate::plan::manifest::{BrakeNote, Caps, Manifest, REVIEW};
-use crate::plan::{self, bundle};
 use crate::report::inventory::Inventory;
 use crate::report::{self, brakes};
-use crate::spec::Brake;
 
 pub fn run(args: &args::Plan, terminal: &Terminal) -> Outcome {
     // What would be refused at the end is refused before any work is done.
-    bundle::check_destination(&args.out).map_err(|error| failure(plan::Error::Bundle(error)))?;
+    folder::check_destination(&args.out).map_err(|error| failure(plan::Error::Bundle(error)))?;
     let spec = spec::load_accepting(args.dump.spec.as_deref(), &args.accept, terminal)?;
     let observer = dump::observer();
     let snapshot = dump::open(&args.dump, &observer, terminal)?;

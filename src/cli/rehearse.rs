@@ -12,9 +12,9 @@ use super::exit::{Exit, Failure, Outcome};
 use super::interrupt;
 use super::progress;
 use super::terminal::Terminal;
-use crate::plan::manifest::{APPLY, ROLLBACK};
+use crate::bundle::manifest::{APPLY, ROLLBACK};
+use crate::dump::scan::Observer;
 use crate::rehearse::{self, Error, Files, Findings, Leash, Meaning, Model, Program, Second, ServerError};
-use crate::scan::Observer;
 use crate::text;
 
 /// Names the module RedisJSON, for tests and for those who have it in one place.

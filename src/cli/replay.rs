@@ -17,13 +17,13 @@ use super::replay_words as words;
 use super::story::{self, Refusal, Story};
 use super::terminal::Terminal;
 use super::{args, bundle, consent, replay_bar, typed};
-use crate::plan::bundle::Bundle;
-use crate::plan::manifest::{APPLY, Counts, JOURNAL, MANIFEST, ROLLBACK};
-use crate::plan::output::sha256;
+use crate::bundle::folder::Bundle;
+use crate::bundle::manifest::{APPLY, Counts, JOURNAL, MANIFEST, ROLLBACK};
+use crate::bundle::output::sha256;
+use crate::bundle::resp::BatchLimits;
 use crate::progress::leftovers::Leftover;
 use crate::replay::journal::{History, Journal, JournalError, Record, Way, With, now};
 use crate::replay::{self, Commands, Ending, Files, Guard, OnDrift, QueryError, Session, Terms, Work};
-use crate::resp::BatchLimits;
 use crate::text::{self, Printable, counted};
 
 /// A file of this name in the plan's folder holds a replay up.

@@ -10,7 +10,7 @@ use super::exit::{Exit, Failure};
 use super::place;
 use super::replay::Job;
 use super::{args, replay_bar};
-use crate::plan::manifest::Touched;
+use crate::bundle::manifest::Touched;
 use crate::replay::journal::{History, Way};
 use crate::replay::{self, OnDrift, Outlook, Place, PlaceKind, Recognised, Session, Work};
 use crate::text::{counted, number};

@@ -7,11 +7,11 @@ use super::replay_account::Account;
 use super::replay_look::Met;
 use super::story::Story;
 use super::terminal::Terminal;
+use crate::bundle::resp::BatchMeter;
 use crate::plan::price::usd;
 use crate::replay::journal::{History, Operator, Way};
 use crate::replay::{Outlook, Verb, Work};
 use crate::report::plan::price;
-use crate::resp::BatchMeter;
 use crate::text::{self, counted, number, span, wrap};
 
 /// Prose is no easier to read on a wider terminal.

@@ -5,7 +5,7 @@ use super::exit::{Exit, Outcome};
 use super::story::{self, Story};
 use super::terminal::Terminal;
 use super::{bundle, dump};
-use crate::derive::unix_millis;
+use crate::model::derive::unix_millis;
 use crate::report::plan::{Context, plan};
 
 pub fn run(args: &args::Show, terminal: &Terminal) -> Outcome {

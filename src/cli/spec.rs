@@ -5,9 +5,9 @@ use std::path::Path;
 use super::args;
 use super::exit::{Exit, Failure, Outcome};
 use super::terminal::Terminal;
+use crate::dump::rdb::Walker;
 use crate::index::{Family, Names, can_be_record};
-use crate::rdb::Walker;
-use crate::spec::{Acceptance, DEFAULT_PRESET, MAX_SPEC_BYTES, PRESETS, Spec};
+use crate::model::spec::{Acceptance, DEFAULT_PRESET, MAX_SPEC_BYTES, PRESETS, Spec};
 use crate::text;
 
 pub fn run(args: &args::Spec, terminal: &Terminal) -> Outcome {

@@ -54,7 +54,7 @@ pub fn copy(dir: &Path) -> (std::path::PathBuf, String) {
     let name = dir.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_else(|| "plan".into());
     let free = (2..1000).map(|number| dir.with_file_name(format!("{name}-{number}"))).find(|path| !path.exists());
     let copy = free.unwrap_or_else(|| dir.with_file_name(format!("{name}-copy")));
-    let journal = copy.join(crate::plan::manifest::JOURNAL);
+    let journal = copy.join(crate::bundle::manifest::JOURNAL);
     let line = format!("cp -R {} {} && rm {}", folder(dir), folder(&copy), folder(&journal));
     (copy, line)
 }

@@ -14,8 +14,8 @@ use super::interrupt::{self, Leave};
 use super::story::{self, Story};
 use super::terminal::Terminal;
 use super::{args, bundle, place, replay_bar, typed};
-use crate::plan::bundle::Bundle;
-use crate::plan::manifest::{APPLY, ROLLBACK};
+use crate::bundle::folder::Bundle;
+use crate::bundle::manifest::{APPLY, ROLLBACK};
 use crate::replay::journal::{Course, History, Way};
 use crate::replay::{
     self, Commands, Difference, Files, Link, LookOptions, PlaceKind, Proof, Proven, QueryError, Session, Tally,

@@ -26,9 +26,11 @@ pub use members::{Counts, Edit, Membership};
 pub use pair::{Change, What};
 pub use side::{Absent, Print, Side};
 
+use crate::dump::rdb;
+use crate::dump::rdb::{Record, Scratch};
+use crate::dump::scan;
+use crate::dump::scan::{Observer, Order};
 use crate::index::{Dump, Family, Names};
-use crate::rdb::{self, Record, Scratch};
-use crate::scan::{self, Observer, Order};
 
 /// What ends the work on two dumps.
 #[derive(Debug, thiserror::Error)]

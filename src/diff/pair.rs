@@ -6,8 +6,8 @@ use rayon::iter::{IntoParallelIterator, ParallelIterator};
 use rayon::slice::ParallelSliceMut;
 
 use super::side::{Print, Side};
+use crate::dump::scan::Observer;
 use crate::index::{Expires, Expiry, FIRST_POSSIBLE_MS};
-use crate::scan::Observer;
 
 /// What happened to a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -6,7 +6,7 @@ use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 
 use super::Format;
-use crate::document;
+use crate::model::document;
 use crate::text::{self, Json};
 
 /// What a cell holds.

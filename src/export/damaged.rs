@@ -8,9 +8,11 @@ use std::sync::{Mutex, PoisonError};
 use foldhash::fast::RandomState;
 
 use super::Error;
-use crate::document::Extractor;
-use crate::rdb::{self, Flow, Json, Record, Scratch, Visitor};
-use crate::scan::{self, Observer, Worker};
+use crate::dump::rdb;
+use crate::dump::rdb::{Flow, Json, Record, Scratch, Visitor};
+use crate::dump::scan;
+use crate::dump::scan::{Observer, Worker};
+use crate::model::document::Extractor;
 
 /// So many are named; the others are counted.
 const NAMED: usize = 100;

@@ -6,12 +6,13 @@ use std::ops::ControlFlow;
 use super::Seen;
 use super::cell::{Cell, json_bytes};
 use super::rows::{Column, Halt, Holds, Outlet, Rows};
-use crate::derive::write_score;
-use crate::document;
-use crate::index::Clock;
-use crate::rdb::{
-    self, Element, Flow, Json, Record, Scratch, StreamConsumer, StreamFields, StreamGroup, StreamId, Visitor,
+use crate::dump::rdb;
+use crate::dump::rdb::{
+    Element, Flow, Json, Record, Scratch, StreamConsumer, StreamFields, StreamGroup, StreamId, Visitor,
 };
+use crate::index::Clock;
+use crate::model::derive::write_score;
+use crate::model::document;
 
 pub(super) const COLUMNS: &[Column] = &[
     Column::new("db", Holds::Small),

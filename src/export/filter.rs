@@ -1,10 +1,10 @@
 //! Which keys are exported. What a key's own header, name and size say decides: the value of a key that is left out is
 //! never decoded.
 
-use crate::derive::unix_millis;
+use crate::dump::rdb::{Kind, Record};
 use crate::index::Clock;
-use crate::rdb::{Kind, Record};
-use crate::spec::Glob;
+use crate::model::derive::unix_millis;
+use crate::model::spec::Glob;
 
 /// What keys must be like; several of the same kind are alternatives, different kinds must all hold.
 #[derive(Clone, Debug, Default)]

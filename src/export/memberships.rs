@@ -6,9 +6,9 @@ use super::Filter;
 use super::cell::Cell;
 use super::rows::{Column, Halt, Holds, Outlet, Rows};
 use super::run::Which;
+use crate::dump::rdb::Record;
 use crate::index::{Absent, Listed, Memberships, Missing, Reader, State};
-use crate::rdb::Record;
-use crate::spec::Spec;
+use crate::model::spec::Spec;
 
 pub(super) const COLUMNS: &[Column] = &[
     Column::new("index", Holds::Repeated),
@@ -123,8 +123,8 @@ impl<'k, 'a> Keys<'k, 'a> {
         outlet: &Outlet<'_>,
     ) -> Result<(), Halt> {
         let Some(index) = self.spec.indexes.get(key.index as usize) else { return Ok(()) };
-        let in_record = |error: crate::rdb::Error| Halt::Dump(error.in_record(record.start));
-        let fault = |kind| in_record(crate::rdb::Error::in_string(record.start as u64, kind));
+        let in_record = |error: crate::dump::rdb::Error| Halt::Dump(error.in_record(record.start));
+        let fault = |kind| in_record(crate::dump::rdb::Error::in_string(record.start as u64, kind));
         let name = record.key.decode(&mut self.name).map_err(fault)?;
         rows.prefix(&[Cell::Bytes(index.name.as_bytes()), Cell::Bytes(name)]);
         let mut halt = None;

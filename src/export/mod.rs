@@ -23,10 +23,12 @@ mod table;
 
 use std::io::{self, Write};
 
+use crate::dump::rdb;
+use crate::dump::rdb::{Footer, Header};
+use crate::dump::scan;
+use crate::dump::scan::Observer;
 use crate::index::{self, Clock, Diagnostics, Expiry, Memberships};
-use crate::rdb::{self, Footer, Header};
-use crate::scan::{self, Observer};
-use crate::spec::Spec;
+use crate::model::spec::Spec;
 use crate::text::display;
 pub use cell::Cell;
 pub use damaged::{Damaged, Finding};

@@ -53,7 +53,7 @@ pub(super) enum Halt {
         column: &'static str,
         number: u64,
     },
-    Dump(crate::rdb::Error),
+    Dump(crate::dump::rdb::Error),
 }
 
 impl From<Stopped> for Halt {

@@ -10,9 +10,10 @@ use super::memberships;
 use super::ordered::{self, Taken};
 use super::rows::{Chunk, Column, Halt, Outlet, Rows, header};
 use super::{AllKnown, Damaged, Error, Export, Filter, Format, Seen, Summary};
+use crate::dump::rdb;
+use crate::dump::rdb::{Footer, Record, Walker};
+use crate::dump::scan::Observer;
 use crate::index::{Clock, Diagnostics, Expires, Memberships};
-use crate::rdb::{self, Footer, Record, Walker};
-use crate::scan::Observer;
 
 /// What there is to say at the end of a job.
 #[derive(Debug, Default)]
@@ -179,7 +180,7 @@ fn records(
 /// Writes the rows of all index keys, and then those of memberships that are in none.
 fn members(
     table: Memberships<'_>,
-    (spec, which): (&crate::spec::Spec, Which<'_>),
+    (spec, which): (&crate::model::spec::Spec, Which<'_>),
     new_rows: impl Fn() -> Rows + Sync,
     sink: &mut Sink<'_>,
     observer: &Observer,

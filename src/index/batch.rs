@@ -6,7 +6,7 @@ use super::entry::{Membership, Place, place};
 use super::hash::{Hashed, Hasher};
 use super::stem::Stem;
 use super::store::{At, BUCKETS, Bucket, Found, Members, Store};
-use crate::rdb;
+use crate::dump::rdb;
 
 /// Members of one index key that are looked up together.
 #[derive(Debug, Default)]
@@ -237,6 +237,7 @@ impl<M: Membership> Store<M> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::dump::rdb::{Place as Element, Walker};
     use crate::index::Dump;
     use crate::index::entry::{Entry, Source};
     use crate::index::interner::Interner;
@@ -244,7 +245,6 @@ mod tests {
     use crate::index::stem::Stems;
     use crate::index::store::Collector;
     use crate::index::tests::File;
-    use crate::rdb::{Place as Element, Walker};
 
     /// With a hash that knows names only by their numbers, what stands before those is told apart nevertheless.
     #[test]

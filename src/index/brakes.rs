@@ -9,9 +9,9 @@ use std::ops::ControlFlow;
 
 use super::Summary;
 use super::survey::ClassCount;
-use crate::rdb::{Element, Flow, Visitor};
-use crate::spec::{Brake, Form, Index, IndexType, Policy, Spec};
-use crate::stock::Stock;
+use crate::dump::rdb::{Element, Flow, Visitor};
+use crate::model::spec::{Brake, Form, Index, IndexType, Policy, Spec};
+use crate::model::stock::Stock;
 use crate::text::{counted, display, number};
 
 /// A brake that applies.
@@ -214,7 +214,7 @@ pub struct Evidence {
     pub missing_members: u64,
 }
 
-/// All brakes that apply, in the order of [`crate::spec::BRAKES`] and of the spec.
+/// All brakes that apply, in the order of [`crate::model::spec::BRAKES`] and of the spec.
 pub fn judge(
     spec: &Spec,
     stock: &Stock,
@@ -375,7 +375,7 @@ fn is_or_are(count: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::spec::Spec;
+    use crate::model::spec::Spec;
 
     #[test]
     fn half_of_a_retired_family_is_the_measure() {

@@ -10,9 +10,9 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use super::dump::Dump;
+use crate::dump::rdb;
+use crate::model::view::dump::Dump;
 use crate::progress::{Observer, Order};
-use crate::rdb;
 
 /// Bytes of members, and members, that wait at most: 48 MB.
 const ROUND_BYTES: usize = 32 << 20;
@@ -168,8 +168,8 @@ impl Round {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::dump::rdb::Walker;
     use crate::index::tests::File;
-    use crate::rdb::Walker;
 
     #[test]
     fn what_is_claimed_is_proved() {

@@ -7,15 +7,12 @@ use rayon::slice::ParallelSliceMut;
 use super::batch::Proof;
 use super::brakes::{self, Braked};
 use super::claims::Claims;
-use super::clock::Clock;
-use super::dump::Dump;
 use super::entry::{Entry, ORPHAN, Scored};
 use super::hash::Hasher;
 use super::interner::Interned;
 use super::keys::Keys;
 use super::keyset::{KeyList, KeySet};
 use super::lookup::{Lookup, Undecided};
-use super::names::Names;
 use super::probe::{Ask, Probed};
 use super::resolve::Resolved;
 use super::stem::MemberStems;
@@ -26,11 +23,15 @@ use super::{
     Diagnostics, Difference, Error, Facts, Frozen, Summary, disputed, gone, probe, reason, repeated, resolve, unit,
     whole,
 };
+use crate::dump::rdb;
+use crate::dump::rdb::Record;
+use crate::dump::scan::Observer;
+use crate::model::spec::{Brake, Policy, Spec};
+use crate::model::stock::Stock;
+use crate::model::view::clock::Clock;
+use crate::model::view::dump::Dump;
+use crate::model::view::names::Names;
 use crate::progress::{Unit, Watch};
-use crate::rdb::{self, Record};
-use crate::scan::Observer;
-use crate::spec::{Brake, Policy, Spec};
-use crate::stock::Stock;
 
 /// What all threads gathered, joined.
 pub struct Joined<'a> {

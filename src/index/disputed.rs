@@ -8,7 +8,7 @@ use super::probe::Probed;
 use super::resolve::Resolved;
 use super::store::{Mark, Store};
 use super::{DeleteReason, Deletion, Summary};
-use crate::spec::{Brake, Policy, Spec};
+use crate::model::spec::{Brake, Policy, Spec};
 
 /// Sees to it that such a key is not made, and that it is deleted where nothing that it holds can stay: to take out its
 /// members one by one would delete it as well, and its expiry would be forgotten.

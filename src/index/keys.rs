@@ -7,7 +7,7 @@ use rayon::slice::ParallelSliceMut;
 use super::entry::ORPHAN;
 use super::interner::Interned;
 use super::stem::{Stem, Stems};
-use crate::rdb;
+use crate::dump::rdb;
 
 /// A group is what the expansion of the templates of one index gave for one membership, the member aside: the index
 /// key, and the keys of the records that must exist. Most memberships share a group with many others.

@@ -2,9 +2,9 @@
 
 use rayon::slice::ParallelSliceMut;
 
-use super::dump::Dump;
 use super::hash::Hasher;
-use crate::rdb;
+use crate::dump::rdb;
+use crate::model::view::dump::Dump;
 
 const OFFSET_BITS: u32 = 40;
 const OFFSET_MASK: u64 = (1 << OFFSET_BITS) - 1;

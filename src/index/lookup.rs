@@ -6,11 +6,12 @@ use super::brakes::MemberForms;
 use super::hash::Hasher;
 use super::keys::Keys;
 use super::keyset::{AnyOf, KeySet};
-use super::names::Names;
 use super::stem::Stem;
 use super::store::Members;
-use crate::rdb::{self, Record};
-use crate::spec::Policy;
+use crate::dump::rdb;
+use crate::dump::rdb::Record;
+use crate::model::spec::Policy;
+use crate::model::view::names::Names;
 
 /// What it takes to look at index keys.
 pub struct Lookup<'l, 'a> {

@@ -9,24 +9,25 @@ use std::ops::ControlFlow;
 use super::batch::{Batch, Near, Proof};
 use super::brakes::MemberForms;
 use super::compare::Compared;
-use super::dump::Dump;
 use super::entry::{Entry, Membership, Scored, Source};
 use super::hash::Hasher;
 use super::interner::Interned;
 use super::keys::Keys;
 use super::keyset::AnyOf;
 use super::lookup::{Lookup, Undecided};
-use super::names::Names;
 use super::probe::Ask;
 use super::resolve::{Resolved, Why};
 use super::stem::MemberStems;
 use super::store::{Edits, Mark, Members, Store};
 use super::survey::is_index_type;
 use super::{Diagnostics, Error, Expiry, Facts, Present, Summary};
-use crate::rdb::{self, Element, Flow, Record, Scratch, Visitor};
-use crate::scan::Observer;
-use crate::spec::{IndexType, Spec};
-use crate::stock::Stock;
+use crate::dump::rdb;
+use crate::dump::rdb::{Element, Flow, Record, Scratch, Visitor};
+use crate::dump::scan::Observer;
+use crate::model::spec::{IndexType, Spec};
+use crate::model::stock::Stock;
+use crate::model::view::dump::Dump;
+use crate::model::view::names::Names;
 
 /// What is to be said of a membership.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -2,7 +2,7 @@
 
 use super::entry::Membership;
 use super::{Difference, Edits};
-use crate::rdb;
+use crate::dump::rdb;
 
 impl Difference<'_> {
     /// Calls `each` with index key, member and score (0 for a set) of every membership that is to be added: by index key,

@@ -9,7 +9,6 @@ use rayon::slice::ParallelSlice;
 use super::batch::{Batch, Item, Near, Proof};
 use super::brakes::MemberForms;
 use super::claims::Claims;
-use super::diagnostics::Diagnostics;
 use super::entry::{Membership, Source};
 use super::hash::Hasher;
 use super::keyset::AnyOf;
@@ -18,10 +17,12 @@ use super::stem::Stem;
 use super::store::{Implied, Mark, Members, Store};
 use super::strings::strings;
 use super::{Lookup, Present};
-use crate::document;
+use crate::dump::rdb;
+use crate::dump::rdb::{Element, Flow, Json, Record, Scratch, StreamFields, StreamId, Visitor};
+use crate::model::document;
+use crate::model::spec::{IndexType, Policy};
+use crate::model::view::diagnostics::Diagnostics;
 use crate::progress::{Order, Watch};
-use crate::rdb::{self, Element, Flow, Json, Record, Scratch, StreamFields, StreamId, Visitor};
-use crate::spec::{IndexType, Policy};
 use crate::text::display;
 
 /// Bytes of a piece of an index key from which on it is worth saying that they are read next.

@@ -12,7 +12,8 @@ use super::keyset::KeySet;
 use super::stale::{Reason, Stale};
 use super::store::{Implied, Mark};
 use super::{Lookup, Present};
-use crate::rdb::{self, Resolver, ValueType};
+use crate::dump::rdb;
+use crate::dump::rdb::{Resolver, ValueType};
 
 /// Members that one task explains before it looks for more.
 const TASK: usize = 4096;

@@ -4,13 +4,14 @@
 use rayon::iter::{IndexedParallelIterator, IntoParallelIterator, ParallelIterator};
 use rayon::slice::ParallelSliceMut;
 
-use super::diagnostics::Diagnostics;
 use super::keys::Keys;
 use super::lookup::Lookup;
 use super::probe::Probed;
 use super::resolve::Resolved;
 use super::stale::Stale;
-use crate::rdb::{self, Resolver};
+use crate::dump::rdb;
+use crate::dump::rdb::Resolver;
+use crate::model::view::diagnostics::Diagnostics;
 use crate::text::display;
 
 /// From so many on, the members of one key are sorted by all threads.

@@ -5,14 +5,15 @@ use std::collections::{HashMap, HashSet};
 use rayon::iter::{IntoParallelIterator, IntoParallelRefIterator, ParallelIterator};
 
 use super::brakes::{Depths, Evidence, Examples, FindForeign};
-use super::diagnostics::Diagnostics;
 use super::keys::Keys;
 use super::keyset::KeySet;
 use super::probe::Holds;
 use super::survey::{IndexKey, is_index_type};
 use super::{DeleteReason, Deletion, Lookup, Present, Summary};
-use crate::rdb::{self, Kind, Scratch};
-use crate::spec::{Brake, Policy};
+use crate::dump::rdb;
+use crate::dump::rdb::{Kind, Scratch};
+use crate::model::spec::{Brake, Policy};
+use crate::model::view::diagnostics::Diagnostics;
 use crate::text::display;
 
 /// The index keys that stay, those that go, and those that are not touched.

@@ -1,7 +1,7 @@
 //! Members that nothing implies, and why.
 
 use super::entry::ORPHAN;
-use crate::rdb::Place;
+use crate::dump::rdb::Place;
 
 /// A member that nothing implies: 24 bytes, since there may be as many of them as an index has members.
 #[derive(Clone, Copy, Debug, PartialEq)]

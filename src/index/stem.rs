@@ -9,7 +9,7 @@ use std::io::Write as _;
 use std::sync::OnceLock;
 
 use super::hash::{Hashed, Hasher};
-use crate::spec::{Part, Template};
+use crate::model::spec::{Part, Template};
 
 /// Numbers have so many bits: ids of 19 digits that count milliseconds since 2015 in their upper bits have them until 2032.
 pub const NUMBER_BITS: u32 = 61;

@@ -11,12 +11,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use rayon::iter::{IntoParallelIterator, ParallelIterator};
 
 use super::directory::Directory;
-use super::dump::Dump;
 use super::entry::{Entry, Membership, ORPHAN, Place, Scored, Source};
 use super::interner::Interned;
 use super::keys::Keys;
 use super::stem::Stem;
-use crate::rdb;
+use crate::dump::rdb;
+use crate::model::view::dump::Dump;
 
 pub const BUCKET_BITS: u32 = 7;
 pub const BUCKETS: usize = 1 << BUCKET_BITS;

@@ -6,30 +6,31 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use foldhash::fast::RandomState;
 
 use super::brakes::Depths;
-use super::clock::{Clock, Expires};
-use super::diagnostics::Diagnostics;
-use super::dump::Dump;
 use super::entry::{Entry, Membership, Scored, Source};
-use super::fields::decode;
 use super::hash::Hasher;
 use super::interner::{Cache, Interner};
 use super::keys::write_group;
 use super::keyset::KeyList;
-use super::names::{Family, Names, can_be_record};
 use super::seen::{Led, Seen};
 use super::stem::{MemberStems, Stem, Stems};
 use super::store::Collector;
 use super::unit::{UnitOf, add_to_unit, count};
 use super::witness::{Witness, Witnesses};
-use crate::derive::Deriver;
-use crate::document::{Extractor, Slot};
-use crate::rdb::{self, Kind, Record, Scratch};
-use crate::scan;
-use crate::slots;
-use crate::spec::{IndexType, Policy, Spec};
-use crate::stock::{Stock, Tally};
+use crate::dump::rdb;
+use crate::dump::rdb::{Kind, Record, Scratch};
+use crate::dump::scan;
+use crate::dump::slots;
+use crate::dump::twice;
+use crate::model::derive::Deriver;
+use crate::model::document::{Extractor, Slot};
+use crate::model::spec::{IndexType, Policy, Spec};
+use crate::model::stock::{Stock, Tally};
+use crate::model::view::clock::{Clock, Expires};
+use crate::model::view::diagnostics::Diagnostics;
+use crate::model::view::dump::Dump;
+use crate::model::view::fields::decode;
+use crate::model::view::names::{Family, Names, can_be_record};
 use crate::text::display;
-use crate::twice;
 
 /// What all workers share.
 pub struct Context<'a> {

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use super::batch::Proof;
 use super::memberships::Reader;
 use super::*;
-use crate::rdb::Flow;
+use crate::dump::rdb::Flow;
 
 const SPEC: &str = r#"version = 1
 [[record]]

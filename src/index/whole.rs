@@ -2,13 +2,15 @@
 
 use super::Facts;
 use super::brakes::{Braked, Effect};
-use super::dump::Dump;
 use super::survey::Gathered;
-use crate::parts::Part;
-use crate::slots::{self, Finding};
-use crate::spec::{Brake, Spec};
+use crate::dump::parts::Part;
+use crate::dump::slots;
+use crate::dump::slots::Finding;
+use crate::dump::twice;
+use crate::dump::twice::Twice;
+use crate::model::spec::{Brake, Spec};
+use crate::model::view::dump::Dump;
 use crate::text::span;
-use crate::twice::{self, Twice};
 
 /// What all threads gathered about the dump itself.
 pub struct Doubts {

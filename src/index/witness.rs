@@ -1,6 +1,6 @@
 //! A few records by which a database can be known again: whoever applies a plan looks whether they are there.
 
-use crate::stock::Left;
+use crate::model::stock::Left;
 
 /// How many records at most; each is the first of its stretch of the dump.
 const STRETCHES: usize = 20;

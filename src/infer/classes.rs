@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use crate::spec::Glob;
+use crate::model::spec::Glob;
 
 /// Names are cut into so many parts at most.
 const PARTS: usize = 8;

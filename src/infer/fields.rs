@@ -5,10 +5,11 @@ use std::ops::ControlFlow;
 
 use serde_json::value::RawValue;
 
-use crate::document;
+use crate::dump::rdb;
+use crate::dump::rdb::{Element, Flow, Kind, Scratch, Visitor};
 use crate::index::{Clock, Dump, Expires};
-use crate::rdb::{self, Element, Flow, Kind, Scratch, Visitor};
-use crate::spec::{Path, Step};
+use crate::model::document;
+use crate::model::spec::{Path, Step};
 
 /// Objects are read so deep.
 const DEPTH: usize = 4;

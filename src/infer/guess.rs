@@ -11,9 +11,10 @@ use super::rule::{Member, Part, Rule};
 use super::sample::{NAME_BYTES, Sample};
 use super::survey::{Collection, Survey, lot};
 use super::votes::Votes;
-use crate::derive::unix_millis;
-use crate::rdb::{self, Element, Flow, Scratch, Visitor};
-use crate::scan::Observer;
+use crate::dump::rdb;
+use crate::dump::rdb::{Element, Flow, Scratch, Visitor};
+use crate::dump::scan::Observer;
+use crate::model::derive::unix_millis;
 
 /// Members of one set that are looked at, and of all.
 const MEMBERS: usize = 32;

@@ -10,9 +10,9 @@ use super::rule::{Member, Part, Rule};
 use super::sample::Sample;
 use super::votes::Votes;
 use super::write;
+use crate::dump::scan::Observer;
 use crate::index::{Difference, Expiry};
-use crate::scan::Observer;
-use crate::spec::Spec;
+use crate::model::spec::Spec;
 
 /// Rules that are put to the dump.
 const CANDIDATES: usize = 24;

@@ -27,9 +27,10 @@ mod write;
 pub use measure::Measured;
 pub use survey::Seen;
 
+use crate::dump::rdb;
+use crate::dump::scan;
+use crate::dump::scan::Observer;
 use crate::index::{self, Expiry};
-use crate::rdb;
-use crate::scan::{self, Observer};
 
 /// What ends the work on a dump.
 #[derive(Debug, thiserror::Error)]

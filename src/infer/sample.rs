@@ -9,8 +9,8 @@ use super::Error;
 use super::classes::Classes;
 use super::fields::{Fields, Paths, Reader};
 use super::survey::{Collection, Survey, lot};
-use crate::scan::Observer;
-use crate::stock::Families;
+use crate::dump::scan::Observer;
+use crate::model::stock::Families;
 
 /// Records in all; of a family at most [`MOST`], and at least [`LEAST`] or all.
 const RECORDS: u64 = 20_000;

@@ -6,10 +6,12 @@ use foldhash::fast::RandomState;
 use rayon::slice::ParallelSliceMut;
 
 use super::Error;
+use crate::dump::rdb;
+use crate::dump::rdb::{Footer, Kind, Record, Walker};
+use crate::dump::scan;
+use crate::dump::scan::{Observer, Worker};
 use crate::index::{Clock, Dump, Expires, Expiry};
-use crate::rdb::{self, Footer, Kind, Record, Walker};
-use crate::scan::{self, Observer, Worker};
-use crate::stock::{Families, Tally};
+use crate::model::stock::{Families, Tally};
 
 /// What there is in the dump.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -11,13 +11,14 @@ use super::build::{Error, by_key, writing};
 use super::changes::{ADD, Changes, DELETE, REMOVE, RESCORE, Rows, Waiting};
 use super::command::{CommandFile, Pending, Written};
 use super::digest::{Digest, Edit};
-use super::manifest::{APPLY, Bytes, CHANGES, Counts, Touched};
 use super::price::Sums;
-use crate::derive::write_score;
+use crate::bundle::manifest::{APPLY, Bytes, CHANGES, Counts, Touched};
+use crate::dump::rdb;
+use crate::dump::rdb::{Resolver, TypeName};
 use crate::index::{DeleteReason, Deletion, Difference, Edits, Entry, Expires, Membership, Present, Reason, Stale};
+use crate::model::derive::write_score;
+use crate::model::spec::IndexType;
 use crate::progress::Watch;
-use crate::rdb::{self, Resolver, TypeName};
-use crate::spec::IndexType;
 use crate::text;
 
 /// Writes the repair, and counts it.

@@ -10,35 +10,37 @@ use std::time::Instant;
 use rayon::slice::ParallelSliceMut;
 
 use super::apply::Apply;
-use super::bundle::{self, Draft};
 use super::changes::Changes;
 use super::command::CommandFile;
 use super::digest::Digest;
-use super::manifest::{
-    APPLY, BrakeNote, Bytes, CHANGES, Caps, Expiring, FORMAT_VERSION, FileId, IndexPlan, MANIFEST, Manifest, REVIEW,
-    ROLLBACK, Reply, SnapshotId, SpecId, Witness,
-};
 use super::others;
-use super::output::{Output, sha256};
 use super::price::{self, Sums};
 use super::recreate;
 use super::rollback::Rollback;
 use super::warnings::{gone, warnings};
+use crate::bundle::folder;
+use crate::bundle::folder::Draft;
+use crate::bundle::manifest::{
+    APPLY, BrakeNote, Bytes, CHANGES, Caps, Expiring, FORMAT_VERSION, FileId, IndexPlan, MANIFEST, Manifest, REVIEW,
+    ROLLBACK, Reply, SnapshotId, SpecId, Witness,
+};
+use crate::bundle::output::{Output, sha256};
+use crate::bundle::resp::{BatchLimits, BatchMeter};
+use crate::dump::parts;
+use crate::dump::rdb;
+use crate::dump::rdb::{Flavor, Tail};
+use crate::dump::twice::Twice;
 use crate::index::{DeleteReason, Difference, Edits, Effect, Membership};
-use crate::parts;
+use crate::model::spec::PRESETS;
 use crate::progress::{Unit, Watch};
-use crate::rdb::{self, Flavor, Tail};
-use crate::resp::{BatchLimits, BatchMeter};
-use crate::spec::PRESETS;
 use crate::text;
 use crate::text::{display, safe};
-use crate::twice::Twice;
 
 /// Why there is no plan.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     #[error(transparent)]
-    Bundle(#[from] bundle::Error),
+    Bundle(#[from] folder::Error),
     #[error(transparent)]
     Dump(#[from] rdb::Error),
     #[error("cannot write {}: {source}", text::path(path))]
@@ -364,7 +366,7 @@ pub fn snapshot_id(d: &Difference<'_>) -> SnapshotId {
     SnapshotId {
         bytes: d.dump.file.len() as u64,
         crc64: format!("{:016x}", d.facts.crc64),
-        created_at: d.clock.created_ms.and_then(crate::time::rfc3339),
+        created_at: d.clock.created_ms.and_then(crate::text::time::rfc3339),
         flavor: match d.facts.header.flavor {
             Flavor::Redis => "redis".into(),
             Flavor::Valkey => "valkey".into(),

@@ -2,10 +2,10 @@
 
 use std::io;
 
-use crate::resp::{argument_len, encode, header_len, push_argument, push_header};
+use crate::bundle::resp::{argument_len, encode, header_len, push_argument, push_header};
 
-use super::manifest::{Caps, Reply};
-use super::output::{Output, Sink};
+use crate::bundle::manifest::{Caps, Reply};
+use crate::bundle::output::{Output, Sink};
 
 /// Writes commands into a file of the bundle and keeps count of them.
 #[derive(Debug)]
@@ -177,7 +177,7 @@ impl<S: Sink> CommandFile<S> {
 
 impl CommandFile {
     /// Closes the file.
-    pub fn finish(self) -> io::Result<(super::manifest::FileId, Vec<Reply>, Vec<u64>)> {
+    pub fn finish(self) -> io::Result<(crate::bundle::manifest::FileId, Vec<Reply>, Vec<u64>)> {
         Ok((self.output.finish()?, self.replies, self.lengths))
     }
 }

@@ -6,10 +6,10 @@ use std::collections::BTreeMap;
 use super::excerpt::Excerpt;
 use super::pattern::{Pattern, RightNames};
 use super::why::{self, Field};
-use crate::derive::write_score;
+use crate::dump::rdb::Record;
 use crate::index::{DeleteReason, Deletion, Difference, Present, Reason, Source, is_index_type};
-use crate::rdb::Record;
-use crate::spec::{Index, Policy};
+use crate::model::derive::write_score;
+use crate::model::spec::{Index, Policy};
 
 /// Examples kept of a group.
 const SAMPLES: usize = 6;

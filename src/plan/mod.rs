@@ -3,17 +3,12 @@
 mod ahead;
 mod apply;
 mod build;
-pub mod bundle;
 mod changes;
 pub mod command;
-pub mod content;
 pub mod digest;
 pub mod excerpt;
-pub mod manifest;
-mod manifest_text;
 mod once;
 mod others;
-pub mod output;
 pub mod pattern;
 pub mod price;
 mod recreate;

@@ -7,11 +7,11 @@ use std::ops::ControlFlow;
 use rayon::iter::{IntoParallelRefIterator, ParallelIterator};
 
 use super::build::{Error, by_key};
-use super::content::Content;
-use super::manifest::Touched;
+use crate::bundle::content::Content;
+use crate::bundle::manifest::Touched;
+use crate::dump::rdb::{Element, Flow, Scratch, Visitor};
 use crate::index::{Difference, Membership, Stale};
 use crate::progress::Watch;
-use crate::rdb::{Element, Flow, Scratch, Visitor};
 
 /// Notes it in the touched keys. `in_place` has for each key its position among them and among [`Difference::present`].
 pub fn note(

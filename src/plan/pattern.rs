@@ -5,7 +5,7 @@ use std::hash::BuildHasher;
 
 use super::unify::unify;
 use crate::index::Keys;
-use crate::spec::Index;
+use crate::model::spec::Index;
 
 /// What is odd about the name of a wrong key. The first that fits counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -102,7 +102,7 @@ impl RightNames {
             return Pattern::Unfilled;
         }
         let prefix = match index.key.parts.first() {
-            Some(crate::spec::Part::Literal(literal)) => literal.as_slice(),
+            Some(crate::model::spec::Part::Literal(literal)) => literal.as_slice(),
             _ => &[],
         };
         if values().any(|value| !prefix.is_empty() && value.starts_with(prefix) || is_doubled(value)) {
@@ -211,7 +211,7 @@ fn hex(digit: u8) -> Option<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::spec::{DEFAULT_PRESET, Spec};
+    use crate::model::spec::{DEFAULT_PRESET, Spec};
 
     const LIVE: &str = "discord:messages:project:project:discord:OVPu_abcdefghijklmn-Z";
 

@@ -6,10 +6,10 @@
 use serde::{Deserialize, Serialize};
 
 use super::digest::{Class, Digest};
-use super::manifest::{Caps, Touched};
+use crate::bundle::manifest::{Caps, Touched};
+use crate::dump::rdb::{Kind, TypeName};
 use crate::index::Difference;
-use crate::rdb::{Kind, TypeName};
-use crate::spec::{IndexType, Policy, Step};
+use crate::model::spec::{IndexType, Policy, Step};
 
 /// US dollars for a hundred thousand commands, as Upstash bills a database with one region (August 2026).
 pub const USD_PER_100_000: f64 = 0.2;

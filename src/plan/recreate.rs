@@ -6,13 +6,14 @@ use std::ops::ControlFlow;
 use crc_fast::CrcAlgorithm;
 
 use super::command::{CommandFile, Pending};
-use super::manifest::Reply;
 use super::once::{Marks, Seen};
-use super::output::Sink;
-use crate::derive::write_score;
+use crate::bundle::manifest::Reply;
+use crate::bundle::output::Sink;
+use crate::bundle::resp::argument_len;
+use crate::dump::rdb;
+use crate::dump::rdb::{Element, Flow, Header, Json, Kind, Record, Scratch, Visitor};
 use crate::index::{Clock, Expires};
-use crate::rdb::{self, Element, Flow, Header, Json, Kind, Record, Scratch, Visitor};
-use crate::resp::argument_len;
+use crate::model::derive::write_score;
 
 /// What stops the writing of a command file.
 #[derive(Debug, thiserror::Error)]

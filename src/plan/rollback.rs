@@ -10,14 +10,14 @@ use rayon::slice::ParallelSlice;
 use super::ahead::{load_ahead, read_ahead};
 use super::build::{Error, by_key, writing};
 use super::command::{CommandFile, Pending};
-use super::manifest::{Caps, ROLLBACK};
-use super::output::Sink;
 use super::recreate::{self, Room, recreate};
-use crate::derive::write_score;
+use crate::bundle::manifest::{Caps, ROLLBACK};
+use crate::bundle::output::Sink;
+use crate::dump::rdb::{Element, Flow, Kind, Record, Resolver, Scratch, Visitor};
 use crate::index::{Deletion, Difference, Edits, Membership, Stale};
+use crate::model::derive::write_score;
+use crate::model::spec::IndexType;
 use crate::progress::{Order, Watch};
-use crate::rdb::{Element, Flow, Kind, Record, Resolver, Scratch, Visitor};
-use crate::spec::IndexType;
 
 /// Writes the way back.
 pub struct Rollback<'d, 'a> {

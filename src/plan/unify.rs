@@ -1,6 +1,6 @@
 //! From the name of a key back to the fields that a template was filled in with.
 
-use crate::spec::{Part, Template};
+use crate::model::spec::{Part, Template};
 
 /// What stands in the place of each `{…}` of a template in a name that it could have given.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,7 +50,7 @@ pub fn unify<'n>(template: &Template, name: &'n [u8]) -> Option<Unified<'n>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::spec::Spec;
+    use crate::model::spec::Spec;
 
     fn template(key: &str) -> Template {
         let text = format!(

@@ -1,9 +1,9 @@
 //! What a plan did not do, or did with care: said in words, for the person who approves it.
 
 use super::digest::Digest;
-use super::manifest::Touched;
+use crate::bundle::manifest::Touched;
 use crate::index::{Difference, Frozen, Gone, Reason};
-use crate::spec::Policy;
+use crate::model::spec::Policy;
 use crate::text::display;
 use crate::text::number;
 

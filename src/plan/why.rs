@@ -2,10 +2,10 @@
 
 use super::excerpt::Excerpt;
 use super::unify::unify;
-use crate::document::{Extractor, Slot};
+use crate::dump::rdb::Scratch;
 use crate::index::{Difference, Source, SourcePlace, decode};
-use crate::rdb::Scratch;
-use crate::spec::{Index, Part, Template};
+use crate::model::document::{Extractor, Slot};
+use crate::model::spec::{Index, Part, Template};
 
 /// A field of a record.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,6 +1,6 @@
 //! Answers to commands, whoever gives them.
 
-use crate::plan::manifest::Reply;
+use crate::bundle::manifest::Reply;
 
 /// What a command answers.
 #[derive(Clone, Debug, PartialEq, Eq)]

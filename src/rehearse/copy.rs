@@ -7,8 +7,10 @@ use std::io::{self, Write};
 
 use super::clock::{Clock, Due};
 use super::state::Value;
-use crate::rdb::{self, Flavor, Item, Record, ValueType, Walker};
-use crate::resp::{self, CommandReader};
+use crate::bundle::resp;
+use crate::bundle::resp::CommandReader;
+use crate::dump::rdb;
+use crate::dump::rdb::{Flavor, Item, Record, ValueType, Walker};
 
 /// A rehearsal lasts less long than this: a week.
 const MARGIN_MS: i64 = 7 * 86_400_000;

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 
 use super::Error;
-use crate::rdb::{Element, Flow, Json, Record, Scratch, StreamFields, StreamId, Visitor};
+use crate::dump::rdb::{Element, Flow, Json, Record, Scratch, StreamFields, StreamId, Visitor};
 
 /// Looks for the keys of undecidable records anywhere in a value.
 pub struct Holds<'h> {

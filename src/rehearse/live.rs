@@ -15,9 +15,9 @@ use super::payload;
 use super::server::{Program, Server, ServerError};
 use super::state::{self, Entry, Name, State, Value};
 use super::{Error, Files};
-use crate::plan::manifest::Reply as Due;
+use crate::bundle::manifest::Reply as Due;
+use crate::bundle::resp::CommandReader;
 use crate::progress::Unit;
-use crate::resp::CommandReader;
 
 /// Commands and bytes that go out before their replies are read.
 const BATCH_COMMANDS: usize = 500;

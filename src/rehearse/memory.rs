@@ -9,9 +9,9 @@ use super::model::Model;
 use super::packing::{Packing, is_within};
 use super::payload;
 use super::state::{Entry, Field, Name, State, Value};
-use crate::plan::manifest::{Caps, Reply};
+use crate::bundle::manifest::{Caps, Reply};
+use crate::bundle::resp::CommandReader;
 use crate::progress::Unit;
-use crate::resp::CommandReader;
 use crate::text::quoted;
 
 /// What a file of commands came to.

@@ -50,9 +50,9 @@ use std::collections::BTreeSet;
 
 use crc_fast::CrcAlgorithm;
 
-use crate::plan::manifest::{Caps, Manifest, Reply};
+use crate::bundle::manifest::{Caps, Manifest, Reply};
+use crate::dump::rdb;
 use crate::progress::Unit;
-use crate::rdb;
 use crate::text::quoted;
 use memory::File;
 

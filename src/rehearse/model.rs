@@ -15,11 +15,12 @@ use super::clock::{Clock, Due, Meaning};
 use super::holds::Holds;
 use super::reading::Reading;
 use super::state::{Entry, Name, State, Value};
-use crate::derive::Deriver;
-use crate::document::Extractor;
+use crate::dump::rdb;
+use crate::dump::rdb::{Element, Flow, Footer, Header, Item, Kind, Record, Scratch, Visitor, Walker};
+use crate::model::derive::Deriver;
+use crate::model::document::Extractor;
+use crate::model::spec::{Brake, Glob, Index, IndexType, Policy, Spec};
 use crate::progress::{Nobody, Unit, Watch};
-use crate::rdb::{self, Element, Flow, Footer, Header, Item, Kind, Record, Scratch, Visitor, Walker};
-use crate::spec::{Brake, Glob, Index, IndexType, Policy, Spec};
 
 /// What there is, and what there must be.
 #[derive(Debug)]

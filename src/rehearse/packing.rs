@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use super::command::Command;
 use super::state::Name;
-use crate::plan::manifest::Caps;
-use crate::resp::{argument_len, header_len};
+use crate::bundle::manifest::Caps;
+use crate::bundle::resp::{argument_len, header_len};
 
 /// What goes into commands of one kind on one key (or, for deletions, in one database), in the order of the file.
 #[derive(Clone, Copy, Debug, Default)]

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::ops::Range;
 
-use crate::spec::{Glob, Part, Template};
+use crate::model::spec::{Glob, Part, Template};
 
 /// A template, ready to read names by. It shares the glob of a record class with the planner, and nothing else.
 #[derive(Debug)]
@@ -116,7 +116,7 @@ impl Reading {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::spec::Spec;
+    use crate::model::spec::Spec;
     use proptest::prelude::*;
 
     /// The family of the index, and the same by trying every way.

@@ -20,8 +20,9 @@ use super::copy;
 use super::finding::{Finding, Findings, Problem, Stage};
 use super::model::Model;
 use super::state::{self, Entry, Name, Value};
+use crate::dump::rdb;
+use crate::dump::rdb::{Header, Record, ValueType};
 use crate::progress::Unit;
-use crate::rdb::{self, Header, Record, ValueType};
 use crate::text::quoted;
 
 /// Values that are read before it is noted what came of them.

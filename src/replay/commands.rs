@@ -5,7 +5,7 @@ use std::cell::OnceCell;
 use super::error::ReplayError;
 use super::item::{Item, read};
 use super::script::{Script, Totals};
-use crate::plan::manifest::Manifest;
+use crate::bundle::manifest::Manifest;
 
 /// What a bundle holds.
 #[derive(Clone, Copy)]

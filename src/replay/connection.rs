@@ -12,7 +12,7 @@ use super::server_error::ErrorKind;
 use super::target::Target;
 use super::tls;
 use super::wire::{self, Wire};
-use crate::resp;
+use crate::bundle::resp;
 use crate::text::display;
 
 /// An open connection: authenticated, its database selected, and known to answer.

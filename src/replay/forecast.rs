@@ -5,7 +5,7 @@ use hashbrown::HashMap;
 use super::item::{Item, Wanted};
 use super::kind::Kind;
 use super::script::Verb;
-use crate::plan::manifest::{Reply as Expected, Touched};
+use crate::bundle::manifest::{Reply as Expected, Touched};
 
 /// What a key should be like.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -178,8 +178,8 @@ mod tests {
     use super::super::item::read;
     use super::super::script::Script;
     use super::*;
-    use crate::plan::manifest::Bytes;
-    use crate::resp;
+    use crate::bundle::manifest::Bytes;
+    use crate::bundle::resp;
 
     fn touched(key: &str, kind: &str, elements: u64, expire_at_ms: Option<i64>) -> Touched {
         Touched { db: 0, key: Bytes(key.into()), kind: kind.to_owned().into(), elements, expire_at_ms, others: None }

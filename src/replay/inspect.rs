@@ -9,7 +9,7 @@ use super::preflight::There;
 use super::query::{LookOptions, Pipeline, QueryError, exist_none, knows};
 use super::script::Verb;
 use super::verify::number;
-use crate::plan::manifest::Reply as Expected;
+use crate::bundle::manifest::Reply as Expected;
 
 use super::item::Wanted;
 

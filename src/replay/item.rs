@@ -5,8 +5,8 @@ use std::borrow::Cow;
 use super::error::ReplayError;
 use super::link::Reply;
 use super::script::{Script, Steps, Totals, Verb};
-use crate::plan::manifest::Reply as Expected;
-use crate::resp;
+use crate::bundle::manifest::Reply as Expected;
+use crate::bundle::resp;
 
 /// One command that is to be sent.
 #[derive(Clone, Debug)]

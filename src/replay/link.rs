@@ -5,7 +5,7 @@ use std::fmt;
 use std::time::Duration;
 
 use super::server_error::ServerError;
-use crate::resp;
+use crate::bundle::resp;
 
 /// A connection on which commands are sent and whose replies come back in order.
 ///

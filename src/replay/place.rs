@@ -2,7 +2,7 @@
 
 use super::link::{Link, LinkError, Reply};
 use super::query::{LookOptions, QueryError, ask, ask_all};
-use crate::plan::manifest::{Bytes, Witness};
+use crate::bundle::manifest::{Bytes, Witness};
 use crate::text::display;
 
 /// A server, as far as it says what it is: not every user may ask, and not every service answers.

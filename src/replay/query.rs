@@ -2,7 +2,8 @@
 
 use super::link::{Link, LinkError, Reply};
 use super::server_error::{self, Class, ErrorKind};
-use crate::resp::{self, BatchLimits, BatchMeter};
+use crate::bundle::resp;
+use crate::bundle::resp::{BatchLimits, BatchMeter};
 
 /// Why looking at a database came to nothing.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]

@@ -15,7 +15,7 @@ use super::query::ask;
 use super::rest_tls::Tls;
 use super::target::Target;
 use super::{tls, wire};
-use crate::resp::CommandReader;
+use crate::bundle::resp::CommandReader;
 use crate::text::Printable;
 
 /// A larger answer is none to anything that is asked here.

@@ -133,7 +133,7 @@ mod tests {
     use std::rc::Rc;
 
     use super::*;
-    use crate::resp::CommandReader;
+    use crate::bundle::resp::CommandReader;
 
     /// Answers `CLIENT` and `INFO`, notes what it was sent, and gives for everything else what it was told to.
     #[derive(Default)]

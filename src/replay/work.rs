@@ -17,7 +17,7 @@ use super::preflight::{Drift, Preflight, There, preflight};
 use super::query::{Difference, LookOptions, QueryError, Tally};
 use super::script::{Script, Verb};
 use super::undone::Undone;
-use crate::plan::manifest::{Bytes, Manifest};
+use crate::bundle::manifest::{Bytes, Manifest};
 
 /// The commands that are still to be sent, and the state in which they should find their keys.
 pub struct Work<'a> {

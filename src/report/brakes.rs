@@ -1,7 +1,7 @@
 //! Brakes in words: before everything else, wherever a plan or an index is shown.
 
 use super::Style;
-use crate::plan::manifest::BrakeNote;
+use crate::bundle::manifest::BrakeNote;
 use crate::text::{safe, wrap};
 
 /// Prose is no easier to read on a wider terminal.

@@ -6,10 +6,11 @@ use std::path::Path;
 use serde::Serialize;
 
 use super::inventory::{Checksum, FamilyKind};
+use crate::bundle::manifest::Bytes;
 use crate::diff::{Counts, Diff, Group, Side, Tallies};
-use crate::plan::manifest::Bytes;
-use crate::rdb::{self, Flavor};
-use crate::time::rfc3339;
+use crate::dump::rdb;
+use crate::dump::rdb::Flavor;
+use crate::text::time::rfc3339;
 
 /// The version of this form. Fields may be added to it; none changes its meaning.
 pub const FORMAT_VERSION: u32 = 1;

@@ -7,11 +7,12 @@ use std::io::{self, Write};
 use std::ops::ControlFlow;
 
 use super::diff::Key;
-use crate::derive::score_text;
 use crate::diff::{Diff, Edit};
+use crate::dump::rdb;
+use crate::dump::rdb::Scratch;
+use crate::dump::scan::Observer;
 use crate::export::{Cell, Column, Format, Holds, Writer};
-use crate::rdb::{self, Scratch};
-use crate::scan::Observer;
+use crate::model::derive::score_text;
 
 /// What a row is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

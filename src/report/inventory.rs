@@ -4,16 +4,16 @@ use std::path::Path;
 
 use serde::Serialize;
 
+use crate::bundle::manifest::{BrakeNote, Bytes};
+use crate::dump::parts;
+use crate::dump::rdb::{Flavor, Tail};
 pub use crate::index::{AOF_BASE, NOT_AT_ONCE, SLOTS};
 use crate::index::{Difference, Expires, Facts, Frozen};
-use crate::parts;
+use crate::model::spec::{PRESETS, Policy, Spec};
+use crate::model::stock::{Expiries, Tally};
 use crate::plan::excerpt::Excerpt;
-use crate::plan::manifest::{BrakeNote, Bytes};
-use crate::rdb::{Flavor, Tail};
-use crate::spec::{PRESETS, Policy, Spec};
-use crate::stock::{Expiries, Tally};
 use crate::text::display;
-use crate::time::rfc3339;
+use crate::text::time::rfc3339;
 
 /// So many keys are named as examples.
 const EXAMPLES: usize = 5;

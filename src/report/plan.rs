@@ -4,7 +4,7 @@ use super::Style;
 use super::brakes::brakes;
 use super::grid::{Column, Grid};
 use super::replay_cost;
-use crate::plan::manifest::{CHANGES, Counts, Example, IndexPlan, Manifest};
+use crate::bundle::manifest::{CHANGES, Counts, Example, IndexPlan, Manifest};
 use crate::text::{ago, counted, fit, name, number, safe, shell, size, time, width, wrap};
 
 /// A round trip to a database on another continent, or to a busy one near by.
@@ -349,7 +349,7 @@ fn next(context: Context<'_>, dump: &str, style: Style, out: &mut String) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::manifest::{Bytes, Caps, IndexPlan, Replay, SnapshotId, SpecId};
+    use crate::bundle::manifest::{Bytes, Caps, IndexPlan, Replay, SnapshotId, SpecId};
 
     fn manifest(total: Counts) -> Manifest {
         Manifest {

@@ -1,7 +1,7 @@
 //! What a replay comes to, in words: the look before it, the edits, each guard, the way back, and `verify`.
 
 use super::plan::{ROUND_TRIP_MS, price};
-use crate::plan::manifest::{Manifest, Price};
+use crate::bundle::manifest::{Manifest, Price};
 use crate::text::{counted, number, span};
 
 /// What an `apply` comes to as it is done where nothing else is asked for.

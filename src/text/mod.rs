@@ -22,7 +22,9 @@ pub mod csv;
 mod json;
 mod layout;
 mod name;
+pub mod rfc3339;
 mod shell;
+pub mod time;
 mod toml;
 mod visible;
 

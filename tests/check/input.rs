@@ -5,7 +5,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use rdb_reindex::snapshot::{Options, Snapshot};
+use rdb_reindex::dump::snapshot::{Options, Snapshot};
 
 use super::run;
 use crate::support::dump_writer::DumpBuilder;
@@ -73,7 +73,7 @@ fn a_cut_archive_is_no_dump() {
         for len in [packed.len() - 1, packed.len() / 2, 20] {
             // What could be unpacked of it, if anything, is not the whole dump.
             if let Ok(snapshot) = open(&packed[..len], true) {
-                let report = rdb_reindex::check::run(&snapshot, &rdb_reindex::scan::Observer::default());
+                let report = rdb_reindex::check::run(&snapshot, &rdb_reindex::dump::scan::Observer::default());
                 assert!(!report.is_ok_and(|report| report.is_whole()) || *snapshot == *dump);
             }
         }

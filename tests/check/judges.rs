@@ -3,7 +3,7 @@
 use std::process::{Command, Stdio};
 
 use rayon::prelude::*;
-use rdb_reindex::scan::Observer;
+use rdb_reindex::dump::scan::Observer;
 
 use crate::support::dump_writer::DumpBuilder;
 use crate::support::server::{Program, on_path};

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use librdb::{KeyInfo, Parser, RdbHandlers, StreamConsumerMeta, StreamGroupMeta, StreamPendingEntry};
-use rdb_reindex::rdb::{
+use rdb_reindex::dump::rdb::{
     Element, Flow, Item, Scratch, StreamConsumer, StreamFields, StreamGroup, StreamId, StreamMeta, Visitor, Walker,
 };
 

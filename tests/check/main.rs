@@ -49,7 +49,7 @@ fn check(bytes: &[u8]) -> (Option<i32>, String, String) {
 fn what_servers_wrote_is_whole() {
     for (name, path) in corpus() {
         let bytes = std::fs::read(&path).unwrap();
-        let report = rdb_reindex::check::run(&bytes, &rdb_reindex::scan::Observer::default()).unwrap();
+        let report = rdb_reindex::check::run(&bytes, &rdb_reindex::dump::scan::Observer::default()).unwrap();
         assert!(report.is_whole(), "{name}: {report:?}");
         let head = std::fs::read_to_string(path.with_extension("json")).unwrap();
         let keys = head.split('\n').filter(|line| line.starts_with("{\"db\"")).count();

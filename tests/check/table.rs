@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use rdb_reindex::rdb::{ErrorKind, Item, Scratch, Visitor, Walker};
+use rdb_reindex::dump::rdb::{ErrorKind, Item, Scratch, Visitor, Walker};
 
 /// The rows of the table with this header, cell by cell.
 fn table(header: &str) -> Vec<Vec<String>> {

@@ -1,6 +1,8 @@
 //! A visitor that keeps everything.
 
-use rdb_reindex::rdb::{Element, Flow, Json, StreamConsumer, StreamFields, StreamGroup, StreamId, StreamMeta, Visitor};
+use rdb_reindex::dump::rdb::{
+    Element, Flow, Json, StreamConsumer, StreamFields, StreamGroup, StreamId, StreamMeta, Visitor,
+};
 
 type Bytes = Vec<u8>;
 

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
-use rdb_reindex::rdb::{Kind, Record, StreamId};
+use rdb_reindex::dump::rdb::{Kind, Record, StreamId};
 use serde_json::Value as Js;
 use sha2::{Digest, Sha256};
 

@@ -2,7 +2,9 @@
 
 use std::collections::HashSet;
 
-use rdb_reindex::rdb::{Element, Flow, Item, Json, ModuleReader, Scratch, StreamFields, StreamId, Visitor, Walker};
+use rdb_reindex::dump::rdb::{
+    Element, Flow, Item, Json, ModuleReader, Scratch, StreamFields, StreamId, Visitor, Walker,
+};
 
 use crate::corpus;
 

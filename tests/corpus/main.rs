@@ -8,7 +8,7 @@ mod wanted;
 
 use std::path::PathBuf;
 
-use rdb_reindex::rdb::{Flavor, Item, Scratch, Tail, Walker};
+use rdb_reindex::dump::rdb::{Flavor, Item, Scratch, Tail, Walker};
 use serde_json::Value as Js;
 
 use collect::Collector;

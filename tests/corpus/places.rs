@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use rdb_reindex::rdb::{Element, Flow, Item, Place, Resolver, Scratch, StreamFields, StreamId, Visitor, Walker};
+use rdb_reindex::dump::rdb::{Element, Flow, Item, Place, Resolver, Scratch, StreamFields, StreamId, Visitor, Walker};
 
 use crate::collect::Collector;
 use crate::corpus;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use rdb_reindex::rdb::{Element, Flow, Item, Scratch, ValueType, Visitor, Walker};
+use rdb_reindex::dump::rdb::{Element, Flow, Item, Scratch, ValueType, Visitor, Walker};
 
 use super::corpus;
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use rdb_reindex::rdb::{Item, Walker};
+use rdb_reindex::dump::rdb::{Item, Walker};
 use redis::{Connection, Value};
 
 use super::{Dumps, bytes};

@@ -1,10 +1,10 @@
 //! Damaged dumps end in an error or in rows, in every table and form: never in a panic, and never in a wait.
 
 use rayon::iter::{IntoParallelIterator, ParallelIterator};
+use rdb_reindex::dump::scan::Observer;
 use rdb_reindex::export::{self, Error, Format, Options, Table};
 use rdb_reindex::index::Expiry;
-use rdb_reindex::scan::Observer;
-use rdb_reindex::spec::{DEFAULT_PRESET, Spec};
+use rdb_reindex::model::spec::{DEFAULT_PRESET, Spec};
 
 use crate::support::dump_writer::DumpBuilder;
 

@@ -80,7 +80,8 @@ fn a_live_record_is_never_taken_for_gone() {
          policy = \"maintain\"\nfrom = \"message\"\nkey = \"discord:messages:project:{{projectId}}\"\n\
          member = \"{{@key}}\"\n"
     );
-    let spec = rdb_reindex::spec::Spec::from_bytes(spec_text.as_bytes(), "test").unwrap_or_else(|_| panic!("the spec"));
+    let spec =
+        rdb_reindex::model::spec::Spec::from_bytes(spec_text.as_bytes(), "test").unwrap_or_else(|_| panic!("the spec"));
     let mut dump = DumpBuilder::new(12);
     dump.aux("ctime", CTIME.to_string()).select_db(0);
     dump.expire_ms(60_000).json("message:discord:1", record);
@@ -88,7 +89,7 @@ fn a_live_record_is_never_taken_for_gone() {
     dump.set("discord:messages:project:p1", &["message:discord:1", "message:discord:2"]);
     let dump = dump.finish_without_checksum();
     let take = |expiry| {
-        let observer = rdb_reindex::scan::Observer::default();
+        let observer = rdb_reindex::dump::scan::Observer::default();
         let difference = rdb_reindex::index::Difference::take(&dump, &spec, expiry, &observer).unwrap();
         (difference.summaries[0].stale_members, difference.summaries[0].missing_members)
     };

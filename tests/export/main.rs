@@ -27,11 +27,11 @@ mod support;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use rdb_reindex::dump::rdb::{Item, Record, Scratch, Walker};
+use rdb_reindex::dump::scan::Observer;
 use rdb_reindex::export::{Format, Table};
 use rdb_reindex::index::{Difference, Expiry};
-use rdb_reindex::rdb::{Item, Record, Scratch, Walker};
-use rdb_reindex::scan::Observer;
-use rdb_reindex::spec::{DEFAULT_PRESET, Spec};
+use rdb_reindex::model::spec::{DEFAULT_PRESET, Spec};
 use serde_json::Value as Js;
 
 use collect::Collector;

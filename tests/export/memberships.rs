@@ -1,9 +1,9 @@
 //! The table of memberships where it is decided by little: each row worked out by hand.
 
+use rdb_reindex::dump::scan::Observer;
 use rdb_reindex::export::{self, Filter, Format, Options, Table};
 use rdb_reindex::index::{Difference, Expiry};
-use rdb_reindex::scan::Observer;
-use rdb_reindex::spec::{Glob, Spec};
+use rdb_reindex::model::spec::{Glob, Spec};
 
 use crate::support::dump_writer::DumpBuilder;
 
@@ -214,7 +214,7 @@ fn sums_are_those_of_the_inventory() {
     let mut dumps = super::corpus();
     let fixture = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/discord-analytics.rdb");
     dumps.push(("fixture".to_owned(), fixture.clone(), std::fs::read(fixture).unwrap()));
-    let spec = Spec::preset(rdb_reindex::spec::DEFAULT_PRESET).unwrap();
+    let spec = Spec::preset(rdb_reindex::model::spec::DEFAULT_PRESET).unwrap();
     for (name, _, bytes) in dumps {
         let text = super::rows::export(&bytes, Table::Memberships, Format::Ndjson);
         let difference = Difference::take(&bytes, &spec, Expiry::Careful, &Observer::default()).unwrap();

@@ -123,7 +123,7 @@ fn same_as_the_server(program: Program) {
         compared += 1;
     }
     assert!(compared >= 20, "only {compared} keys");
-    let observer = rdb_reindex::scan::Observer::default();
+    let observer = rdb_reindex::dump::scan::Observer::default();
     assert!(rdb_reindex::check::run(&dump, &observer).unwrap().is_whole());
 }
 

@@ -11,11 +11,11 @@ use std::time::{Duration, Instant};
 
 use rayon::prelude::*;
 use rdb_reindex::check::{self, Report};
+use rdb_reindex::dump::scan::Observer;
 use rdb_reindex::export::{self, Format, Options, Table};
 use rdb_reindex::index::{Difference, Expiry};
+use rdb_reindex::model::spec::{DEFAULT_PRESET, Spec};
 use rdb_reindex::report::inventory::Inventory;
-use rdb_reindex::scan::Observer;
-use rdb_reindex::spec::{DEFAULT_PRESET, Spec};
 
 use support::dump_writer::DumpBuilder;
 

@@ -3,10 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
+use rdb_reindex::dump::scan::Observer;
 use rdb_reindex::export::{self, Format, Options, Table};
 use rdb_reindex::index::Expiry;
-use rdb_reindex::scan::Observer;
-use rdb_reindex::spec::{DEFAULT_PRESET, Spec};
+use rdb_reindex::model::spec::{DEFAULT_PRESET, Spec};
 use serde_json::Value as Js;
 
 use super::{proposal, root, rules, run};

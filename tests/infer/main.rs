@@ -9,7 +9,7 @@ mod support;
 
 use std::path::PathBuf;
 
-use rdb_reindex::spec::{Index, Policy, Spec};
+use rdb_reindex::model::spec::{Index, Policy, Spec};
 
 /// What an index of a spec comes to, without the names that were made up for it.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]

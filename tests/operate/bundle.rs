@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::path::Path;
 
-use rdb_reindex::plan::manifest::{
+use rdb_reindex::bundle::manifest::{
     APPLY, Bytes, CHANGES, Caps, Counts, FORMAT_VERSION, FileId, IndexPlan, MANIFEST, Manifest, ROLLBACK, Replay,
     Reply, SnapshotId, SpecId, Touched, Witness,
 };

@@ -297,11 +297,11 @@ impl Side<'_> {
 
 /// The same `EVAL` for a server that knows no flags, if its script has the one of the service.
 fn without_header(command: &[u8]) -> Option<Vec<u8>> {
-    let mut reader = rdb_reindex::resp::CommandReader::new(command);
+    let mut reader = rdb_reindex::bundle::resp::CommandReader::new(command);
     let mut args: Vec<&[u8]> = reader.next_command().ok()??.args.to_vec();
     args[1] = args[1].strip_prefix(b"#!lua flags=allow-key-locking\n")?;
     let mut bytes = Vec::new();
-    rdb_reindex::resp::encode(&args, &mut bytes);
+    rdb_reindex::bundle::resp::encode(&args, &mut bytes);
     Some(bytes)
 }
 

@@ -247,8 +247,8 @@ fn a_token_that_is_not_right() {
 #[test]
 fn what_is_not_text_is_refused_before_anything_is_sent() {
     let mut scene = small();
-    rdb_reindex::resp::encode(&[&b"SREM"[..], b"kept", b"\xff"], &mut scene.apply);
-    scene.applied.push(rdb_reindex::plan::manifest::Reply::Integer(1));
+    rdb_reindex::bundle::resp::encode(&[&b"SREM"[..], b"kept", b"\xff"], &mut scene.apply);
+    scene.applied.push(rdb_reindex::bundle::manifest::Reply::Integer(1));
     let Some(stage) = Stage::new(&scene) else { return };
     let service = Service::start(stage.server.url(), Fault::None, 0);
     for args in [&["--dry-run"][..], &[]] {

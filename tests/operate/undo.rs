@@ -10,8 +10,8 @@ use crate::proxy::{Fault, Proxy};
 use crate::resume::{Ground, many};
 use crate::support::server::{Server, query};
 use crate::{Stage, program, ran};
-use rdb_reindex::plan::manifest::Reply;
-use rdb_reindex::resp;
+use rdb_reindex::bundle::manifest::Reply;
+use rdb_reindex::bundle::resp;
 
 const GUARD: [&str; 4] = ["--guard", "records", "--on-drift", "proceed"];
 

@@ -1,6 +1,6 @@
 //! Sparse arrays.
 
-use rdb_reindex::rdb::ErrorKind as K;
+use rdb_reindex::dump::rdb::ErrorKind as K;
 
 use crate::{facts, ok, redis, x};
 

@@ -1,6 +1,6 @@
 //! Intset, ziplist, zipmap, listpack: every encoding of an entry, and every error.
 
-use rdb_reindex::rdb::ErrorKind as K;
+use rdb_reindex::dump::rdb::ErrorKind as K;
 
 use crate::write::{Entry, i, intset, listpack, s, ziplist, zipmap};
 use crate::{facts, ok, packed, x};

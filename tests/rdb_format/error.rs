@@ -1,6 +1,6 @@
 //! What an error says.
 
-use rdb_reindex::rdb::Error;
+use rdb_reindex::dump::rdb::Error;
 
 use crate::write::{listpack, s, string};
 use crate::{file, x};

@@ -1,6 +1,6 @@
 //! Header, opcodes, footer.
 
-use rdb_reindex::rdb::{ErrorKind as K, Flavor, Item, Snippet, Walker};
+use rdb_reindex::dump::rdb::{ErrorKind as K, Flavor, Item, Snippet, Walker};
 
 use crate::{body, end, facts, file, ok, redis, valkey, x};
 
@@ -181,9 +181,9 @@ fn what_may_stand_before_a_type_may_stand_there_when_a_record_is_read_again() {
             }
         };
         let start = walked.start as u64;
-        assert_eq!(rdb_reindex::rdb::key_at(&file, header, start), Ok(walked.key), "{prefix:x?}");
-        let again = rdb_reindex::rdb::record_at(&file, header, start).unwrap();
-        let opened = rdb_reindex::rdb::open_record_at(&file, header, start).unwrap();
+        assert_eq!(rdb_reindex::dump::rdb::key_at(&file, header, start), Ok(walked.key), "{prefix:x?}");
+        let again = rdb_reindex::dump::rdb::record_at(&file, header, start).unwrap();
+        let opened = rdb_reindex::dump::rdb::open_record_at(&file, header, start).unwrap();
         for other in [&again, &opened] {
             assert_eq!((other.start, other.key, other.value.offset), (walked.start, walked.key, walked.value.offset));
             assert_eq!((other.expire_ms, other.idle, other.freq), (walked.expire_ms, walked.idle, walked.freq));

@@ -1,6 +1,6 @@
 //! Hashes, with and without expiries of their fields.
 
-use rdb_reindex::rdb::{ErrorKind as K, Snippet};
+use rdb_reindex::dump::rdb::{ErrorKind as K, Snippet};
 
 use crate::write::{i, listpack, s, string, ziplist};
 use crate::{facts, ok, packed, redis, valkey, x};

@@ -1,6 +1,6 @@
 //! Lists and sets that are written element by element or in nodes.
 
-use rdb_reindex::rdb::ErrorKind as K;
+use rdb_reindex::dump::rdb::ErrorKind as K;
 
 use crate::write::{i, listpack, s, string, ziplist};
 use crate::{facts, ok, redis, x};

@@ -1,6 +1,6 @@
 //! LZF.
 
-use rdb_reindex::rdb::{ErrorKind as K, lzf};
+use rdb_reindex::dump::rdb::{ErrorKind as K, lzf};
 
 use crate::{facts, ok, redis, x};
 

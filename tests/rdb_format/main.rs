@@ -21,7 +21,7 @@ mod zset;
 
 use std::fmt::Write;
 
-use rdb_reindex::rdb::{
+use rdb_reindex::dump::rdb::{
     Element, ErrorKind, Flow, Item, Json, Scratch, StreamConsumer, StreamFields, StreamGroup, StreamId, StreamMeta,
     Tail, Visitor, Walker,
 };
@@ -136,7 +136,7 @@ impl Visitor for Told {
 }
 
 /// Walks and visits a whole file and writes down every item; headers' counts must be what a visit finds.
-pub fn file(bytes: &[u8]) -> Result<String, rdb_reindex::rdb::Error> {
+pub fn file(bytes: &[u8]) -> Result<String, rdb_reindex::dump::rdb::Error> {
     let mut walker = Walker::new(bytes)?;
     let mut told = Told::default();
     let mut scratch = Scratch::default();
@@ -170,7 +170,7 @@ pub fn file(bytes: &[u8]) -> Result<String, rdb_reindex::rdb::Error> {
             }
             Item::Function(code) => told.add(format_args!("fn {}", code.decode(&mut room).unwrap().escape_ascii())),
             Item::FunctionPreGa { name, engine, description, code } => {
-                let text = |text: rdb_reindex::rdb::RawStr<'_>| {
+                let text = |text: rdb_reindex::dump::rdb::RawStr<'_>| {
                     text.decode(&mut Vec::new()).unwrap().escape_ascii().to_string()
                 };
                 let (name, engine, description, code) = (text(name), text(engine), description.map(text), text(code));

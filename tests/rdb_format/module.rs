@@ -1,6 +1,6 @@
 //! Values of modules, RedisJSON among them.
 
-use rdb_reindex::rdb::{ErrorKind as K, ModuleId, ModuleItem, ModuleReader};
+use rdb_reindex::dump::rdb::{ErrorKind as K, ModuleId, ModuleItem, ModuleReader};
 
 use crate::{end, facts, ok, redis, x};
 

@@ -5,7 +5,7 @@
 use std::path::PathBuf;
 
 use rdb::{RdbDecoder, RdbValue, filter::Simple};
-use rdb_reindex::rdb::{Item, Kind, Scratch, Walker};
+use rdb_reindex::dump::rdb::{Item, Kind, Scratch, Walker};
 
 use crate::Told;
 

@@ -1,7 +1,7 @@
 //! What is written is what is read, and LZF does what its instructions say.
 
 use proptest::prelude::*;
-use rdb_reindex::rdb::{Item, Scratch, Visitor, Walker, lzf};
+use rdb_reindex::dump::rdb::{Item, Scratch, Visitor, Walker, lzf};
 
 use crate::write::{Entry, intset, listpack, string, ziplist, zipmap};
 
@@ -10,23 +10,23 @@ use crate::write::{Entry, intset, listpack, string, ziplist, zipmap};
 struct Flat(Vec<Vec<u8>>);
 
 impl Visitor for Flat {
-    fn set_member(&mut self, member: rdb_reindex::rdb::Element<'_>) -> rdb_reindex::rdb::Flow {
+    fn set_member(&mut self, member: rdb_reindex::dump::rdb::Element<'_>) -> rdb_reindex::dump::rdb::Flow {
         self.0.push(member.bytes.to_vec());
-        rdb_reindex::rdb::Flow::Continue(())
+        rdb_reindex::dump::rdb::Flow::Continue(())
     }
-    fn list_element(&mut self, _: u64, value: rdb_reindex::rdb::Element<'_>) -> rdb_reindex::rdb::Flow {
+    fn list_element(&mut self, _: u64, value: rdb_reindex::dump::rdb::Element<'_>) -> rdb_reindex::dump::rdb::Flow {
         self.0.push(value.bytes.to_vec());
-        rdb_reindex::rdb::Flow::Continue(())
+        rdb_reindex::dump::rdb::Flow::Continue(())
     }
     fn hash_field(
         &mut self,
-        field: rdb_reindex::rdb::Element<'_>,
-        value: rdb_reindex::rdb::Element<'_>,
+        field: rdb_reindex::dump::rdb::Element<'_>,
+        value: rdb_reindex::dump::rdb::Element<'_>,
         _: Option<i64>,
-    ) -> rdb_reindex::rdb::Flow {
+    ) -> rdb_reindex::dump::rdb::Flow {
         self.0.push(field.bytes.to_vec());
         self.0.push(value.bytes.to_vec());
-        rdb_reindex::rdb::Flow::Continue(())
+        rdb_reindex::dump::rdb::Flow::Continue(())
     }
 }
 

@@ -1,6 +1,6 @@
 //! Streams, in all five versions.
 
-use rdb_reindex::rdb::{ErrorKind as K, Snippet};
+use rdb_reindex::dump::rdb::{ErrorKind as K, Snippet};
 
 use crate::write::{Entry, i, listpack, s, string};
 use crate::{facts, ok, redis, x};

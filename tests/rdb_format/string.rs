@@ -1,6 +1,6 @@
 //! Strings in their forms.
 
-use rdb_reindex::rdb::{ErrorKind as K, RawStr};
+use rdb_reindex::dump::rdb::{ErrorKind as K, RawStr};
 
 use crate::{end, facts, ok, redis, x};
 

@@ -1,6 +1,6 @@
 //! Hashes that share their field names.
 
-use rdb_reindex::rdb::{ErrorKind as K, Item, Scratch, Snippet, Walker};
+use rdb_reindex::dump::rdb::{ErrorKind as K, Item, Scratch, Snippet, Walker};
 
 use crate::write::{Entry, i, listpack, s, string};
 use crate::{Told, body, facts, ok, redis, x};

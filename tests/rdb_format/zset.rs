@@ -1,6 +1,6 @@
 //! Sorted sets.
 
-use rdb_reindex::rdb::{ErrorKind as K, Snippet};
+use rdb_reindex::dump::rdb::{ErrorKind as K, Snippet};
 
 use crate::write::{i, listpack, s, ziplist};
 use crate::{facts, ok, packed, redis, x};

@@ -2,13 +2,13 @@
 
 use std::sync::atomic::AtomicBool;
 
+use rdb_reindex::bundle::folder::Bundle;
+use rdb_reindex::bundle::manifest::{APPLY, Caps, Manifest, ROLLBACK};
+use rdb_reindex::dump::scan::Observer;
 use rdb_reindex::index::{DeleteReason, Difference, Expiry};
-use rdb_reindex::plan::bundle::Bundle;
-use rdb_reindex::plan::manifest::{APPLY, Caps, Manifest, ROLLBACK};
+use rdb_reindex::model::spec::{Acceptance, BRAKES, Brake, Spec};
 use rdb_reindex::plan::{Error, build};
 use rdb_reindex::rehearse::{Files, Meaning, Model, check_dump, check_manifest, prove};
-use rdb_reindex::scan::Observer;
-use rdb_reindex::spec::{Acceptance, BRAKES, Brake, Spec};
 
 use crate::support::dump_writer::DumpBuilder;
 

@@ -1,8 +1,8 @@
 //! A right plan is proven; every plan that is wrong in one way is caught in that way.
 
-use rdb_reindex::plan::manifest::Caps;
+use rdb_reindex::bundle::manifest::Caps;
+use rdb_reindex::model::spec::Spec;
 use rdb_reindex::rehearse::{Files, Meaning, Model, Problem, Proof, prove};
-use rdb_reindex::spec::Spec;
 
 use super::{file, replies};
 use crate::support::dump_writer::DumpBuilder;

@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 use std::process::{Command, Output};
 
+use rdb_reindex::model::spec::Spec;
 use rdb_reindex::rehearse::{Files, Leash, Live, Meaning, Model, Problem, Program as Ours, ServerError, run_live};
-use rdb_reindex::spec::Spec;
 
 use super::agree::{CAPS, SPEC, lifted, planned, random_dump};
 use super::{file, replies};

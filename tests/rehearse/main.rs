@@ -12,9 +12,9 @@ mod second;
 mod throwaway;
 mod twice;
 
-use rdb_reindex::plan::manifest::Reply;
+use rdb_reindex::bundle::manifest::Reply;
+use rdb_reindex::bundle::resp;
 use rdb_reindex::rehearse::{State, Value};
-use rdb_reindex::resp;
 
 /// A state in one line: keys in order, each with its value, and `@` and its expiry if it has one.
 fn outline(state: &State) -> String {

@@ -1,7 +1,7 @@
 //! From a state and a spec to the target, one rule of the contract a line. All targets are worked out by hand.
 
+use rdb_reindex::model::spec::Spec;
 use rdb_reindex::rehearse::{Meaning, Model};
-use rdb_reindex::spec::Spec;
 
 use super::outline;
 use crate::support::dump_writer::DumpBuilder;

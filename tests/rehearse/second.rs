@@ -7,9 +7,9 @@ use std::process::Command;
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
-use rdb_reindex::rdb::{Kind, Walker};
+use rdb_reindex::dump::rdb::{Kind, Walker};
+use rdb_reindex::model::spec::Spec;
 use rdb_reindex::rehearse::{Entry, Meaning, Model, Name, Second, State, Value, read_again};
-use rdb_reindex::spec::Spec;
 use serde_json::Value as Js;
 
 use crate::support::dump_writer::{DumpBuilder, packed};

@@ -1,9 +1,9 @@
 //! Fields and members that stand twice in one value, in every encoding: what real servers make of them, and that the plan
 //! and its proof make the same of them.
 
-use rdb_reindex::plan::manifest::Manifest;
+use rdb_reindex::bundle::manifest::Manifest;
+use rdb_reindex::bundle::resp::CommandReader;
 use rdb_reindex::rehearse::{Files, Meaning, Model, check_manifest, prove, read_again};
-use rdb_reindex::resp::CommandReader;
 
 use super::agree::{CAPS, agree_on_dump, lifted, planned, random_dump_with_members_twice};
 use crate::support::dump_writer::{DumpBuilder, packed};

@@ -2,10 +2,10 @@
 
 use std::collections::HashMap;
 
-use rdb_reindex::plan::manifest::{Reply as Expected, Touched};
+use rdb_reindex::bundle::manifest::{Reply as Expected, Touched};
+use rdb_reindex::bundle::resp::{self, BatchLimits};
 use rdb_reindex::replay::journal::Way;
 use rdb_reindex::replay::{Connection, Forecast, LookOptions, Proven, Script, preflight, read};
-use rdb_reindex::resp::{self, BatchLimits};
 
 use crate::support::server::{Program, Server};
 use crate::{

@@ -6,12 +6,12 @@ use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use rdb_reindex::plan::manifest::Reply as Expected;
+use rdb_reindex::bundle::manifest::Reply as Expected;
+use rdb_reindex::bundle::resp::{self, BatchLimits};
 use rdb_reindex::replay::journal::Way;
 use rdb_reindex::replay::{
     Connection, Link as _, LinkError, LookOptions, QueryError, Source, Target, Timeouts, preflight,
 };
-use rdb_reindex::resp::{self, BatchLimits};
 
 use crate::{Replayed, replay};
 

@@ -3,12 +3,12 @@
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
-use rdb_reindex::plan::content::Content;
+use rdb_reindex::bundle::content::Content;
+use rdb_reindex::bundle::resp::{self, BatchLimits};
 use rdb_reindex::replay::journal::Way;
 use rdb_reindex::replay::{
     Forecast, Kind, LookOptions, Proof, Proven, Script, Tally, cardinality_command, preflight, read,
 };
-use rdb_reindex::resp::{self, BatchLimits};
 
 use crate::support::server::Server;
 use crate::{Scene, apply, file, integers, open, run, scene, touched, verify};

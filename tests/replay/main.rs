@@ -12,13 +12,13 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use rdb_reindex::plan::manifest::{Bytes, Reply as Expected, Touched};
+use rdb_reindex::bundle::manifest::{Bytes, Reply as Expected, Touched};
+use rdb_reindex::bundle::resp::{self, BatchLimits};
 use rdb_reindex::replay::journal::{Journal, Way};
 use rdb_reindex::replay::{
     Connection, Dial, Ending, Event, Link, LinkError, LookOptions, OnDrift, Proof, Proven, Report, Script, Session,
     Source, Target, Terms, Timeouts, Verification, Watcher, read,
 };
-use rdb_reindex::resp::{self, BatchLimits};
 use support::server::Server;
 
 fn target(url: &str, ca: Option<&Path>) -> Target {

@@ -1,11 +1,11 @@
 //! Dumps that were cut, flipped, or never finished.
 
 use super::{SMALL_APPLY, Work, small, start};
+use rdb_reindex::bundle::manifest::Caps;
+use rdb_reindex::dump::scan::Observer;
 use rdb_reindex::index::{Difference, Expiry};
+use rdb_reindex::model::spec::{DEFAULT_PRESET, Spec};
 use rdb_reindex::plan;
-use rdb_reindex::plan::manifest::Caps;
-use rdb_reindex::scan::Observer;
-use rdb_reindex::spec::{DEFAULT_PRESET, Spec};
 use std::sync::atomic::AtomicBool;
 
 /// As the command does it, without a process for each of thousands of dumps.

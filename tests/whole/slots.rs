@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use proptest::strategy::{Strategy, ValueTree};
-use rdb_reindex::slots::slot_of;
+use rdb_reindex::dump::slots::slot_of;
 use rdb_reindex::{Difference, Expiry, Observer, Options, Snapshot, Spec};
 
 use super::{Key, NOW, Work, database, dump};

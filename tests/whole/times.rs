@@ -1,7 +1,7 @@
 //! Dumps that were not taken at once, will be taken, or have newer writes beside them.
 
 use super::{NOW, Work, database, dump};
-use rdb_reindex::slots::slot_of;
+use rdb_reindex::dump::slots::slot_of;
 
 fn two(work: &Work, ctimes: [u64; 2]) {
     let half =

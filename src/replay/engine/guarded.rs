@@ -8,7 +8,7 @@ use super::super::item::Item;
 use super::super::journal::{JournalError, Record};
 use super::super::query::{LookOptions, QueryError};
 use super::Engine;
-use crate::plan::manifest::Bytes;
+use crate::bundle::manifest::Bytes;
 
 /// How often a record is judged anew because it changed in between.
 const MOST_ROUNDS: u32 = 5;

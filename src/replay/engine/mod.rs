@@ -22,7 +22,7 @@ use super::pace::Pace;
 use super::query::{LookOptions, QueryError, is_alive};
 use super::script::Verb;
 use super::session::Session;
-use crate::resp::BatchLimits;
+use crate::bundle::resp::BatchLimits;
 use crate::text;
 
 /// How often Ctrl-C and the pause file are looked at while waiting.

@@ -7,7 +7,7 @@ use super::content::Content;
 use super::known::Known;
 use super::record::Records;
 use super::{Decision, Rule};
-use crate::resp;
+use crate::bundle::resp;
 
 /// Upstash locks everything for a script that does not say that it declares its keys. Redis knows no such flag.
 pub(super) const DECLARED: &str = "#!lua flags=allow-key-locking\n";

@@ -146,7 +146,7 @@ fn holder(file: &File) -> String {
 #[allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::arithmetic_side_effects, reason = "a test may stop")]
 mod tests {
     use super::*;
-    use crate::plan::manifest::Bytes;
+    use crate::bundle::manifest::Bytes;
 
     const PLAN: (&str, &str) = ("0123456789ab", "sha");
     const WAY: Way = Way::Apply;

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::plan::manifest::Bytes;
+use crate::bundle::manifest::Bytes;
 use crate::text::is_unprintable;
 
 /// The version of the journal that this program writes and reads.
@@ -162,5 +162,5 @@ impl std::fmt::Display for Operator {
 /// The time as RFC 3339.
 pub fn now() -> String {
     let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since.as_millis()).ok().and_then(crate::time::rfc3339).unwrap_or_default()
+    i64::try_from(since.as_millis()).ok().and_then(crate::text::time::rfc3339).unwrap_or_default()
 }

@@ -9,7 +9,7 @@ use super::super::server_error::{Class, ErrorKind};
 use super::found::Verification;
 use super::number;
 use super::state::{KeyState, Members, Named, PAGE, Proof, Value, count};
-use crate::plan::content::Content;
+use crate::bundle::content::Content;
 use crate::text::display;
 
 /// The version and the checksum at the end of what `DUMP` answers.

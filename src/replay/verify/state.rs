@@ -8,8 +8,8 @@ use super::super::item::{Item, Wanted};
 use super::super::kind::Kind;
 use super::super::script::Verb;
 use super::number;
-use crate::plan::content::Content;
-use crate::plan::manifest::{Reply as Expected, Touched};
+use crate::bundle::content::Content;
+use crate::bundle::manifest::{Reply as Expected, Touched};
 
 /// Which state is to be proven.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -1,7 +1,7 @@
 //! Brakes on a page: before everything else.
 
 use super::escape::{Html, Room, text};
-use crate::plan::manifest::BrakeNote;
+use crate::bundle::manifest::BrakeNote;
 use crate::report::brakes::{how_to_lift, sentence};
 
 /// One brake.

@@ -8,11 +8,11 @@ use super::escape::{Html, Room, code, name, option, text};
 use super::picture::{Bar, Part};
 use super::shell::Shell;
 use super::treemap::{Tile, draw};
+use crate::model::stock::SPANS;
 use crate::plan::excerpt::Excerpt;
 use crate::report::findings;
 use crate::report::inventory::{Checksum, Diagnostic, Family, FamilyKind, Index, Inventory, LargeKey};
 use crate::report::verdict::{limits, records, verdict};
-use crate::stock::SPANS;
 use crate::text::{counted, number, safe, size, time};
 
 /// Families that are rectangles of their own; the others are one.

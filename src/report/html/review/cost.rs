@@ -1,6 +1,6 @@
 //! What applying costs, and the assumptions behind the figures.
 
-use crate::plan::manifest::Manifest;
+use crate::bundle::manifest::Manifest;
 use crate::report::plan::{ROUND_TRIP_MS, price};
 use crate::report::replay_cost::{lines, of_apply, waiting};
 use crate::text::{counted, number, size};

@@ -2,7 +2,7 @@
 
 use super::super::escape::{Html, Room, code, text};
 use super::words::{done, join, label, list};
-use crate::plan::manifest::Manifest;
+use crate::bundle::manifest::Manifest;
 use crate::report::inventory::Index;
 use crate::report::plan::as_they_should_be;
 use crate::report::plan::price;

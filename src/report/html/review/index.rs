@@ -4,13 +4,14 @@ use super::super::escape::{Html, Room, code, option};
 use super::super::picture::{Bar, Part};
 use super::examples::{Budget, GroupView, PatternView, groups, patterns};
 use super::words::{About, done};
+use crate::bundle::manifest::Counts;
 use crate::index::Difference;
+use crate::model::spec;
+use crate::model::spec::Policy;
 use crate::plan::digest::IndexDigest;
-use crate::plan::manifest::Counts;
 use crate::plan::why;
 use crate::report::inventory::Index;
 use crate::report::verdict::{limits, records, verdict};
-use crate::spec::{self, Policy};
 use crate::text::{number, size};
 
 pub struct IndexView {

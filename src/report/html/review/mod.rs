@@ -13,9 +13,9 @@ use super::MOST_BYTES;
 use super::brakes::{self, BrakeView};
 use super::escape::{Html, Room, code, name, text};
 use super::shell::Shell;
+use crate::bundle::manifest::Manifest;
 use crate::index::Difference;
 use crate::plan::digest::{Digest, Edit};
-use crate::plan::manifest::Manifest;
 use crate::report::findings;
 use crate::report::inventory::{self, Diagnostic, FamilyKind};
 use crate::text::{counted, number, size};
@@ -180,7 +180,7 @@ fn warnings(d: &Difference<'_>, manifest: &Manifest) -> Vec<Html> {
     warnings.chain(undecided).collect()
 }
 
-fn row(index: &crate::plan::manifest::IndexPlan) -> Row {
+fn row(index: &crate::bundle::manifest::IndexPlan) -> Row {
     let counts = &index.counts;
     Row {
         name: code(&index.name, Room::LABEL),
@@ -254,7 +254,7 @@ fn untouched(d: &Difference<'_>, manifest: &Manifest) -> Untouched {
 }
 
 fn files(manifest: &Manifest) -> Vec<FileView> {
-    use crate::plan::manifest::{APPLY, CHANGES, ROLLBACK};
+    use crate::bundle::manifest::{APPLY, CHANGES, ROLLBACK};
     let files = [
         (APPLY, "the repair, as commands; fit for redis-cli --pipe as it is"),
         (ROLLBACK, "the way back: type, members, scores and expiry of every touched key"),

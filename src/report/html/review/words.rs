@@ -1,11 +1,11 @@
 //! Why edits are made, in words.
 
 use super::super::escape::{Html, Room, code, name, text};
+use crate::bundle::manifest::Counts;
+use crate::model::spec::{Index, Spec};
 use crate::plan::digest::{Class, Edit, Sample};
 use crate::plan::excerpt::Excerpt;
-use crate::plan::manifest::Counts;
 use crate::plan::why::{Field, FieldValue};
-use crate::spec::{Index, Spec};
 use crate::text::{counted, number};
 
 /// What words about an index need to know of it.
@@ -30,8 +30,8 @@ impl About {
             class: code(index.from.map_or("", class), Room::LABEL),
             required: join(required, " or "),
             kind: match index.kind {
-                crate::spec::IndexType::Set => "set",
-                crate::spec::IndexType::Zset => "sorted set",
+                crate::model::spec::IndexType::Set => "set",
+                crate::model::spec::IndexType::Zset => "sorted set",
             },
             fields: join(fields, " or "),
         }
