@@ -14,9 +14,10 @@ use dump_writer::discord::{self, Options};
 use rdb_reindex::bundle::resp;
 use rdb_reindex::dump::rdb::{Element, Flow, Item, Json, RawStr, Record, Scratch, Visitor, Walker};
 use rdb_reindex::dump::scan::Observer;
-use rdb_reindex::index::{Difference, Expiry};
+use rdb_reindex::index::Difference;
 use rdb_reindex::model::document::Extractor;
 use rdb_reindex::model::spec::Spec;
+use rdb_reindex::model::view::Expiry;
 
 fn dump(messages: u64) -> Vec<u8> {
     let mut bytes = Vec::new();

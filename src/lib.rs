@@ -43,5 +43,6 @@ pub mod text;
 pub use crate::dump::rdb::Walker;
 pub use crate::dump::snapshot::{Options, Snapshot};
 pub use crate::model::spec::Spec;
-pub use index::{Difference, Expiry};
+pub use crate::model::view::Expiry;
+pub use index::Difference;
 pub use progress::Observer;

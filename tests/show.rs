@@ -4,10 +4,12 @@ use std::path::Path;
 use std::sync::atomic::AtomicBool;
 
 use assert_cmd::Command;
+use rdb_reindex::bundle::manifest::Caps;
 use rdb_reindex::dump::scan::Observer;
-use rdb_reindex::index::{Difference, Expiry};
+use rdb_reindex::index::Difference;
 use rdb_reindex::model::spec::{DEFAULT_PRESET, Spec};
-use rdb_reindex::plan::{build, manifest::Caps};
+use rdb_reindex::model::view::Expiry;
+use rdb_reindex::plan::build;
 use rdb_reindex::report::{self, Style, inventory::Inventory};
 
 mod output;
@@ -63,7 +65,7 @@ fn a_bundle_that_was_applied_leads_on_to_its_rollback() {
     let folder = tempfile::tempdir().expect("a folder");
     plan(folder.path());
     let manifest = std::fs::read(folder.path().join("plan/plan.json")).expect("a manifest");
-    let sha256 = rdb_reindex::bundle::output::sha256(&manifest);
+    let sha256 = rdb_reindex::bundle::sha256(&manifest);
     let text = format!(
         "{{\"t\":\"open\",\"version\":1,\"plan_id\":\"x\",\"plan_sha256\":\"{sha256}\",\"user\":\"u\",\"host\":\"h\",\"pid\":1,\"at\":\"T0\"}}\n\
          {{\"t\":\"start\",\"way\":\"apply\",\"to\":\"rediss://h:1\",\"at\":\"T1\"}}\n"

@@ -3,7 +3,7 @@
 
 use libfuzzer_sys::fuzz_target;
 use rdb_reindex::export::{self, Format, Options, Table};
-use rdb_reindex::index::Expiry;
+use rdb_reindex::model::view::Expiry;
 use rdb_reindex::dump::scan::Observer;
 use rdb_reindex::model::spec::{DEFAULT_PRESET, Spec};
 

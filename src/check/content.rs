@@ -7,9 +7,8 @@ use foldhash::fast::RandomState;
 use super::Oddity;
 use super::stream::{StreamFault, StreamState};
 use super::unique::Uniqueness;
-use crate::dump::rdb;
 use crate::dump::rdb::{
-    Element, Flow, Json, Kind, Scratch, Snippet, StreamConsumer, StreamFields, StreamGroup, StreamId, StreamMeta,
+    self, Element, Flow, Json, Kind, Scratch, Snippet, StreamConsumer, StreamFields, StreamGroup, StreamId, StreamMeta,
     Value, Visitor,
 };
 use crate::model::document::{Extractor, Undecodable};

@@ -14,10 +14,8 @@ use std::sync::{Mutex, PoisonError};
 
 use foldhash::fast::RandomState;
 
-use crate::dump::rdb;
-use crate::dump::rdb::{Footer, Header, Kind, Record, TypeName};
-use crate::dump::scan;
-use crate::dump::scan::{Observer, Worker};
+use crate::dump::rdb::{self, Footer, Header, Kind, Record, TypeName};
+use crate::dump::scan::{self, Observer, Worker};
 use content::Content;
 pub use content::Problem;
 pub use place::Place;

@@ -6,8 +6,7 @@ use foldhash::fast::RandomState;
 use rayon::slice::ParallelSliceMut;
 
 use super::Problem;
-use crate::dump::rdb;
-use crate::dump::rdb::Header;
+use crate::dump::rdb::{self, Header};
 
 /// Hash of a database and a name, and where the record starts.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

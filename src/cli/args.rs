@@ -6,9 +6,9 @@ use clap::{Parser, Subcommand, ValueEnum};
 
 use super::examples;
 use crate::bundle::manifest::Manifest;
-use crate::index::Expiry;
-use crate::model::derive::unix_millis;
 use crate::model::spec::Acceptance;
+use crate::model::view::Expiry;
+use crate::text::rfc3339::unix_millis;
 use crate::text::shell_path;
 
 /// Headings of groups of options.

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::exit::{Exit, Failure};
 use super::progress;
-use crate::bundle::folder::{Bundle, Error};
+use crate::bundle::{Bundle, Error};
 use crate::progress::Observer;
 
 /// Opens the bundle, checks every file in it, and shows how far that is.

@@ -11,7 +11,7 @@ use super::terminal::Terminal;
 use super::{args, consent};
 use crate::bundle::manifest::Manifest;
 use crate::bundle::resp::{BatchLimits, CommandReader};
-use crate::index::Names;
+use crate::model::view::Names;
 use crate::replay::{
     self, Connection, Difference, Link, LinkError, LookOptions, QueryError, Reply, RestLink, Secret, Session, Source,
     Tally, Target,

@@ -14,7 +14,7 @@ use crate::dump::rdb::Tail;
 use crate::dump::scan::Observer;
 use crate::dump::snapshot::Snapshot;
 use crate::export::Format;
-use crate::index::{Expiry, Names};
+use crate::model::view::{Expiry, Names};
 use crate::report;
 use crate::report::diff::{Dump, Report};
 use crate::report::diff_rows::{self, diff_rows};

@@ -56,9 +56,9 @@ pub fn run(args: &Infer, terminal: &Terminal) -> Outcome {
     let snapshot = dump::open_all(&of.dump, &of.more, !of.no_mmap, of.ignore_checksum, &observer, terminal)?;
     let path = text::path(snapshot.path());
     let expiry = match of.expiry {
-        None => crate::index::Expiry::Careful,
-        Some(args::ExpiryMode::Absolute) => crate::index::Expiry::Absolute,
-        Some(args::ExpiryMode::Relative) => crate::index::Expiry::Relative,
+        None => crate::model::view::Expiry::Careful,
+        Some(args::ExpiryMode::Absolute) => crate::model::view::Expiry::Absolute,
+        Some(args::ExpiryMode::Relative) => crate::model::view::Expiry::Relative,
     };
     let work = || infer::infer(&snapshot, &path, expiry, &observer);
     let proposal = progress::bytes(terminal, "looking", snapshot.len() as u64, &observer, work);

@@ -11,7 +11,7 @@ use crate::report::inventory::{
     ANOTHER_DUMP, AOF_BASE, AOF_TAIL, CHECKSUM_MISMATCH, Checksum, Diagnostic, Inventory, KEY_TWICE, NOT_AT_ONCE,
     SLOTS, TRAILING_BYTES,
 };
-use crate::text;
+use crate::text::{self, rfc3339};
 
 pub fn run(args: &args::Inventory, terminal: &Terminal) -> Outcome {
     let spec = spec::load(args.dump.spec.as_deref(), terminal)?;
@@ -22,7 +22,7 @@ pub fn run(args: &args::Inventory, terminal: &Terminal) -> Outcome {
     let (bytes, took) = (text::size(snapshot.len() as u64), began.elapsed().as_secs_f64());
     terminal.detail(format!("read {bytes} in {took:.2} s with {} threads", rayon::current_num_threads()));
     dump::times(&observer, terminal);
-    dump::warn_of_future(&difference, super::now_ms(), terminal);
+    dump::warn_of_future(&difference, rfc3339::now_ms(), terminal);
     let inventory = Inventory::new(&difference, snapshot.path(), snapshot.len() as u64);
     // The process ends soon: the kernel takes it back faster than it is freed piece by piece.
     std::mem::forget(difference);
@@ -41,7 +41,7 @@ pub fn run(args: &args::Inventory, terminal: &Terminal) -> Outcome {
         Format::Html => report::html::inventory(&inventory, &next(&args.dump)),
         Format::Csv => report::csv(&inventory).map_err(Failure::error)?,
         Format::Table => {
-            let now = args.now.unwrap_or_else(super::now_ms);
+            let now = args.now.unwrap_or_else(rfc3339::now_ms);
             report::table(&inventory, now, &next(&args.dump), terminal.style()).into_bytes()
         }
     };

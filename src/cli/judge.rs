@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use serde_json::value::RawValue;
 
-use crate::index::Names;
 use crate::model::derive::Deriver;
 use crate::model::document::Extractor;
 use crate::model::spec::{Policy, RecordClass, Spec, Step};
+use crate::model::view::Names;
 use crate::replay::{Judge, Membership, Rule, Value};
 
 /// The spec, ready to judge by: which indexes decide about a key, and what a record implies in them.

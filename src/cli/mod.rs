@@ -93,9 +93,3 @@ fn run(args: &Args, terminal: &Terminal) -> Outcome {
         Command::Man(args) => generate::man(args, terminal),
     })
 }
-
-/// Unix milliseconds.
-fn now_ms() -> i64 {
-    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
-}

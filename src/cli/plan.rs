@@ -4,22 +4,23 @@ use super::args;
 use super::exit::{Exit, Failure, Outcome};
 use super::terminal::Terminal;
 use super::{dump, progress, spec};
-use crate::bundle::folder;
+use crate::bundle;
 use crate::bundle::manifest::{BrakeNote, Caps, Manifest, REVIEW};
 use crate::model::spec::Brake;
 use crate::plan;
 use crate::plan::digest::Digest;
 use crate::report::inventory::Inventory;
 use crate::report::{self, brakes};
+use crate::text::rfc3339;
 
 pub fn run(args: &args::Plan, terminal: &Terminal) -> Outcome {
     // What would be refused at the end is refused before any work is done.
-    folder::check_destination(&args.out).map_err(|error| failure(plan::Error::Bundle(error)))?;
+    bundle::check_destination(&args.out).map_err(|error| failure(plan::Error::Bundle(error)))?;
     let spec = spec::load_accepting(args.dump.spec.as_deref(), &args.accept, terminal)?;
     let observer = dump::observer();
     let snapshot = dump::open(&args.dump, &observer, terminal)?;
     let difference = dump::compare(&args.dump, &snapshot, &spec, &observer, terminal)?;
-    dump::warn_of_future(&difference, super::now_ms(), terminal);
+    dump::warn_of_future(&difference, rfc3339::now_ms(), terminal);
     let caps = Caps { max_args: args.max_args, max_command_bytes: args.max_command_bytes };
     let page = |manifest: &Manifest, digest: &Digest| report::html::review(&difference, manifest, digest);
     let work = || plan::build_with_page(&difference, caps, &args.out, &*observer, &page);
@@ -43,7 +44,7 @@ pub fn run(args: &args::Plan, terminal: &Terminal) -> Outcome {
     dump::times(&observer, terminal);
     let inventory = Inventory::new(&difference, snapshot.path(), snapshot.len() as u64);
     let style = terminal.message_style();
-    let mut text = report::brief(&inventory, super::now_ms(), style);
+    let mut text = report::brief(&inventory, rfc3339::now_ms(), style);
     text.push('\n');
     let (folder, dump) = (args.out.to_string_lossy(), args.dump.words());
     text.push_str(&report::plan::summary(&manifest, &folder, &dump, style));

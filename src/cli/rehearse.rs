@@ -5,17 +5,13 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use super::args;
-use super::bundle;
-use super::dump;
 use super::exit::{Exit, Failure, Outcome};
-use super::interrupt;
-use super::progress;
 use super::terminal::Terminal;
+use super::{args, bundle, dump, interrupt, progress};
 use crate::bundle::manifest::{APPLY, ROLLBACK};
 use crate::dump::scan::Observer;
 use crate::rehearse::{self, Error, Files, Findings, Leash, Meaning, Model, Program, Second, ServerError};
-use crate::text;
+use crate::text::{self, rfc3339};
 
 /// Names the module RedisJSON, for tests and for those who have it in one place.
 const REJSON: &str = "RDB_REINDEX_REJSON";
@@ -79,7 +75,7 @@ pub fn run(args: &args::Rehearse, terminal: &Terminal) -> Outcome {
     if let Some(server) = args.server.as_ref().filter(|_| wrong == 0) {
         let began = Instant::now();
         let program = Program { server: server.clone(), modules: modules(args, &model) };
-        let work = || rehearse::run_live(&model, files, &snapshot, &program, super::now_ms(), &leash);
+        let work = || rehearse::run_live(&model, files, &snapshot, &program, rfc3339::now_ms(), &leash);
         let live = progress::during(&observer, work);
         let live = live.map_err(|error| server_failure(error, &model))?;
         let text = line(&live.findings, format!("in {}", live.version), live.keys, began.elapsed());

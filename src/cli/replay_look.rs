@@ -13,7 +13,7 @@ use super::{args, replay_bar};
 use crate::bundle::manifest::Touched;
 use crate::replay::journal::{History, Way};
 use crate::replay::{self, OnDrift, Outlook, Place, PlaceKind, Recognised, Session, Work};
-use crate::text::{counted, number};
+use crate::text::{counted, number, rfc3339};
 
 /// Who answered.
 pub struct Met {
@@ -110,7 +110,7 @@ impl Job<'_> {
         if self.way == Way::Rollback || self.args.resume {
             return Ok(());
         }
-        let now = super::now_ms();
+        let now = rfc3339::now_ms();
         let should_be = |key: &&Touched| key.kind != "none" && key.expire_at_ms.is_none_or(|at| at > now);
         let touched = self.bundle.manifest.touched.iter().filter(should_be).count();
         let touched = u64::try_from(touched).unwrap_or(u64::MAX);

@@ -5,8 +5,8 @@ use super::exit::{Exit, Outcome};
 use super::story::{self, Story};
 use super::terminal::Terminal;
 use super::{bundle, dump};
-use crate::model::derive::unix_millis;
 use crate::report::plan::{Context, plan};
+use crate::text::rfc3339::{self, unix_millis};
 
 pub fn run(args: &args::Show, terminal: &Terminal) -> Outcome {
     let observer = dump::observer();
@@ -20,7 +20,7 @@ pub fn run(args: &args::Show, terminal: &Terminal) -> Outcome {
         story: &story.sentence(),
         next: &story.next(),
         created_ms: created_at.and_then(|text| unix_millis(text.as_bytes())),
-        now_ms: args.now.unwrap_or_else(super::now_ms),
+        now_ms: args.now.unwrap_or_else(rfc3339::now_ms),
     };
     terminal.data(plan(&bundle.manifest, context, terminal.style()).as_bytes())?;
     Ok(Exit::Done)

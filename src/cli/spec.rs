@@ -6,8 +6,8 @@ use super::args;
 use super::exit::{Exit, Failure, Outcome};
 use super::terminal::Terminal;
 use crate::dump::rdb::Walker;
-use crate::index::{Family, Names, can_be_record};
 use crate::model::spec::{Acceptance, DEFAULT_PRESET, MAX_SPEC_BYTES, PRESETS, Spec};
+use crate::model::view::{Family, Names, can_be_record};
 use crate::text;
 
 pub fn run(args: &args::Spec, terminal: &Terminal) -> Outcome {

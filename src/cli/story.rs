@@ -4,9 +4,9 @@ use std::path::Path;
 
 use super::exit::{Exit, Failure};
 use super::typed;
-use crate::bundle::folder::Bundle;
+use crate::bundle::Bundle;
 use crate::bundle::manifest::{JOURNAL, MANIFEST};
-use crate::bundle::output::sha256;
+use crate::bundle::sha256;
 use crate::replay::journal::{self, Course, History, JournalError, Way};
 use crate::report::plan::State;
 use crate::text::{self, counted, number};

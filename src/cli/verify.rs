@@ -8,7 +8,7 @@ use super::events::Teller;
 use super::exit::{Exit, Failure, Outcome};
 use super::terminal::Terminal;
 use super::{args, bundle, database, dump, verify_live};
-use crate::bundle::folder::Bundle;
+use crate::bundle::Bundle;
 use crate::text::{self, counted};
 
 pub fn run(args: &args::Verify, terminal: &Terminal) -> Outcome {

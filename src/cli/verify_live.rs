@@ -14,7 +14,7 @@ use super::interrupt::{self, Leave};
 use super::story::{self, Story};
 use super::terminal::Terminal;
 use super::{args, bundle, place, replay_bar, typed};
-use crate::bundle::folder::Bundle;
+use crate::bundle::Bundle;
 use crate::bundle::manifest::{APPLY, ROLLBACK};
 use crate::replay::journal::{Course, History, Way};
 use crate::replay::{

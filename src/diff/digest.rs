@@ -12,13 +12,12 @@ use std::ops::ControlFlow;
 use rayon::iter::{IntoParallelIterator, ParallelIterator};
 use siphasher::sip128::{Hasher128, SipHasher13};
 
-use crate::dump::rdb;
 use crate::dump::rdb::{
-    Element, Flow, Json, ModuleItem, ModuleReader, Record, Scratch, StreamConsumer, StreamFields, StreamGroup,
+    self, Element, Flow, Json, ModuleItem, ModuleReader, Record, Scratch, StreamConsumer, StreamFields, StreamGroup,
     StreamId, StreamMeta, ValueType, Visitor,
 };
-use crate::index::{Clock, Expires};
 use crate::model::document;
+use crate::model::view::{Clock, Expires};
 
 /// What the hashes of one run depend on; the same for both dumps.
 #[derive(Clone, Copy, Debug)]

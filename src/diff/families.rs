@@ -5,10 +5,9 @@ use std::collections::BTreeMap;
 use super::pair::{Change, What};
 use super::side::Side;
 use super::{Totals, family_of, key_of};
-use crate::dump::rdb;
-use crate::dump::rdb::TypeName;
-use crate::index::{Family, Names};
+use crate::dump::rdb::{self, TypeName};
 use crate::model::stock::{FamilyTree, Tally};
+use crate::model::view::{Family, Names};
 
 /// What a family is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -4,8 +4,7 @@ use std::cell::Cell;
 use std::ops::ControlFlow;
 
 use super::digest::{Seed, halves};
-use crate::dump::rdb;
-use crate::dump::rdb::{Element, Flow, Kind, Record, Scratch, Visitor};
+use crate::dump::rdb::{self, Element, Flow, Kind, Record, Scratch, Visitor};
 
 /// What happened to a membership.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -26,11 +26,9 @@ pub use members::{Counts, Edit, Membership};
 pub use pair::{Change, What};
 pub use side::{Absent, Print, Side};
 
-use crate::dump::rdb;
-use crate::dump::rdb::{Record, Scratch};
-use crate::dump::scan;
-use crate::dump::scan::{Observer, Order};
-use crate::index::{Dump, Family, Names};
+use crate::dump::rdb::{self, Record, Scratch};
+use crate::dump::scan::{self, Observer, Order};
+use crate::model::view::{Dump, Family, Names};
 
 /// What ends the work on two dumps.
 #[derive(Debug, thiserror::Error)]

@@ -7,7 +7,7 @@ use rayon::slice::ParallelSliceMut;
 
 use super::side::{Print, Side};
 use crate::dump::scan::Observer;
-use crate::index::{Expires, Expiry, FIRST_POSSIBLE_MS};
+use crate::model::view::{Expires, Expiry, FIRST_POSSIBLE_MS};
 
 /// What happened to a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -151,7 +151,7 @@ impl Merge<'_, '_> {
         match (self.old.clock.expires(a), self.new.clock.expires(b)) {
             (Expires::Never, Expires::Never) | (Expires::InDoubt, Expires::InDoubt) => false,
             (Expires::At(x), Expires::At(y)) => {
-                let was_relative = |clock: crate::index::Clock, ms: Option<i64>| {
+                let was_relative = |clock: crate::model::view::Clock, ms: Option<i64>| {
                     clock.expiry == Expiry::Relative && ms.is_some_and(|ms| ms < FIRST_POSSIBLE_MS)
                 };
                 let relative = was_relative(self.old.clock, a) || was_relative(self.new.clock, b);

@@ -4,12 +4,11 @@ use rayon::slice::ParallelSliceMut;
 
 use super::Error;
 use super::digest::{Digester, Seed, halves};
-use crate::dump::rdb;
-use crate::dump::rdb::{Kind, ModuleId, Record, TypeName, Walker};
-use crate::dump::scan;
-use crate::dump::scan::{Observer, Worker};
-use crate::index::{Clock, Dump, Expires, Expiry, Facts, Family, Names, can_be_record};
+use crate::dump::rdb::{self, Kind, ModuleId, Record, TypeName, Walker};
+use crate::dump::scan::{self, Observer, Worker};
+use crate::index::Facts;
 use crate::model::stock::{Stock, Tally};
+use crate::model::view::{Clock, Dump, Expires, Expiry, Family, Names, can_be_record};
 
 /// A key and what it holds, in 80 bytes.
 #[derive(Clone, Copy, Debug)]

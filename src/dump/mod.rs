@@ -1,4 +1,4 @@
-//! TODO
+//! Bytes in, records out: whatever a dump comes as, in whatever version. Knows no index.
 
 pub mod parts;
 pub mod rdb;

@@ -10,8 +10,7 @@ use std::hash::BuildHasher;
 use foldhash::fast::RandomState;
 use rayon::iter::{IntoParallelIterator, ParallelIterator};
 
-use crate::dump::rdb;
-use crate::dump::rdb::{Header, Item, Record, Walker};
+use crate::dump::rdb::{self, Header, Item, Record, Walker};
 
 /// Records that are walked again at a time.
 const GROUP: u8 = 64;

@@ -5,8 +5,7 @@ use std::sync::Arc;
 
 use crc_fast::CrcAlgorithm;
 
-use crate::dump::rdb;
-use crate::dump::rdb::{Footer, Item, Record, Walker};
+use crate::dump::rdb::{self, Footer, Item, Record, Walker};
 use crate::dump::scan::PIECE_ELEMENTS;
 
 /// A job ends when it covers this many bytes of the dump …

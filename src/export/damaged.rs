@@ -8,10 +8,8 @@ use std::sync::{Mutex, PoisonError};
 use foldhash::fast::RandomState;
 
 use super::Error;
-use crate::dump::rdb;
-use crate::dump::rdb::{Flow, Json, Record, Scratch, Visitor};
-use crate::dump::scan;
-use crate::dump::scan::{Observer, Worker};
+use crate::dump::rdb::{self, Flow, Json, Record, Scratch, Visitor};
+use crate::dump::scan::{self, Observer, Worker};
 use crate::model::document::Extractor;
 
 /// So many are named; the others are counted.

@@ -6,13 +6,12 @@ use std::ops::ControlFlow;
 use super::Seen;
 use super::cell::{Cell, json_bytes};
 use super::rows::{Column, Halt, Holds, Outlet, Rows};
-use crate::dump::rdb;
 use crate::dump::rdb::{
-    Element, Flow, Json, Record, Scratch, StreamConsumer, StreamFields, StreamGroup, StreamId, Visitor,
+    self, Element, Flow, Json, Record, Scratch, StreamConsumer, StreamFields, StreamGroup, StreamId, Visitor,
 };
-use crate::index::Clock;
 use crate::model::derive::write_score;
 use crate::model::document;
+use crate::model::view::Clock;
 
 pub(super) const COLUMNS: &[Column] = &[
     Column::new("db", Holds::Small),

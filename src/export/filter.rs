@@ -2,9 +2,9 @@
 //! never decoded.
 
 use crate::dump::rdb::{Kind, Record};
-use crate::index::Clock;
-use crate::model::derive::unix_millis;
 use crate::model::spec::Glob;
+use crate::model::view::Clock;
+use crate::text::rfc3339::unix_millis;
 
 /// What keys must be like; several of the same kind are alternatives, different kinds must all hold.
 #[derive(Clone, Debug, Default)]
@@ -235,7 +235,7 @@ mod tests {
 
     #[test]
     fn which_expiries_hold() {
-        let clock = Clock { created_ms: Some(1000), expiry: crate::index::Expiry::Absolute };
+        let clock = Clock { created_ms: Some(1000), expiry: crate::model::view::Expiry::Absolute };
         let at = |rule: Expires| {
             [None, Some(500), Some(1000), Some(1001), Some(1100), Some(1101)].map(|at| rule.holds(at, &clock))
         };

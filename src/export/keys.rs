@@ -3,13 +3,11 @@
 use super::cell::Cell;
 use super::rows::{Column, Halt, Holds, Outlet, Rows};
 use super::{Damaged, Error};
-use crate::dump::rdb;
-use crate::dump::rdb::{Record, Walker};
-use crate::dump::scan;
-use crate::dump::scan::{Observer, Worker};
-use crate::index::{Clock, Family, Names, can_be_record};
+use crate::dump::rdb::{self, Record, Walker};
+use crate::dump::scan::{self, Observer, Worker};
 use crate::model::spec::Spec;
 use crate::model::stock::{Families, FamilyTree, Tally};
+use crate::model::view::{Clock, Family, Names, can_be_record};
 
 pub(super) const COLUMNS: &[Column] = &[
     Column::new("db", Holds::Small),

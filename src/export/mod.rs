@@ -23,12 +23,11 @@ mod table;
 
 use std::io::{self, Write};
 
-use crate::dump::rdb;
-use crate::dump::rdb::{Footer, Header};
-use crate::dump::scan;
-use crate::dump::scan::Observer;
-use crate::index::{self, Clock, Diagnostics, Expiry, Memberships};
+use crate::dump::rdb::{self, Footer, Header};
+use crate::dump::scan::{self, Observer};
+use crate::index::{self, Memberships};
 use crate::model::spec::Spec;
+use crate::model::view::{Clock, Diagnostics, Expiry};
 use crate::text::display;
 pub use cell::Cell;
 pub use damaged::{Damaged, Finding};

@@ -10,10 +10,10 @@ use super::memberships;
 use super::ordered::{self, Taken};
 use super::rows::{Chunk, Column, Halt, Outlet, Rows, header};
 use super::{AllKnown, Damaged, Error, Export, Filter, Format, Seen, Summary};
-use crate::dump::rdb;
-use crate::dump::rdb::{Footer, Record, Walker};
+use crate::dump::rdb::{self, Footer, Record, Walker};
 use crate::dump::scan::Observer;
-use crate::index::{Clock, Diagnostics, Expires, Memberships};
+use crate::index::Memberships;
+use crate::model::view::{Clock, Diagnostics, Expires};
 
 /// What there is to say at the end of a job.
 #[derive(Debug, Default)]

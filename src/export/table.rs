@@ -9,8 +9,7 @@ use super::columns::Columns;
 #[cfg(feature = "parquet")]
 use super::parquet_file::File;
 #[cfg(feature = "parquet")]
-use super::rows::Halt;
-use super::rows::{self, Column};
+use super::rows::{self, Column, Halt};
 
 /// Writes rows of cells.
 pub struct Writer<'o>(Form<'o>);

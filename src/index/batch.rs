@@ -238,13 +238,13 @@ impl<M: Membership> Store<M> {
 mod tests {
     use super::*;
     use crate::dump::rdb::{Place as Element, Walker};
-    use crate::index::Dump;
     use crate::index::entry::{Entry, Source};
     use crate::index::interner::Interner;
     use crate::index::keys::{Keys, write_group};
     use crate::index::stem::Stems;
     use crate::index::store::Collector;
     use crate::index::tests::File;
+    use crate::model::view::Dump;
 
     /// With a hash that knows names only by their numbers, what stands before those is told apart nevertheless.
     #[test]

@@ -11,7 +11,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use crate::dump::rdb;
-use crate::model::view::dump::Dump;
+use crate::model::view::Dump;
 use crate::progress::{Observer, Order};
 
 /// Bytes of members, and members, that wait at most: 48 MB.

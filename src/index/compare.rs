@@ -19,18 +19,12 @@ use super::stem::MemberStems;
 use super::store::{self, Implied, Mark, Members, Store};
 use super::survey::{ClassCount, Context, Gathered, IndexKey};
 use super::witness::{Witness, Witnesses};
-use super::{
-    Diagnostics, Difference, Error, Facts, Frozen, Summary, disputed, gone, probe, reason, repeated, resolve, unit,
-    whole,
-};
-use crate::dump::rdb;
-use crate::dump::rdb::Record;
+use super::{Difference, Error, Facts, Frozen, Summary, disputed, gone, probe, reason, repeated, resolve, unit, whole};
+use crate::dump::rdb::{self, Record};
 use crate::dump::scan::Observer;
 use crate::model::spec::{Brake, Policy, Spec};
 use crate::model::stock::Stock;
-use crate::model::view::clock::Clock;
-use crate::model::view::dump::Dump;
-use crate::model::view::names::Names;
+use crate::model::view::{Clock, Diagnostics, Dump, Names};
 use crate::progress::{Unit, Watch};
 
 /// What all threads gathered, joined.

@@ -11,8 +11,7 @@ use super::lookup::Lookup;
 use super::stale::{Reason, Stale};
 use super::stem::Stem;
 use super::{DeleteReason, Deletion, Present};
-use crate::dump::rdb;
-use crate::dump::rdb::{Element, Flow, Scratch, Visitor};
+use crate::dump::rdb::{self, Element, Flow, Scratch, Visitor};
 use crate::model::spec::Policy;
 
 /// Members that are looked at, in each index, and keys.

@@ -4,7 +4,7 @@ use rayon::slice::ParallelSliceMut;
 
 use super::hash::Hasher;
 use crate::dump::rdb;
-use crate::model::view::dump::Dump;
+use crate::model::view::Dump;
 
 const OFFSET_BITS: u32 = 40;
 const OFFSET_MASK: u64 = (1 << OFFSET_BITS) - 1;

@@ -8,10 +8,9 @@ use super::keys::Keys;
 use super::keyset::{AnyOf, KeySet};
 use super::stem::Stem;
 use super::store::Members;
-use crate::dump::rdb;
-use crate::dump::rdb::Record;
+use crate::dump::rdb::{self, Record};
 use crate::model::spec::Policy;
-use crate::model::view::names::Names;
+use crate::model::view::Names;
 
 /// What it takes to look at index keys.
 pub struct Lookup<'l, 'a> {

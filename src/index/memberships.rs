@@ -20,14 +20,12 @@ use super::resolve::{Resolved, Why};
 use super::stem::MemberStems;
 use super::store::{Edits, Mark, Members, Store};
 use super::survey::is_index_type;
-use super::{Diagnostics, Error, Expiry, Facts, Present, Summary};
-use crate::dump::rdb;
-use crate::dump::rdb::{Element, Flow, Record, Scratch, Visitor};
+use super::{Error, Facts, Present, Summary};
+use crate::dump::rdb::{self, Element, Flow, Record, Scratch, Visitor};
 use crate::dump::scan::Observer;
 use crate::model::spec::{IndexType, Spec};
 use crate::model::stock::Stock;
-use crate::model::view::dump::Dump;
-use crate::model::view::names::Names;
+use crate::model::view::{Diagnostics, Dump, Expiry, Names};
 
 /// What is to be said of a membership.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -32,11 +32,6 @@ mod unit;
 mod whole;
 mod witness;
 
-pub use crate::model::view::clock::{Clock, Expires, Expiry, FIRST_POSSIBLE_MS};
-pub use crate::model::view::diagnostics::Diagnostics;
-pub use crate::model::view::dump::Dump;
-pub use crate::model::view::fields::decode;
-pub use crate::model::view::names::{Family, Names, Role, can_be_record};
 pub use brakes::{Braked, Doubtful, Effect};
 pub use entry::Place as SourcePlace;
 pub use entry::{Entry, Membership, Scored, Source};
@@ -62,14 +57,13 @@ use whole::Doubts;
 pub use whole::{AOF_BASE, NOT_AT_ONCE, SLOTS};
 
 use crate::dump::parts::Part;
-use crate::dump::rdb;
-use crate::dump::rdb::{Footer, Header, Record};
-use crate::dump::scan;
-use crate::dump::scan::{MemberExpiries, Observer};
+use crate::dump::rdb::{self, Footer, Header, Record};
+use crate::dump::scan::{self, MemberExpiries, Observer};
 use crate::dump::slots;
 use crate::dump::twice::Twice;
 use crate::model::spec::Spec;
 use crate::model::stock::Stock;
+use crate::model::view::{Clock, Diagnostics, Dump, Expiry};
 use crate::progress::Order;
 
 /// What ends the work on a dump.

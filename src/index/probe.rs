@@ -17,11 +17,10 @@ use super::stem::Stem;
 use super::store::{Implied, Mark, Members, Store};
 use super::strings::strings;
 use super::{Lookup, Present};
-use crate::dump::rdb;
-use crate::dump::rdb::{Element, Flow, Json, Record, Scratch, StreamFields, StreamId, Visitor};
+use crate::dump::rdb::{self, Element, Flow, Json, Record, Scratch, StreamFields, StreamId, Visitor};
 use crate::model::document;
 use crate::model::spec::{IndexType, Policy};
-use crate::model::view::diagnostics::Diagnostics;
+use crate::model::view::Diagnostics;
 use crate::progress::{Order, Watch};
 use crate::text::display;
 

@@ -12,8 +12,7 @@ use super::keyset::KeySet;
 use super::stale::{Reason, Stale};
 use super::store::{Implied, Mark};
 use super::{Lookup, Present};
-use crate::dump::rdb;
-use crate::dump::rdb::{Resolver, ValueType};
+use crate::dump::rdb::{self, Resolver, ValueType};
 
 /// Members that one task explains before it looks for more.
 const TASK: usize = 4096;

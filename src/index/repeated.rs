@@ -9,9 +9,8 @@ use super::lookup::Lookup;
 use super::probe::Probed;
 use super::resolve::Resolved;
 use super::stale::Stale;
-use crate::dump::rdb;
-use crate::dump::rdb::Resolver;
-use crate::model::view::diagnostics::Diagnostics;
+use crate::dump::rdb::{self, Resolver};
+use crate::model::view::Diagnostics;
 use crate::text::display;
 
 /// From so many on, the members of one key are sorted by all threads.

@@ -10,10 +10,9 @@ use super::keyset::KeySet;
 use super::probe::Holds;
 use super::survey::{IndexKey, is_index_type};
 use super::{DeleteReason, Deletion, Lookup, Present, Summary};
-use crate::dump::rdb;
-use crate::dump::rdb::{Kind, Scratch};
+use crate::dump::rdb::{self, Kind, Scratch};
 use crate::model::spec::{Brake, Policy};
-use crate::model::view::diagnostics::Diagnostics;
+use crate::model::view::Diagnostics;
 use crate::text::display;
 
 /// The index keys that stay, those that go, and those that are not touched.

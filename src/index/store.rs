@@ -16,7 +16,7 @@ use super::interner::Interned;
 use super::keys::Keys;
 use super::stem::Stem;
 use crate::dump::rdb;
-use crate::model::view::dump::Dump;
+use crate::model::view::Dump;
 
 pub const BUCKET_BITS: u32 = 7;
 pub const BUCKETS: usize = 1 << BUCKET_BITS;

@@ -16,20 +16,13 @@ use super::stem::{MemberStems, Stem, Stems};
 use super::store::Collector;
 use super::unit::{UnitOf, add_to_unit, count};
 use super::witness::{Witness, Witnesses};
-use crate::dump::rdb;
-use crate::dump::rdb::{Kind, Record, Scratch};
-use crate::dump::scan;
-use crate::dump::slots;
-use crate::dump::twice;
+use crate::dump::rdb::{self, Kind, Record, Scratch};
+use crate::dump::{scan, slots, twice};
 use crate::model::derive::Deriver;
 use crate::model::document::{Extractor, Slot};
 use crate::model::spec::{IndexType, Policy, Spec};
 use crate::model::stock::{Stock, Tally};
-use crate::model::view::clock::{Clock, Expires};
-use crate::model::view::diagnostics::Diagnostics;
-use crate::model::view::dump::Dump;
-use crate::model::view::fields::decode;
-use crate::model::view::names::{Family, Names, can_be_record};
+use crate::model::view::{Clock, Diagnostics, Dump, Expires, Family, Names, can_be_record, decode};
 use crate::text::display;
 
 /// What all workers share.

@@ -4,12 +4,10 @@ use super::Facts;
 use super::brakes::{Braked, Effect};
 use super::survey::Gathered;
 use crate::dump::parts::Part;
-use crate::dump::slots;
-use crate::dump::slots::Finding;
-use crate::dump::twice;
-use crate::dump::twice::Twice;
+use crate::dump::slots::{self, Finding};
+use crate::dump::twice::{self, Twice};
 use crate::model::spec::{Brake, Spec};
-use crate::model::view::dump::Dump;
+use crate::model::view::Dump;
 use crate::text::span;
 
 /// What all threads gathered about the dump itself.

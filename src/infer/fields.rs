@@ -5,11 +5,10 @@ use std::ops::ControlFlow;
 
 use serde_json::value::RawValue;
 
-use crate::dump::rdb;
-use crate::dump::rdb::{Element, Flow, Kind, Scratch, Visitor};
-use crate::index::{Clock, Dump, Expires};
+use crate::dump::rdb::{self, Element, Flow, Kind, Scratch, Visitor};
 use crate::model::document;
 use crate::model::spec::{Path, Step};
+use crate::model::view::{Clock, Dump, Expires};
 
 /// Objects are read so deep.
 const DEPTH: usize = 4;

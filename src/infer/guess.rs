@@ -11,10 +11,9 @@ use super::rule::{Member, Part, Rule};
 use super::sample::{NAME_BYTES, Sample};
 use super::survey::{Collection, Survey, lot};
 use super::votes::Votes;
-use crate::dump::rdb;
-use crate::dump::rdb::{Element, Flow, Scratch, Visitor};
+use crate::dump::rdb::{self, Element, Flow, Scratch, Visitor};
 use crate::dump::scan::Observer;
-use crate::model::derive::unix_millis;
+use crate::text::rfc3339::unix_millis;
 
 /// Members of one set that are looked at, and of all.
 const MEMBERS: usize = 32;

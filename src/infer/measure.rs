@@ -11,8 +11,9 @@ use super::sample::Sample;
 use super::votes::Votes;
 use super::write;
 use crate::dump::scan::Observer;
-use crate::index::{Difference, Expiry};
+use crate::index::Difference;
 use crate::model::spec::Spec;
+use crate::model::view::Expiry;
 
 /// Rules that are put to the dump.
 const CANDIDATES: usize = 24;

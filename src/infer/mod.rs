@@ -28,9 +28,9 @@ pub use measure::Measured;
 pub use survey::Seen;
 
 use crate::dump::rdb;
-use crate::dump::scan;
-use crate::dump::scan::Observer;
-use crate::index::{self, Expiry};
+use crate::dump::scan::{self, Observer};
+use crate::index;
+use crate::model::view::Expiry;
 
 /// What ends the work on a dump.
 #[derive(Debug, thiserror::Error)]

@@ -6,12 +6,10 @@ use foldhash::fast::RandomState;
 use rayon::slice::ParallelSliceMut;
 
 use super::Error;
-use crate::dump::rdb;
-use crate::dump::rdb::{Footer, Kind, Record, Walker};
-use crate::dump::scan;
-use crate::dump::scan::{Observer, Worker};
-use crate::index::{Clock, Dump, Expires, Expiry};
+use crate::dump::rdb::{self, Footer, Kind, Record, Walker};
+use crate::dump::scan::{self, Observer, Worker};
 use crate::model::stock::{Families, Tally};
+use crate::model::view::{Clock, Dump, Expires, Expiry};
 
 /// What there is in the dump.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -1,4 +1,4 @@
-//! TODO
+//! What a spec says of a dump: classes of records, their fields, and the entries that they imply.
 
 pub mod derive;
 pub mod document;

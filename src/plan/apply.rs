@@ -10,14 +10,14 @@ use super::ahead::{load_ahead, read_ahead};
 use super::build::{Error, by_key, writing};
 use super::changes::{ADD, Changes, DELETE, REMOVE, RESCORE, Rows, Waiting};
 use super::command::{CommandFile, Pending, Written};
+use super::cost::Sums;
 use super::digest::{Digest, Edit};
-use super::price::Sums;
 use crate::bundle::manifest::{APPLY, Bytes, CHANGES, Counts, Touched};
-use crate::dump::rdb;
-use crate::dump::rdb::{Resolver, TypeName};
-use crate::index::{DeleteReason, Deletion, Difference, Edits, Entry, Expires, Membership, Present, Reason, Stale};
+use crate::dump::rdb::{self, Resolver, TypeName};
+use crate::index::{DeleteReason, Deletion, Difference, Edits, Entry, Membership, Present, Reason, Stale};
 use crate::model::derive::write_score;
 use crate::model::spec::IndexType;
+use crate::model::view::Expires;
 use crate::progress::Watch;
 use crate::text;
 

@@ -12,35 +12,31 @@ use rayon::slice::ParallelSliceMut;
 use super::apply::Apply;
 use super::changes::Changes;
 use super::command::CommandFile;
+use super::cost::Sums;
 use super::digest::Digest;
-use super::others;
-use super::price::{self, Sums};
-use super::recreate;
 use super::rollback::Rollback;
-use super::warnings::{gone, warnings};
-use crate::bundle::folder;
-use crate::bundle::folder::Draft;
+use super::warnings::{brake_notes, gone, warnings};
+use super::{others, recreate};
 use crate::bundle::manifest::{
     APPLY, BrakeNote, Bytes, CHANGES, Caps, Expiring, FORMAT_VERSION, FileId, IndexPlan, MANIFEST, Manifest, REVIEW,
     ROLLBACK, Reply, SnapshotId, SpecId, Witness,
 };
-use crate::bundle::output::{Output, sha256};
+use crate::bundle::price::usd;
 use crate::bundle::resp::{BatchLimits, BatchMeter};
+use crate::bundle::{self, Draft, Output, sha256};
 use crate::dump::parts;
-use crate::dump::rdb;
-use crate::dump::rdb::{Flavor, Tail};
+use crate::dump::rdb::{self, Flavor, Tail};
 use crate::dump::twice::Twice;
 use crate::index::{DeleteReason, Difference, Edits, Effect, Membership};
 use crate::model::spec::PRESETS;
 use crate::progress::{Unit, Watch};
-use crate::text;
-use crate::text::{display, safe};
+use crate::text::{self, display, safe};
 
 /// Why there is no plan.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     #[error(transparent)]
-    Bundle(#[from] folder::Error),
+    Bundle(#[from] bundle::Error),
     #[error(transparent)]
     Dump(#[from] rdb::Error),
     #[error("cannot write {}: {source}", text::path(path))]
@@ -160,7 +156,7 @@ fn make(
         let place = |offset| parts::place(&difference.facts.parts, offset);
         return Err(Error::Twice { db: *db, key: display(key), first: place(*first), second: place(*second) });
     }
-    let brakes = BrakeNote::all(&difference.brakes, difference.spec);
+    let brakes = brake_notes(&difference.brakes, difference.spec);
     let refusing: Vec<BrakeNote> = brakes.into_iter().filter(|note| note.effect == Effect::Refuses.as_str()).collect();
     if !refusing.is_empty() {
         return Err(Error::Braked(refusing));
@@ -289,13 +285,13 @@ fn finish(
         caps,
         expiry: d.clock.expiry.as_str().to_owned(),
         accepted: d.spec.acceptances.iter().map(ToString::to_string).collect(),
-        brakes: BrakeNote::all(&d.brakes, d.spec),
+        brakes: brake_notes(&d.brakes, d.spec),
         total: forth.total,
         indexes: indexes.collect(),
         lower_bound: forth.lower_bound,
         batches,
         billed_commands: billed,
-        estimated_cost_usd: price::usd(billed),
+        estimated_cost_usd: usd(billed),
         replay,
         expiring: expiring.collect(),
         expected_replies,
@@ -366,7 +362,7 @@ pub fn snapshot_id(d: &Difference<'_>) -> SnapshotId {
     SnapshotId {
         bytes: d.dump.file.len() as u64,
         crc64: format!("{:016x}", d.facts.crc64),
-        created_at: d.clock.created_ms.and_then(crate::text::time::rfc3339),
+        created_at: d.clock.created_ms.and_then(crate::text::rfc3339::write),
         flavor: match d.facts.header.flavor {
             Flavor::Redis => "redis".into(),
             Flavor::Valkey => "valkey".into(),

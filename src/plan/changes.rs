@@ -4,8 +4,8 @@ use std::borrow::Cow;
 use std::io;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use crate::bundle::Output;
 use crate::bundle::manifest::{Bytes, Example, FileId};
-use crate::bundle::output::Output;
 use crate::text::csv;
 
 /// Examples kept of each kind of edit of an index.

@@ -5,7 +5,7 @@ use std::io;
 use crate::bundle::resp::{argument_len, encode, header_len, push_argument, push_header};
 
 use crate::bundle::manifest::{Caps, Reply};
-use crate::bundle::output::{Output, Sink};
+use crate::bundle::{Output, Sink};
 
 /// Writes commands into a file of the bundle and keeps count of them.
 #[derive(Debug)]

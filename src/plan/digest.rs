@@ -3,13 +3,13 @@
 
 use std::collections::BTreeMap;
 
-use super::excerpt::Excerpt;
 use super::pattern::{Pattern, RightNames};
 use super::why::{self, Field};
 use crate::dump::rdb::Record;
 use crate::index::{DeleteReason, Deletion, Difference, Present, Reason, Source, is_index_type};
 use crate::model::derive::write_score;
 use crate::model::spec::{Index, Policy};
+use crate::text::Truncated;
 
 /// Examples kept of a group.
 const SAMPLES: usize = 6;
@@ -107,15 +107,15 @@ pub struct Group {
 /// One edit.
 #[derive(Clone, Debug, Default)]
 pub struct Sample {
-    pub key: Excerpt,
-    pub member: Option<Excerpt>,
+    pub key: Truncated,
+    pub member: Option<Truncated>,
     /// Of a deleted key.
     pub type_name: String,
     pub elements: u64,
     /// What decided.
     pub fields: Vec<Field>,
     /// The index key that the record belongs to.
-    pub other: Option<Excerpt>,
+    pub other: Option<Truncated>,
     /// The score in the dump and that of the record.
     pub scores: Option<(String, String)>,
 }
@@ -125,7 +125,7 @@ pub struct Sample {
 pub struct Large {
     pub index: usize,
     pub edit: Edit,
-    pub key: Excerpt,
+    pub key: Truncated,
     /// Elements of a deleted key, or members added or taken out.
     pub size: u64,
 }
@@ -191,7 +191,7 @@ impl Digest {
             None => {}
         }
         group.add(at < DETAILED, || Sample {
-            key: Excerpt::new(key),
+            key: Truncated::new(key),
             type_name: type_name.as_str().to_owned(),
             elements,
             fields: if class == Class::Retired { Vec::new() } else { why::of_name(d, index, &index.key, key) },
@@ -218,8 +218,8 @@ impl Digest {
                 fields = why::of_name(d, index, &index.key, key);
             }
             Sample {
-                key: Excerpt::new(key),
-                member: Some(Excerpt::new(member)),
+                key: Truncated::new(key),
+                member: Some(Truncated::new(member)),
                 fields,
                 scores: scores.map(|(old, new)| (score_text(old), score_text(new))),
                 ..Sample::default()
@@ -244,10 +244,10 @@ impl Digest {
             Reason::MovedTo(rank) => (Class::Moved, Some(d.keys.name(rank))),
         };
         digest.groups.entry((class, None)).or_default().add(at < DETAILED, || Sample {
-            key: Excerpt::new(key),
-            member: Some(Excerpt::new(member)),
+            key: Truncated::new(key),
+            member: Some(Truncated::new(member)),
             fields: other.map(|other| why::of_name(d, index, &index.key, other)).unwrap_or_default(),
-            other: other.map(Excerpt::new),
+            other: other.map(Truncated::new),
             ..Sample::default()
         });
     }
@@ -266,7 +266,7 @@ impl Digest {
     fn large(&mut self, index: usize, edit: Edit, key: &[u8], size: u64) {
         let place = self.largest.partition_point(|known| known.size >= size);
         if place < LARGEST {
-            self.largest.insert(place, Large { index, edit, key: Excerpt::new(key), size });
+            self.largest.insert(place, Large { index, edit, key: Truncated::new(key), size });
             self.largest.truncate(LARGEST);
         }
     }

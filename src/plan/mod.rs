@@ -5,12 +5,11 @@ mod apply;
 mod build;
 mod changes;
 pub mod command;
+mod cost;
 pub mod digest;
-pub mod excerpt;
 mod once;
 mod others;
 pub mod pattern;
-pub mod price;
 mod recreate;
 mod rollback;
 mod unify;
@@ -18,3 +17,4 @@ mod warnings;
 pub mod why;
 
 pub use build::{Error, Page, build, build_with_page, snapshot_id};
+pub use warnings::brake_notes;

@@ -3,9 +3,8 @@
 use std::collections::HashSet;
 use std::ops::ControlFlow;
 
-use crate::dump::rdb;
-use crate::dump::rdb::{Element, Flow, Scratch, Value, Visitor};
-use crate::index::{Clock, Expires};
+use crate::dump::rdb::{self, Element, Flow, Scratch, Value, Visitor};
+use crate::model::view::{Clock, Expires};
 
 /// No server loads a table that has a member twice, only compact forms; small tables are looked at all the same.
 const MOST_OF_A_TABLE: u64 = 1 << 12;

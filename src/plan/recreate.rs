@@ -7,13 +7,12 @@ use crc_fast::CrcAlgorithm;
 
 use super::command::{CommandFile, Pending};
 use super::once::{Marks, Seen};
+use crate::bundle::Sink;
 use crate::bundle::manifest::Reply;
-use crate::bundle::output::Sink;
 use crate::bundle::resp::argument_len;
-use crate::dump::rdb;
-use crate::dump::rdb::{Element, Flow, Header, Json, Kind, Record, Scratch, Visitor};
-use crate::index::{Clock, Expires};
+use crate::dump::rdb::{self, Element, Flow, Header, Json, Kind, Record, Scratch, Visitor};
 use crate::model::derive::write_score;
+use crate::model::view::{Clock, Expires};
 
 /// What stops the writing of a command file.
 #[derive(Debug, thiserror::Error)]

@@ -1,11 +1,10 @@
 //! What a plan did not do, or did with care: said in words, for the person who approves it.
 
 use super::digest::Digest;
-use crate::bundle::manifest::Touched;
-use crate::index::{Difference, Frozen, Gone, Reason};
-use crate::model::spec::Policy;
-use crate::text::display;
-use crate::text::number;
+use crate::bundle::manifest::{BrakeNote, Touched};
+use crate::index::{Braked, Difference, Frozen, Gone, Reason};
+use crate::model::spec::{Policy, Spec};
+use crate::text::{display, number};
 
 /// The warnings of a plan, the gravest first.
 pub fn warnings(
@@ -177,4 +176,16 @@ fn member_expiries(d: &Difference<'_>, touched: &[Touched]) -> Option<String> {
 /// A number with its noun.
 fn counted(n: u64, noun: &str) -> String {
     format!("{n} {noun}{}", if n == 1 { "" } else { "s" })
+}
+
+/// The brakes that apply, as people and scripts read them.
+pub fn brake_notes(brakes: &[Braked], spec: &Spec) -> Vec<BrakeNote> {
+    let note = |braked: &Braked| BrakeNote {
+        brake: braked.brake.as_str().to_owned(),
+        index: braked.index.and_then(|at| spec.indexes.get(at)).map(|index| index.name.clone()),
+        effect: braked.effect.as_str().to_owned(),
+        text: braked.text.clone(),
+        examples: braked.examples.clone(),
+    };
+    brakes.iter().map(note).collect()
 }

@@ -1,11 +1,12 @@
 //! Why one edit is made, down to the fields of the record: for the few that are shown as examples.
 
-use super::excerpt::Excerpt;
 use super::unify::unify;
 use crate::dump::rdb::Scratch;
-use crate::index::{Difference, Source, SourcePlace, decode};
+use crate::index::{Difference, Source, SourcePlace};
 use crate::model::document::{Extractor, Slot};
 use crate::model::spec::{Index, Part, Template};
+use crate::model::view::decode;
+use crate::text::Truncated;
 
 /// A field of a record.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,13 +23,13 @@ pub enum FieldValue {
     Null,
     /// An object or an array.
     Composite,
-    Text(Excerpt),
+    Text(Truncated),
     /// A number, `true` or `false`.
-    Literal(Excerpt),
+    Literal(Truncated),
     /// It follows from a name that was made of it; whether it is text or a number does not.
-    Implied(Excerpt),
+    Implied(Truncated),
     /// The first of several values of an array.
-    Several(Excerpt, u64),
+    Several(Truncated, u64),
 }
 
 /// Fields kept of one record.
@@ -50,12 +51,12 @@ pub fn of_record(d: &Difference<'_>, index: &Index, source: Source) -> Vec<Field
             Slot::Absent => FieldValue::Absent,
             Slot::Null => FieldValue::Null,
             Slot::Composite => FieldValue::Composite,
-            Slot::Text(text) => FieldValue::Text(Excerpt::new(text)),
-            Slot::Literal(text) => FieldValue::Literal(Excerpt::new(text)),
+            Slot::Text(text) => FieldValue::Text(Truncated::new(text)),
+            Slot::Literal(text) => FieldValue::Literal(Truncated::new(text)),
         };
         let value = match (slots.len(at), slots.element(at, 0)) {
             (2.., Some((_, Slot::Text(text) | Slot::Literal(text)))) if path.arrays() > 0 => {
-                FieldValue::Several(Excerpt::new(text), u64::try_from(slots.len(at)).unwrap_or(u64::MAX))
+                FieldValue::Several(Truncated::new(text), u64::try_from(slots.len(at)).unwrap_or(u64::MAX))
             }
             _ => value(slots.get(at)),
         };
@@ -75,7 +76,7 @@ pub fn of_name(d: &Difference<'_>, index: &Index, template: &Template, name: &[u
             Part::RecordKey => "@key".to_owned(),
             Part::Literal(_) | Part::Wildcard => return None,
         };
-        Some(Field { path, value: FieldValue::Implied(Excerpt::new(value)) })
+        Some(Field { path, value: FieldValue::Implied(Truncated::new(value)) })
     });
     fields.take(FIELDS).collect()
 }

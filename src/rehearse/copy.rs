@@ -7,10 +7,8 @@ use std::io::{self, Write};
 
 use super::clock::{Clock, Due};
 use super::state::Value;
-use crate::bundle::resp;
-use crate::bundle::resp::CommandReader;
-use crate::dump::rdb;
-use crate::dump::rdb::{Flavor, Item, Record, ValueType, Walker};
+use crate::bundle::resp::{self, CommandReader};
+use crate::dump::rdb::{self, Flavor, Item, Record, ValueType, Walker};
 
 /// A rehearsal lasts less long than this: a week.
 const MARGIN_MS: i64 = 7 * 86_400_000;

@@ -4,8 +4,7 @@ use crc_fast::CrcAlgorithm;
 
 use super::clock::Clock;
 use super::state::Value;
-use crate::dump::rdb;
-use crate::dump::rdb::{Flavor, Header, Item, Walker};
+use crate::dump::rdb::{self, Flavor, Header, Item, Walker};
 
 /// Why a payload is none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

@@ -20,8 +20,7 @@ use super::copy;
 use super::finding::{Finding, Findings, Problem, Stage};
 use super::model::Model;
 use super::state::{self, Entry, Name, Value};
-use crate::dump::rdb;
-use crate::dump::rdb::{Header, Record, ValueType};
+use crate::dump::rdb::{self, Header, Record, ValueType};
 use crate::progress::Unit;
 use crate::text::quoted;
 

@@ -3,8 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::clock::{Clock, Due};
-use crate::dump::rdb;
-use crate::dump::rdb::{Element, Flow, Json, Kind, Scratch, Visitor};
+use crate::dump::rdb::{self, Element, Flow, Json, Kind, Scratch, Visitor};
 use crate::text::quoted;
 
 /// Database and key.

@@ -2,8 +2,7 @@
 
 use super::link::{Link, LinkError, Reply};
 use super::server_error::{self, Class, ErrorKind};
-use crate::bundle::resp;
-use crate::bundle::resp::{BatchLimits, BatchMeter};
+use crate::bundle::resp::{self, BatchLimits, BatchMeter};
 
 /// Why looking at a database came to nothing.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]

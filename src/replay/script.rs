@@ -1,7 +1,6 @@
 //! The commands of a plan, and the proof that a file holds no others.
 
-use crate::bundle::resp;
-use crate::bundle::resp::{Command, CommandReader};
+use crate::bundle::resp::{self, Command, CommandReader};
 use crate::text::display;
 
 /// Which file of a bundle is read. A rollback may rebuild keys of any type; an apply only edits sets and sorted sets.

@@ -8,9 +8,8 @@ use serde::Serialize;
 use super::inventory::{Checksum, FamilyKind};
 use crate::bundle::manifest::Bytes;
 use crate::diff::{Counts, Diff, Group, Side, Tallies};
-use crate::dump::rdb;
-use crate::dump::rdb::Flavor;
-use crate::text::time::rfc3339;
+use crate::dump::rdb::{self, Flavor};
+use crate::text::rfc3339;
 
 /// The version of this form. Fields may be added to it; none changes its meaning.
 pub const FORMAT_VERSION: u32 = 1;
@@ -262,7 +261,7 @@ impl Dump {
             },
             rdb_version: side.facts.header.version,
             checksum: Checksum::of(&side.facts),
-            created_at: created_ms.and_then(rfc3339),
+            created_at: created_ms.and_then(rfc3339::write),
             keys: side.keys(),
             expired_keys: side.absent.expired,
             empty_keys: side.absent.empty,

@@ -8,8 +8,7 @@ use std::ops::ControlFlow;
 
 use super::diff::Key;
 use crate::diff::{Diff, Edit};
-use crate::dump::rdb;
-use crate::dump::rdb::Scratch;
+use crate::dump::rdb::{self, Scratch};
 use crate::dump::scan::Observer;
 use crate::export::{Cell, Column, Format, Holds, Writer};
 use crate::model::derive::score_text;

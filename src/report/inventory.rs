@@ -8,12 +8,12 @@ use crate::bundle::manifest::{BrakeNote, Bytes};
 use crate::dump::parts;
 use crate::dump::rdb::{Flavor, Tail};
 pub use crate::index::{AOF_BASE, NOT_AT_ONCE, SLOTS};
-use crate::index::{Difference, Expires, Facts, Frozen};
+use crate::index::{Difference, Facts, Frozen};
 use crate::model::spec::{PRESETS, Policy, Spec};
 use crate::model::stock::{Expiries, Tally};
-use crate::plan::excerpt::Excerpt;
-use crate::text::display;
-use crate::text::time::rfc3339;
+use crate::model::view::Expires;
+use crate::plan;
+use crate::text::{Truncated, display, rfc3339};
 
 /// So many keys are named as examples.
 const EXAMPLES: usize = 5;
@@ -232,7 +232,7 @@ impl Index {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LargeKey {
     pub db: u64,
-    pub key: Excerpt,
+    pub key: Truncated,
     pub kind: String,
     pub encoding: &'static str,
     pub elements: u64,
@@ -275,7 +275,7 @@ impl Inventory {
                 .collect(),
             families: families(difference),
             indexes: indexes(difference),
-            brakes: BrakeNote::all(&difference.brakes, difference.spec),
+            brakes: plan::brake_notes(&difference.brakes, difference.spec),
             diagnostics: diagnostics(difference),
             functions: difference.facts.functions,
             modules: difference.facts.module_aux.clone(),
@@ -324,7 +324,7 @@ impl Snapshot {
             flavor: facts.header.flavor.name(),
             rdb_version: facts.header.version,
             checksum: Checksum::of(facts),
-            created_at: created_ms.and_then(rfc3339),
+            created_at: created_ms.and_then(rfc3339::write),
             server_version: valkey.or_else(|| aux(b"redis-ver")).map(Bytes),
             crc64: format!("{:016x}", facts.crc64),
             created_ms,
@@ -337,9 +337,9 @@ fn largest(difference: &Difference<'_>) -> Vec<LargeKey> {
     let mut scratch = Vec::new();
     let keys = difference.stock.largest.iter().filter_map(|large| {
         // It was read once already.
-        let key = Excerpt::new(difference.dump.key(large.start, &mut scratch).ok()?);
+        let key = Truncated::new(difference.dump.key(large.start, &mut scratch).ok()?);
         let expires = match difference.clock.expires(large.expire_ms) {
-            Expires::At(ms) => rfc3339(ms),
+            Expires::At(ms) => rfc3339::write(ms),
             _ => None,
         };
         let (kind, encoding) = (large.type_name.as_str().to_owned(), large.encoding);

@@ -24,8 +24,8 @@ mod layout;
 mod name;
 pub mod rfc3339;
 mod shell;
-pub mod time;
 mod toml;
+mod truncated;
 mod visible;
 
 pub use amount::{ago, counted, number, size, span, time};
@@ -34,4 +34,5 @@ pub use layout::{fit, width, wrap};
 pub use name::{Printable, Role, Unit, display, lines, name, path, quoted, safe, units};
 pub use shell::{shell, shell_path};
 pub use toml::toml_string;
+pub use truncated::Truncated;
 pub use visible::{is_unprintable, is_unsafe};

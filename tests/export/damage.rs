@@ -3,8 +3,8 @@
 use rayon::iter::{IntoParallelIterator, ParallelIterator};
 use rdb_reindex::dump::scan::Observer;
 use rdb_reindex::export::{self, Error, Format, Options, Table};
-use rdb_reindex::index::Expiry;
 use rdb_reindex::model::spec::{DEFAULT_PRESET, Spec};
+use rdb_reindex::model::view::Expiry;
 
 use crate::support::dump_writer::DumpBuilder;
 

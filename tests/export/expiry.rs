@@ -1,7 +1,7 @@
 //! Exports of a service that writes the milliseconds that were left instead of a time.
 
 use rdb_reindex::export::{Format, Table};
-use rdb_reindex::index::Expiry;
+use rdb_reindex::model::view::Expiry;
 use serde_json::Value as Js;
 
 use crate::rows::export_as;

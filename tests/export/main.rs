@@ -30,8 +30,9 @@ use std::path::PathBuf;
 use rdb_reindex::dump::rdb::{Item, Record, Scratch, Walker};
 use rdb_reindex::dump::scan::Observer;
 use rdb_reindex::export::{Format, Table};
-use rdb_reindex::index::{Difference, Expiry};
+use rdb_reindex::index::Difference;
 use rdb_reindex::model::spec::{DEFAULT_PRESET, Spec};
+use rdb_reindex::model::view::Expiry;
 use serde_json::Value as Js;
 
 use collect::Collector;

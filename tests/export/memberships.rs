@@ -2,8 +2,9 @@
 
 use rdb_reindex::dump::scan::Observer;
 use rdb_reindex::export::{self, Filter, Format, Options, Table};
-use rdb_reindex::index::{Difference, Expiry};
+use rdb_reindex::index::Difference;
 use rdb_reindex::model::spec::{Glob, Spec};
+use rdb_reindex::model::view::Expiry;
 
 use crate::support::dump_writer::DumpBuilder;
 

@@ -5,8 +5,8 @@ use base64::prelude::BASE64_STANDARD;
 use rdb_reindex::dump::rdb::StreamId;
 use rdb_reindex::dump::scan::Observer;
 use rdb_reindex::export::{self, Format, Options, Table};
-use rdb_reindex::index::Expiry;
 use rdb_reindex::model::spec::{DEFAULT_PRESET, Spec};
+use rdb_reindex::model::view::Expiry;
 use serde_json::Value as Js;
 
 use crate::collect::Collector;

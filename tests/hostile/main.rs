@@ -13,8 +13,9 @@ use rayon::prelude::*;
 use rdb_reindex::check::{self, Report};
 use rdb_reindex::dump::scan::Observer;
 use rdb_reindex::export::{self, Format, Options, Table};
-use rdb_reindex::index::{Difference, Expiry};
+use rdb_reindex::index::Difference;
 use rdb_reindex::model::spec::{DEFAULT_PRESET, Spec};
+use rdb_reindex::model::view::Expiry;
 use rdb_reindex::report::inventory::Inventory;
 
 use support::dump_writer::DumpBuilder;

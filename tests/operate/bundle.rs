@@ -8,7 +8,7 @@ use rdb_reindex::bundle::manifest::{
     APPLY, Bytes, CHANGES, Caps, Counts, FORMAT_VERSION, FileId, IndexPlan, MANIFEST, Manifest, ROLLBACK, Replay,
     Reply, SnapshotId, SpecId, Touched, Witness,
 };
-use rdb_reindex::{plan::output::sha256, resp};
+use rdb_reindex::bundle::{resp, sha256};
 
 /// A state, the plan that repairs it, and the way back.
 #[derive(Clone, Debug, Default)]

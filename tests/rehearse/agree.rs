@@ -2,11 +2,12 @@
 
 use std::sync::atomic::AtomicBool;
 
-use rdb_reindex::bundle::folder::Bundle;
+use rdb_reindex::bundle::Bundle;
 use rdb_reindex::bundle::manifest::{APPLY, Caps, Manifest, ROLLBACK};
 use rdb_reindex::dump::scan::Observer;
-use rdb_reindex::index::{DeleteReason, Difference, Expiry};
+use rdb_reindex::index::{DeleteReason, Difference};
 use rdb_reindex::model::spec::{Acceptance, BRAKES, Brake, Spec};
+use rdb_reindex::model::view::Expiry;
 use rdb_reindex::plan::{Error, build};
 use rdb_reindex::rehearse::{Files, Meaning, Model, check_dump, check_manifest, prove};
 

@@ -3,8 +3,9 @@
 use super::{SMALL_APPLY, Work, small, start};
 use rdb_reindex::bundle::manifest::Caps;
 use rdb_reindex::dump::scan::Observer;
-use rdb_reindex::index::{Difference, Expiry};
+use rdb_reindex::index::Difference;
 use rdb_reindex::model::spec::{DEFAULT_PRESET, Spec};
+use rdb_reindex::model::view::Expiry;
 use rdb_reindex::plan;
 use std::sync::atomic::AtomicBool;
 

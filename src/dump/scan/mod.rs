@@ -16,8 +16,7 @@ use std::time::{Duration, Instant};
 use ahead::{Ahead, Next};
 use sum::Sum;
 
-use crate::dump::rdb;
-use crate::dump::rdb::{Footer, Header, Item, ModuleItem, ModuleReader, Record, Walker};
+use crate::dump::rdb::{self, Footer, Header, Item, ModuleItem, ModuleReader, Record, Walker};
 use crate::progress::Watch;
 pub use crate::progress::{Observer, Order};
 

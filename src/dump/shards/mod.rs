@@ -12,10 +12,8 @@ use crc_fast::{CrcAlgorithm, Digest};
 use foldhash::fast::RandomState;
 
 use crate::dump::parts;
-use crate::dump::rdb;
-use crate::dump::rdb::{Header, Item, Record, Walker, opcode};
-use crate::dump::scan;
-use crate::dump::scan::{Observer, Worker};
+use crate::dump::rdb::{self, Header, Item, Record, Walker, opcode};
+use crate::dump::scan::{self, Observer, Worker};
 use crate::dump::snapshot::Snapshot;
 use crate::dump::twice;
 use crate::private;

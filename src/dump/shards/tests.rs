@@ -1,7 +1,7 @@
 //! Dumps spelled by hand.
 
 use super::*;
-use crate::index::{Clock, Expiry};
+use crate::model::view::{Clock, Expiry};
 
 /// A dump of these records, made at `ctime`.
 fn dump(version: u8, ctime: u8, body: &[u8]) -> Snapshot {

@@ -130,9 +130,8 @@ mod guard {
 
     use std::mem::MaybeUninit;
     use std::ptr;
-    use std::sync::Once;
-    use std::sync::OnceLock;
     use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicUsize, Ordering};
+    use std::sync::{Once, OnceLock};
 
     /// Where a map is. Once made it stays, since the signal may come at any time; when its map is gone it serves for another.
     #[derive(Debug)]

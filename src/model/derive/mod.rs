@@ -19,7 +19,6 @@ mod build;
 mod join;
 mod score;
 
-pub use crate::text::rfc3339::unix_millis;
 pub use score::{score_text, write_score};
 
 use std::ops::Range;

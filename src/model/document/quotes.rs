@@ -5,8 +5,7 @@
 
 use fearless_simd::prelude::*;
 #[cfg(target_arch = "x86_64")]
-use fearless_simd::u32x16;
-use fearless_simd::{Level, dispatch, u8x64};
+use fearless_simd::{Level, dispatch, u8x64, u32x16};
 
 use super::outline::{Outline, Progress};
 use super::scan::escape;

@@ -1,7 +1,6 @@
 //! When the dump was made, and what its expiries mean.
 
-use crate::dump::rdb;
-use crate::dump::rdb::{Item, RawStr, Walker};
+use crate::dump::rdb::{self, Item, RawStr, Walker};
 use crate::model::stock::Left;
 
 /// What to make of expiries.

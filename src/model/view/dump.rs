@@ -1,7 +1,6 @@
 //! Going back to places in the dump that were noted on the way.
 
-use crate::dump::rdb;
-use crate::dump::rdb::{Header, Record};
+use crate::dump::rdb::{self, Header, Record};
 
 /// A dump whose records were walked once already.
 #[derive(Clone, Copy, Debug)]

@@ -1,8 +1,7 @@
 //! The fields of a record, whatever it is made of.
 
 use super::clock::{Clock, Expires};
-use crate::dump::rdb;
-use crate::dump::rdb::{Element, Flow, Json, Kind, Record, Scratch, TypeName, Visitor};
+use crate::dump::rdb::{self, Element, Flow, Json, Kind, Record, Scratch, TypeName, Visitor};
 use crate::model::document::{Extractor, HashFields, Slots};
 
 struct Fields<'x>(HashFields<'x>, Clock);

@@ -8,7 +8,7 @@ use sha1::{Digest as _, Sha1};
 use super::super::link::{Link, Reply};
 use super::super::query::{LookOptions, QueryError, ask_all};
 use super::Rule;
-use crate::bundle::output::hex;
+use crate::bundle::hex;
 
 /// A record as the server has it.
 #[derive(Clone, Debug, PartialEq, Eq)]

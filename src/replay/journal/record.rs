@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::bundle::manifest::Bytes;
-use crate::text::is_unprintable;
+use crate::text::{is_unprintable, rfc3339};
 
 /// The version of the journal that this program writes and reads.
 pub const JOURNAL_VERSION: u32 = 1;
@@ -161,6 +161,5 @@ impl std::fmt::Display for Operator {
 
 /// The time as RFC 3339.
 pub fn now() -> String {
-    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since.as_millis()).ok().and_then(crate::text::time::rfc3339).unwrap_or_default()
+    rfc3339::write(rfc3339::now_ms()).unwrap_or_default()
 }

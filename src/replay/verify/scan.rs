@@ -10,7 +10,7 @@ use super::found::Verification;
 use super::number;
 use super::state::{KeyState, Members, Named, PAGE, Proof, Value, count};
 use crate::bundle::content::Content;
-use crate::text::display;
+use crate::text::{display, rfc3339};
 
 /// The version and the checksum at the end of what `DUMP` answers.
 const FOOTER: usize = 10;
@@ -467,7 +467,7 @@ impl Look<'_> {
     }
 
     fn missing(&mut self, state: &KeyState<'_>) {
-        if state.expire_at_ms.is_some_and(|at| at <= now_ms()) {
+        if state.expire_at_ms.is_some_and(|at| at <= rfc3339::now_ms()) {
             // Put back, and expired since.
             return;
         }
@@ -581,9 +581,4 @@ fn bytes_of(reply: &Reply) -> std::borrow::Cow<'_, [u8]> {
         Reply::Integer(number) => number.to_string().into_bytes().into(),
         reply => reply.as_bytes().unwrap_or_default().into(),
     }
-}
-
-fn now_ms() -> i64 {
-    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }

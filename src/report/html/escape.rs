@@ -2,8 +2,7 @@
 
 use std::fmt::{self, Write as _};
 
-use crate::plan::excerpt::Excerpt;
-use crate::text::{self, Role, Unit, number};
+use crate::text::{self, Role, Truncated, Unit, number};
 
 /// Text that is HTML already. Made in this module and its neighbours alone, from parts that are escaped.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -125,12 +124,12 @@ impl Room {
 }
 
 /// A name from the dump, as code.
-pub fn name(excerpt: &Excerpt, room: Room) -> Html {
-    if excerpt.len == 0 {
+pub fn name(text: &Truncated, room: Room) -> Html {
+    if text.len == 0 {
         return Html::own("<code class=\"k empty\">(empty)</code>");
     }
     let mut out = String::from("<code class=\"k\" dir=\"ltr\">");
-    write(excerpt, room, Role::Name, &mut out);
+    write(text, room, Role::Name, &mut out);
     out.push_str("</code>");
     Html(out)
 }
@@ -140,14 +139,14 @@ pub fn name(excerpt: &Excerpt, room: Room) -> Html {
 /// A backslash stands for itself: in messages it belongs to escapes that are there already.
 pub fn text(text: &str, room: Room) -> Html {
     let mut out = String::new();
-    let excerpt = Excerpt { head: text.as_bytes().to_vec(), tail: Vec::new(), len: text.len() };
-    write(&excerpt, room, Role::Words, &mut out);
+    let text = Truncated { head: text.as_bytes().to_vec(), tail: Vec::new(), len: text.len() };
+    write(&text, room, Role::Words, &mut out);
     Html(out)
 }
 
 /// A text as code.
 pub fn code(text: &str, room: Room) -> Html {
-    name(&Excerpt { head: text.as_bytes().to_vec(), tail: Vec::new(), len: text.len() }, room)
+    name(&Truncated { head: text.as_bytes().to_vec(), tail: Vec::new(), len: text.len() }, room)
 }
 
 /// A short name where no markup can stand.
@@ -181,10 +180,10 @@ pub fn lines(text: &str, most: usize) -> Html {
     Html(out)
 }
 
-fn write(excerpt: &Excerpt, room: Room, role: Role, out: &mut String) {
-    let mut head = units(&excerpt.head, role);
-    let mut end = units(&excerpt.tail, role);
-    let cut = !excerpt.is_whole();
+fn write(text: &Truncated, room: Room, role: Role, out: &mut String) {
+    let mut head = units(&text.head, role);
+    let mut end = units(&text.tail, role);
+    let cut = !text.is_whole();
     if !cut {
         let whole = head.len();
         if whole > room.head.saturating_add(room.tail).saturating_add(8) {
@@ -201,7 +200,7 @@ fn write(excerpt: &Excerpt, room: Room, role: Role, out: &mut String) {
     let _ = write!(
         out,
         "<span class=\"cut\"> … {} bytes in all … </span>",
-        number(u64::try_from(excerpt.len).unwrap_or(u64::MAX))
+        number(u64::try_from(text.len).unwrap_or(u64::MAX))
     );
     write_units(end.get(skip..).unwrap_or_default(), out);
 }
@@ -232,7 +231,7 @@ mod tests {
     use super::*;
 
     fn shown(bytes: &[u8]) -> String {
-        let html = name(&Excerpt::new(bytes), Room::NAME);
+        let html = name(&Truncated::new(bytes), Room::NAME);
         let inner = html.as_str().strip_prefix("<code class=\"k\" dir=\"ltr\">").expect("code");
         inner.strip_suffix("</code>").expect("code").replace("<span class=\"esc\">", "⟨").replace("</span>", "⟩")
     }
@@ -258,7 +257,7 @@ mod tests {
         for (bytes, expected) in facts {
             assert_eq!(shown(bytes), expected, "{:?}", String::from_utf8_lossy(bytes));
         }
-        assert_eq!(name(&Excerpt::new(b""), Room::NAME).as_str(), "<code class=\"k empty\">(empty)</code>");
+        assert_eq!(name(&Truncated::new(b""), Room::NAME).as_str(), "<code class=\"k empty\">(empty)</code>");
     }
 
     #[test]
@@ -272,17 +271,17 @@ mod tests {
         // 144 are shown as they are, 145 are not.
         assert_eq!(shown(&[b'x'; 144]), "x".repeat(144));
         assert!(shown(&[b'x'; 145]).contains("145 bytes in all"));
-        // What is cut in an excerpt may be half a character, and is escaped like it.
+        // What is cut in an text may be half a character, and is escaped like it.
         let wide = "鍵".repeat(100);
         assert!(shown(wide.as_bytes()).contains("300 bytes in all"));
         // The most that a name can come to: an escape and a character to be escaped in turns.
         let worst: Vec<u8> = b"\"\x00".repeat(5000);
-        assert!(name(&Excerpt::new(&worst), Room::NAME).len() < 4_000);
+        assert!(name(&Truncated::new(&worst), Room::NAME).len() < 4_000);
     }
 
     #[test]
     fn words_have_code_and_parts() {
-        let key = name(&Excerpt::new(b"<k>"), Room::NAME);
+        let key = name(&Truncated::new(b"<k>"), Room::NAME);
         let html = Html::fill("`a<b` & {} has {}.", &[&key, &Html::words("x")]);
         let expected = "<code>a&lt;b</code> &amp; <code class=\"k\" dir=\"ltr\">&lt;k&gt;</code> has x.";
         assert_eq!(html.as_str(), expected);

@@ -9,11 +9,10 @@ use super::picture::{Bar, Part};
 use super::shell::Shell;
 use super::treemap::{Tile, draw};
 use crate::model::stock::SPANS;
-use crate::plan::excerpt::Excerpt;
 use crate::report::findings;
 use crate::report::inventory::{Checksum, Diagnostic, Family, FamilyKind, Index, Inventory, LargeKey};
 use crate::report::verdict::{limits, records, verdict};
-use crate::text::{counted, number, safe, size, time};
+use crate::text::{Truncated, counted, number, safe, size, time};
 
 /// Families that are rectangles of their own; the others are one.
 const TILES: usize = 40;
@@ -112,7 +111,7 @@ pub fn inventory(inventory: &Inventory, next: &str) -> Vec<u8> {
 impl Page {
     fn new(inventory: &Inventory, next: &str, rows: usize) -> Self {
         let snapshot = &inventory.snapshot;
-        let version = snapshot.server_version.as_ref().map(|version| name(&Excerpt::new(&version.0), Room::LABEL));
+        let version = snapshot.server_version.as_ref().map(|version| name(&Truncated::new(&version.0), Room::LABEL));
         let server = Html::fill(
             &format!("{} {{}}, RDB {}", snapshot.server, snapshot.rdb_version),
             &[&version.unwrap_or_default()],
@@ -143,7 +142,7 @@ impl Page {
             brakes,
             lift,
             shell: Shell::new(),
-            file: name(&Excerpt::new(&snapshot.file.0), Room::NAME),
+            file: name(&Truncated::new(&snapshot.file.0), Room::NAME),
             headline: headline(inventory),
             facts: vec![("Size", Html::words(&size(snapshot.bytes))), ("Written by", server), ("CRC-64", crc)],
             created: snapshot.created_at.clone().map(|at| (at.clone(), time(&at))),
@@ -239,7 +238,7 @@ fn family_row(family: &Family) -> FamilyRow {
         None => family.kind.as_str().to_owned(),
     };
     FamilyRow {
-        pattern: name(&Excerpt::new(&family.pattern.0), Room::NAME),
+        pattern: name(&Truncated::new(&family.pattern.0), Room::NAME),
         kind: kind.chars().take(60).collect(),
         keys: number(family.keys),
         elements: number(family.elements),

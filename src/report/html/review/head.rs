@@ -4,8 +4,7 @@ use super::super::escape::{Html, Room, code, text};
 use super::words::{done, join, label, list};
 use crate::bundle::manifest::Manifest;
 use crate::report::inventory::Index;
-use crate::report::plan::as_they_should_be;
-use crate::report::plan::price;
+use crate::report::plan::{as_they_should_be, price};
 use crate::report::replay_cost::{of_apply, waiting};
 use crate::text::{counted, number, size};
 

@@ -234,7 +234,7 @@ fn untouched(d: &Difference<'_>, manifest: &Manifest) -> Untouched {
             FamilyKind::Index if policies.get(at) == Some(&"report") => Html::words("an index that is only reported"),
             FamilyKind::Index => continue,
         };
-        let pattern = crate::plan::excerpt::Excerpt::new(&family.pattern.0);
+        let pattern = crate::text::Truncated::new(&family.pattern.0);
         rows.push((
             family.keys,
             FamilyView {

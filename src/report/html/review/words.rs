@@ -4,9 +4,8 @@ use super::super::escape::{Html, Room, code, name, text};
 use crate::bundle::manifest::Counts;
 use crate::model::spec::{Index, Spec};
 use crate::plan::digest::{Class, Edit, Sample};
-use crate::plan::excerpt::Excerpt;
 use crate::plan::why::{Field, FieldValue};
-use crate::text::{counted, number};
+use crate::text::{Truncated, counted, number};
 
 /// What words about an index need to know of it.
 #[derive(Clone, Debug)]
@@ -229,16 +228,14 @@ fn fields(fields: &[Field]) -> Html {
 
 fn field(field: &Field) -> Html {
     let path = code(&field.path, Room::LABEL);
-    let value = |excerpt: &Excerpt| name(excerpt, Room::NAME);
+    let value = |text: &Truncated| name(text, Room::NAME);
     match &field.value {
         FieldValue::Absent => Html::fill("no {}", &[&path]),
         FieldValue::Null => Html::fill("{} = `null`", &[&path]),
         FieldValue::Composite => Html::fill("an object or array in {}", &[&path]),
-        FieldValue::Text(excerpt) if excerpt.len > 0 => {
-            Html::fill("{} = \u{201c}{}\u{201d}", &[&path, &value(excerpt)])
-        }
-        FieldValue::Text(excerpt) | FieldValue::Literal(excerpt) | FieldValue::Implied(excerpt) => {
-            Html::fill("{} = {}", &[&path, &value(excerpt)])
+        FieldValue::Text(text) if text.len > 0 => Html::fill("{} = \u{201c}{}\u{201d}", &[&path, &value(text)]),
+        FieldValue::Text(text) | FieldValue::Literal(text) | FieldValue::Implied(text) => {
+            Html::fill("{} = {}", &[&path, &value(text)])
         }
         FieldValue::Several(first, n) => {
             let n = Html::words(&number(*n));
@@ -298,12 +295,12 @@ mod tests {
             kind: "set",
             fields: Html::words("`projectId`"),
         };
-        let excerpt = |text: &str| Excerpt::new(text.as_bytes());
+        let text = |text: &str| Truncated::new(text.as_bytes());
         let sample = Sample {
-            key: excerpt("i:p3"),
-            member: Some(excerpt("message:123")),
-            other: Some(excerpt("i:p7")),
-            fields: vec![Field { path: "projectId".into(), value: FieldValue::Text(excerpt("p7")) }],
+            key: text("i:p3"),
+            member: Some(text("message:123")),
+            other: Some(text("i:p7")),
+            fields: vec![Field { path: "projectId".into(), value: FieldValue::Text(text("p7")) }],
             ..Sample::default()
         };
         let plain = |html: Html| {
@@ -326,10 +323,10 @@ mod tests {
         let gone = plain(example(Class::RecordMissing, &sample, &about));
         assert_eq!(gone, "−There is no record message:123; i:p3 still names it.");
         let wrong = Sample {
-            key: excerpt("i:undefined"),
+            key: text("i:undefined"),
             type_name: "set".into(),
             elements: 1,
-            fields: vec![Field { path: "projectId".into(), value: FieldValue::Implied(excerpt("undefined")) }],
+            fields: vec![Field { path: "projectId".into(), value: FieldValue::Implied(text("undefined")) }],
             ..Sample::default()
         };
         assert_eq!(

@@ -3,16 +3,16 @@
 //! The manifest is the only description of a plan that `show`, `apply`, `verify` and `rollback` need. Every other file
 //! of the bundle is bound to it by SHA-256.
 
+pub mod text;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
 use serde::{Deserialize, Serialize};
 
-use crate::index::Braked;
 use crate::model::spec::{Acceptance, Spec, SpecErrors};
 
-pub use crate::plan::price::{Guards, Price, Replay};
+pub use super::price::{Guards, Price, Replay};
 
 /// The version of `plan.json` that this program writes and reads.
 pub const FORMAT_VERSION: u32 = 1;
@@ -73,7 +73,7 @@ pub struct Manifest {
     #[serde(default)]
     pub witnesses: Vec<Witness>,
     /// Every key that the plan changes, as the dump has it.
-    #[serde(serialize_with = "super::manifest_text::apart")]
+    #[serde(serialize_with = "super::manifest::text::apart")]
     pub touched: Vec<Touched>,
     /// What the plan did not do, or did with care, and why.
     pub warnings: Vec<String>,
@@ -194,18 +194,6 @@ pub struct BrakeNote {
 }
 
 impl BrakeNote {
-    /// The brakes that apply.
-    pub fn all(brakes: &[Braked], spec: &Spec) -> Vec<Self> {
-        let note = |braked: &Braked| Self {
-            brake: braked.brake.as_str().to_owned(),
-            index: braked.index.and_then(|at| spec.indexes.get(at)).map(|index| index.name.clone()),
-            effect: braked.effect.as_str().to_owned(),
-            text: braked.text.clone(),
-            examples: braked.examples.clone(),
-        };
-        brakes.iter().map(note).collect()
-    }
-
     /// What `--accept` takes to lift it.
     pub fn accept(&self) -> String {
         match &self.index {

@@ -9,8 +9,8 @@ use rayon::slice::ParallelSlice;
 use serde::{Serialize, Serializer};
 use sha2::{Digest, Sha256};
 
-use super::manifest::{FileId, Manifest, REVIEW, Touched};
-use super::output::hex;
+use super::{FileId, Manifest, REVIEW, Touched};
+use crate::bundle::output::hex;
 use crate::text::Json;
 
 /// Touched keys of a piece.
@@ -329,7 +329,7 @@ mod tests {
     #[test]
     fn the_identity_is_the_hash_of_all_but_itself_and_the_page() {
         let mut manifest = manifest(3);
-        let mut hash = super::super::output::sha256(text(&manifest).as_bytes());
+        let mut hash = crate::bundle::output::sha256(text(&manifest).as_bytes());
         hash.truncate(12);
         assert_eq!(manifest.identity(), hash);
         manifest.plan_id = hash.clone();

@@ -7,7 +7,7 @@ const TAIL: usize = 80;
 
 /// A name or a value, perhaps without its middle: a key has up to 512 MiB, and a page shows many.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Excerpt {
+pub struct Truncated {
     pub head: Vec<u8>,
     /// Empty if `head` is all there is.
     pub tail: Vec<u8>,
@@ -15,7 +15,7 @@ pub struct Excerpt {
     pub len: usize,
 }
 
-impl Excerpt {
+impl Truncated {
     pub fn new(bytes: &[u8]) -> Self {
         let most = HEAD.saturating_add(TAIL);
         let (head, tail) = match bytes.split_at_checked(HEAD) {
@@ -37,12 +37,12 @@ mod tests {
 
     #[test]
     fn the_middle_of_a_long_name_is_left_out() {
-        let short = Excerpt::new(&[b'x'; 240]);
+        let short = Truncated::new(&[b'x'; 240]);
         assert!(short.is_whole() && short.head.len() == 240 && short.tail.is_empty());
         let bytes: Vec<u8> = (0..=240).collect();
-        let long = Excerpt::new(&bytes);
+        let long = Truncated::new(&bytes);
         assert!(!long.is_whole() && long.len == 241);
         assert_eq!((long.head.as_slice(), long.tail.as_slice()), (&bytes[..160], &bytes[161..]));
-        assert_eq!(Excerpt::new(b""), Excerpt::default());
+        assert_eq!(Truncated::new(b""), Truncated::default());
     }
 }

@@ -3,16 +3,12 @@
 //! Counted from what the plan is, since nothing of a plan is kept in memory to be played through. A test holds the figures
 //! against what a server counts.
 
-use serde::{Deserialize, Serialize};
-
 use super::digest::{Class, Digest};
 use crate::bundle::manifest::{Caps, Touched};
+use crate::bundle::price::{Guards, Price, Replay};
 use crate::dump::rdb::{Kind, TypeName};
 use crate::index::Difference;
 use crate::model::spec::{IndexType, Policy, Step};
-
-/// US dollars for a hundred thousand commands, as Upstash bills a database with one region (August 2026).
-pub const USD_PER_100_000: f64 = 0.2;
 
 /// Keys in one `EXISTS`, and commands in one round trip.
 const AT_ONCE: u64 = 1_000;
@@ -27,52 +23,6 @@ const VERIFY_GREETING: (u64, u64) = (4, 1);
 const SCRIPT_PROBE: u64 = 2;
 /// Bytes of a script's text.
 const SCRIPT_BYTES: u64 = 2_500;
-
-/// What replays of a plan come to, each with the look before it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Replay {
-    /// `apply` with each guard.
-    #[serde(flatten)]
-    pub apply: Guards,
-    /// `rollback` of all of it.
-    pub rollback: Guards,
-    /// `verify`, after an apply.
-    #[serde(default)]
-    pub verify: Price,
-}
-
-/// What a replay comes to with each guard.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Guards {
-    pub auto: Price,
-    pub replies: Price,
-    /// None where the entries of the plan do not tell their record, so that this guard refuses it.
-    pub records: Option<Price>,
-}
-
-/// Time and money.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Price {
-    /// Round trips at the default size of a batch.
-    pub batches: u64,
-    /// Commands that a service which bills by the command would count.
-    pub billed_commands: u64,
-    pub estimated_cost_usd: f64,
-    /// Of those commands, the ones that only look before anything is written.
-    pub look: u64,
-}
-
-impl Price {
-    fn new(batches: u64, look: u64, edits: u64) -> Self {
-        let billed = look.saturating_add(edits);
-        Self { batches, billed_commands: billed, estimated_cost_usd: usd(billed), look }
-    }
-}
-
-/// What so many commands cost.
-pub fn usd(commands: u64) -> f64 {
-    commands as f64 * USD_PER_100_000 / 100_000.0
-}
 
 /// What the edits of one index are.
 #[derive(Clone, Copy, Debug, Default)]
