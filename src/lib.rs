@@ -23,26 +23,54 @@
 #![doc = include_str!("../examples/compute-index.rs")]
 //! ```
 
-pub mod bundle;
-pub mod check;
-pub mod cli;
-pub mod diff;
+// Without the program much of the layers below it is not called.
+#![cfg_attr(not(feature = "cli"), allow(dead_code))]
+
 pub mod dump;
-pub mod export;
-pub mod index;
-pub mod infer;
 pub mod model;
+
+// The program: hidden, and free to change. They are reachable for the tests, benchmarks and fuzz targets of this repository.
+#[cfg(feature = "cli")]
+#[doc(hidden)]
+pub mod bundle;
+#[cfg(feature = "cli")]
+#[doc(hidden)]
+pub mod check;
+#[cfg(feature = "cli")]
+#[doc(hidden)]
+pub mod cli;
+#[cfg(feature = "cli")]
+#[doc(hidden)]
+pub mod diff;
+#[cfg(feature = "cli")]
+#[doc(hidden)]
+pub mod export;
+#[doc(hidden)]
+pub mod index;
+#[cfg(feature = "cli")]
+#[doc(hidden)]
+pub mod infer;
+#[cfg(feature = "cli")]
+#[doc(hidden)]
 pub mod plan;
 mod private;
+#[doc(hidden)]
 pub mod progress;
+#[cfg(feature = "cli")]
+#[doc(hidden)]
 pub mod rehearse;
+#[cfg(feature = "cli")]
+#[doc(hidden)]
 pub mod replay;
+#[cfg(feature = "cli")]
+#[doc(hidden)]
 pub mod report;
+#[doc(hidden)]
 pub mod text;
 
-pub use crate::dump::rdb::Walker;
-pub use crate::dump::snapshot::{Options, Snapshot};
-pub use crate::model::spec::Spec;
-pub use crate::model::view::Expiry;
+pub use dump::rdb::Walker;
+pub use dump::snapshot::{Options, Snapshot};
 pub use index::Difference;
+pub use model::spec::Spec;
+pub use model::view::Expiry;
 pub use progress::Observer;

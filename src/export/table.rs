@@ -9,7 +9,8 @@ use super::columns::Columns;
 #[cfg(feature = "parquet")]
 use super::parquet_file::File;
 #[cfg(feature = "parquet")]
-use super::rows::{self, Column, Halt};
+use super::rows::Halt;
+use super::rows::{self, Column};
 
 /// Writes rows of cells.
 pub struct Writer<'o>(Form<'o>);
