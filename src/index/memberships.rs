@@ -6,20 +6,20 @@
 use std::collections::HashMap;
 use std::ops::ControlFlow;
 
-use super::batch::{Batch, Near, Proof};
-use super::brakes::MemberForms;
+use super::brakes::member_forms::MemberForms;
 use super::compare::Compared;
-use super::entry::{Entry, Membership, Scored, Source};
-use super::hash::Hasher;
-use super::interner::Interned;
-use super::keys::Keys;
-use super::keyset::AnyOf;
-use super::lookup::{Lookup, Undecided};
-use super::probe::Ask;
-use super::resolve::{Resolved, Why};
-use super::stem::MemberStems;
-use super::store::{Edits, Mark, Members, Store};
-use super::survey::is_index_type;
+use super::compare::batch::{Batch, Near, Proof};
+use super::compare::known::{Known, Undecided};
+use super::compare::resolve::{Resolved, Why};
+use super::compare::scan_members::Ask;
+use super::gather::survey::is_index_type;
+use super::store::buckets::{Edits, Mark, Members, Store};
+use super::store::entry::{Entry, Membership, Scored, Source};
+use super::store::hash::Hasher;
+use super::store::interner::Interned;
+use super::store::keys::Keys;
+use super::store::name_prefix::MemberPrefixes;
+use super::store::record_set::AnyOf;
 use super::{Error, Facts, Present, Summary};
 use crate::dump::rdb::{self, Element, Flow, Record, Scratch, Visitor};
 use crate::dump::scan::Observer;
@@ -95,7 +95,7 @@ pub struct Memberships<'a> {
     listed: Vec<Listed>,
     kept: HashMap<u64, Record<'a>>,
     undecided: Undecided,
-    member_stems: MemberStems,
+    member_prefixes: MemberPrefixes,
     proof: Proof,
 }
 
@@ -114,7 +114,7 @@ impl<'a> Memberships<'a> {
         damaged: &'a [u64],
         observer: &Observer,
     ) -> Result<Self, Error> {
-        Ok(Self::of(super::read((file, damaged), &[], spec, expiry, Ask::Counts, observer)?))
+        Ok(Self::of(super::difference::read((file, damaged), &[], spec, expiry, Ask::Counts, observer)?))
     }
 
     pub(super) fn of(compared: Compared<'a>) -> Self {
@@ -150,7 +150,7 @@ impl<'a> Memberships<'a> {
             listed,
             kept: compared.kept,
             undecided: compared.undecided,
-            member_stems: compared.member_stems,
+            member_prefixes: compared.member_prefixes,
             proof: compared.proof,
         }
     }
@@ -172,7 +172,7 @@ impl<'a> Memberships<'a> {
 
     /// An index key.
     pub fn record(&self, key: &Listed) -> Result<Record<'a>, rdb::Error> {
-        self.lookup().record(key.start)
+        self.known().record(key.start)
     }
 
     /// Calls `each` with every member of a piece of an index key, in the order of the dump, and its state; where the key
@@ -214,23 +214,23 @@ impl<'a> Memberships<'a> {
     ) -> Result<(), rdb::Error> {
         let key = self.present[at as usize];
         let index = key.index as usize;
-        let lookup = self.lookup();
+        let known = self.known();
         let mut name = Vec::new();
         let name = if key.shared { self.dump.key(key.start, &mut name)? } else { &[] };
-        let held = lookup.held(&lookup.claimants(index, key.shared, name));
-        let forms = lookup.member_forms(index, key.shared, name);
+        let held = known.held(&known.claimants(index, key.shared, name));
+        let forms = known.member_forms(index, key.shared, name);
         let members = record.value.elements()? / record.value.pieces().max(1) as u64;
         let Reader { scratch, bytes, batch } = reader;
         batch.clear();
         let mut teller = Teller {
             store,
-            members: lookup.members,
+            members: known.members,
             hasher: &self.hasher,
             held: &held,
             forms: &forms,
             may_rescore: !key.frozen,
             has_rank: key.rank.is_some(),
-            near: Near::new(key.rank.unwrap_or(u32::MAX), lookup.stem(&self.keys, index, key.rank), members),
+            near: Near::new(key.rank.unwrap_or(u32::MAX), known.prefix(&self.keys, index, key.rank), members),
             proof: self.proof,
             batch,
             bytes,
@@ -243,17 +243,17 @@ impl<'a> Memberships<'a> {
         teller.error.map_or(Ok(()), Err)
     }
 
-    fn lookup(&self) -> Lookup<'_, 'a> {
-        let members = Members { dump: self.dump, interned: &self.interned, stems: &self.member_stems };
-        Lookup { names: &self.names, members, hasher: &self.hasher, kept: &self.kept, undecided: &self.undecided }
+    fn known(&self) -> Known<'_, 'a> {
+        let members = Members { dump: self.dump, interned: &self.interned, prefixes: &self.member_prefixes };
+        Known { names: &self.names, members, hasher: &self.hasher, kept: &self.kept, undecided: &self.undecided }
     }
 
     /// What is implied and in no index key at all; to be asked for when the keys have been told.
     pub fn into_missing(self) -> Missing<'a> {
-        let members = Members { dump: self.dump, interned: &self.interned, stems: &self.member_stems };
+        let members = Members { dump: self.dump, interned: &self.interned, prefixes: &self.member_prefixes };
         let (sets, zsets) = (self.sets.into_missing(members), self.zsets.into_missing(members));
-        let stems = self.member_stems;
-        Missing { dump: self.dump, keys: self.keys, interned: self.interned, stems, sets, zsets }
+        let prefixes = self.member_prefixes;
+        Missing { dump: self.dump, keys: self.keys, interned: self.interned, prefixes, sets, zsets }
     }
 }
 
@@ -351,7 +351,7 @@ pub struct Missing<'a> {
     dump: Dump<'a>,
     keys: Keys,
     interned: Interned,
-    stems: MemberStems,
+    prefixes: MemberPrefixes,
     sets: Edits<Entry>,
     zsets: Edits<Scored>,
 }
@@ -383,7 +383,7 @@ impl<'a> Missing<'a> {
 
     /// The member itself.
     pub fn member<'b>(&'b self, absent: &Absent, room: &'b mut Vec<u8>) -> Result<&'b [u8], rdb::Error> {
-        let members = Members { dump: self.dump, interned: &self.interned, stems: &self.stems };
+        let members = Members { dump: self.dump, interned: &self.interned, prefixes: &self.prefixes };
         members.get(self.index(absent), absent.source, room)
     }
 }

@@ -3,10 +3,17 @@
 
 use std::collections::BTreeSet;
 
-use super::batch::Proof;
+use super::compare::batch::Proof;
+use super::compare::deferred_checks::DeferredChecks;
+use super::compare::scan_members::Ask;
+use super::difference::read_by;
 use super::memberships::Reader;
+use super::store::hash::Hasher;
 use super::*;
 use crate::dump::rdb::Flow;
+use crate::model::spec::Spec;
+use crate::model::view::Expiry;
+use crate::progress::Observer;
 
 const SPEC: &str = r#"version = 1
 [[record]]
@@ -98,9 +105,9 @@ impl File {
 
 /// Names with and without numbers, some of which share one.
 fn names() -> Vec<String> {
-    let stems = ["d:", "d:a", "d:5f2e7c1a-9b3d-4e8f-a1c6-", "d:x:0"];
+    let prefixes = ["d:", "d:a", "d:5f2e7c1a-9b3d-4e8f-a1c6-", "d:x:0"];
     let ends = ["7", "07", "12", "7b", "", "b0c4d2e8f6a7", "1228375301573866404"];
-    stems.iter().flat_map(|stem| ends.iter().map(move |end| format!("{stem}{end}"))).collect()
+    prefixes.iter().flat_map(|prefix| ends.iter().map(move |end| format!("{prefix}{end}"))).collect()
 }
 
 #[test]
@@ -160,27 +167,27 @@ fn the_same_in_every_way() {
     let spec = Spec::parse(SPEC, "test").unwrap();
     let observer = Observer::default();
     let plain = || Hasher::default();
-    let read = |hasher: Hasher, claims: Claims<'_>| {
-        read_by((&file, &[]), &[], &spec, Expiry::Careful, Ask::Edits, hasher, claims, &observer).unwrap()
+    let read = |hasher: Hasher, deferred: DeferredChecks<'_>| {
+        read_by((&file, &[]), &[], &spec, Expiry::Careful, Ask::Edits, hasher, deferred, &observer).unwrap()
     };
-    type Way<'o> = (fn() -> Hasher, Claims<'o>, Proof);
+    type Way<'o> = (fn() -> Hasher, DeferredChecks<'o>, Proof);
     let ways: [Way<'_>; 5] = [
-        (plain, Claims::new(&observer), Proof::Known),
-        (plain, Claims::never(&observer), Proof::Known),
-        (plain, Claims::always(&observer), Proof::Known),
-        (Hasher::blind, Claims::never(&observer), Proof::AtOnce),
-        // The claims are wrong, and all is done again.
-        (Hasher::blind, Claims::always(&observer), Proof::AtOnce),
+        (plain, DeferredChecks::new(&observer), Proof::Known),
+        (plain, DeferredChecks::never(&observer), Proof::Known),
+        (plain, DeferredChecks::always(&observer), Proof::Known),
+        (Hasher::blind, DeferredChecks::never(&observer), Proof::AtOnce),
+        // The deferred checks fail, and all is done again.
+        (Hasher::blind, DeferredChecks::always(&observer), Proof::AtOnce),
     ];
     let mut counts = Vec::new();
-    for (way, (hasher, claims, proof)) in ways.into_iter().enumerate() {
-        let compared = read(hasher(), claims);
+    for (way, (hasher, deferred, proof)) in ways.into_iter().enumerate() {
+        let compared = read(hasher(), deferred);
         assert_eq!(compared.proof, proof, "way {way}");
         counts.push(
             compared.summaries.iter().map(|index| (index.missing_members, index.stale_members)).collect::<Vec<_>>(),
         );
         let stale = compared.summaries.iter().map(|index| index.stale_members).sum::<u64>();
-        assert_eq!(compared.probed.stale.len() as u64, stale);
+        assert_eq!(compared.scanned.stale.len() as u64, stale);
 
         let memberships = Memberships::of(compared);
         let (mut told, mut reader) = (BTreeSet::new(), Reader::default());

@@ -1,25 +1,40 @@
 //! From what one pass gathered to what is wrong, and from there to the difference.
 
+pub mod batch;
+pub mod deferred_checks;
+mod disputed;
+pub mod gone;
+mod json_strings;
+pub mod known;
+mod missing;
+mod repeated;
+pub mod resolve;
+pub mod scan_members;
+pub mod stale;
+mod stale_reason;
+
 use std::collections::HashMap;
 
 use rayon::slice::ParallelSliceMut;
 
-use super::batch::Proof;
-use super::brakes::{self, Braked};
-use super::claims::Claims;
-use super::entry::{Entry, ORPHAN, Scored};
-use super::hash::Hasher;
-use super::interner::Interned;
-use super::keys::Keys;
-use super::keyset::{KeyList, KeySet};
-use super::lookup::{Lookup, Undecided};
-use super::probe::{Ask, Probed};
-use super::resolve::Resolved;
-use super::stem::MemberStems;
-use super::store::{self, Implied, Mark, Members, Store};
-use super::survey::{ClassCount, Context, Gathered, IndexKey};
-use super::witness::{Witness, Witnesses};
-use super::{Difference, Error, Facts, Frozen, Summary, disputed, gone, probe, reason, repeated, resolve, unit, whole};
+use super::brakes::judge::{self, Braked};
+use super::brakes::whole;
+use super::compare::batch::Proof;
+use super::compare::deferred_checks::DeferredChecks;
+use super::compare::known::{Known, Undecided};
+use super::compare::resolve::Resolved;
+use super::compare::scan_members::{Ask, Scanned};
+use super::gather::required_set;
+use super::gather::survey::{ClassCount, Context, Gathered, IndexKey};
+use super::gather::witness::{Witness, Witnesses};
+use super::store::buckets::{self, Implied, Mark, Members, Store};
+use super::store::entry::{Entry, ORPHAN, Scored};
+use super::store::hash::Hasher;
+use super::store::interner::Interned;
+use super::store::keys::Keys;
+use super::store::name_prefix::MemberPrefixes;
+use super::store::record_set::{RecordList, RecordSet};
+use super::{Difference, Error, Facts, Frozen, Summary};
 use crate::dump::rdb::{self, Record};
 use crate::dump::scan::Observer;
 use crate::model::spec::{Brake, Policy, Spec};
@@ -31,19 +46,19 @@ use crate::progress::{Unit, Watch};
 pub struct Joined<'a> {
     stock: Stock,
     diagnostics: Diagnostics,
-    sets: Vec<store::Collector<Entry>>,
-    zsets: Vec<store::Collector<Scored>>,
+    sets: Vec<buckets::Collector<Entry>>,
+    zsets: Vec<buckets::Collector<Scored>>,
     index_keys: Vec<IndexKey>,
     kept: HashMap<u64, Record<'a>>,
     members: Vec<u64>,
     classes: Vec<ClassCount>,
-    existing: Vec<KeySet>,
-    unindexed: Vec<KeySet>,
+    existing: Vec<RecordSet>,
+    unindexed: Vec<RecordSet>,
     undecided: Undecided,
     undecidable_count: Vec<u64>,
-    units: Vec<u64>,
+    required_sets: Vec<u64>,
     witnesses: Witnesses,
-    named_like_keys: KeySet,
+    named_like_keys: RecordSet,
 }
 
 impl<'a> Joined<'a> {
@@ -57,7 +72,7 @@ impl<'a> Joined<'a> {
         let mut classes = vec![ClassCount::default(); spec.records.len()];
         let mut undecidable_count = vec![0; spec.indexes.len()];
         let mut members = vec![0; spec.indexes.len()];
-        let mut units: Vec<u64> = Vec::new();
+        let mut required_sets: Vec<u64> = Vec::new();
         let (mut existing, mut unindexed) = (Vec::new(), Vec::new());
         let (mut undecodable, mut undecidable) = (Vec::new(), Vec::new());
         let mut named_like_keys = Vec::new();
@@ -80,8 +95,8 @@ impl<'a> Joined<'a> {
             for (all, n) in members.iter_mut().zip(worker.members) {
                 *all += n;
             }
-            units.resize(units.len().max(worker.units.len()), 0);
-            for (all, n) in units.iter_mut().zip(worker.units) {
+            required_sets.resize(required_sets.len().max(worker.required_sets.len()), 0);
+            for (all, n) in required_sets.iter_mut().zip(worker.required_sets) {
                 *all += n;
             }
             existing.push(worker.existing);
@@ -106,9 +121,9 @@ impl<'a> Joined<'a> {
                 by_index: transpose(undecidable, spec.indexes.len()),
             },
             undecidable_count,
-            units,
+            required_sets,
             witnesses,
-            named_like_keys: KeySet::new(named_like_keys),
+            named_like_keys: RecordSet::new(named_like_keys),
         }
     }
 }
@@ -122,14 +137,14 @@ impl Joined<'_> {
 }
 
 /// From lists by thread and index to sets by index.
-fn transpose(threads: Vec<Vec<KeyList>>, n: usize) -> Vec<KeySet> {
-    let mut columns: Vec<Vec<KeyList>> = (0..n).map(|_| Vec::new()).collect();
+fn transpose(threads: Vec<Vec<RecordList>>, n: usize) -> Vec<RecordSet> {
+    let mut columns: Vec<Vec<RecordList>> = (0..n).map(|_| Vec::new()).collect();
     for thread in threads {
         for (column, list) in columns.iter_mut().zip(thread) {
             column.push(list);
         }
     }
-    columns.into_iter().map(KeySet::new).collect()
+    columns.into_iter().map(RecordSet::new).collect()
 }
 
 /// All that is known when every index key has been read.
@@ -148,12 +163,12 @@ pub struct Compared<'a> {
     pub sets: Store<Entry>,
     pub zsets: Store<Scored>,
     pub resolved: Resolved,
-    pub probed: Probed,
+    pub scanned: Scanned,
     pub witnesses: Vec<Witness>,
     pub kept: HashMap<u64, Record<'a>>,
-    pub unindexed: Vec<KeySet>,
+    pub unindexed: Vec<RecordSet>,
     pub undecided: Undecided,
-    pub member_stems: MemberStems,
+    pub member_prefixes: MemberPrefixes,
     /// What it takes to look up the same members again: if none of them had the whole hash of a record that is another one,
     /// that hash is enough.
     pub proof: Proof,
@@ -164,10 +179,10 @@ pub fn compare<'a, 'o>(
     joined: Joined<'a>,
     facts: Facts,
     ask: Ask,
-    mut claims: Claims<'o>,
+    mut deferred: DeferredChecks<'o>,
     observer: &'o Observer,
 ) -> Result<Compared<'a>, Error> {
-    let Context { names, dump, clock, hasher, groups, stems, member_stems, members, units, .. } = context;
+    let Context { names, dump, clock, hasher, groups, prefixes, member_prefixes, members, required_sets, .. } = context;
     let spec = names.spec;
     let Joined { stock, mut diagnostics, kept, existing, unindexed, undecided, witnesses, .. } = joined;
 
@@ -178,20 +193,20 @@ pub fn compare<'a, 'o>(
         Ok(!existing[class].contains(&dump, key, hasher.hash(key), &mut scratch)?)
     };
     let mut orphans = vec![0; spec.indexes.len()];
-    let units = units.freeze();
-    for unit in units.ids() {
-        let (index, required) = unit::read_unit(units.get(unit));
+    let required_sets = required_sets.freeze();
+    for required_set in required_sets.ids() {
+        let (index, required) = required_set::read_required(required_sets.get(required_set));
         let per_membership = spec.indexes[usize::from(index)].require.len().max(1);
         for (at, key) in required.enumerate() {
             if lacks(index, at % per_membership, key)? {
-                orphans[usize::from(index)] += joined.units.get(unit as usize).copied().unwrap_or(0);
+                orphans[usize::from(index)] += joined.required_sets.get(required_set as usize).copied().unwrap_or(0);
                 break;
             }
         }
     }
-    let mut keys = Keys::new(groups.freeze(), stems, lacks)?;
+    let mut keys = Keys::new(groups.freeze(), prefixes, lacks)?;
     let interned = members.freeze();
-    let members = Members { dump, interned: &interned, stems: &member_stems };
+    let members = Members { dump, interned: &interned, prefixes: &member_prefixes };
     observer.begin("sorting the memberships", Unit::Members, 0);
     let sets = Store::new(joined.sets, &keys, members)?;
     let zsets = Store::new(joined.zsets, &keys, members)?;
@@ -208,32 +223,32 @@ pub fn compare<'a, 'o>(
             ..Summary::default()
         })
         .collect();
-    let lookup = Lookup { names: &names, members, hasher: &hasher, kept: &kept, undecided: &undecided };
+    let known = Known { names: &names, members, hasher: &hasher, kept: &kept, undecided: &undecided };
     let records = &joined.named_like_keys;
     let mut resolved =
-        resolve::resolve(&lookup, joined.index_keys, records, &mut keys, &mut summaries, &mut diagnostics)?;
+        resolve::resolve(&known, joined.index_keys, records, &mut keys, &mut summaries, &mut diagnostics)?;
     if observer.stopped() {
         return Err(Error::Interrupted);
     }
 
     observer.begin("comparing the indexes", Unit::Members, resolved.members);
     let implied = Implied { keys: &keys, sets: &sets, zsets: &zsets };
-    let mut probed = probe::run(&lookup, implied, &claims, &resolved.present, ask, observer)?;
-    if claims.far() && claims.collided() {
+    let mut scanned = scan_members::run(&known, implied, &deferred, &resolved.present, ask, observer)?;
+    if deferred.far() && deferred.collided() {
         // Some member was taken for a record that is another one. That is only to be expected of a hash that is broken, so
         // it may take its time.
         sets.forget_seen();
         zsets.forget_seen();
-        claims = Claims::never(observer);
+        deferred = DeferredChecks::never(observer);
         observer.begin("comparing the indexes again", Unit::Members, resolved.members);
-        probed = probe::run(&lookup, implied, &claims, &resolved.present, ask, observer)?;
+        scanned = scan_members::run(&known, implied, &deferred, &resolved.present, ask, observer)?;
     }
-    diagnostics.merge(std::mem::take(&mut probed.diagnostics));
-    let proof = if claims.collided() { Proof::AtOnce } else { Proof::Known };
+    diagnostics.merge(std::mem::take(&mut scanned.diagnostics));
+    let proof = if deferred.collided() { Proof::AtOnce } else { Proof::Known };
     if observer.stopped() {
         return Err(Error::Interrupted);
     }
-    for (key, counts) in &probed.counts {
+    for (key, counts) in &scanned.counts {
         let key = &mut resolved.present[*key as usize];
         key.stale += counts.stale;
         let summary = &mut summaries[key.index as usize];
@@ -248,7 +263,7 @@ pub fn compare<'a, 'o>(
         if entry.key & ORPHAN == 0 && mark != Mark::Conflict {
             let tally = &mut tallies[keys.index(entry.key)];
             match mark {
-                Mark::Seen => tally.right += 1,
+                Mark::ValueCache => tally.right += 1,
                 Mark::Rescore => tally.missing += 1,
                 Mark::Missing | Mark::Conflict => {
                     tally.missing += 1;
@@ -268,12 +283,12 @@ pub fn compare<'a, 'o>(
         }
     }
     let examples = std::mem::take(&mut resolved.examples);
-    let mut brakes = brakes::judge(spec, &stock, &joined.classes, &summaries, &resolved.evidence, examples);
+    let mut brakes = judge::judge(spec, &stock, &joined.classes, &summaries, &resolved.evidence, examples);
     brakes.extend(whole::judge(spec, &facts));
     brakes.sort_by_key(|braked| (braked.brake, braked.index));
 
-    repeated::settle(&lookup, &mut keys, &mut resolved, &probed, &mut diagnostics)?;
-    disputed::settle(spec, &zsets, &mut keys, &mut summaries, &mut resolved, &mut probed);
+    repeated::settle(&known, &mut keys, &mut resolved, &scanned, &mut diagnostics)?;
+    disputed::settle(spec, &zsets, &mut keys, &mut summaries, &mut resolved, &mut scanned);
     Ok(Compared {
         names,
         dump,
@@ -289,12 +304,12 @@ pub fn compare<'a, 'o>(
         sets,
         zsets,
         resolved,
-        probed,
+        scanned,
         witnesses: witnesses.into_list(),
         kept,
         unindexed,
         undecided,
-        member_stems,
+        member_prefixes,
         proof,
     })
 }
@@ -302,21 +317,21 @@ pub fn compare<'a, 'o>(
 impl<'a> Compared<'a> {
     /// What would have to change, and why.
     pub fn into_difference(self, observer: &Observer) -> Result<Difference<'a>, Error> {
-        let Self { names, dump, hasher, keys, interned, member_stems, sets, zsets, kept, undecided, .. } = self;
+        let Self { names, dump, hasher, keys, interned, member_prefixes, sets, zsets, kept, undecided, .. } = self;
         let spec = names.spec;
         let Resolved { mut present, deletions, .. } = self.resolved;
-        let members = Members { dump, interned: &interned, stems: &member_stems };
-        let mut stale = self.probed.stale;
+        let members = Members { dump, interned: &interned, prefixes: &member_prefixes };
+        let mut stale = self.scanned.stale;
         stale.retain(|stale| {
             let key = present[stale.key as usize];
             spec.indexes[key.index as usize].policy == Policy::Maintain && !key.frozen
         });
         stale.par_sort_unstable_by_key(|stale| (stale.key, stale.place));
-        let lookup = Lookup { names: &names, members, hasher: &hasher, kept: &kept, undecided: &undecided };
+        let known = Known { names: &names, members, hasher: &hasher, kept: &kept, undecided: &undecided };
         let implied = Implied { keys: &keys, sets: &sets, zsets: &zsets };
         let staying = present.len();
-        gone::some_of(&lookup, &deletions, &mut present, &mut stale)?;
-        reason::explain(&lookup, &mut stale, &present, implied, &self.unindexed)?;
+        gone::some_of(&known, &deletions, &mut present, &mut stale)?;
+        stale_reason::explain(&known, &mut stale, &present, implied, &self.unindexed)?;
         let gone = gone::count(spec.indexes.len(), staying, &mut present, &mut stale);
         if observer.stopped() {
             return Err(Error::Interrupted);
@@ -324,7 +339,7 @@ impl<'a> Compared<'a> {
         let wanted = |rank: u32| spec.indexes[keys.index(rank)].policy == Policy::Maintain && !keys.is_blocked(rank);
         let sets = sets.into_edits(members, wanted);
         let zsets = zsets.into_edits(members, wanted);
-        let rescored = self.probed.rescored.into_iter();
+        let rescored = self.scanned.rescored.into_iter();
         let rescored = rescored.map(|(rank, source, score)| ((rank, source), score)).collect();
         Ok(Difference {
             spec,
@@ -344,7 +359,7 @@ impl<'a> Compared<'a> {
             deletions,
             gone,
             interned,
-            stems: member_stems,
+            prefixes: member_prefixes,
             witnesses: self.witnesses,
             kept,
         })

@@ -2,18 +2,18 @@
 
 use std::collections::HashMap;
 
-use super::brakes::MemberForms;
-use super::hash::Hasher;
-use super::keys::Keys;
-use super::keyset::{AnyOf, KeySet};
-use super::stem::Stem;
-use super::store::Members;
 use crate::dump::rdb::{self, Record};
+use crate::index::brakes::member_forms::MemberForms;
+use crate::index::store::buckets::Members;
+use crate::index::store::hash::Hasher;
+use crate::index::store::keys::Keys;
+use crate::index::store::name_prefix::NamePrefix;
+use crate::index::store::record_set::{AnyOf, RecordSet};
 use crate::model::spec::Policy;
 use crate::model::view::Names;
 
 /// What it takes to look at index keys.
-pub struct Lookup<'l, 'a> {
+pub struct Known<'l, 'a> {
     pub names: &'l Names<'a>,
     pub members: Members<'a, 'l>,
     pub hasher: &'l Hasher,
@@ -25,12 +25,12 @@ pub struct Lookup<'l, 'a> {
 #[derive(Debug)]
 pub struct Undecided {
     /// By record class: records that cannot be decoded.
-    pub by_class: Vec<KeySet>,
+    pub by_class: Vec<RecordSet>,
     /// By index: records that can be, but of which nothing can be said in this index.
-    pub by_index: Vec<KeySet>,
+    pub by_index: Vec<RecordSet>,
 }
 
-impl<'l, 'a> Lookup<'l, 'a> {
+impl<'l, 'a> Known<'l, 'a> {
     /// The indexes that decide what a key of `index` holds; if several families claim it (`shared`), those of the others
     /// as well.
     pub fn claimants(&self, index: usize, shared: bool, key: &[u8]) -> Vec<usize> {
@@ -59,13 +59,13 @@ impl<'l, 'a> Lookup<'l, 'a> {
         AnyOf::new(claimants.iter().map(|&index| &self.undecided.by_index[index]).chain(of_db))
     }
 
-    /// The stem of an index key: members that have it are known by their numbers.
-    pub fn stem<'k>(&self, keys: &'k Keys, index: usize, rank: Option<u32>) -> Option<&'k Stem>
+    /// The prefix of an index key: members that have it are known by their numbers.
+    pub fn prefix<'k>(&self, keys: &'k Keys, index: usize, rank: Option<u32>) -> Option<&'k NamePrefix>
     where
         'l: 'k,
     {
-        let of_index = self.members.stems.get(index).and_then(Option::as_ref);
-        of_index.or_else(|| rank.and_then(|rank| keys.stem(rank)))
+        let of_index = self.members.prefixes.get(index).and_then(Option::as_ref);
+        of_index.or_else(|| rank.and_then(|rank| keys.prefix(rank)))
     }
 
     pub fn record(&self, start: u64) -> Result<Record<'a>, rdb::Error> {

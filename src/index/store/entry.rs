@@ -5,14 +5,14 @@ use super::hash::{Hashed, REST_BITS};
 /// Where the bytes of an implied member are.
 ///
 /// The offset of a record in the dump (the member *is* its key), the number of an interned member, or the number that the
-/// member is behind the stem of its index. Dumps are limited to [`Source::MAX_OFFSET`] bytes; the bits above have what of
+/// member is behind the prefix of its index. Dumps are limited to [`Source::MAX_OFFSET`] bytes; the bits above have what of
 /// the member's hash an entry has no other room for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Source(u64);
 
 impl Source {
     const INTERNED: u64 = 1 << 63;
-    /// The member has the stem of its group, so that it is known by its hash.
+    /// The member has the prefix of its group, so that it is known by its hash.
     const EXACT: u64 = 1 << 62;
     const NUMBER: u64 = Self::INTERNED | Self::EXACT;
     const OFFSET_BITS: u32 = 40;
@@ -20,7 +20,7 @@ impl Source {
     /// 1 TiB.
     pub const MAX_OFFSET: u64 = 1 << Self::OFFSET_BITS;
 
-    /// The key of the record that starts at this offset of the dump; `exact` if it has the stem of its group.
+    /// The key of the record that starts at this offset of the dump; `exact` if it has the prefix of its group.
     pub fn key_at(offset: u64, key: Hashed, exact: bool) -> Self {
         Self(if exact { Self::EXACT } else { 0 } | key.rest() << Self::OFFSET_BITS | offset)
     }
@@ -30,7 +30,7 @@ impl Source {
         Self(Self::INTERNED | u64::from(id))
     }
 
-    /// The stem of the index, and this number of 61 bits.
+    /// The prefix of the index, and this number of 61 bits.
     pub fn number(number: u64) -> Self {
         Self(Self::NUMBER | number)
     }
@@ -52,13 +52,13 @@ impl Source {
         self.0 & !(not_for_keys & is_key)
     }
 
-    /// The same source of a member that has not the stem of its group.
+    /// The same source of a member that has not the prefix of its group.
     pub fn inexact(self) -> Self {
         if self.0 & Self::INTERNED == 0 { Self(self.0 & !Self::EXACT) } else { self }
     }
 
     /// Whether it is that of a member, or of another one that is in the same bucket and at the same [`Entry::place`]; none
-    /// if that cannot be told without its bytes. The member has this number if it has the stem of the group, or of the index.
+    /// if that cannot be told without its bytes. The member has this number if it has the prefix of the group, or of the index.
     #[inline(always)]
     pub fn is(self, member: Hashed, number: Option<u64>) -> Option<bool> {
         match self.get() {
@@ -174,8 +174,8 @@ impl Membership for Scored {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::index::hash::Hasher;
-    use crate::index::stem::NUMBER_BITS;
+    use crate::index::store::hash::Hasher;
+    use crate::index::store::hash::NUMBER_BITS;
 
     #[test]
     fn an_entry_has_sixteen_bytes() {

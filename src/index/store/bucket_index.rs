@@ -7,11 +7,11 @@ use super::entry::{Membership, ORPHAN};
 /// Entries that a slot has on average, at least: two cache lines.
 const PER_SLOT: usize = 8;
 
-/// The first entry of every few ranks, so that a lookup in a bucket of many small index keys is no search through all of it.
+/// The first entry of every few ranks, so that a known in a bucket of many small index keys is no search through all of it.
 ///
 /// Live ranks have the first half of the slots and orphans the second one, in the order of the entries.
 #[derive(Debug)]
-pub struct Directory {
+pub struct BucketIndex {
     /// One more than there are slots.
     starts: Vec<u32>,
     half: usize,
@@ -19,23 +19,23 @@ pub struct Directory {
     shift: u32,
 }
 
-impl Directory {
+impl BucketIndex {
     /// Of entries that are sorted by key.
     pub fn new<M: Membership>(entries: &[M]) -> Self {
         let most = entries.iter().map(|m| m.entry().key & !ORPHAN).max().unwrap_or(0) as usize;
         let shift = (0..u32::BITS).find(|shift| most >> shift <= entries.len() / PER_SLOT).unwrap_or(0);
-        let mut directory = Self { starts: Vec::new(), half: (most >> shift) + 1, shift };
+        let mut bucket_index = Self { starts: Vec::new(), half: (most >> shift) + 1, shift };
         if u32::try_from(entries.len()).is_ok() {
-            directory.starts.reserve_exact(2 * directory.half + 1);
+            bucket_index.starts.reserve_exact(2 * bucket_index.half + 1);
             for (at, m) in entries.iter().enumerate() {
-                let slot = directory.slot(m.entry().key);
-                if directory.starts.len() <= slot {
-                    directory.starts.resize(slot + 1, at as u32);
+                let slot = bucket_index.slot(m.entry().key);
+                if bucket_index.starts.len() <= slot {
+                    bucket_index.starts.resize(slot + 1, at as u32);
                 }
             }
-            directory.starts.resize(2 * directory.half + 1, entries.len() as u32);
+            bucket_index.starts.resize(2 * bucket_index.half + 1, entries.len() as u32);
         }
-        directory
+        bucket_index
     }
 
     fn slot(&self, key: u32) -> usize {
@@ -65,7 +65,7 @@ impl Directory {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::index::entry::{Entry, Source};
+    use crate::index::store::entry::{Entry, Source};
 
     fn entries(keys: impl IntoIterator<Item = u32>) -> Vec<Entry> {
         let mut keys: Vec<u32> = keys.into_iter().collect();
@@ -86,21 +86,21 @@ mod tests {
             entries(mixed),
         ];
         for entries in shapes {
-            let (directory, len) = (Directory::new(&entries), entries.len());
+            let (bucket_index, len) = (BucketIndex::new(&entries), entries.len());
             assert!(
-                directory.starts.len() <= 2 * (len / PER_SLOT + 1) + 1,
+                bucket_index.starts.len() <= 2 * (len / PER_SLOT + 1) + 1,
                 "{} slots for {len}",
-                directory.starts.len()
+                bucket_index.starts.len()
             );
             let there = entries.iter().map(|entry| entry.key);
             for key in there.chain([0, 1, 2, 999, 1001, ORPHAN - 1, ORPHAN, ORPHAN | 2, u32::MAX]) {
-                let span = directory.span(key, len);
+                let span = bucket_index.span(key, len);
                 let first = entries.iter().position(|entry| entry.key == key);
                 let last = entries.iter().rposition(|entry| entry.key == key);
                 assert!(first.is_none_or(|at| at >= span.start), "{key}: {first:?}, {span:?}");
                 assert!(last.is_none_or(|at| at < span.end), "{key}: {last:?}, {span:?}");
                 for fraction in [0, 1, u32::MAX / 2, u32::MAX] {
-                    let guess = directory.guess(key, fraction, len);
+                    let guess = bucket_index.guess(key, fraction, len);
                     assert!((span.start..=span.end).contains(&guess), "{key}: {guess}, {span:?}");
                 }
             }
@@ -111,10 +111,10 @@ mod tests {
     fn where_keys_are_alike_the_guess_is_near() {
         // 1,000 keys of 50 entries each, whose hashes are spread evenly: entry n of key k stands at 50 k + n.
         let entries = entries((0..50_000).map(|n| n / 50));
-        let directory = Directory::new(&entries);
+        let bucket_index = BucketIndex::new(&entries);
         for key in 0..1000_u32 {
             for n in 0..50_u32 {
-                let guess = directory.guess(key, (u64::from(n) * (1 << 32) / 50) as u32, entries.len());
+                let guess = bucket_index.guess(key, (u64::from(n) * (1 << 32) / 50) as u32, entries.len());
                 assert!(guess.abs_diff((key * 50 + n) as usize) <= 1, "{key} {n}: {guess}");
             }
         }

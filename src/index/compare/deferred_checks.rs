@@ -3,8 +3,8 @@
 //! Where memory has no room for the dump, to go back to a record for each member would be to read the disk a few bytes at
 //! a time, millions of times. When that is noticed, a member that has the whole hash of a record is taken for it at first,
 //! and noted as a claim: its bytes, and where the record is. Enough of them are put in the order of the dump, and the dump
-//! is read once from front to back to compare the bytes. Only when all claims have proved right, anything comes of it.
-//! Should one be wrong, all index keys are compared again without claims.
+//! is read once from front to back to compare the bytes. Only when all checks have passed does anything come of it.
+//! Should one fail, all index keys are compared again with none deferred.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -25,7 +25,7 @@ const FAR: Duration = Duration::from_micros(5);
 
 /// What is still to be proved.
 #[derive(Debug)]
-pub struct Claims<'o> {
+pub struct DeferredChecks<'o> {
     observer: &'o Observer,
     /// Records are gone back to at once, however long it takes.
     at_once: bool,
@@ -41,10 +41,10 @@ struct Round {
     bytes: Vec<u8>,
     /// Where the record starts, and below that where the bytes of the member do, and how many they are: in order, the
     /// order of the dump.
-    claims: Vec<u128>,
+    deferred: Vec<u128>,
 }
 
-impl<'o> Claims<'o> {
+impl<'o> DeferredChecks<'o> {
     /// They are made where records turn out not to be in memory.
     pub fn new(observer: &'o Observer) -> Self {
         Self {
@@ -99,10 +99,10 @@ impl<'o> Claims<'o> {
         }
     }
 
-    /// Claims that these members are the keys of the records that start there.
-    pub fn add<'m>(&self, claims: impl Iterator<Item = (u64, &'m [u8])>, dump: &Dump<'_>) -> Result<(), rdb::Error> {
+    /// DeferredChecks that these members are the keys of the records that start there.
+    pub fn add<'m>(&self, deferred: impl Iterator<Item = (u64, &'m [u8])>, dump: &Dump<'_>) -> Result<(), rdb::Error> {
         let mut round = self.round.lock().unwrap_or_else(PoisonError::into_inner);
-        for (start, member) in claims {
+        for (start, member) in deferred {
             if round.is_full(member.len()) {
                 self.prove(&mut round, dump)?;
             }
@@ -111,7 +111,7 @@ impl<'o> Claims<'o> {
         Ok(())
     }
 
-    /// Proves what is left; nothing may come of claims before.
+    /// Proves what is left; nothing may come of what was deferred before.
     pub fn finish(&self, dump: &Dump<'_>) -> Result<(), rdb::Error> {
         let mut round = std::mem::take(&mut *self.round.lock().unwrap_or_else(PoisonError::into_inner));
         if self.far() {
@@ -123,9 +123,9 @@ impl<'o> Claims<'o> {
 
     /// Goes through the dump. All others wait, who would only make it jump.
     fn prove(&self, round: &mut Round, dump: &Dump<'_>) -> Result<(), rdb::Error> {
-        round.claims.sort_unstable();
+        round.deferred.sort_unstable();
         let mut scratch = Vec::new();
-        for (at, claim) in round.claims.iter().enumerate() {
+        for (at, claim) in round.deferred.iter().enumerate() {
             // Who stopped it drops what is incomplete.
             if self.collided() || (at % 4096 == 0 && self.observer.stopped()) {
                 break;
@@ -136,26 +136,26 @@ impl<'o> Claims<'o> {
             }
         }
         round.bytes.clear();
-        round.claims.clear();
+        round.deferred.clear();
         Ok(())
     }
 }
 
 impl Round {
     fn is_full(&self, more: usize) -> bool {
-        !self.claims.is_empty()
-            && (self.claims.len() >= ROUND_CLAIMS || self.bytes.len().saturating_add(more) > ROUND_BYTES)
+        !self.deferred.is_empty()
+            && (self.deferred.len() >= ROUND_CLAIMS || self.bytes.len().saturating_add(more) > ROUND_BYTES)
     }
 
     fn add(&mut self, start: u64, member: &[u8]) {
-        if self.claims.is_empty() {
+        if self.deferred.is_empty() {
             // What is not written to takes no memory.
             self.bytes.reserve_exact(ROUND_BYTES);
-            self.claims.reserve_exact(ROUND_CLAIMS);
+            self.deferred.reserve_exact(ROUND_CLAIMS);
         }
-        // A member of 4 GiB, which no server takes, would prove wrong, and all be compared again without claims.
+        // A member of 4 GiB, which no server takes, would prove wrong, and all be compared again with none deferred.
         let at = u128::from(start) << 64 | (self.bytes.len() as u128) << 32 | member.len() as u128;
-        self.claims.push(at);
+        self.deferred.push(at);
         self.bytes.extend_from_slice(member);
     }
 
@@ -185,13 +185,13 @@ mod tests {
             ((starts[1], "a"), false),
             ((starts[0], ""), false),
         ] {
-            let claims = Claims::always(&observer);
-            claims.add(right.into_iter(), &dump).unwrap();
-            claims.add(std::iter::once((claim.0, claim.1.as_bytes())), &dump).unwrap();
-            claims.add(right.into_iter(), &dump).unwrap();
-            assert!(!claims.collided(), "nothing is looked at before there is enough");
-            claims.finish(&dump).unwrap();
-            assert_eq!(claims.collided(), !is_right, "{claim:?}");
+            let deferred = DeferredChecks::always(&observer);
+            deferred.add(right.into_iter(), &dump).unwrap();
+            deferred.add(std::iter::once((claim.0, claim.1.as_bytes())), &dump).unwrap();
+            deferred.add(right.into_iter(), &dump).unwrap();
+            assert!(!deferred.collided(), "nothing is looked at before there is enough");
+            deferred.finish(&dump).unwrap();
+            assert_eq!(deferred.collided(), !is_right, "{claim:?}");
         }
     }
 
@@ -200,33 +200,33 @@ mod tests {
         let (file, starts) = File::of(&["a"]);
         let dump = Dump { file: &file, header: Walker::new(&file).unwrap().header() };
         let observer = Observer::default();
-        let claims = Claims::always(&observer);
+        let deferred = DeferredChecks::always(&observer);
         let many = |member: &'static [u8], count| std::iter::repeat_n((starts[0], member), count);
-        claims.add(many(b"b", 1), &dump).unwrap();
-        claims.add(many(b"a", ROUND_CLAIMS - 1), &dump).unwrap();
-        assert!(!claims.collided());
-        claims.add(many(b"a", 1), &dump).unwrap();
-        assert!(claims.collided());
+        deferred.add(many(b"b", 1), &dump).unwrap();
+        deferred.add(many(b"a", ROUND_CLAIMS - 1), &dump).unwrap();
+        assert!(!deferred.collided());
+        deferred.add(many(b"a", 1), &dump).unwrap();
+        assert!(deferred.collided());
         // Neither does one member that is larger than a round wait for another, nor is it lost.
         let large = vec![b'x'; ROUND_BYTES + 1];
-        let claims = Claims::always(&observer);
-        claims.add([(starts[0], &*large), (starts[0], &*large)].into_iter(), &dump).unwrap();
-        assert!(claims.collided());
+        let deferred = DeferredChecks::always(&observer);
+        deferred.add([(starts[0], &*large), (starts[0], &*large)].into_iter(), &dump).unwrap();
+        assert!(deferred.collided());
     }
 
     #[test]
     fn who_waits_long_claims() {
         let observer = Observer::default();
-        let near = Claims::new(&observer);
+        let near = DeferredChecks::new(&observer);
         for _ in 0..1000 {
             near.took(32, Duration::from_micros(32));
         }
         assert!(!near.far());
-        for claims in [Claims::new(&observer), Claims::never(&observer)] {
+        for deferred in [DeferredChecks::new(&observer), DeferredChecks::never(&observer)] {
             for _ in 0..1000 {
-                claims.took(32, Duration::from_micros(3200));
+                deferred.took(32, Duration::from_micros(3200));
             }
-            assert_eq!(claims.far(), !claims.at_once);
+            assert_eq!(deferred.far(), !deferred.at_once);
         }
     }
 }

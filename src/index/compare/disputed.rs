@@ -2,12 +2,12 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::entry::{ORPHAN, Scored};
-use super::keys::Keys;
-use super::probe::Probed;
 use super::resolve::Resolved;
-use super::store::{Mark, Store};
-use super::{DeleteReason, Deletion, Summary};
+use super::scan_members::Scanned;
+use crate::index::store::buckets::{Mark, Store};
+use crate::index::store::entry::{ORPHAN, Scored};
+use crate::index::store::keys::Keys;
+use crate::index::{DeleteReason, Deletion, Summary};
 use crate::model::spec::{Brake, Policy, Spec};
 
 /// Sees to it that such a key is not made, and that it is deleted where nothing that it holds can stay: to take out its
@@ -18,7 +18,7 @@ pub fn settle(
     keys: &mut Keys,
     summaries: &mut [Summary],
     resolved: &mut Resolved,
-    probed: &mut Probed,
+    scanned: &mut Scanned,
 ) {
     let Resolved { present, deletions, .. } = resolved;
     let mut ranks = disputed_only(zsets);
@@ -29,7 +29,7 @@ pub fn settle(
         keys.block(rank);
     }
     let mut held: HashMap<u32, u64> = HashMap::new();
-    for (key, counts) in &probed.counts {
+    for (key, counts) in &scanned.counts {
         let accepted = spec.indexes[present[*key as usize].index as usize].accepted.has(Brake::ForeignMembers);
         *held.entry(*key).or_default() += counts.held + counts.conflicts + if accepted { 0 } else { counts.foreign };
     }
@@ -55,7 +55,7 @@ pub fn settle(
         *absent = absent.saturating_sub(1);
     }
     if !deleted.is_empty() {
-        probed.stale.retain(|stale| !deleted.contains(&stale.key));
+        scanned.stale.retain(|stale| !deleted.contains(&stale.key));
         deletions.sort_unstable_by_key(|key| (key.index, key.start));
     }
 }

@@ -1,8 +1,8 @@
 //! What the values of a field led to, where one field decides.
 
-use super::hash::Hasher;
+use crate::index::store::hash::Hasher;
 
-/// How many values a [`Seen`] remembers.
+/// How many values a [`ValueCache`] remembers.
 const SLOTS: usize = 256;
 /// Longer ones are not worth a slot.
 const MAX_VALUE: usize = 256;
@@ -13,17 +13,17 @@ pub struct Led {
     /// The index key, with the records that are required.
     pub group: u32,
     /// Those records, to count orphans by; none if none are required.
-    pub unit: Option<u32>,
+    pub required_set: Option<u32>,
 }
 
 /// A thread's own memory of the values it met last in one index, so that the records that share one need not have the
 /// templates filled in and looked up for each of them.
 #[derive(Debug, Default)]
-pub struct Seen {
+pub struct ValueCache {
     slots: Vec<Option<(Vec<u8>, Led)>>,
 }
 
-impl Seen {
+impl ValueCache {
     fn slot(value: &[u8], hasher: &Hasher) -> usize {
         (hasher.hash(value) % SLOTS as u64) as usize
     }

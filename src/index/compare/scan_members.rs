@@ -7,17 +7,18 @@ use rayon::iter::{IndexedParallelIterator, IntoParallelIterator, ParallelIterato
 use rayon::slice::ParallelSlice;
 
 use super::batch::{Batch, Item, Near, Proof};
-use super::brakes::MemberForms;
-use super::claims::Claims;
-use super::entry::{Membership, Source};
-use super::hash::Hasher;
-use super::keyset::AnyOf;
+use super::deferred_checks::DeferredChecks;
+use super::json_strings::strings;
 use super::stale::Stale;
-use super::stem::Stem;
-use super::store::{Implied, Mark, Members, Store};
-use super::strings::strings;
-use super::{Lookup, Present};
 use crate::dump::rdb::{self, Element, Flow, Json, Record, Scratch, StreamFields, StreamId, Visitor};
+use crate::index::Present;
+use crate::index::brakes::member_forms::MemberForms;
+use crate::index::compare::known::Known;
+use crate::index::store::buckets::{Implied, Mark, Members, Store};
+use crate::index::store::entry::{Membership, Source};
+use crate::index::store::hash::Hasher;
+use crate::index::store::name_prefix::NamePrefix;
+use crate::index::store::record_set::AnyOf;
 use crate::model::document;
 use crate::model::spec::{IndexType, Policy};
 use crate::model::view::Diagnostics;
@@ -29,7 +30,7 @@ const LONG: usize = 1 << 16;
 
 /// What the members of index keys came to.
 #[derive(Debug, Default)]
-pub struct Probed {
+pub struct Scanned {
     /// In the order of keys and places.
     pub stale: Vec<Stale>,
     /// The same in parts, as long as they are being joined: to append them to each other would copy them again and again.
@@ -78,13 +79,13 @@ pub struct Probe<'p, 'a, M> {
     /// Records whose memberships are held; empty where members are not keys of records.
     pub held: &'p AnyOf<'p>,
     forms: &'p MemberForms<'p>,
-    claims: &'p Claims<'p>,
+    deferred: &'p DeferredChecks<'p>,
     /// What may be done to the index key.
     pub may: May,
     watch: &'p dyn Watch,
     /// What comes of it is dropped.
     stopped: bool,
-    pub out: Probed,
+    pub out: Scanned,
     scratch: Vec<u8>,
     batch: Batch,
     near: Near<'p>,
@@ -97,23 +98,23 @@ pub struct Probe<'p, 'a, M> {
 impl<'p, 'a: 'p, M: Membership> Probe<'p, 'a, M> {
     pub fn new(
         store: &'p Store<M>,
-        lookup: &Lookup<'p, 'a>,
+        known: &Known<'p, 'a>,
         (held, forms): (&'p AnyOf<'p>, &'p MemberForms<'p>),
-        claims: &'p Claims<'p>,
+        deferred: &'p DeferredChecks<'p>,
         may: May,
         watch: &'p dyn Watch,
     ) -> Self {
         Self {
             store,
-            members: lookup.members,
-            hasher: lookup.hasher,
+            members: known.members,
+            hasher: known.hasher,
             held,
             forms,
-            claims,
+            deferred,
             may,
             watch,
             stopped: false,
-            out: Probed::default(),
+            out: Scanned::default(),
             scratch: Vec::new(),
             batch: Batch::default(),
             near: Near::new(u32::MAX, None, 0),
@@ -128,14 +129,14 @@ impl<'p, 'a: 'p, M: Membership> Probe<'p, 'a, M> {
     fn piece(
         &mut self,
         key: u32,
-        (rank, stem): (Option<u32>, Option<&'p Stem>),
+        (rank, prefix): (Option<u32>, Option<&'p NamePrefix>),
         record: &Record<'a>,
         piece: usize,
     ) -> Result<(), rdb::Error> {
         self.key = key;
         self.rank = rank;
         let members = record.value.elements()? / record.value.pieces().max(1) as u64;
-        self.near = Near::new(rank.unwrap_or(u32::MAX), stem, members);
+        self.near = Near::new(rank.unwrap_or(u32::MAX), prefix, members);
         let span = record.value.piece_span(piece);
         if span.len() > LONG {
             self.watch.reads(Order::Next { from: span.start as u64, to: span.end as u64 });
@@ -171,18 +172,18 @@ impl<'p, 'a: 'p, M: Membership> Probe<'p, 'a, M> {
     }
 
     fn find_all(&mut self, batch: &mut Batch) -> Result<(), rdb::Error> {
-        let claims = self.claims;
-        let proof = if claims.far() { Proof::Later } else { Proof::AtOnce };
+        let deferred = self.deferred;
+        let proof = if deferred.far() { Proof::Later } else { Proof::AtOnce };
         let began = Instant::now();
         self.store.find_all(&mut self.near, batch, self.members, proof, &mut self.scratch)?;
         if batch.gone_back > 0 {
-            claims.took(batch.gone_back, began.elapsed());
+            deferred.took(batch.gone_back, began.elapsed());
         }
         if std::mem::take(&mut batch.collided) {
-            claims.collide();
+            deferred.collide();
         }
         if proof == Proof::Later {
-            claims.add(batch.claims(), &self.members.dump)?;
+            deferred.add(batch.deferred(), &self.members.dump)?;
         }
         Ok(())
     }
@@ -190,12 +191,12 @@ impl<'p, 'a: 'p, M: Membership> Probe<'p, 'a, M> {
     fn settle(&mut self, item: &Item, member: &[u8]) -> Result<(), rdb::Error> {
         if let (Some(rank), Some(found)) = (self.rank, item.found) {
             let right = found.score == item.score;
-            let mark = if right || !self.may.rescore { Mark::Seen } else { Mark::Rescore };
+            let mark = if right || !self.may.rescore { Mark::ValueCache } else { Mark::Rescore };
             match self.store.set_mark(found.at, mark) {
                 Mark::Missing if mark == Mark::Rescore => self.out.rescored.push((rank, found.source, item.score)),
                 Mark::Missing => {}
                 Mark::Conflict => self.counts.conflicts += 1,
-                Mark::Seen | Mark::Rescore => {
+                Mark::ValueCache | Mark::Rescore => {
                     self.out.repeated.push(self.key);
                     self.out.diagnostics.add("index.repeated_member", item.place.string, || {
                         format!("{} stands twice in one index key", display(member))
@@ -318,28 +319,28 @@ const KEYS_A_TASK: usize = 64;
 /// Parts of so many stale members are not joined any more.
 const PART: usize = 1 << 16;
 
-/// Reads all index keys that stay, in parallel, and marks in the stores what they have. If claims were made and one of
+/// Reads all index keys that stay, in parallel, and marks in the stores what they have. If checks were deferred and one of
 /// them is wrong, that is worth nothing.
 pub fn run(
-    lookup: &Lookup<'_, '_>,
+    known: &Known<'_, '_>,
     implied: Implied<'_>,
-    claims: &Claims<'_>,
+    deferred: &DeferredChecks<'_>,
     present: &[Present],
     ask: Ask,
     watch: &dyn Watch,
-) -> Result<Probed, rdb::Error> {
+) -> Result<Scanned, rdb::Error> {
     let chunks = present.par_chunks(KEYS_A_TASK).enumerate().map(|(chunk, keys)| {
         let first = chunk * KEYS_A_TASK;
         if watch.stopped() {
             // The caller looks, too, and drops what is incomplete.
-            return Ok(Probed::default());
+            return Ok(Scanned::default());
         }
-        keys.iter().zip(first..).try_fold(Probed::default(), |out, (key, at)| {
-            Ok(out.join(one(lookup, implied, claims, (at as u32, key), ask, watch)?))
+        keys.iter().zip(first..).try_fold(Scanned::default(), |out, (key, at)| {
+            Ok(out.join(one(known, implied, deferred, (at as u32, key), ask, watch)?))
         })
     });
-    let mut all = chunks.try_reduce(Probed::default, |a, b| Ok(a.join(b)))?;
-    claims.finish(&lookup.members.dump)?;
+    let mut all = chunks.try_reduce(Scanned::default, |a, b| Ok(a.join(b)))?;
+    deferred.finish(&known.members.dump)?;
     all.stale.reserve_exact(all.parts.iter().map(Vec::len).sum());
     for part in std::mem::take(&mut all.parts) {
         all.stale.extend_from_slice(&part);
@@ -348,42 +349,42 @@ pub fn run(
 }
 
 fn one(
-    lookup: &Lookup<'_, '_>,
+    known: &Known<'_, '_>,
     implied: Implied<'_>,
-    claims: &Claims<'_>,
+    deferred: &DeferredChecks<'_>,
     (at, key): (u32, &Present),
     ask: Ask,
     watch: &dyn Watch,
-) -> Result<Probed, rdb::Error> {
-    let record = lookup.record(key.start)?;
+) -> Result<Scanned, rdb::Error> {
+    let record = known.record(key.start)?;
     let index = key.index as usize;
     let mut scratch = Vec::new();
-    let name = if key.shared { lookup.members.dump.key(key.start, &mut scratch)? } else { &[] };
-    let held = &lookup.held(&lookup.claimants(index, key.shared, name));
-    let forms = &lookup.member_forms(index, key.shared, name);
-    let policy = lookup.names.spec.indexes[index].policy;
+    let name = if key.shared { known.members.dump.key(key.start, &mut scratch)? } else { &[] };
+    let held = &known.held(&known.claimants(index, key.shared, name));
+    let forms = &known.member_forms(index, key.shared, name);
+    let policy = known.names.spec.indexes[index].policy;
     let remove = ask == Ask::Edits && !key.frozen && policy == Policy::Maintain;
-    let stem = lookup.stem(implied.keys, index, key.rank);
+    let prefix = known.prefix(implied.keys, index, key.rank);
     let may = May { remove, rescore: !key.frozen };
-    let kind = lookup.names.spec.indexes[index].kind;
+    let kind = known.names.spec.indexes[index].kind;
     (0..record.value.pieces())
         .into_par_iter()
         .map(|piece| match kind {
             IndexType::Set => {
-                let mut probe = Probe::new(implied.sets, lookup, (held, forms), claims, may, watch);
-                probe.piece(at, (key.rank, stem), &record, piece)?;
-                Ok(probe.out)
+                let mut scan = Probe::new(implied.sets, known, (held, forms), deferred, may, watch);
+                scan.piece(at, (key.rank, prefix), &record, piece)?;
+                Ok(scan.out)
             }
             IndexType::Zset => {
-                let mut probe = Probe::new(implied.zsets, lookup, (held, forms), claims, may, watch);
-                probe.piece(at, (key.rank, stem), &record, piece)?;
-                Ok(probe.out)
+                let mut scan = Probe::new(implied.zsets, known, (held, forms), deferred, may, watch);
+                scan.piece(at, (key.rank, prefix), &record, piece)?;
+                Ok(scan.out)
             }
         })
-        .try_reduce(Probed::default, |a, b| Ok(a.join(b)))
+        .try_reduce(Scanned::default, |a, b| Ok(a.join(b)))
 }
 
-impl Probed {
+impl Scanned {
     fn join(mut self, other: Self) -> Self {
         for part in other.parts {
             match self.parts.last_mut() {

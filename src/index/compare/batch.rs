@@ -2,11 +2,11 @@
 
 use std::ops::Range;
 
-use super::entry::{Membership, Place, place};
-use super::hash::{Hashed, Hasher};
-use super::stem::Stem;
-use super::store::{At, BUCKETS, Bucket, Found, Members, Store};
 use crate::dump::rdb;
+use crate::index::store::buckets::{At, BUCKETS, Bucket, Found, Members, Store};
+use crate::index::store::entry::{Membership, Place, place};
+use crate::index::store::hash::{Hashed, Hasher};
+use crate::index::store::name_prefix::NamePrefix;
 
 /// Members of one index key that are looked up together.
 #[derive(Debug, Default)]
@@ -14,7 +14,7 @@ pub struct Batch {
     pub bytes: Vec<u8>,
     pub items: Vec<Item>,
     /// Where the records start that members were taken for by their hash, and which members.
-    claims: Vec<(u64, Range<usize>)>,
+    deferred: Vec<(u64, Range<usize>)>,
     /// How many records were gone back to.
     pub gone_back: u64,
     /// A record had the whole hash of a member, and another name.
@@ -37,7 +37,7 @@ pub struct Item {
     /// Of [`Batch::bytes`].
     pub bytes: Range<usize>,
     hashed: Hashed,
-    /// It is this, behind the stem of the index key.
+    /// It is this, behind the prefix of the index key.
     number: Option<u64>,
     pub place: rdb::Place,
     pub score: f64,
@@ -48,7 +48,7 @@ pub struct Item {
 }
 
 impl Item {
-    /// See [`super::Entry::hash`].
+    /// See [`crate::index::Entry::hash`].
     pub fn hash(&self) -> u32 {
         self.hashed.hash()
     }
@@ -62,7 +62,7 @@ impl Batch {
     pub fn push(&mut self, near: &Near<'_>, hasher: &Hasher, member: &[u8], place: rdb::Place, score: f64) -> bool {
         let start = self.bytes.len();
         self.bytes.extend_from_slice(member);
-        let (hashed, number) = Stem::hash(near.stem, member, hasher);
+        let (hashed, number) = NamePrefix::hash(near.prefix, member, hasher);
         let bytes = start..self.bytes.len();
         let at = At { bucket: hashed.bucket(), entry: 0 };
         self.items.push(Item { bytes, hashed, number, place, score, at, start: u64::MAX, found: None });
@@ -70,14 +70,14 @@ impl Batch {
     }
 
     /// The records that members were taken for without a look at them, and those members.
-    pub fn claims(&self) -> impl Iterator<Item = (u64, &[u8])> {
-        self.claims.iter().map(|(start, bytes)| (*start, self.bytes.get(bytes.clone()).unwrap_or_default()))
+    pub fn deferred(&self) -> impl Iterator<Item = (u64, &[u8])> {
+        self.deferred.iter().map(|(start, bytes)| (*start, self.bytes.get(bytes.clone()).unwrap_or_default()))
     }
 
     pub fn clear(&mut self) {
         self.bytes.clear();
         self.items.clear();
-        self.claims.clear();
+        self.deferred.clear();
         self.gone_back = 0;
     }
 }
@@ -90,25 +90,25 @@ type Bounds = Option<(usize, usize)>;
 pub struct Near<'k> {
     key: u32,
     /// What members must have to be known by their hash.
-    stem: Option<&'k Stem>,
+    prefix: Option<&'k NamePrefix>,
     /// For a key with few members it does not pay.
     ranges: Option<Box<[Bounds; BUCKETS]>>,
 }
 
 impl<'k> Near<'k> {
-    /// For the index key of rank `key` (marked to look for orphans), which has a stem, and about so many lookups.
-    pub fn new(key: u32, stem: Option<&'k Stem>, lookups: u64) -> Self {
-        Self { key, stem, ranges: (lookups > 8 * BUCKETS as u64).then(|| Box::new([None; BUCKETS])) }
+    /// For the index key of rank `key` (marked to look for orphans), which has a prefix, and about so many lookups.
+    pub fn new(key: u32, prefix: Option<&'k NamePrefix>, lookups: u64) -> Self {
+        Self { key, prefix, ranges: (lookups > 8 * BUCKETS as u64).then(|| Box::new([None; BUCKETS])) }
     }
 
     /// About where the hash would be. Hashes are uniform, so its place follows from its value.
     fn guess<M: Membership>(&mut self, buckets: &[Bucket<M>], bucket: usize, hash: u32) -> usize {
-        let Bucket { entries, directory, .. } = &buckets[bucket];
+        let Bucket { entries, bucket_index, .. } = &buckets[bucket];
         let Some(ranges) = &mut self.ranges else {
-            return directory.guess(self.key, hash, entries.len());
+            return bucket_index.guess(self.key, hash, entries.len());
         };
         let (from, to) = *ranges[bucket].get_or_insert_with(|| {
-            let span = directory.span(self.key, entries.len());
+            let span = bucket_index.span(self.key, entries.len());
             let near = &entries[span.clone()];
             let bound = |at: usize| span.start + at;
             let from = near.partition_point(|m| m.entry().key < self.key);
@@ -151,7 +151,7 @@ fn first_not_below<M: Membership>(entries: &[M], guess: usize, wanted: u64) -> u
 impl<M: Membership> Store<M> {
     /// Looks up many members of the index key that `near` is about.
     ///
-    /// A lookup misses the cache twice in the entries, and where the hash is not exact once more where the member's record
+    /// A known misses the cache twice in the entries, and where the hash is not exact once more where the member's record
     /// stands in the dump. All lookups of a batch take each of these steps together, so that the misses overlap instead of
     /// adding up.
     pub fn find_all(
@@ -210,7 +210,7 @@ impl<M: Membership> Store<M> {
                     (Some(is_it), _) => is_it,
                     (None, Place::Key(_)) if proof == Proof::Known => true,
                     (None, Place::Key(start)) if proof == Proof::Later => {
-                        batch.claims.push((start, item.bytes.clone()));
+                        batch.deferred.push((start, item.bytes.clone()));
                         true
                     }
                     (None, Place::Key(start)) => {
@@ -238,11 +238,11 @@ impl<M: Membership> Store<M> {
 mod tests {
     use super::*;
     use crate::dump::rdb::{Place as Element, Walker};
-    use crate::index::entry::{Entry, Source};
-    use crate::index::interner::Interner;
-    use crate::index::keys::{Keys, write_group};
-    use crate::index::stem::Stems;
-    use crate::index::store::Collector;
+    use crate::index::store::buckets::Collector;
+    use crate::index::store::entry::{Entry, Source};
+    use crate::index::store::interner::Interner;
+    use crate::index::store::keys::{Keys, write_group};
+    use crate::index::store::name_prefix::NamePrefixes;
     use crate::index::tests::File;
     use crate::model::view::Dump;
 
@@ -250,26 +250,26 @@ mod tests {
     #[test]
     fn equal_numbers_are_not_enough() {
         let names = ["a:7", "b:7", "a:8", "x", "y", "b:9", "a:5", "b:5", "a:05", "d:6", "b:9", "a:5"];
-        // Two groups of one index key, the second one with another stem; and one of another key.
+        // Two groups of one index key, the second one with another prefix; and one of another key.
         let groups: [(&str, &str, &[usize]); 3] =
             [("k", "p", &[0, 1, 2, 3, 6, 8, 11]), ("k", "q", &[5, 4, 7, 9, 10, 6]), ("l", "p", &[1, 0])];
         let (file, starts) = File::of(&names);
         let dump = Dump { file: &file, header: Walker::new(&file).unwrap().header() };
-        let (hasher, interner, stems) = (Hasher::blind(), Interner::default(), Stems::default());
+        let (hasher, interner, prefixes) = (Hasher::blind(), Interner::default(), NamePrefixes::default());
         let (mut collector, mut bytes) = (Collector::default(), Vec::new());
         for (key, require, members) in groups {
             write_group(0, key.as_bytes(), std::iter::once(require.as_bytes()), &mut bytes);
             let group = interner.intern(&bytes, hasher.hash(&bytes), &hasher).unwrap();
             for &member in members {
                 let name = names[member].as_bytes();
-                let (hashed, number) = Stem::hash(stems.of(group, name, &hasher), name, &hasher);
+                let (hashed, number) = NamePrefix::hash(prefixes.of(group, name, &hasher), name, &hasher);
                 let source = Source::key_at(starts[member], hashed, number.is_some());
                 collector.push(hashed.bucket(), Entry { key: group, hash: hashed.hash(), source });
             }
         }
-        let keys = Keys::new(interner.freeze(), stems, |_, _, _| Ok(false)).unwrap();
+        let keys = Keys::new(interner.freeze(), prefixes, |_, _, _| Ok(false)).unwrap();
         let interned = Interner::default().freeze();
-        let members = Members { dump, interned: &interned, stems: &[] };
+        let members = Members { dump, interned: &interned, prefixes: &[] };
         let store = Store::new(vec![collector], &keys, members).unwrap();
         let there: [(&str, &[&str]); 2] =
             [("k", &["a:7", "b:7", "a:8", "x", "y", "b:9", "a:5", "b:5", "a:05", "d:6"]), ("l", &["a:7", "b:7"])];
@@ -277,7 +277,7 @@ mod tests {
         for (key, there) in there {
             let rank = keys.find(0, key.as_bytes()).unwrap();
             for lookups in [0, u64::MAX] {
-                let mut near = Near::new(rank, keys.stem(rank), lookups);
+                let mut near = Near::new(rank, keys.prefix(rank), lookups);
                 let mut batch = Batch::default();
                 for name in names.iter().chain(&asked) {
                     // Where it stands is not looked at: no record does.

@@ -2,16 +2,18 @@
 
 use std::hash::BuildHasher;
 
-use super::stem::NUMBER_BITS;
-use super::store::BUCKET_BITS;
+/// Numbers have so many bits: ids of 19 digits that count milliseconds since 2015 in their upper bits have them until 2032.
+pub const NUMBER_BITS: u32 = 61;
+/// Of these, so many choose a bucket.
+pub const BUCKET_BITS: u32 = 7;
 
 /// Bits of a [`Hashed`] that neither a bucket nor an entry's hash has.
 pub const REST_BITS: u32 = NUMBER_BITS - u32::BITS - BUCKET_BITS;
 
-/// The hash of a member: [`NUMBER_BITS`] bits. The upper ones choose a bucket, the next ones are in [`super::Entry::hash`], the
-/// rest is kept by a [`super::Source`].
+/// The hash of a member: [`NUMBER_BITS`] bits. The upper ones choose a bucket, the next ones are in [`super::entry::Entry`], the
+/// rest is kept by a [`super::entry::Source`].
 ///
-/// Of two names with the same stem and different numbers the hashes are different: it is exact. Of others they may be the
+/// Of two names with the same prefix and different numbers the hashes are different: it is exact. Of others they may be the
 /// same, but nobody can choose such names, since he does not know the keys of the hash.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Hashed(u64);
@@ -82,10 +84,10 @@ impl Hasher {
         Hashed(self.hash(name) & Self::NUMBERS)
     }
 
-    /// Hashes a name whose stem has this hash, and this number. Of names with one stem no two are hashed alike.
+    /// Hashes a name whose prefix has this hash, and this number. Of names with one prefix no two are hashed alike.
     #[inline]
-    pub fn number(&self, stem: u64, number: u64) -> Hashed {
-        Hashed(stem.wrapping_add(self.mix(number)) & Self::NUMBERS)
+    pub fn number(&self, prefix: u64, number: u64) -> Hashed {
+        Hashed(prefix.wrapping_add(self.mix(number)) & Self::NUMBERS)
     }
 
     /// A number of [`NUMBER_BITS`] bits for each of them, no two the same: every step can be taken back. To multiply by an

@@ -1,11 +1,11 @@
 //! Whether the dump is the whole database, and each key of it there once.
 
-use super::Facts;
-use super::brakes::{Braked, Effect};
-use super::survey::Gathered;
+use super::judge::{Braked, Effect};
 use crate::dump::parts::Part;
 use crate::dump::slots::{self, Finding};
 use crate::dump::twice::{self, Twice};
+use crate::index::Facts;
+use crate::index::gather::survey::Gathered;
 use crate::model::spec::{Brake, Spec};
 use crate::model::view::Dump;
 use crate::text::span;

@@ -5,19 +5,19 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use foldhash::fast::RandomState;
 
-use super::brakes::Depths;
-use super::entry::{Entry, Membership, Scored, Source};
-use super::hash::Hasher;
-use super::interner::{Cache, Interner};
-use super::keys::write_group;
-use super::keyset::KeyList;
-use super::seen::{Led, Seen};
-use super::stem::{MemberStems, Stem, Stems};
-use super::store::Collector;
-use super::unit::{UnitOf, add_to_unit, count};
+use super::required_set::{RequiredOfGroup, add_required, count};
+use super::value_cache::{Led, ValueCache};
 use super::witness::{Witness, Witnesses};
 use crate::dump::rdb::{self, Kind, Record, Scratch};
 use crate::dump::{scan, slots, twice};
+use crate::index::brakes::depths::Depths;
+use crate::index::store::buckets::Collector;
+use crate::index::store::entry::{Entry, Membership, Scored, Source};
+use crate::index::store::hash::Hasher;
+use crate::index::store::interner::{Cache, Interner};
+use crate::index::store::keys::write_group;
+use crate::index::store::name_prefix::{MemberPrefixes, NamePrefix, NamePrefixes};
+use crate::index::store::record_set::RecordList;
 use crate::model::derive::Deriver;
 use crate::model::document::{Extractor, Slot};
 use crate::model::spec::{IndexType, Policy, Spec};
@@ -35,12 +35,12 @@ pub struct Context<'a> {
     pub hasher: Hasher,
     /// Index keys with the records they require.
     pub groups: Interner,
-    pub stems: Stems,
-    pub member_stems: MemberStems,
+    pub prefixes: NamePrefixes,
+    pub member_prefixes: MemberPrefixes,
     /// Members that are not the key of their record.
     pub members: Interner,
     /// The different sets of records that records of an index require, to count orphans by.
-    pub units: Interner,
+    pub required_sets: Interner,
     /// By record class: some index requires records of it.
     required: Vec<bool>,
     /// By record class: what must be known of its records.
@@ -72,7 +72,7 @@ impl<'a> Context<'a> {
                 uses[from].derived |= index.policy != Policy::Retire;
             }
         }
-        let member_stems = spec.indexes.iter().map(|index| Stem::of_index(&index.member, &hasher)).collect();
+        let member_prefixes = spec.indexes.iter().map(|index| NamePrefix::of_index(&index.member, &hasher)).collect();
         Self {
             names: Names::new(spec),
             dump,
@@ -80,10 +80,10 @@ impl<'a> Context<'a> {
             damaged: &[],
             hasher,
             groups: Interner::default(),
-            stems: Stems::default(),
-            member_stems,
+            prefixes: NamePrefixes::default(),
+            member_prefixes,
             members: Interner::default(),
-            units: Interner::default(),
+            required_sets: Interner::default(),
             required,
             uses,
             full: AtomicBool::new(false),
@@ -114,7 +114,7 @@ pub struct IndexKey {
     pub kind: Kind,
     /// Those of its name, read as one of its index.
     pub depths: Depths,
-    /// See [`super::Deletion::bytes`].
+    /// See [`crate::index::Deletion::bytes`].
     pub bytes: u32,
     /// How many elements it has; the largest number means more.
     pub elements: u32,
@@ -132,7 +132,7 @@ struct Rule {
     /// The number of the index.
     index: usize,
     deriver: Deriver,
-    seen: Seen,
+    value_cache: ValueCache,
 }
 
 /// What one thread gathers.
@@ -151,43 +151,47 @@ pub struct Gathered<'c, 'a> {
     pub large: Vec<Record<'a>>,
     pub classes: Vec<ClassCount>,
     /// By record class: the records that there are, where some index requires them.
-    pub existing: Vec<KeyList>,
+    pub existing: Vec<RecordList>,
     /// By index: records that imply nothing, to tell them from records that are gone.
-    pub unindexed: Vec<KeyList>,
+    pub unindexed: Vec<RecordList>,
     /// By record class: records that cannot be decoded.
-    pub undecodable: Vec<KeyList>,
+    pub undecodable: Vec<RecordList>,
     /// By index: records that can be, but of which nothing can be said in this index.
-    pub undecidable: Vec<KeyList>,
+    pub undecidable: Vec<RecordList>,
     /// By index: how many records are in one or the other.
     pub undecidable_count: Vec<u64>,
     /// Records by the set of records they require.
-    pub units: Vec<u64>,
+    pub required_sets: Vec<u64>,
     pub witnesses: Witnesses,
     /// Per record class: its extractor, and its indexes.
     readers: Vec<(Extractor, Vec<Rule>)>,
     group_cache: Cache,
     member_cache: Cache,
-    unit_cache: Cache,
-    /// By group: the unit of a record that is only in this one.
-    unit_of_group: UnitOf,
+    required_cache: Cache,
+    /// By group: the required set of a record that is only in this one.
+    required_of_group: RequiredOfGroup,
     /// Records that are named like an index key, which therefore is not made.
-    pub named_like_keys: KeyList,
+    pub named_like_keys: RecordList,
     fields: Vec<Range<usize>>,
     key: Vec<u8>,
     text: Vec<u8>,
     group: Vec<u8>,
-    unit: Vec<u8>,
+    required_set: Vec<u8>,
     scratch: Scratch,
 }
 
 impl<'c, 'a> Gathered<'c, 'a> {
     pub fn new(context: &'c Context<'a>) -> Self {
         let spec = context.names.spec;
-        let lists = |n: usize| (0..n).map(|_| KeyList::default()).collect::<Vec<_>>();
+        let lists = |n: usize| (0..n).map(|_| RecordList::default()).collect::<Vec<_>>();
         let readers = spec.records.iter().enumerate().map(|(class, record)| {
             let derivers = spec.indexes.iter().enumerate();
             let derivers = derivers.filter(|(_, index)| index.from == Some(class) && index.policy != Policy::Retire);
-            let rule = |(at, index)| Rule { index: at, deriver: Deriver::new(record, index), seen: Seen::default() };
+            let rule = |(at, index)| Rule {
+                index: at,
+                deriver: Deriver::new(record, index),
+                value_cache: ValueCache::default(),
+            };
             (Extractor::new(&record.paths), derivers.map(rule).collect())
         });
         Self {
@@ -207,19 +211,19 @@ impl<'c, 'a> Gathered<'c, 'a> {
             undecodable: lists(spec.records.len()),
             undecidable: lists(spec.indexes.len()),
             undecidable_count: vec![0; spec.indexes.len()],
-            units: Vec::new(),
+            required_sets: Vec::new(),
             witnesses: Witnesses::new(context.dump.file.len()),
             readers: readers.collect(),
             group_cache: Cache::default(),
             member_cache: Cache::default(),
-            unit_cache: Cache::default(),
-            unit_of_group: UnitOf::default(),
-            named_like_keys: KeyList::default(),
+            required_cache: Cache::default(),
+            required_of_group: RequiredOfGroup::default(),
+            named_like_keys: RecordList::default(),
             fields: Vec::new(),
             key: Vec::new(),
             text: Vec::new(),
             group: Vec::new(),
-            unit: Vec::new(),
+            required_set: Vec::new(),
             scratch: Scratch::default(),
         }
     }
@@ -281,25 +285,26 @@ impl<'c, 'a> Gathered<'c, 'a> {
         };
         self.classes[class].decodable += 1;
         let own_key = |group| {
-            let (hashed, number) = Stem::hash(context.stems.of(group, key, &context.hasher), key, &context.hasher);
+            let (hashed, number) =
+                NamePrefix::hash(context.prefixes.of(group, key, &context.hasher), key, &context.hasher);
             (hashed, Source::key_at(start, hashed, number.is_some()))
         };
-        for Rule { index: at, deriver, seen } in rules {
+        for Rule { index: at, deriver, value_cache } in rules {
             let value = match deriver.decided_by().map(|path| slots.get(path)) {
                 Some(Slot::Text(value)) => Some(value),
                 _ => None,
             };
-            if let Some(Led { group, unit }) = value.and_then(|value| seen.get(value, &context.hasher)) {
+            if let Some(Led { group, required_set }) = value.and_then(|value| value_cache.get(value, &context.hasher)) {
                 let (hashed, source) = own_key(group);
                 self.sets.push(hashed.bucket(), Entry { key: group, hash: hashed.hash(), source });
-                if let Some(unit) = unit {
-                    count(&mut self.units, unit);
+                if let Some(required_set) = required_set {
+                    count(&mut self.required_sets, required_set);
                 }
                 continue;
             }
             let index = &context.names.spec.indexes[*at];
             let by_key = index.member.is_record_key();
-            self.unit.clear();
+            self.required_set.clear();
             let (mut full, mut last_group) = (false, 0);
             let derived = deriver.derive(key, &slots, |_, implied| {
                 write_group(*at as u16, implied.key, implied.require(), &mut self.group);
@@ -311,8 +316,8 @@ impl<'c, 'a> Gathered<'c, 'a> {
                 let (hashed, source) = if by_key {
                     own_key(group)
                 } else {
-                    let stem = context.member_stems[*at].as_ref();
-                    let (hashed, number) = Stem::hash(stem, implied.member, &context.hasher);
+                    let prefix = context.member_prefixes[*at].as_ref();
+                    let (hashed, number) = NamePrefix::hash(prefix, implied.member, &context.hasher);
                     let mut intern = || self.member_cache.intern(&context.members, implied.member, &context.hasher);
                     match number.map_or_else(|| intern().map(Source::interned), |number| Ok(Source::number(number))) {
                         Ok(source) => (hashed, source),
@@ -322,7 +327,7 @@ impl<'c, 'a> Gathered<'c, 'a> {
                         }
                     }
                 };
-                add_to_unit(&mut self.unit, *at as u16, implied.require());
+                add_required(&mut self.required_set, *at as u16, implied.require());
                 let entry = Entry { key: group, hash: hashed.hash(), source };
                 match index.kind {
                     IndexType::Set => self.sets.push(hashed.bucket(), Entry::new(entry, 0.0)),
@@ -336,20 +341,22 @@ impl<'c, 'a> Gathered<'c, 'a> {
                 Ok(0) => self.unindexed[*at].push(context.hasher.hash(key), start),
                 Ok(entries) => {
                     let known = (entries == 1 && !full).then_some(last_group);
-                    if self.unit.is_empty() {
-                        remember(seen, value, known, None, &context.hasher);
+                    if self.required_set.is_empty() {
+                        remember(value_cache, value, known, None, &context.hasher);
                         continue;
                     }
-                    let unit = known.and_then(|group| self.unit_of_group.get(group));
-                    let unit = unit
-                        .map_or_else(|| self.unit_cache.intern(&context.units, &self.unit, &context.hasher).ok(), Some);
-                    match unit {
-                        Some(unit) => {
+                    let required_set = known.and_then(|group| self.required_of_group.get(group));
+                    let required_set = required_set.map_or_else(
+                        || self.required_cache.intern(&context.required_sets, &self.required_set, &context.hasher).ok(),
+                        Some,
+                    );
+                    match required_set {
+                        Some(required_set) => {
                             if let Some(group) = known {
-                                self.unit_of_group.set(group, unit);
+                                self.required_of_group.set(group, required_set);
                             }
-                            count(&mut self.units, unit);
-                            remember(seen, value, known, Some(unit), &context.hasher);
+                            count(&mut self.required_sets, required_set);
+                            remember(value_cache, value, known, Some(required_set), &context.hasher);
                         }
                         None => context.full.store(true, Ordering::Relaxed),
                     }
@@ -369,9 +376,15 @@ impl<'c, 'a> Gathered<'c, 'a> {
 }
 
 /// Remembers what the value of a field that decides led to.
-fn remember(seen: &mut Seen, value: Option<&[u8]>, group: Option<u32>, unit: Option<u32>, hasher: &Hasher) {
+fn remember(
+    value_cache: &mut ValueCache,
+    value: Option<&[u8]>,
+    group: Option<u32>,
+    required_set: Option<u32>,
+    hasher: &Hasher,
+) {
     if let (Some(value), Some(group)) = (value, group) {
-        seen.set(value, Led { group, unit }, hasher);
+        value_cache.set(value, Led { group, required_set }, hasher);
     }
 }
 

@@ -10,15 +10,15 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use rayon::iter::{IntoParallelIterator, ParallelIterator};
 
-use super::directory::Directory;
+use super::bucket_index::BucketIndex;
 use super::entry::{Entry, Membership, ORPHAN, Place, Scored, Source};
+use super::hash::BUCKET_BITS;
 use super::interner::Interned;
 use super::keys::Keys;
-use super::stem::Stem;
+use super::name_prefix::NamePrefix;
 use crate::dump::rdb;
 use crate::model::view::Dump;
 
-pub const BUCKET_BITS: u32 = 7;
 pub const BUCKETS: usize = 1 << BUCKET_BITS;
 /// Entries are collected in chunks, so that growing never copies. The first ones of a bucket are small …
 const CHUNK: usize = 512;
@@ -61,7 +61,7 @@ pub struct Members<'a, 's> {
     pub dump: Dump<'a>,
     pub interned: &'s Interned,
     /// By index.
-    pub stems: &'s [Option<Stem>],
+    pub prefixes: &'s [Option<NamePrefix>],
 }
 
 impl<'a: 's, 's> Members<'a, 's> {
@@ -73,9 +73,9 @@ impl<'a: 's, 's> Members<'a, 's> {
         match source.get() {
             Place::Key(offset) => self.dump.key(offset, scratch),
             Place::Interned(id) => Ok(self.interned.get(id)),
-            Place::Number(number) => match self.stems.get(index) {
-                Some(Some(stem)) => Ok(stem.write(number, scratch)),
-                // Only an index with a stem has numbers.
+            Place::Number(number) => match self.prefixes.get(index) {
+                Some(Some(prefix)) => Ok(prefix.write(number, scratch)),
+                // Only an index with a prefix has numbers.
                 _ => Ok(&[]),
             },
         }
@@ -103,7 +103,7 @@ pub enum Mark {
     /// No index key has it.
     Missing,
     /// It is there, and right.
-    Seen,
+    ValueCache,
     /// It is there with another score.
     Rescore,
     /// Records disagree on its score: nothing is done about it.
@@ -113,9 +113,9 @@ pub enum Mark {
 const MARKS_PER_WORD: usize = 32;
 
 #[derive(Debug)]
-pub(super) struct Bucket<M> {
+pub struct Bucket<M> {
     pub entries: Vec<M>,
-    pub directory: Directory,
+    pub bucket_index: BucketIndex,
     marks: Vec<AtomicU64>,
     /// Entries on whose score records disagree.
     conflicts: Vec<usize>,
@@ -124,7 +124,7 @@ pub(super) struct Bucket<M> {
 /// All implied memberships, each once.
 #[derive(Debug)]
 pub struct Store<M> {
-    pub(super) buckets: Vec<Bucket<M>>,
+    pub buckets: Vec<Bucket<M>>,
 }
 
 /// What the records imply.
@@ -249,9 +249,9 @@ impl<M: Membership> Bucket<M> {
         entries.sort_unstable_by_key(|m| m.entry().rank());
         let conflicts = drop_duplicates(&mut entries, members)?;
         let words = entries.len().div_ceil(MARKS_PER_WORD);
-        let directory = Directory::new(&entries);
+        let bucket_index = BucketIndex::new(&entries);
         let marks = (0..words).map(|_| AtomicU64::new(0)).collect();
-        let bucket = Self { entries, directory, marks, conflicts };
+        let bucket = Self { entries, bucket_index, marks, conflicts };
         bucket.mark_conflicts();
         Ok(bucket)
     }
@@ -281,7 +281,7 @@ fn read_mark(marks: &[AtomicU64], at: usize) -> Mark {
 fn mark_of(bits: u64) -> Mark {
     match bits & 3 {
         0 => Mark::Missing,
-        1 => Mark::Seen,
+        1 => Mark::ValueCache,
         2 => Mark::Rescore,
         _ => Mark::Conflict,
     }

@@ -6,7 +6,7 @@ use rayon::slice::ParallelSliceMut;
 
 use super::entry::ORPHAN;
 use super::interner::Interned;
-use super::stem::{Stem, Stems};
+use super::name_prefix::{NamePrefix, NamePrefixes};
 use crate::dump::rdb;
 
 /// A group is what the expansion of the templates of one index gave for one membership, the member aside: the index
@@ -43,8 +43,8 @@ pub struct Keys {
     ranks: Vec<Rank>,
     /// By group: the rank, with [`ORPHAN`] where a required record does not exist.
     rank_of: Vec<u32>,
-    stems: Stems,
-    /// Groups that have not the stem of their key, in order.
+    prefixes: NamePrefixes,
+    /// Groups that have not the prefix of their key, in order.
     strangers: Vec<u32>,
 }
 
@@ -60,11 +60,11 @@ struct Rank {
 }
 
 impl Keys {
-    /// Orders the groups, which have these stems. `lacks` tells whether a required record (index, position in its `require`,
+    /// Orders the groups, which have these prefixes. `lacks` tells whether a required record (index, position in its `require`,
     /// key) is missing.
     pub fn new(
         groups: Interned,
-        stems: Stems,
+        prefixes: NamePrefixes,
         mut lacks: impl FnMut(u16, usize, &[u8]) -> Result<bool, rdb::Error>,
     ) -> Result<Self, rdb::Error> {
         let mut ids: Vec<u32> = groups.ids().collect();
@@ -90,7 +90,7 @@ impl Keys {
             }
             if let Some(last) = ranks.last_mut() {
                 last.live |= !orphan;
-                if stems.get(id) != stems.get(last.group) {
+                if prefixes.get(id) != prefixes.get(last.group) {
                     strangers.push(id);
                 }
             }
@@ -98,7 +98,7 @@ impl Keys {
             rank_of[id as usize] = if orphan { rank | ORPHAN } else { rank };
         }
         strangers.sort_unstable();
-        Ok(Self { groups, ranks, rank_of, stems, strangers })
+        Ok(Self { groups, ranks, rank_of, prefixes, strangers })
     }
 
     /// How many there are, orphaned ones included.
@@ -115,13 +115,13 @@ impl Keys {
         self.rank_of[group as usize]
     }
 
-    /// The stem that members of a key must have to be known by their numbers.
-    pub fn stem(&self, rank: u32) -> Option<&Stem> {
-        self.ranks.get(rank as usize).and_then(|rank| self.stems.get(rank.group))
+    /// The prefix that members of a key must have to be known by their numbers.
+    pub fn prefix(&self, rank: u32) -> Option<&NamePrefix> {
+        self.ranks.get(rank as usize).and_then(|rank| self.prefixes.get(rank.group))
     }
 
     /// Whether the members of a group cannot be known by their numbers: an index key that several groups belong to has one
-    /// stem, that of the first of them.
+    /// prefix, that of the first of them.
     pub fn is_stranger(&self, group: u32) -> bool {
         !self.strangers.is_empty() && self.strangers.binary_search(&group).is_ok()
     }
@@ -173,8 +173,8 @@ impl Keys {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::index::hash::Hasher;
-    use crate::index::interner::Interner;
+    use crate::index::store::hash::Hasher;
+    use crate::index::store::interner::Interner;
 
     #[test]
     fn groups_are_ordered_by_index_and_name() {
@@ -191,7 +191,8 @@ mod tests {
             assert_eq!(read_require.collect::<Vec<_>>(), require);
             ids.push(interner.intern(&bytes, hasher.hash(&bytes), &hasher).unwrap());
         }
-        let keys = Keys::new(interner.freeze(), Stems::default(), |_, _, required| Ok(required == b"q")).unwrap();
+        let keys =
+            Keys::new(interner.freeze(), NamePrefixes::default(), |_, _, required| Ok(required == b"q")).unwrap();
         let ranks: Vec<u32> = ids.iter().map(|&id| keys.rank_of(id)).collect();
         assert_eq!(ranks, [3, 2, 1 | ORPHAN, 2 | ORPHAN, 0]);
         assert_eq!([0, 1, 2, 3].map(|rank| keys.is_live(rank)), [true, false, true, true]);

@@ -4,13 +4,16 @@ use std::collections::{HashMap, HashSet};
 
 use rayon::iter::{IntoParallelIterator, IntoParallelRefIterator, ParallelIterator};
 
-use super::brakes::{Depths, Evidence, Examples, FindForeign};
-use super::keys::Keys;
-use super::keyset::KeySet;
-use super::probe::Holds;
-use super::survey::{IndexKey, is_index_type};
-use super::{DeleteReason, Deletion, Lookup, Present, Summary};
+use super::scan_members::Holds;
 use crate::dump::rdb::{self, Kind, Scratch};
+use crate::index::brakes::depths::Depths;
+use crate::index::brakes::judge::{Evidence, Examples};
+use crate::index::brakes::member_forms::FindForeign;
+use crate::index::compare::known::Known;
+use crate::index::gather::survey::{IndexKey, is_index_type};
+use crate::index::store::keys::Keys;
+use crate::index::store::record_set::RecordSet;
+use crate::index::{DeleteReason, Deletion, Present, Summary};
 use crate::model::spec::{Brake, Policy};
 use crate::model::view::Diagnostics;
 use crate::text::display;
@@ -75,18 +78,18 @@ struct Owner {
 }
 
 pub fn resolve(
-    lookup: &Lookup<'_, '_>,
+    known: &Known<'_, '_>,
     index_keys: Vec<IndexKey>,
-    records: &KeySet,
+    records: &RecordSet,
     keys: &mut Keys,
     summaries: &mut [Summary],
     diagnostics: &mut Diagnostics,
 ) -> Result<Resolved, rdb::Error> {
-    let spec = lookup.names.spec;
-    block_contested(lookup, keys, summaries, diagnostics);
+    let spec = known.names.spec;
+    block_contested(known, keys, summaries, diagnostics);
     let owners: Vec<Owner> =
-        index_keys.par_iter().map(|key| owner(lookup, key, keys, summaries)).collect::<Result<_, rdb::Error>>()?;
-    let limits = limits(lookup, keys, &owners);
+        index_keys.par_iter().map(|key| owner(known, key, keys, summaries)).collect::<Result<_, rdb::Error>>()?;
+    let limits = limits(known, keys, &owners);
 
     let mut out = Resolved { evidence: vec![Evidence::default(); spec.indexes.len()], ..Resolved::default() };
     let mut there = vec![false; keys.len()];
@@ -100,7 +103,7 @@ pub fn resolve(
         summary.keys += 1;
         out.evidence[at].typed_keys += u64::from(right_type);
         if key.shared && right_type {
-            summary.members += lookup.record(key.start)?.value.elements()?;
+            summary.members += known.record(key.start)?.value.elements()?;
         }
         if desired && right_type {
             summary.correct_keys += 1;
@@ -127,7 +130,7 @@ pub fn resolve(
         for brake in doubts {
             let lifted = index.accepted.has(brake);
             (if lifted { &mut summary.lifted } else { &mut summary.kept }).add(brake);
-            let name = || Ok(display(lookup.members.dump.key(key.start, &mut scratch)?));
+            let name = || Ok(display(known.members.dump.key(key.start, &mut scratch)?));
             out.examples.add::<rdb::Error>(brake, at, name)?;
             if !lifted {
                 kept = Some(brake);
@@ -153,7 +156,7 @@ pub fn resolve(
             _ if right_type && desired => out.stays(keep, key),
             _ if owner.holds => {
                 summary.held_keys += 1;
-                let name = lookup.members.dump.key(key.start, &mut scratch)?;
+                let name = known.members.dump.key(key.start, &mut scratch)?;
                 diagnostics.add("index.held_key", key.start, || {
                     format!("{} holds the key of a record that could not be decoded; it is not deleted", display(name))
                 });
@@ -190,7 +193,7 @@ pub fn resolve(
         let at = keys.index(rank);
         summaries[at].absent_keys += 1;
         let name = keys.name(rank);
-        let is_record = records.contains(&lookup.members.dump, name, lookup.hasher.hash(name), &mut scratch)?;
+        let is_record = records.contains(&known.members.dump, name, known.hasher.hash(name), &mut scratch)?;
         if is_record && !keys.is_blocked(rank) {
             summaries[at].contested_keys += 1;
             diagnostics.add("index.key_is_record", u64::from(rank), || {
@@ -217,8 +220,8 @@ fn doubts(owner: &Owner, limit: Depths) -> Vec<Brake> {
 }
 
 /// By index: how deep a name may be. No deeper than any that is implied; of a retired index, than half of its own.
-fn limits(lookup: &Lookup<'_, '_>, keys: &Keys, owners: &[Owner]) -> Vec<Depths> {
-    let spec = lookup.names.spec;
+fn limits(known: &Known<'_, '_>, keys: &Keys, owners: &[Owner]) -> Vec<Depths> {
+    let spec = known.names.spec;
     let is_desired = |owner: &Owner| owner.rank.is_some_and(|rank| keys.is_live(rank));
     let limit = |at: usize| {
         let own = || owners.iter().filter(move |owner| owner.index as usize == at);
@@ -240,19 +243,19 @@ fn limits(lookup: &Lookup<'_, '_>, keys: &Keys, owners: &[Owner]) -> Vec<Depths>
 }
 
 /// Finds whose a key is, and whether it must stay although it is wrong.
-fn owner(lookup: &Lookup<'_, '_>, key: &IndexKey, keys: &Keys, summaries: &[Summary]) -> Result<Owner, rdb::Error> {
-    let spec = lookup.names.spec;
+fn owner(known: &Known<'_, '_>, key: &IndexKey, keys: &Keys, summaries: &[Summary]) -> Result<Owner, rdb::Error> {
+    let spec = known.names.spec;
     let primary = key.index as usize;
     let db = spec.indexes[primary].db;
     let mut owner = Owner { index: key.index, depths: key.depths, ..Owner::default() };
     let mut scratch = Vec::new();
     let retired = spec.indexes[primary].policy == Policy::Retire && !key.shared;
-    let name = if retired { &[] } else { lookup.members.dump.key(key.start, &mut scratch)? };
+    let name = if retired { &[] } else { known.members.dump.key(key.start, &mut scratch)? };
     if !retired {
         owner.rank = keys.find(primary, name);
     }
     if key.shared {
-        let claims = lookup.names.indexes_of(db, name);
+        let claims = known.names.indexes_of(db, name);
         let mut claims = claims.filter_map(|index| {
             let rank = keys.find(index, name)?;
             keys.is_live(rank).then_some((index, rank))
@@ -266,23 +269,23 @@ fn owner(lookup: &Lookup<'_, '_>, key: &IndexKey, keys: &Keys, summaries: &[Summ
     }
     let index = owner.index as usize;
     owner.right_type = is_index_type(key.kind, spec.indexes[index].kind);
-    let claimants = lookup.claimants(index, key.shared, name);
+    let claimants = known.claimants(index, key.shared, name);
     owner.frozen = claimants.iter().any(|&other| other != index && summaries[other].frozen.is_some());
     let desired = owner.rank.is_some_and(|rank| keys.is_live(rank));
     if desired && owner.right_type {
         return Ok(owner);
     }
-    let held = &lookup.held(&claimants);
+    let held = &known.held(&claimants);
     if !held.is_empty() {
         let mut holds = Holds {
-            members: lookup.members,
-            hasher: lookup.hasher,
+            members: known.members,
+            hasher: known.hasher,
             held,
             found: false,
             error: None,
             scratch: Vec::new(),
         };
-        lookup.record(key.start)?.value.visit(&mut Scratch::default(), &mut holds)?;
+        known.record(key.start)?.value.visit(&mut Scratch::default(), &mut holds)?;
         if let Some(error) = holds.error {
             return Err(error);
         }
@@ -290,22 +293,22 @@ fn owner(lookup: &Lookup<'_, '_>, key: &IndexKey, keys: &Keys, summaries: &[Summ
     }
     // What is kept anyway need not be looked at; nor a retired key whose members somebody has accepted.
     let owned = &spec.indexes[index];
-    let forms = lookup.member_forms(index, key.shared, name);
+    let forms = known.member_forms(index, key.shared, name);
     let is_collection = matches!(key.kind, Kind::Set | Kind::Zset);
     let by_type = !owner.right_type && !owned.accepted.has(Brake::OtherType);
     let stays = owner.frozen || owner.holds || summaries[index].frozen.is_some() || by_type;
     let looks = !forms.accepted || owned.policy != Policy::Retire;
     if is_collection && !stays && looks && !forms.is_empty() {
         let mut foreign = FindForeign { forms: &forms, found: false };
-        lookup.record(key.start)?.value.visit(&mut Scratch::default(), &mut foreign)?;
+        known.record(key.start)?.value.visit(&mut Scratch::default(), &mut foreign)?;
         owner.foreign = foreign.found;
     }
     Ok(owner)
 }
 
 /// Blocks the index keys that several indexes want to make.
-fn block_contested(lookup: &Lookup<'_, '_>, keys: &mut Keys, summaries: &mut [Summary], diagnostics: &mut Diagnostics) {
-    let spec = lookup.names.spec;
+fn block_contested(known: &Known<'_, '_>, keys: &mut Keys, summaries: &mut [Summary], diagnostics: &mut Diagnostics) {
+    let spec = known.names.spec;
     let may_meet = |a: usize, b: usize| {
         let prefix = |at: usize| spec.indexes[at].family.glob().literal_prefix();
         spec.indexes[a].db == spec.indexes[b].db

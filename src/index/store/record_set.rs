@@ -11,9 +11,9 @@ const OFFSET_MASK: u64 = (1 << OFFSET_BITS) - 1;
 
 /// Collects record keys on one thread.
 #[derive(Debug, Default)]
-pub struct KeyList(Vec<u64>);
+pub struct RecordList(Vec<u64>);
 
-impl KeyList {
+impl RecordList {
     /// Notes the record that starts at `offset` of the dump.
     pub fn push(&mut self, hash: u64, offset: u64) {
         self.0.push(hash >> OFFSET_BITS << OFFSET_BITS | offset & OFFSET_MASK);
@@ -22,11 +22,11 @@ impl KeyList {
 
 /// A set of record keys that can be asked for a key.
 #[derive(Debug, Default)]
-pub struct KeySet(Vec<u64>);
+pub struct RecordSet(Vec<u64>);
 
-impl KeySet {
+impl RecordSet {
     /// Joins what the threads collected.
-    pub fn new(parts: impl IntoIterator<Item = KeyList>) -> Self {
+    pub fn new(parts: impl IntoIterator<Item = RecordList>) -> Self {
         let mut all = Vec::new();
         for part in parts {
             if all.is_empty() {
@@ -61,10 +61,10 @@ impl KeySet {
 
 /// Several sets asked as one.
 #[derive(Debug, Default)]
-pub struct AnyOf<'s>(Vec<&'s KeySet>);
+pub struct AnyOf<'s>(Vec<&'s RecordSet>);
 
 impl<'s> AnyOf<'s> {
-    pub fn new(sets: impl Iterator<Item = &'s KeySet>) -> Self {
+    pub fn new(sets: impl Iterator<Item = &'s RecordSet>) -> Self {
         Self(sets.filter(|set| !set.is_empty()).collect())
     }
 

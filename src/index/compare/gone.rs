@@ -6,12 +6,12 @@
 
 use std::ops::ControlFlow;
 
-use super::hash::Hasher;
-use super::lookup::Lookup;
+use super::known::Known;
 use super::stale::{Reason, Stale};
-use super::stem::Stem;
-use super::{DeleteReason, Deletion, Present};
 use crate::dump::rdb::{self, Element, Flow, Scratch, Visitor};
+use crate::index::store::hash::Hasher;
+use crate::index::store::name_prefix::NamePrefix;
+use crate::index::{DeleteReason, Deletion, Present};
 use crate::model::spec::Policy;
 
 /// Members that are looked at, in each index, and keys.
@@ -27,12 +27,12 @@ pub struct Gone {
 
 /// Members to be explained with the stale ones, as if their keys stayed: these are appended to `present`.
 pub fn some_of(
-    lookup: &Lookup<'_, '_>,
+    known: &Known<'_, '_>,
     deletions: &[Deletion],
     present: &mut Vec<Present>,
     stale: &mut Vec<Stale>,
 ) -> Result<(), rdb::Error> {
-    let spec = lookup.names.spec;
+    let spec = known.names.spec;
     for of_index in deletions.chunk_by(|a, b| a.index == b.index) {
         let index = of_index.first().and_then(|first| spec.indexes.get(first.index as usize));
         if !index.is_some_and(|index| index.policy == Policy::Maintain && index.member.is_record_key()) {
@@ -44,10 +44,10 @@ pub fn some_of(
         let most = MEMBERS / keys.div_ceil(step).max(1);
         for key in wrong().step_by(step) {
             let position = present.len() as u32;
-            let mut some = First { hasher: lookup.hasher, key: position, left: most, stale };
-            let record = match lookup.kept.get(&key.start) {
+            let mut some = First { hasher: known.hasher, key: position, left: most, stale };
+            let record = match known.kept.get(&key.start) {
                 Some(record) => record.clone(),
-                None => lookup.members.dump.open_record(key.start)?,
+                None => known.members.dump.open_record(key.start)?,
             };
             record.value.visit(&mut Scratch::default(), &mut some)?;
             present.push(Present {
@@ -102,7 +102,7 @@ impl First<'_> {
     fn take(&mut self, member: Element<'_>) -> Flow {
         let Some(left) = self.left.checked_sub(1) else { return ControlFlow::Break(()) };
         self.left = left;
-        let (hashed, _) = Stem::hash(None, member.bytes, self.hasher);
+        let (hashed, _) = NamePrefix::hash(None, member.bytes, self.hasher);
         self.stale.push(Stale::new(member.at, self.key, hashed.hash()));
         ControlFlow::Continue(())
     }

@@ -1,7 +1,7 @@
 //! Members that nothing implies, and why.
 
-use super::entry::ORPHAN;
 use crate::dump::rdb::Place;
+use crate::index::store::entry::ORPHAN;
 
 /// A member that nothing implies: 24 bytes, since there may be as many of them as an index has members.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -15,16 +15,16 @@ pub struct Stale {
 
 impl Stale {
     /// Of a member with this hash.
-    pub(super) fn new(place: Place, key: u32, hash: u32) -> Self {
+    pub fn new(place: Place, key: u32, hash: u32) -> Self {
         Self { place, key, word: hash }
     }
 
     /// The low half of the member's hash. No longer known when the member is explained.
-    pub(super) fn hash(&self) -> u32 {
+    pub fn hash(&self) -> u32 {
         self.word
     }
 
-    pub(super) fn explain(&mut self, reason: Reason) {
+    pub fn explain(&mut self, reason: Reason) {
         self.word = reason.number();
     }
 

@@ -1,26 +1,23 @@
 //! What stands before the number that most names end with.
 //!
-//! `message:discord:1382` is the stem `message:discord:` and the number 1382. The names of the records that an index key
-//! lists mostly have one stem, so that there a number stands for a name, whole and exactly, and 61 bits hold it. Members
+//! `message:discord:1382` is the prefix `message:discord:` and the number 1382. The names of the records that an index key
+//! lists mostly have one prefix, so that there a number stands for a name, whole and exactly, and 61 bits hold it. Members
 //! can then be compared without going back to where their records are in the dump: to do that for each of them would be to
 //! read a dump that is larger than the memory again and again.
 
 use std::io::Write as _;
 use std::sync::OnceLock;
 
-use super::hash::{Hashed, Hasher};
+use super::hash::{Hashed, Hasher, NUMBER_BITS};
 use crate::model::spec::{Part, Template};
-
-/// Numbers have so many bits: ids of 19 digits that count milliseconds since 2015 in their upper bits have them until 2032.
-pub const NUMBER_BITS: u32 = 61;
 
 const DIGITS: usize = 19;
 /// What is left of a number too large by a digit.
 const CUT: u64 = 10_u64.pow(18);
 
-/// The stem of a name, and its number: no other name has both. None for one that does not end with a digit.
+/// The prefix of a name, and its number: no other name has both. None for one that does not end with a digit.
 ///
-/// A number has no leading zeros, up to 19 digits and [`NUMBER_BITS`]. Whatever stands before that is of the stem.
+/// A number has no leading zeros, up to 19 digits and [`NUMBER_BITS`]. Whatever stands before that is of the prefix.
 #[inline]
 fn split(name: &[u8]) -> Option<(&[u8], u64)> {
     let (mut digits, mut number) = last_digits(name);
@@ -82,27 +79,27 @@ fn value_of(word: u64, digits: usize) -> u64 {
 }
 
 const CHUNK: usize = 4096;
-/// So many groups can have a stem; where there are more, most are small.
+/// So many groups can have a prefix; where there are more, most are small.
 const GROUPS: usize = 64 * CHUNK;
 /// A longer one is kept for no group: a name in a dump may be a hundred times as long as what stands there for it. With
-/// this, all stems take 84 MB at most, and where names are of some 60 bytes, 30 MB.
+/// this, all prefixes take 84 MB at most, and where names are of some 60 bytes, 30 MB.
 const LONGEST: usize = 256;
 
-type Chunk = OnceLock<Box<[OnceLock<Stem>]>>;
+type Chunk = OnceLock<Box<[OnceLock<NamePrefix>]>>;
 
-/// A stem, and its hash.
+/// A prefix, and its hash.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Stem {
+pub struct NamePrefix {
     bytes: Box<[u8]>,
     hash: u64,
 }
 
-impl Stem {
+impl NamePrefix {
     fn new(bytes: &[u8], hasher: &Hasher) -> Self {
         Self { bytes: bytes.into(), hash: hasher.hash(bytes) }
     }
 
-    /// The stem that all members of an index have which are nothing but a value behind some text, if the value is a number.
+    /// The prefix that all members of an index have which are nothing but a value behind some text, if the value is a number.
     pub fn of_index(member: &Template, hasher: &Hasher) -> Option<Self> {
         match member.parts.as_slice() {
             [Part::Field(_)] => Some(Self::new(b"", hasher)),
@@ -111,13 +108,13 @@ impl Stem {
         }
     }
 
-    /// Hashes the name of a member, and tells its number if it has this stem. To compare costs less than to hash.
+    /// Hashes the name of a member, and tells its number if it has this prefix. To compare costs less than to hash.
     #[inline]
     pub fn hash(this: Option<&Self>, name: &[u8], hasher: &Hasher) -> (Hashed, Option<u64>) {
-        let Some((stem, number)) = split(name) else { return (hasher.name(name), None) };
+        let Some((prefix, number)) = split(name) else { return (hasher.name(name), None) };
         match this {
-            Some(this) if *this.bytes == *stem => (hasher.number(this.hash, number), Some(number)),
-            _ => (hasher.number(hasher.hash(stem), number), None),
+            Some(this) if *this.bytes == *prefix => (hasher.number(this.hash, number), Some(number)),
+            _ => (hasher.number(hasher.hash(prefix), number), None),
         }
     }
 
@@ -131,42 +128,42 @@ impl Stem {
     }
 }
 
-/// By index: the stem of members that are numbers, where they are not keys of records.
-pub type MemberStems = Vec<Option<Stem>>;
+/// By index: the prefix of members that are numbers, where they are not keys of records.
+pub type MemberPrefixes = Vec<Option<NamePrefix>>;
 
-/// The stem of each group: that of the first member that any thread met in it.
+/// The prefix of each group: that of the first member that any thread met in it.
 ///
 /// Which one that is differs from run to run. It decides only which members can be compared by their number, not what
 /// comes of it.
 #[derive(Debug)]
-pub struct Stems {
+pub struct NamePrefixes {
     chunks: Box<[Chunk]>,
 }
 
-impl Default for Stems {
+impl Default for NamePrefixes {
     fn default() -> Self {
         Self { chunks: (0..GROUPS / CHUNK).map(|_| Chunk::new()).collect() }
     }
 }
 
-impl Stems {
-    /// The stem of a group into which this member comes: its own if it is the first one.
+impl NamePrefixes {
+    /// The prefix of a group into which this member comes: its own if it is the first one.
     #[inline]
-    pub fn of(&self, group: u32, member: &[u8], hasher: &Hasher) -> Option<&Stem> {
+    pub fn of(&self, group: u32, member: &[u8], hasher: &Hasher) -> Option<&NamePrefix> {
         self.get(group).or_else(|| self.begin(group, member, hasher))
     }
 
     #[cold]
-    fn begin(&self, group: u32, member: &[u8], hasher: &Hasher) -> Option<&Stem> {
-        let (stem, _) = split(member).filter(|(stem, _)| stem.len() <= LONGEST)?;
+    fn begin(&self, group: u32, member: &[u8], hasher: &Hasher) -> Option<&NamePrefix> {
+        let (prefix, _) = split(member).filter(|(prefix, _)| prefix.len() <= LONGEST)?;
         let chunk = self.chunks.get(group as usize / CHUNK)?;
         let chunk = chunk.get_or_init(|| (0..CHUNK).map(|_| OnceLock::new()).collect());
-        Some(chunk[group as usize % CHUNK].get_or_init(|| Stem::new(stem, hasher)))
+        Some(chunk[group as usize % CHUNK].get_or_init(|| NamePrefix::new(prefix, hasher)))
     }
 
-    /// The stem of a group.
+    /// The prefix of a group.
     #[inline]
-    pub fn get(&self, group: u32) -> Option<&Stem> {
+    pub fn get(&self, group: u32) -> Option<&NamePrefix> {
         let chunk = self.chunks.get(group as usize / CHUNK)?.get()?;
         chunk[group as usize % CHUNK].get()
     }
@@ -177,7 +174,7 @@ mod tests {
     use super::*;
 
     fn text(name: &str) -> Option<(&str, u64)> {
-        split(name.as_bytes()).map(|(stem, number)| (std::str::from_utf8(stem).unwrap(), number))
+        split(name.as_bytes()).map(|(prefix, number)| (std::str::from_utf8(prefix).unwrap(), number))
     }
 
     #[test]
@@ -212,8 +209,8 @@ mod tests {
         #[test]
         fn a_name_is_its_stem_and_its_number(name in "[a-z0-9:/]{0,12}[0-9]{0,30}") {
             match text(&name) {
-                Some((stem, number)) => {
-                    proptest::prop_assert_eq!(format!("{stem}{number}"), name);
+                Some((prefix, number)) => {
+                    proptest::prop_assert_eq!(format!("{prefix}{number}"), name);
                     proptest::prop_assert_eq!(number >> NUMBER_BITS, 0);
                 }
                 None => proptest::prop_assert!(!name.ends_with(|c: char| c.is_ascii_digit())),
@@ -222,8 +219,8 @@ mod tests {
 
         #[test]
         fn any_bytes(name: Vec<u8>) {
-            if let Some((stem, number)) = split(&name) {
-                let mut again = stem.to_vec();
+            if let Some((prefix, number)) = split(&name) {
+                let mut again = prefix.to_vec();
                 again.extend_from_slice(number.to_string().as_bytes());
                 proptest::prop_assert_eq!(again, name);
             } else {
@@ -234,9 +231,9 @@ mod tests {
 
     #[test]
     fn the_first_stem_of_a_group_stays() {
-        let (stems, hasher) = (Stems::default(), Hasher::default());
-        let of = |group: u32, name: &str| stems.of(group, name.as_bytes(), &hasher).map(|stem| &*stem.bytes);
-        assert_eq!(stems.get(5), None);
+        let (prefixes, hasher) = (NamePrefixes::default(), Hasher::default());
+        let of = |group: u32, name: &str| prefixes.of(group, name.as_bytes(), &hasher).map(|prefix| &*prefix.bytes);
+        assert_eq!(prefixes.get(5), None);
         assert_eq!(of(5, "no number"), None);
         assert_eq!(of(5, "a:1"), Some(&b"a:"[..]));
         assert_eq!(of(5, "b:1"), Some(&b"a:"[..]));
@@ -244,7 +241,7 @@ mod tests {
         assert_eq!(of(6, "1"), Some(&b""[..]));
         let (most, more) = ("a".repeat(LONGEST), "a".repeat(LONGEST + 1));
         assert_eq!(of(7, &format!("{more}1")), None);
-        assert_eq!(stems.get(7), None);
+        assert_eq!(prefixes.get(7), None);
         assert_eq!(of(7, &format!("{most}1")), Some(most.as_bytes()));
         let last = GROUPS as u32;
         assert_eq!((of(last - 1, "a:1"), of(last, "a:1"), of(u32::MAX, "a:1")), (Some(&b"a:"[..]), None, None));
@@ -252,15 +249,15 @@ mod tests {
 
     #[test]
     fn a_stem_changes_no_hash() {
-        let (stems, hasher) = (Stems::default(), Hasher::default());
-        let stem = stems.of(0, b"a:1", &hasher);
+        let (prefixes, hasher) = (NamePrefixes::default(), Hasher::default());
+        let prefix = prefixes.of(0, b"a:1", &hasher);
         let cases = [("a:1", Some(1)), ("a:2", Some(2)), ("a:02", None), ("b:1", None), ("a:", None), ("1", None)];
         for (name, number) in cases {
             let (without, with) =
-                (Stem::hash(None, name.as_bytes(), &hasher), Stem::hash(stem, name.as_bytes(), &hasher));
+                (NamePrefix::hash(None, name.as_bytes(), &hasher), NamePrefix::hash(prefix, name.as_bytes(), &hasher));
             assert_eq!((without.0, with.0, without.1, with.1), (with.0, without.0, None, number), "{name}");
-            if let (Some(stem), Some(number)) = (stem, number) {
-                assert_eq!(stem.write(number, &mut b"old".to_vec()), name.as_bytes());
+            if let (Some(prefix), Some(number)) = (prefix, number) {
+                assert_eq!(prefix.write(number, &mut b"old".to_vec()), name.as_bytes());
             }
         }
     }

@@ -4,12 +4,12 @@
 use rayon::iter::{IndexedParallelIterator, IntoParallelIterator, ParallelIterator};
 use rayon::slice::ParallelSliceMut;
 
-use super::keys::Keys;
-use super::lookup::Lookup;
-use super::probe::Probed;
+use super::known::Known;
 use super::resolve::Resolved;
+use super::scan_members::Scanned;
 use super::stale::Stale;
 use crate::dump::rdb::{self, Resolver};
+use crate::index::store::keys::Keys;
 use crate::model::view::Diagnostics;
 use crate::text::display;
 
@@ -18,20 +18,20 @@ const MANY: usize = 1 << 16;
 
 /// Leaves such keys alone: those that were seen to have a right member twice, and those with a stale one.
 pub fn settle(
-    lookup: &Lookup<'_, '_>,
+    known: &Known<'_, '_>,
     keys: &mut Keys,
     resolved: &mut Resolved,
-    probed: &Probed,
+    scanned: &Scanned,
     diagnostics: &mut Diagnostics,
 ) -> Result<(), rdb::Error> {
     let present = &mut resolved.present;
-    let by_key: Vec<&[Stale]> = probed.stale.chunk_by(|a, b| a.key == b.key).filter(|stale| stale.len() > 1).collect();
+    let by_key: Vec<&[Stale]> = scanned.stale.chunk_by(|a, b| a.key == b.key).filter(|stale| stale.len() > 1).collect();
     let found = by_key.into_par_iter().with_min_len(64).map(|stale| {
         let Some(key) = stale.first().and_then(|first| present.get(first.key as usize)) else { return Ok(None) };
-        let Some(place) = twice(lookup, key.start, stale)? else { return Ok(None) };
+        let Some(place) = twice(known, key.start, stale)? else { return Ok(None) };
         Ok(Some((stale[0].key, place)))
     });
-    let mut repeated: Vec<u32> = probed.repeated.clone();
+    let mut repeated: Vec<u32> = scanned.repeated.clone();
     for (key, member) in found.collect::<Result<Vec<_>, rdb::Error>>()?.into_iter().flatten() {
         repeated.push(key);
         diagnostics.add("index.repeated_member", present[key as usize].start, || {
@@ -49,7 +49,7 @@ pub fn settle(
 }
 
 /// A member that is among the stale ones of a key twice. Equal hashes find it, the bytes decide.
-fn twice(lookup: &Lookup<'_, '_>, start: u64, stale: &[Stale]) -> Result<Option<Vec<u8>>, rdb::Error> {
+fn twice(known: &Known<'_, '_>, start: u64, stale: &[Stale]) -> Result<Option<Vec<u8>>, rdb::Error> {
     let mut hashes: Vec<u32> = stale.iter().map(Stale::hash).collect();
     if hashes.len() < MANY {
         hashes.sort_unstable();
@@ -61,8 +61,8 @@ fn twice(lookup: &Lookup<'_, '_>, start: u64, stale: &[Stale]) -> Result<Option<
         return Ok(None);
     }
     alike.dedup();
-    let ty = lookup.record(start)?.value.ty;
-    let dump = lookup.members.dump;
+    let ty = known.record(start)?.value.ty;
+    let dump = known.members.dump;
     let mut resolver = Resolver::new(dump.file, dump.header.flavor);
     let mut out = Vec::new();
     let mut names = Vec::new();

@@ -5,12 +5,10 @@
 //! says they are. Some keep what is in doubt, key by key; the others refuse the plan.
 
 use std::collections::BTreeMap;
-use std::ops::ControlFlow;
 
-use super::Summary;
-use super::survey::ClassCount;
-use crate::dump::rdb::{Element, Flow, Visitor};
-use crate::model::spec::{Brake, Form, Index, IndexType, Policy, Spec};
+use crate::index::Summary;
+use crate::index::gather::survey::ClassCount;
+use crate::model::spec::{Brake, Index, IndexType, Policy, Spec};
 use crate::model::stock::Stock;
 use crate::text::{counted, display, number};
 
@@ -49,108 +47,6 @@ impl Effect {
             Self::Lifted => "lifted",
             Self::Told => "told",
         }
-    }
-}
-
-/// Fields of a name whose depth is kept apart; those beyond are added up in the last.
-const FIELDS: usize = 8;
-
-/// How many `:` there are in what stands for each field of a name.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Depths([u8; FIELDS]);
-
-impl Depths {
-    /// Those of a name of this form.
-    pub fn of(form: &Form, name: &[u8], room: &mut Vec<std::ops::Range<usize>>) -> Self {
-        let mut depths = Self::default();
-        if form.fields() == 0 || !form.read(name, room) {
-            return depths;
-        }
-        for (at, field) in room.iter().enumerate() {
-            let colons = memchr::memchr_iter(b':', name.get(field.clone()).unwrap_or_default()).count();
-            let depth = &mut depths.0[at.min(FIELDS - 1)];
-            *depth = depth.saturating_add(u8::try_from(colons).unwrap_or(u8::MAX));
-        }
-        depths
-    }
-
-    /// The larger of both, field by field.
-    pub fn max(self, other: Self) -> Self {
-        Self(std::array::from_fn(|at| self.0[at].max(other.0[at])))
-    }
-
-    /// Whether any field has more than the limit allows.
-    pub fn exceed(self, limit: Self) -> bool {
-        self.0.iter().zip(limit.0).any(|(depth, limit)| *depth > limit)
-    }
-
-    /// The most that a name of a retired family may have: one is nested if it has more than at least half of them have.
-    pub fn usual(all: &[Self]) -> Self {
-        let limit = |at: usize| {
-            let mut depths: Vec<u8> = all.iter().map(|depths| depths.0[at]).collect();
-            depths.sort_unstable();
-            // The first that at least half are less than is nested; the limit is what is left below it.
-            let nested =
-                depths.iter().copied().find(|depth| depths.partition_point(|other| other < depth) * 2 >= depths.len());
-            match nested {
-                Some(nested) => depths.iter().copied().filter(|depth| *depth < nested).max().unwrap_or(0),
-                None => u8::MAX,
-            }
-        };
-        Self(std::array::from_fn(limit))
-    }
-}
-
-/// What members of an index key look like; a member that does not is foreign.
-#[derive(Clone, Debug)]
-pub struct MemberForms<'s> {
-    /// Empty where any member will do.
-    forms: Vec<&'s Form>,
-    /// Somebody has looked: foreign members are like others.
-    pub accepted: bool,
-}
-
-impl<'s> MemberForms<'s> {
-    /// Of a key that is judged by `owner` and that these indexes claim, `owner` among them.
-    pub fn new(owner: &Index, claimants: impl Iterator<Item = &'s Index>) -> Self {
-        let mut forms: Vec<&Form> = claimants.filter_map(|index| index.member_form.as_ref()).collect();
-        if forms.iter().any(|form| form.is_any()) {
-            forms.clear();
-        }
-        Self { forms, accepted: owner.accepted.has(Brake::ForeignMembers) }
-    }
-
-    /// Whether nothing can be foreign.
-    pub fn is_empty(&self) -> bool {
-        self.forms.is_empty()
-    }
-
-    /// Whether a member has none of the forms.
-    pub fn is_foreign(&self, member: &[u8]) -> bool {
-        !self.forms.is_empty() && !self.forms.iter().any(|form| form.has(member))
-    }
-}
-
-/// Looks for a foreign member in a set or a sorted set.
-pub struct FindForeign<'f, 's> {
-    pub forms: &'f MemberForms<'s>,
-    pub found: bool,
-}
-
-impl FindForeign<'_, '_> {
-    fn look(&mut self, member: &[u8]) -> Flow {
-        self.found = self.forms.is_foreign(member);
-        if self.found { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-    }
-}
-
-impl Visitor for FindForeign<'_, '_> {
-    fn set_member(&mut self, member: Element<'_>) -> Flow {
-        self.look(member.bytes)
-    }
-
-    fn zset_member(&mut self, member: Element<'_>, _: f64) -> Flow {
-        self.look(member.bytes)
     }
 }
 
@@ -370,44 +266,4 @@ fn doubts(index: &Index, doubtful: &Doubtful, lifted: bool, add: &mut impl FnMut
 
 fn is_or_are(count: u64) -> String {
     format!("{} {}", number(count), if count == 1 { "is" } else { "are" })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::model::spec::Spec;
-
-    #[test]
-    fn half_of_a_retired_family_is_the_measure() {
-        let depths = |all: &[u8]| all.iter().map(|depth| Depths([*depth, 0, 0, 0, 0, 0, 0, 0])).collect::<Vec<_>>();
-        // The contract: nested if it has more `:` than at least half of the keys have.
-        for (all, nested) in [
-            (&[0, 0, 1][..], &[1][..]),
-            (&[0, 1], &[1]),
-            (&[0, 1, 1], &[]),
-            (&[0, 1, 1, 2], &[2]),
-            (&[1, 1, 1, 1], &[]),
-            (&[0, 0, 1, 1, 2], &[2]),
-            (&[0, 0, 1, 1], &[1, 1]),
-            (&[], &[]),
-        ] {
-            let all = depths(all);
-            let limit = Depths::usual(&all);
-            let found: Vec<Depths> = all.iter().copied().filter(|depth| depth.exceed(limit)).collect();
-            assert_eq!(found, depths(nested), "{all:?}");
-        }
-    }
-
-    #[test]
-    fn depths_are_those_of_the_fields() {
-        let text = "version = 1\n[[record]]\nname = \"r\"\nkey = \"r:*\"\n[[index]]\nname = \"i\"\npolicy = \"maintain\"\n\
-                    from = \"r\"\nkey = \"a:{x}|{y}\"\nmember = \"{@key}\"\n";
-        let spec = Spec::parse(text, "test").unwrap_or_else(|errors| panic!("{errors}"));
-        let mut room = Vec::new();
-        let mut depths = |name: &str| Depths::of(&spec.indexes[0].family, name.as_bytes(), &mut room).0[..2].to_vec();
-        assert_eq!(depths("a:b|c"), [0, 0]);
-        assert_eq!(depths("a:b:c|d:e:f"), [1, 2]);
-        assert_eq!(depths("a:|:"), [0, 1]);
-        assert_eq!(depths("a:nothing"), [0, 0]);
-    }
 }

@@ -1,8 +1,8 @@
 //! What is missing, with its bytes.
 
-use super::entry::Membership;
-use super::{Difference, Edits};
 use crate::dump::rdb;
+use crate::index::store::entry::Membership;
+use crate::index::{Difference, Edits};
 
 impl Difference<'_> {
     /// Calls `each` with index key, member and score (0 for a set) of every membership that is to be added: by index key,

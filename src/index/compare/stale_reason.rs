@@ -6,27 +6,28 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use rayon::iter::{IntoParallelRefIterator, ParallelIterator};
 use rayon::slice::ParallelSliceMut;
 
-use super::entry::{Entry, Membership, ORPHAN, Place, Scored};
-use super::keys::Keys;
-use super::keyset::KeySet;
 use super::stale::{Reason, Stale};
-use super::store::{Implied, Mark};
-use super::{Lookup, Present};
 use crate::dump::rdb::{self, Resolver, ValueType};
+use crate::index::Present;
+use crate::index::compare::known::Known;
+use crate::index::store::buckets::{Implied, Mark};
+use crate::index::store::entry::{Entry, Membership, ORPHAN, Place, Scored};
+use crate::index::store::keys::Keys;
+use crate::index::store::record_set::RecordSet;
 
 /// Members that one task explains before it looks for more.
 const TASK: usize = 4096;
 
 /// Fills in the reasons. Only where members are keys of records can there be one.
 pub fn explain(
-    lookup: &Lookup<'_, '_>,
+    known: &Known<'_, '_>,
     stale: &mut [Stale],
     present: &[Present],
     implied: Implied<'_>,
-    unindexed: &[KeySet],
+    unindexed: &[RecordSet],
 ) -> Result<(), rdb::Error> {
     let index_of = |stale: &Stale| present[stale.key as usize].index as usize;
-    let by_key: Vec<bool> = lookup.names.spec.indexes.iter().map(|index| index.member.is_record_key()).collect();
+    let by_key: Vec<bool> = known.names.spec.indexes.iter().map(|index| index.member.is_record_key()).collect();
     if !by_key.contains(&true) {
         stale.iter_mut().for_each(|member| member.explain(Reason::NotImplied));
         return Ok(());
@@ -48,11 +49,11 @@ pub fn explain(
     // Once for each key: to find a record's type again is to go through its whole value.
     let mut types = HashMap::new();
     for one in stale.chunk_by(|a, b| a.key == b.key).filter_map(<[Stale]>::first) {
-        types.insert(one.key, lookup.record(present[one.key as usize].start)?.value.ty);
+        types.insert(one.key, known.record(present[one.key as usize].start)?.value.ty);
     }
-    let explainer = Explainer { lookup, keys: implied.keys, unindexed, found: &found };
+    let explainer = Explainer { known, keys: implied.keys, unindexed, found: &found };
     stale.par_chunks_mut(TASK).try_for_each(|task| {
-        let mut resolver = Resolver::new(lookup.members.dump.file, lookup.members.dump.header.flavor);
+        let mut resolver = Resolver::new(known.members.dump.file, known.members.dump.header.flavor);
         let (mut out, mut scratch) = (Vec::new(), Vec::new());
         for member in task {
             let index = index_of(member);
@@ -69,9 +70,9 @@ pub fn explain(
 }
 
 struct Explainer<'e, 'l, 'a> {
-    lookup: &'e Lookup<'l, 'a>,
+    known: &'e Known<'l, 'a>,
     keys: &'e Keys,
-    unindexed: &'e [KeySet],
+    unindexed: &'e [RecordSet],
     /// In the order of hashes, then of keys.
     found: &'e [Entry],
 }
@@ -86,7 +87,7 @@ impl<'a> Explainer<'_, '_, 'a> {
         out: &mut Vec<u8>,
         scratch: &mut Vec<u8>,
     ) -> Result<Reason, rdb::Error> {
-        let members = &self.lookup.members;
+        let members = &self.known.members;
         let hash = member.hash();
         let bytes = resolver.resolve(member.place, ty, out)?;
         let from = self.found.partition_point(|entry| entry.hash < hash);
@@ -106,7 +107,7 @@ impl<'a> Explainer<'_, '_, 'a> {
         if orphan {
             return Ok(Reason::Orphan);
         }
-        let full_hash = self.lookup.hasher.hash(bytes);
+        let full_hash = self.known.hasher.hash(bytes);
         let exists = self.unindexed[index].contains(&members.dump, bytes, full_hash, scratch)?;
         Ok(if exists { Reason::ImpliesNothing } else { Reason::RecordMissing })
     }

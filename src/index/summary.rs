@@ -1,0 +1,104 @@
+//! What is said of a dump and of each of its indexes, in numbers; and what ends the work on them.
+
+use super::brakes::judge::Doubtful;
+use crate::dump::parts::Part;
+use crate::dump::rdb::{self, Footer, Header};
+use crate::dump::scan::{self, MemberExpiries};
+use crate::dump::slots;
+use crate::dump::twice::Twice;
+
+/// What ends the work on a dump.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error(transparent)]
+    Dump(#[from] rdb::Error),
+    #[error("interrupted")]
+    Interrupted,
+    #[error("the dump has {bytes} bytes; this program reads dumps of up to 1 TiB")]
+    TooLarge { bytes: usize },
+    #[error("the records imply more than two thousand million different index keys or members")]
+    TooMany,
+    #[error("the spec has {0} indexes; up to 65,535 are possible")]
+    TooManyIndexes(usize),
+}
+
+impl From<scan::Error> for Error {
+    fn from(error: scan::Error) -> Self {
+        match error {
+            scan::Error::Dump(error) => Self::Dump(error),
+            scan::Error::Interrupted => Self::Interrupted,
+        }
+    }
+}
+
+/// What is known of the dump itself.
+#[derive(Debug)]
+pub struct Facts {
+    pub header: Header,
+    pub footer: Footer,
+    /// CRC-64 of everything before the footer.
+    pub crc64: u64,
+    pub aux: Vec<(Vec<u8>, Vec<u8>)>,
+    pub functions: u64,
+    pub module_aux: Vec<String>,
+    /// The dumps that were put together, if they were several.
+    pub parts: Vec<Part>,
+    /// Names of files beside it that have newer writes, if it is the base of an append-only file.
+    pub newer: Vec<String>,
+    /// What the slots of its keys say of whether it is whole.
+    pub slots: Vec<slots::Finding>,
+    /// The first key that stands in it twice.
+    pub twice: Option<Twice>,
+    /// Expiries of members, which KeyDB writes: what they are is not looked at.
+    pub member_expiries: MemberExpiries,
+}
+
+/// The numbers of one index.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Summary {
+    /// Keys in the family that had not expired.
+    pub keys: u64,
+    /// Those of them that records imply.
+    pub correct_keys: u64,
+    /// Index keys that records imply and that are not there, or have another type.
+    pub absent_keys: u64,
+    /// Members of the keys that have the right type.
+    pub members: u64,
+    /// Memberships that are implied and not there (for a sorted set: not with that score).
+    pub missing_members: u64,
+    /// Members that nothing implies, in keys that stay.
+    pub stale_members: u64,
+    /// Members that stay because their record cannot be decoded.
+    pub held_members: u64,
+    /// Members that stay because records disagree on their score.
+    pub conflict_members: u64,
+    /// Keys of which nothing is taken, because their names also fit another index of which too little is known.
+    pub overlapped_keys: u64,
+    /// Wrong keys that stay because they hold a member whose record cannot be decoded.
+    pub held_keys: u64,
+    /// Keys that two indexes claim, or that are named like a record; nothing is done about them.
+    pub contested_keys: u64,
+    pub undecidable_records: u64,
+    pub orphan_records: u64,
+    /// Why nothing is removed from this index, or deleted.
+    pub frozen: Option<Frozen>,
+    /// What brakes keep, and what they would keep if they were not lifted.
+    pub kept: Doubtful,
+    pub lifted: Doubtful,
+}
+
+impl Summary {
+    /// Keys in the family that should not exist as they are.
+    pub fn wrong_keys(&self) -> u64 {
+        self.keys.saturating_sub(self.correct_keys)
+    }
+}
+
+/// Why an index is only added to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Frozen {
+    /// No record of its class could be decoded: a wrong prefix, or half a dump.
+    NoRecords,
+    /// A record could not be decoded, and members are not just keys of records: it could imply any of them.
+    Undecidable,
+}
