@@ -4,6 +4,7 @@
 //! of the bundle is bound to it by SHA-256.
 
 pub mod text;
+
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 

@@ -174,8 +174,7 @@ impl Membership for Scored {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::index::store::hash::Hasher;
-    use crate::index::store::hash::NUMBER_BITS;
+    use crate::index::store::hash::{Hasher, NUMBER_BITS};
 
     #[test]
     fn an_entry_has_sixteen_bytes() {

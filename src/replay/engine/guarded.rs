@@ -2,13 +2,13 @@
 
 use std::borrow::Cow;
 
-use super::super::event::Event;
 use super::super::guard::{Prepared, Shape};
-use super::super::item::Item;
 use super::super::journal::{JournalError, Record};
-use super::super::query::{LookOptions, QueryError};
 use super::Engine;
+use super::event::Event;
 use crate::bundle::manifest::Bytes;
+use crate::replay::look::query::{LookOptions, QueryError};
+use crate::replay::script::item::Item;
 
 /// How often a record is judged anew because it changed in between.
 const MOST_ROUNDS: u32 = 5;

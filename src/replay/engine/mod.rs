@@ -3,8 +3,10 @@
 //! Nothing is sent twice blindly. A command that was refused was not carried out and may go again; of a command whose
 //! answer was lost the database itself is asked what became of it.
 
+pub mod event;
 mod guarded;
 mod send;
+pub mod throttle;
 
 use std::borrow::Cow;
 use std::collections::HashSet;
@@ -12,16 +14,16 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use super::event::{Event, Progress, Watcher};
+use super::engine::event::{Event, Progress, Watcher};
+use super::engine::throttle::Pace;
 use super::guard::Guard;
-use super::item::Item;
 use super::journal::{Journal, JournalError, Record, Way, now};
 use super::link::LinkError;
-use super::lost;
-use super::pace::Pace;
-use super::query::{LookOptions, QueryError, is_alive};
+use super::link::session::Session;
+use super::look::query::{LookOptions, QueryError, is_alive};
 use super::script::Verb;
-use super::session::Session;
+use super::script::item::Item;
+use super::work::acked_but_gone;
 use crate::bundle::resp::BatchLimits;
 use crate::text;
 
@@ -226,9 +228,9 @@ impl Engine<'_, '_, '_> {
             !self.given_up.contains(&item.number) && !self.taken.contains(&(item.db, item.key().to_vec()))
         };
         let done = before.iter().filter(is_kept).cloned().collect();
-        let done = lost::lasting(done, &self.items.iter().collect::<Vec<_>>());
+        let done = acked_but_gone::lasting(done, &self.items.iter().collect::<Vec<_>>());
         let options = LookOptions { limits: self.terms.limits, ..LookOptions::default() };
-        match lost::look(self.session.link()?, &done, &options, &mut |_| {}) {
+        match acked_but_gone::look(self.session.link()?, &done, &options, &mut |_| {}) {
             // A guard leaves edits out, and other writers work on.
             Ok(found) if found.is_believable(self.guard.is_some()) => {
                 self.session.trust();

@@ -4,17 +4,17 @@ use std::borrow::Cow;
 use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
-use super::super::event::Event;
 use super::super::guard::{self, Shape};
-use super::super::inspect::{Found, Subject, inspect};
-use super::super::item::Item;
 use super::super::journal::JournalError;
 use super::super::link::{LinkError, Reply};
-use super::super::preflight::There;
-use super::super::query::{LookOptions, QueryError};
 use super::super::script::Verb;
-use super::super::server_error::{Class, advice};
+use super::event::Event;
 use super::{Engine, Tally, makes_larger};
+use crate::replay::link::server_error::{Class, advice};
+use crate::replay::look::inspect::{Found, Subject, inspect};
+use crate::replay::look::preflight::There;
+use crate::replay::look::query::{LookOptions, QueryError};
+use crate::replay::script::item::Item;
 use crate::text::Printable;
 
 /// The first wait before something is tried again; each further one is twice as long.

@@ -6,10 +6,10 @@
 
 use sha1::{Digest as _, Sha1};
 
-use super::super::item::Item;
 use super::super::script::Verb;
 use super::super::verify::number;
 use crate::bundle::hex;
+use crate::replay::script::item::Item;
 
 /// More is not read in one step: a server answers nobody else meanwhile.
 const MOST_ELEMENTS: usize = 100_000;

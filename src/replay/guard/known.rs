@@ -3,10 +3,10 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::super::item::Item;
 use super::super::journal::States;
 use super::super::script::Verb;
 use super::content::Content;
+use crate::replay::script::item::Item;
 
 /// A database, a key, and a member or field of it.
 type Part<'a> = (u32, &'a [u8], &'a [u8]);

@@ -15,12 +15,12 @@ mod script;
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 
-use super::item::Item;
 use super::journal::Way;
+use super::link::server_error::Class;
 use super::link::{Link, Reply};
-use super::query::{LookOptions, QueryError, ask, ask_all};
+use super::look::query::{LookOptions, QueryError, ask, ask_all};
 use super::script::Verb;
-use super::server_error::Class;
+use super::script::item::Item;
 use super::verify::number;
 use content::Content;
 pub use known::Known;

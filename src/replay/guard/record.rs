@@ -6,9 +6,9 @@ use serde_json::value::RawValue;
 use sha1::{Digest as _, Sha1};
 
 use super::super::link::{Link, Reply};
-use super::super::query::{LookOptions, QueryError, ask_all};
 use super::Rule;
 use crate::bundle::hex;
+use crate::replay::look::query::{LookOptions, QueryError, ask_all};
 
 /// A record as the server has it.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -2,12 +2,12 @@
 
 use std::collections::HashMap;
 
-use super::super::item::Item;
 use super::content::Content;
 use super::known::Known;
 use super::record::Records;
 use super::{Decision, Rule};
 use crate::bundle::resp;
+use crate::replay::script::item::Item;
 
 /// Upstash locks everything for a script that does not say that it declares its keys. Redis knows no such flag.
 pub(super) const DECLARED: &str = "#!lua flags=allow-key-locking\n";

@@ -4,11 +4,11 @@
 //! ([`Content`]), which the plan has taken from the dump. So members that came, went, were swapped or got another score are
 //! seen, whether an edit names them or not.
 
-mod found;
 mod scan;
 mod state;
+mod verification;
 
-pub use found::Verification;
+pub use super::verify::verification::Verification;
 pub use state::{Proof, Proven};
 
 pub(super) fn number(text: &[u8]) -> Option<f64> {

@@ -4,24 +4,18 @@ use hashbrown::{HashMap, HashSet};
 
 use super::super::guard::is_document;
 use super::super::link::{Link, Reply};
-use super::super::query::{Difference, LookOptions, Pipeline, QueryError, exist_none};
-use super::super::server_error::{Class, ErrorKind};
-use super::found::Verification;
 use super::number;
-use super::state::{KeyState, Members, Named, PAGE, Proof, Value, count};
+use super::state::{KeyState, Members, Named, PAGE, Proof, Value, count, reserve};
+use super::verification::Verification;
 use crate::bundle::content::Content;
+use crate::replay::link::server_error::{Class, ErrorKind};
+use crate::replay::look::query::{Difference, LookOptions, Pipeline, QueryError, exist_none};
 use crate::text::{display, rfc3339};
 
 /// The version and the checksum at the end of what `DUMP` answers.
 const FOOTER: usize = 10;
 /// Bytes that a member has in a reply, where none is known.
 const MEMBER: usize = 64;
-
-/// Commands beyond those that are needed where everything is as it should be: for keys that have grown, or that a server
-/// reads in more pages than they need.
-pub(super) fn reserve(commands: u64) -> u64 {
-    (commands / 10).saturating_add(20)
-}
 
 impl Proof<'_> {
     /// Looks at those keys (by database and name) that are `wanted`. `progress` is told how many were looked at.

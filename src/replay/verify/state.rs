@@ -2,14 +2,14 @@
 
 use hashbrown::HashMap;
 
-use super::super::commands::Commands;
-use super::super::error::ReplayError;
-use super::super::item::{Item, Wanted};
-use super::super::kind::Kind;
 use super::super::script::Verb;
 use super::number;
 use crate::bundle::content::Content;
 use crate::bundle::manifest::{Reply as Expected, Touched};
+use crate::replay::script::commands::Commands;
+use crate::replay::script::error::ReplayError;
+use crate::replay::script::item::{Item, Wanted};
+use crate::replay::script::kind::Kind;
 
 /// Which state is to be proven.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -23,6 +23,12 @@ pub enum Proven {
 
 /// Members or elements that one reply has, at most.
 pub(super) const PAGE: u64 = 1_000;
+
+/// Commands beyond those that are needed where everything is as it should be: for keys that have grown, or that a server
+/// reads in more pages than they need.
+pub(super) fn reserve(commands: u64) -> u64 {
+    (commands / 10).saturating_add(20)
+}
 
 /// Every touched key as it should be.
 pub struct Proof<'a> {
@@ -141,7 +147,7 @@ impl<'a> Proof<'a> {
     /// The most commands that a look at all of them sends.
     pub fn commands(&self) -> u64 {
         let most: u64 = self.keys.iter().map(KeyState::commands).fold(0, u64::saturating_add);
-        most.saturating_add(super::scan::reserve(most))
+        most.saturating_add(reserve(most))
     }
 }
 

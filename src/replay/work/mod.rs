@@ -1,23 +1,27 @@
 //! What is to be done now: the commands of a file, less what was done, what must stay, and what never happened.
 
+pub mod acked_but_gone;
+pub mod expand;
+pub mod not_applied;
+
 use std::collections::{HashMap, HashSet};
 
-use super::commands::Commands;
 use super::engine::OnDrift;
-use super::error::ReplayError;
-use super::forecast::{Expectation, Forecast, State};
 use super::guard::Known;
-use super::inspect::{Found, Subject, inspect};
-use super::item::Item;
 use super::journal::{Course, Fate, History, Record, Way};
 use super::link::Link;
-use super::lost::{self, Lost};
-use super::pieces::{built, one_by_one, taken_out};
-use super::preflight::{Drift, Preflight, There, preflight};
-use super::query::{Difference, LookOptions, QueryError, Tally};
+use super::look::forecast::{Expectation, Forecast, State};
+use super::look::inspect::{Found, Subject, inspect};
+use super::look::preflight::{Drift, Preflight, There, preflight};
+use super::look::query::{Difference, LookOptions, QueryError, Tally};
+use super::script::commands::Commands;
+use super::script::error::ReplayError;
+use super::script::item::Item;
 use super::script::{Script, Verb};
-use super::undone::Undone;
+use super::work::expand::{built, one_by_one, taken_out};
+use super::work::not_applied::Undone;
 use crate::bundle::manifest::{Bytes, Manifest};
+use acked_but_gone::Lost;
 
 /// The commands that are still to be sent, and the state in which they should find their keys.
 pub struct Work<'a> {
@@ -169,7 +173,7 @@ impl<'a> Work<'a> {
         let found = inspect(link, &subjects, options, &mut |edits| progress(looked_at.saturating_add(edits)))?;
         let to_look_at = self.to_look_at();
         let done = u64::try_from(self.done.len()).unwrap_or(u64::MAX);
-        let lost = lost::look(link, &self.done, options, &mut |edits| {
+        let lost = acked_but_gone::look(link, &self.done, options, &mut |edits| {
             progress(to_look_at.saturating_sub(done).saturating_add(edits.min(done)));
         })?;
         if !lost.is_believable(self.guarded) {
@@ -325,7 +329,7 @@ fn done<'a>(items: &[Item<'a>], way: Way, history: &History) -> Vec<Item<'a>> {
     let is_done = |item: &&Item<'a>| course.fate(item.number) == Fate::Done;
     let mut done: Vec<Item<'a>> = items.iter().filter(is_done).cloned().collect();
     done.retain_mut(|item| retain_not_left(course, item));
-    lost::lasting(done, &items.iter().collect::<Vec<_>>())
+    acked_but_gone::lasting(done, &items.iter().collect::<Vec<_>>())
 }
 
 /// Takes away what was done, notes it in the forecast, and says which commands may have been.

@@ -7,9 +7,9 @@
 use std::collections::HashMap;
 
 use super::forecast::{Expectation, State, UNMEASURED, cardinality_command};
-use super::link::{Link, Reply};
 use super::query::{Difference, LookOptions, Pipeline, QueryError, Tally, ask, exist_none};
-use super::server_error::ErrorKind;
+use crate::replay::link::server_error::ErrorKind;
+use crate::replay::link::{Link, Reply};
 use crate::text::display;
 
 /// What was found.

@@ -1,8 +1,8 @@
 //! What kind of server answers, and whether it is the database of the dump. Only reads.
 
-use super::link::{Link, LinkError, Reply};
 use super::query::{LookOptions, QueryError, ask, ask_all};
 use crate::bundle::manifest::{Bytes, Witness};
+use crate::replay::link::{Link, LinkError, Reply};
 use crate::text::display;
 
 /// A server, as far as it says what it is: not every user may ask, and not every service answers.

@@ -1,6 +1,6 @@
 //! Why a file of commands is not replayed.
 
-use super::script::ScriptError;
+use super::ScriptError;
 
 /// Why nothing was sent.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

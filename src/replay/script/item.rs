@@ -3,10 +3,10 @@
 use std::borrow::Cow;
 
 use super::error::ReplayError;
-use super::link::Reply;
-use super::script::{Script, Steps, Totals, Verb};
+use super::{Script, Steps, Totals, Verb};
 use crate::bundle::manifest::Reply as Expected;
 use crate::bundle::resp;
+use crate::replay::link::Reply;
 
 /// One command that is to be sent.
 #[derive(Clone, Debug)]
@@ -201,7 +201,7 @@ impl<'a> Item<'a> {
 
     /// It may have been sent before, and its bytes may even still be on their way: any number will do, as long as doing
     /// it twice does no harm.
-    pub(super) fn loosen(&mut self) {
+    pub fn loosen(&mut self) {
         self.may_be_done = true;
         if !matches!(
             self.verb,

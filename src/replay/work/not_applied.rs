@@ -2,11 +2,11 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::item::Item;
-use super::journal::{Fate, History};
+use crate::replay::journal::{Fate, History};
+use crate::replay::script::item::Item;
 
 /// The edits of an apply that were *not* made: a rollback must not undo them.
-pub(super) struct Undone<'a, 'h> {
+pub struct Undone<'a, 'h> {
     /// Keys that the apply deletes, and whether it did.
     deletions: HashMap<(u32, &'a [u8]), bool>,
     pub members: HashSet<(u32, &'a [u8], &'a [u8])>,

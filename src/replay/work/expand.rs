@@ -2,19 +2,19 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::commands::Commands;
-use super::error::ReplayError;
-use super::inspect::{Found, Subject, inspect};
-use super::item::Item;
-use super::journal::{Course, Fate, Way};
-use super::link::Link;
-use super::preflight::There;
-use super::query::{LookOptions, QueryError};
-use super::script::Verb;
+use crate::replay::journal::{Course, Fate, Way};
+use crate::replay::link::Link;
+use crate::replay::look::inspect::{Found, Subject, inspect};
+use crate::replay::look::preflight::There;
+use crate::replay::look::query::{LookOptions, QueryError};
+use crate::replay::script::Verb;
+use crate::replay::script::commands::Commands;
+use crate::replay::script::error::ReplayError;
+use crate::replay::script::item::Item;
 
 /// Puts removals of the members that a set or sorted set had in the dump in the place of its deletion. What they are,
 /// the way back says, which makes the key again.
-pub(super) fn one_by_one<'a>(apply: Vec<Item<'a>>, rollback: &[Item<'a>]) -> Vec<Item<'a>> {
+pub fn one_by_one<'a>(apply: Vec<Item<'a>>, rollback: &[Item<'a>]) -> Vec<Item<'a>> {
     let deleted: HashSet<(u32, &[u8])> = apply
         .iter()
         .filter(|item| item.verb.deletes_keys())
@@ -108,7 +108,7 @@ pub fn kept_members(
 }
 
 /// What an apply built anew in the place of a key of another type, for each key that the way back takes out of the way.
-pub(super) fn built<'a>(apply: &[Item<'a>], rollback: &[Item<'a>]) -> HashMap<(u32, &'a [u8]), Vec<Item<'a>>> {
+pub fn built<'a>(apply: &[Item<'a>], rollback: &[Item<'a>]) -> HashMap<(u32, &'a [u8]), Vec<Item<'a>>> {
     let deleting = rollback.iter().filter(|item| item.verb.deletes_keys());
     let mut built: HashMap<(u32, &[u8]), Vec<Item<'a>>> =
         deleting.flat_map(|item| item.keys().iter().map(|key| ((item.db, *key), Vec::new()))).collect();
@@ -121,7 +121,7 @@ pub(super) fn built<'a>(apply: &[Item<'a>], rollback: &[Item<'a>]) -> HashMap<(u
 }
 
 /// Puts removals of what an apply built in the place of the deletion of such keys: what came since stays.
-pub(super) fn taken_out<'a>(
+pub fn taken_out<'a>(
     items: Vec<Item<'a>>,
     built: &HashMap<(u32, &'a [u8]), Vec<Item<'a>>>,
     happened: impl Fn(u32, &'a [u8], &'a [u8]) -> bool,

@@ -12,7 +12,7 @@ use rustls::{
     AlertDescription, CertificateError, ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme,
 };
 
-use super::link::LinkError;
+use super::LinkError;
 use crate::text;
 
 /// A larger file is not a list of certificates.

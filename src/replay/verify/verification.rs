@@ -2,8 +2,8 @@
 
 use std::collections::HashSet;
 
-use super::super::query::{Difference, Tally};
 use super::state::Proven;
+use crate::replay::look::query::{Difference, Tally};
 
 /// What was looked at, and what is not as the plan left it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -1,5 +1,10 @@
 //! The commands of a plan, and the proof that a file holds no others.
 
+pub mod commands;
+pub mod error;
+pub mod item;
+pub mod kind;
+
 use crate::bundle::resp::{self, Command, CommandReader};
 use crate::text::display;
 

@@ -1,10 +1,21 @@
 //! One pipe to a database: bytes out, replies in. Everything else in `replay` is written against this.
 
+pub mod connection;
+pub mod rest;
+pub mod rest_tls;
+pub mod secret;
+pub mod server_error;
+pub mod session;
+pub mod target;
+pub mod tls;
+pub mod url;
+pub mod wire;
+
 use crate::text::{display, quoted};
 use std::fmt;
 use std::time::Duration;
 
-use super::server_error::ServerError;
+use super::link::server_error::ServerError;
 use crate::bundle::resp;
 
 /// A connection on which commands are sent and whose replies come back in order.

@@ -2,10 +2,10 @@
 
 use hashbrown::HashMap;
 
-use super::item::{Item, Wanted};
-use super::kind::Kind;
-use super::script::Verb;
 use crate::bundle::manifest::{Reply as Expected, Touched};
+use crate::replay::script::Verb;
+use crate::replay::script::item::{Item, Wanted};
+use crate::replay::script::kind::Kind;
 
 /// What a key should be like.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -175,11 +175,11 @@ impl<'a> Forecast<'a> {
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "a test may stop")]
 mod tests {
-    use super::super::item::read;
-    use super::super::script::Script;
     use super::*;
     use crate::bundle::manifest::Bytes;
     use crate::bundle::resp;
+    use crate::replay::script::Script;
+    use crate::replay::script::item::read;
 
     fn touched(key: &str, kind: &str, elements: u64, expire_at_ms: Option<i64>) -> Touched {
         Touched { db: 0, key: Bytes(key.into()), kind: kind.to_owned().into(), elements, expire_at_ms, others: None }

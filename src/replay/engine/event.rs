@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::item::Item;
+use crate::replay::script::item::Item;
 
 /// What the server has carried out.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

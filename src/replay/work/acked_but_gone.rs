@@ -3,12 +3,12 @@
 
 use std::collections::HashSet;
 
-use super::inspect::{Found, Subject, inspect};
-use super::item::Item;
-use super::link::Link;
-use super::preflight::There;
-use super::query::{Difference, LookOptions, QueryError, Tally};
-use super::script::Verb;
+use crate::replay::link::Link;
+use crate::replay::look::inspect::{Found, Subject, inspect};
+use crate::replay::look::preflight::There;
+use crate::replay::look::query::{Difference, LookOptions, QueryError, Tally};
+use crate::replay::script::Verb;
+use crate::replay::script::item::Item;
 
 /// What was found.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -24,7 +24,7 @@ pub struct Source<'a> {
     pub environment: &'a dyn Fn(&str) -> Option<OsString>,
 }
 
-/// A database that a [`Link`](super::Link) can be opened to. Neither `Display` nor `Debug` shows a password.
+/// A database that a [`Link`](crate::replay::Link) can be opened to. Neither `Display` nor `Debug` shows a password.
 #[derive(Clone, Debug)]
 pub struct Target {
     pub host: String,

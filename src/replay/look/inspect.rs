@@ -2,16 +2,16 @@
 
 use std::cell::RefCell;
 
-use super::item::Item;
-use super::kind::Kind;
-use super::link::{Link, Reply};
 use super::preflight::There;
 use super::query::{LookOptions, Pipeline, QueryError, exist_none, knows};
-use super::script::Verb;
-use super::verify::number;
 use crate::bundle::manifest::Reply as Expected;
+use crate::replay::link::{Link, Reply};
+use crate::replay::script::Verb;
+use crate::replay::script::item::Item;
+use crate::replay::script::kind::Kind;
+use crate::replay::verify::number;
 
-use super::item::Wanted;
+use crate::replay::script::item::Wanted;
 
 /// What of a command is in place.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -10,12 +10,12 @@ use serde_json::Value;
 use ureq::unversioned::resolver::DefaultResolver;
 use ureq::unversioned::transport::{ConnectProxyConnector, Connector as _, TcpConnector};
 
-use super::link::{Link, LinkError, Reply};
-use super::query::ask;
 use super::rest_tls::Tls;
 use super::target::Target;
+use super::{Link, LinkError, Reply};
 use super::{tls, wire};
 use crate::bundle::resp::CommandReader;
+use crate::replay::look::query::ask;
 use crate::text::Printable;
 
 /// A larger answer is none to anything that is asked here.

@@ -7,11 +7,11 @@ use std::time::Duration;
 
 use redis::{Parser, RedisError, Value};
 
-use super::link::{Link, LinkError, Reply};
 use super::server_error::ErrorKind;
 use super::target::Target;
 use super::tls;
 use super::wire::{self, Wire};
+use super::{Link, LinkError, Reply};
 use crate::bundle::resp;
 use crate::text::display;
 

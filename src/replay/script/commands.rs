@@ -4,7 +4,7 @@ use std::cell::OnceCell;
 
 use super::error::ReplayError;
 use super::item::{Item, read};
-use super::script::{Script, Totals};
+use super::{Script, Totals};
 use crate::bundle::manifest::Manifest;
 
 /// What a bundle holds.

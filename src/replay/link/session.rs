@@ -1,8 +1,8 @@
 //! A connection that can be made anew.
 
-use super::link::{Link, LinkError, Reply};
-use super::query::ask;
 use super::server_error::Class;
+use super::{Link, LinkError, Reply};
+use crate::replay::look::query::ask;
 
 /// Makes a connection: authenticated, database 0 selected.
 pub type Dial<'d> = dyn FnMut() -> Result<Box<dyn Link>, LinkError> + 'd;

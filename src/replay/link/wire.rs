@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, ClientConnection, StreamOwned};
 
-use super::link::LinkError;
+use super::LinkError;
 use super::target::Target;
 use super::tls;
 

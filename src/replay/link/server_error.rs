@@ -4,7 +4,7 @@
 
 use std::fmt;
 
-use super::link::Reply;
+use super::Reply;
 use crate::text::Printable;
 
 /// An error that a server answered with. In every case the command that it answers was not carried out.

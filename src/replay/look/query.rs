@@ -1,17 +1,17 @@
 //! Many questions and their answers, pipelined.
 
-use super::link::{Link, LinkError, Reply};
-use super::server_error::{self, Class, ErrorKind};
 use crate::bundle::resp::{self, BatchLimits, BatchMeter};
+use crate::replay::link::server_error::{self, Class, ErrorKind};
+use crate::replay::link::{Link, LinkError, Reply};
 
 /// Why looking at a database came to nothing.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum QueryError {
     #[error(transparent)]
-    Script(#[from] super::script::ScriptError),
+    Script(#[from] crate::replay::script::ScriptError),
     #[error(transparent)]
-    Replay(#[from] super::error::ReplayError),
+    Replay(#[from] crate::replay::script::error::ReplayError),
     #[error(transparent)]
     Link(#[from] LinkError),
     /// A question that must be answered was not.
@@ -46,7 +46,7 @@ impl Default for LookOptions {
 }
 
 /// Sends commands in batches, and gives each reply to `answer` with what was noted about its command.
-pub(super) struct Pipeline<'l, T, F> {
+pub struct Pipeline<'l, T, F> {
     link: &'l mut dyn Link,
     db: Option<u32>,
     meter: BatchMeter,
@@ -112,7 +112,7 @@ const BYTES_AT_ONCE: usize = 200_000;
 
 /// Asks of keys that should not be there, many in one command, whether any is. `note` gets the first of them and the one
 /// after the last, by their place; the answer is how many are there.
-pub(super) fn exist_none<T, F: FnMut(T, Reply) -> Result<(), QueryError>>(
+pub fn exist_none<T, F: FnMut(T, Reply) -> Result<(), QueryError>>(
     keys: &[(u32, &[u8])],
     pipeline: &mut Pipeline<'_, T, F>,
     note: impl Fn(usize, usize) -> T,
@@ -136,7 +136,7 @@ pub(super) fn exist_none<T, F: FnMut(T, Reply) -> Result<(), QueryError>>(
 }
 
 /// One question, one answer.
-pub(super) fn ask<A: AsRef<[u8]>>(link: &mut dyn Link, args: &[A]) -> Result<Reply, LinkError> {
+pub fn ask<A: AsRef<[u8]>>(link: &mut dyn Link, args: &[A]) -> Result<Reply, LinkError> {
     let mut command = Vec::new();
     resp::encode(args, &mut command);
     link.send(&command)?;
@@ -144,7 +144,7 @@ pub(super) fn ask<A: AsRef<[u8]>>(link: &mut dyn Link, args: &[A]) -> Result<Rep
 }
 
 /// A question in each of several databases, and the answers in the order of the questions.
-pub(super) fn ask_all<'q>(
+pub fn ask_all<'q>(
     link: &mut dyn Link,
     options: &LookOptions,
     questions: impl Iterator<Item = (u32, Vec<&'q [u8]>)>,
@@ -163,7 +163,7 @@ pub(super) fn ask_all<'q>(
 }
 
 /// Whether the server knows a command of the form `NAME key member`. Only "unknown command" means that it does not.
-pub(super) fn knows(link: &mut dyn Link, name: &str) -> Result<bool, QueryError> {
+pub fn knows(link: &mut dyn Link, name: &str) -> Result<bool, QueryError> {
     match ask(link, &[name, "", ""])? {
         Reply::Error(error) if error.kind() == ErrorKind::UnknownCommand => Ok(false),
         // Somebody has a key without a name.
@@ -205,7 +205,7 @@ impl Tally {
     }
 
     /// Counts one more; `difference` is only called for those that are kept.
-    pub(super) fn add(&mut self, keep: usize, difference: impl FnOnce() -> Difference) {
+    pub fn add(&mut self, keep: usize, difference: impl FnOnce() -> Difference) {
         self.count = self.count.saturating_add(1);
         if self.examples.len() < keep {
             self.examples.push(difference());

@@ -1,6 +1,6 @@
 //! The types of value that a plan can write.
 
-use super::script::Verb;
+use super::Verb;
 
 /// A type of value, as far as a plan can write one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,7 +26,7 @@ impl Kind {
         }
     }
 
-    pub(super) fn written_by(verb: Verb) -> Option<Self> {
+    pub fn written_by(verb: Verb) -> Option<Self> {
         match verb {
             Verb::SAdd | Verb::SRem => Some(Self::Set),
             Verb::ZAdd | Verb::ZRem => Some(Self::ZSet),
