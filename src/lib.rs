@@ -38,7 +38,7 @@ pub mod bundle;
 pub mod check;
 #[cfg(feature = "cli")]
 #[doc(hidden)]
-pub mod cli;
+pub mod commands;
 #[cfg(feature = "cli")]
 #[doc(hidden)]
 pub mod diff;
@@ -67,6 +67,7 @@ pub mod replay;
 pub mod report;
 #[doc(hidden)]
 pub mod text;
+pub mod ui;
 
 pub use dump::rdb::Walker;
 pub use dump::snapshot::{Options, Snapshot};

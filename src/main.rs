@@ -3,5 +3,5 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    rdb_reindex::cli::main()
+    rdb_reindex::commands::main()
 }

@@ -1,0 +1,77 @@
+//! Arguments that several commands take.
+
+use std::path::PathBuf;
+
+use clap::ValueEnum;
+
+use crate::bundle::manifest::Manifest;
+use crate::model::view::Expiry;
+use crate::text::rfc3339::unix_millis;
+use crate::text::shell_path;
+
+/// Headings of groups of options.
+pub const COMMON: &str = "Common options";
+pub const READING: &str = "Reading the dump";
+
+/// A dump, and how to read it.
+#[derive(Debug, clap::Args)]
+pub struct DumpArgs {
+    /// The dump; `-` is standard input. gzip, zstd and LZ4 are unpacked.
+    #[arg(value_name = "DUMP")]
+    pub dump: PathBuf,
+    /// More dumps: the other shards of the same database.
+    #[arg(value_name = "DUMP")]
+    pub more: Vec<PathBuf>,
+    /// Which keys are records and which indexes follow from them; the preset `discord-analytics` if not given.
+    #[arg(long, value_name = "FILE")]
+    pub spec: Option<PathBuf>,
+    /// Read the file instead of mapping it into memory.
+    #[arg(long, help_heading = READING)]
+    pub no_mmap: bool,
+    /// Go on although the checksum is wrong; no plan is made of such a dump.
+    #[arg(long, help_heading = READING)]
+    pub ignore_checksum: bool,
+    /// What expiries before 2009 mean, which some services write.
+    #[arg(long, value_enum, value_name = "MEANING", help_heading = READING)]
+    pub expiry: Option<ExpiryMode>,
+}
+
+impl DumpArgs {
+    /// All dumps, as words of a command.
+    pub fn words(&self) -> String {
+        let all = std::iter::once(&self.dump).chain(&self.more);
+        all.map(|path| shell_path(path)).collect::<Vec<_>>().join(" ")
+    }
+
+    pub fn expiry(&self) -> Expiry {
+        match self.expiry {
+            None => Expiry::Careful,
+            Some(ExpiryMode::Absolute) => Expiry::Absolute,
+            Some(ExpiryMode::Relative) => Expiry::Relative,
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ExpiryMode {
+    /// Unix times, as in any other dump.
+    Absolute,
+    /// Milliseconds that were left when the dump was made.
+    Relative,
+}
+
+impl ExpiryMode {
+    /// What a plan was made with, unless the user says something else now.
+    pub fn or_as_planned(said: Option<Self>, manifest: &Manifest) -> Option<Self> {
+        said.or(match manifest.expiry.as_str() {
+            "absolute" => Some(Self::Absolute),
+            "relative" => Some(Self::Relative),
+            _ => None,
+        })
+    }
+}
+
+/// A time as RFC 3339.
+pub fn time(text: &str) -> Result<i64, String> {
+    unix_millis(text.as_bytes()).ok_or_else(|| "a time such as 2025-01-06T17:45:00Z is due".to_owned())
+}

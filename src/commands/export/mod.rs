@@ -1,0 +1,243 @@
+//! `rdb-reindex export`.
+
+pub mod filter;
+
+use std::fs::File;
+use std::io::{self, IsTerminal};
+use std::os::fd::AsFd;
+
+use clap::ValueEnum;
+
+use super::args::DumpArgs;
+use super::{open, spec};
+use crate::dump::rdb::Tail;
+use crate::dump::scan::Observer;
+use crate::dump::snapshot::Snapshot;
+use crate::export::{Damaged, Error, Export, Finding, Format, Options, Summary, Table};
+use crate::text::{self, display};
+use crate::ui::exit::{Exit, Failure, Outcome};
+use crate::ui::terminal::Terminal;
+use crate::ui::{interrupt, progress};
+
+/// What is in a dump as rows: keys, their elements, or the members of the indexes.
+#[derive(Debug, clap::Args)]
+pub struct ExportArgs {
+    #[command(flatten)]
+    pub dump: DumpArgs,
+    /// What a row is.
+    #[arg(long, value_enum, value_name = "TABLE")]
+    pub table: ExportTable,
+    /// The form of a row.
+    #[arg(long, value_enum, value_name = "FORMAT")]
+    pub format: ExportFormat,
+    /// Leave out keys whose value is damaged, name them, and end with status 1.
+    #[arg(long)]
+    pub skip_damaged: bool,
+    #[command(flatten)]
+    pub filter: super::export::filter::Filter,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ExportTable {
+    /// A key.
+    Keys,
+    /// A string, a member, a field, a stream entry or group, a document.
+    Elements,
+    /// A member of an index key, and whether it is right: correct, missing, stale, wrong key, held, foreign or conflict.
+    Memberships,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ExportFormat {
+    /// A JSON object a line. Bytes that are no UTF-8 are {"base64":"…"}.
+    Ndjson,
+    /// With a header. Bytes that are no UTF-8 are the same JSON.
+    Csv,
+    /// Typed columns, compressed, for DuckDB, Spark or pandas; to a file or a pipe.
+    Parquet,
+}
+
+/// What Ctrl-C leaves on standard output.
+pub const INCOMPLETE: &str = "interrupted; the rows are incomplete";
+const NO_FILE: &str = "interrupted; there is no whole file";
+
+pub fn run(args: &ExportArgs, terminal: &Terminal) -> Outcome {
+    let table = match args.table {
+        ExportTable::Keys => Table::Keys,
+        ExportTable::Elements => Table::Elements,
+        ExportTable::Memberships => Table::Memberships,
+    };
+    let format = match args.format {
+        ExportFormat::Ndjson => Format::Ndjson,
+        ExportFormat::Csv => Format::Csv,
+        ExportFormat::Parquet => Format::Parquet,
+    };
+    check(table, format, args)?;
+    let spec = spec::load(args.dump.spec.as_deref(), terminal)?;
+    let filter = args.filter.build();
+    let observer = open::observer();
+    let snapshot = open::open(&args.dump, &observer, terminal)?;
+    let file = text::path(snapshot.path());
+    let options = Options { table, format, spec: &spec, expiry: args.dump.expiry() };
+    let damaged = if args.skip_damaged { Some(find_damaged(&snapshot, &observer, terminal)?) } else { None };
+    let prepare = || Export::prepare_without(&snapshot, options, &filter, damaged.as_ref(), &observer);
+    let prepared = if Export::reads_ahead(table) {
+        progress::bytes("reading", snapshot.len() as u64, &observer, prepare)
+    } else {
+        prepare()
+    };
+    let prepared = prepared.map_err(|error| match error {
+        Error::Interrupted => open::interrupted(),
+        Error::Dump(error) => open::fault(&snapshot, &error),
+        error => failure(error, &file, false),
+    })?;
+    // Rows come in large pieces, which the standard library's buffer would only search for line ends.
+    let out = io::stdout().as_fd().try_clone_to_owned();
+    let mut out = File::from(out.map_err(|error| Failure::error(format!("cannot write to standard output: {error}")))?);
+    let is_whole_or_nothing = format == Format::Parquet;
+    interrupt::leaves_with(if is_whole_or_nothing { NO_FILE } else { INCOMPLETE });
+    let work = || {
+        let total = prepared.bytes();
+        progress::bytes("exporting", total, &observer, || prepared.write(&mut out, &observer))
+    };
+    let summary = match work() {
+        Ok(summary) => summary,
+        // A reader that has seen enough is no error.
+        Err(Error::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => return Ok(Exit::Done),
+        Err(Error::Dump(error)) => {
+            let mut failure = open::fault(&snapshot, &error);
+            if format != Format::Parquet {
+                failure.message.push_str("; the rows before it have been written");
+            }
+            return Err(failure);
+        }
+        Err(error) => return Err(failure(error, &file, format != Format::Parquet)),
+    };
+    warn(&summary, args, terminal);
+    if let Some(count) = damaged.map(|damaged| damaged.count()).filter(|count| *count > 0) {
+        let stored = summary.footer.crc.filter(|stored| *stored != 0 && *stored != summary.crc64);
+        let more = stored.map_or("", |_| "; the checksum is wrong, so that more may be wrong that cannot be seen");
+        return Err(Failure::error(format!(
+            "{file}: {} damaged and left out; all other rows are written{more}",
+            if count == 1 { "1 key is".to_owned() } else { format!("{} keys are", text::number(count)) }
+        ))
+        .with_hint("`rdb-reindex check` says more; take the dump again if you can"));
+    }
+    match summary.footer.crc {
+        Some(stored) if stored != 0 && stored != summary.crc64 && !args.dump.ignore_checksum => {
+            Err(Failure::error(format!(
+                "{file}: the checksum is {stored:016x}, and should be {:016x}: do not trust the rows",
+                summary.crc64
+            ))
+            .with_hint(open::checksum_hint(
+                &snapshot,
+                "the dump is damaged: take it again; --ignore-checksum makes this no error",
+            )))
+        }
+        _ => Ok(Exit::Done),
+    }
+}
+
+/// Finds what is to be left out, and names it.
+fn find_damaged(snapshot: &Snapshot, observer: &Observer, terminal: &Terminal) -> Result<Damaged, Failure> {
+    let work = || Damaged::find(snapshot, observer);
+    let total = snapshot.len() as u64;
+    let damaged = progress::bytes("looking for damage", total, observer, work).map_err(|error| match error {
+        Error::Dump(error) => open::fault(snapshot, &error),
+        _ => open::interrupted(),
+    })?;
+    for Finding { start, db, key, value: (kind, encoding), error } in &damaged.first {
+        let key = key
+            .as_ref()
+            .map_or_else(|| "a key whose name cannot be read".to_owned(), |key| format!("the key {}", display(key)));
+        terminal.warn(format!(
+            "left out: {key} ({kind}, {encoding}) of database {db}, whose record starts at offset {start}: {error}"
+        ));
+    }
+    let more = damaged.count().saturating_sub(damaged.first.len() as u64);
+    if more > 0 {
+        terminal.warn(format!("and {} more", text::number(more)));
+    }
+    Ok(damaged)
+}
+
+/// Refuses before any work a form that could not be written, or not there.
+pub fn check_format(format: Format) -> Result<(), Failure> {
+    if !format.is_built() {
+        return Err(Failure::new(Exit::Usage, "this program was built without Parquet").with_hint(
+            "`cargo install --path .` builds it with Parquet, `--no-default-features` without; ndjson and csv are there",
+        ));
+    }
+    if format == Format::Parquet && io::stdout().is_terminal() {
+        return Err(Failure::new(Exit::Usage, "Parquet is no text: it would garble this terminal")
+            .with_hint("write it to a file: `… --format parquet > keys.parquet`"));
+    }
+    Ok(())
+}
+
+/// Refuses before any work what could only fail after it.
+fn check(table: Table, format: Format, args: &ExportArgs) -> Result<(), Failure> {
+    check_format(format)?;
+    let filter = &args.filter;
+    let asked = [
+        ("--type", !filter.types.is_empty()),
+        ("--min-bytes", filter.min_bytes > 0),
+        ("--expires", !filter.expires.is_empty()),
+    ];
+    if table == Table::Memberships
+        && let Some((option, _)) = asked.iter().find(|(_, asked)| *asked)
+    {
+        return Err(Failure::new(
+            Exit::Usage,
+            format!("{option} says nothing of memberships: a missing one may be of a key that is not there"),
+        )
+        .with_hint("--match and --db are for index keys, too"));
+    }
+    Ok(())
+}
+
+/// `rows`: those that have been written can be used.
+fn failure(error: Error, file: &str, rows: bool) -> Failure {
+    match error {
+        Error::Output(error) => Failure::error(format!("cannot write to standard output: {error}")),
+        Error::Interrupted if rows => Failure::new(Exit::Stopped, INCOMPLETE),
+        Error::Interrupted => Failure::new(Exit::Stopped, NO_FILE),
+        Error::TooLarge { .. } => {
+            Failure::error(format!("{file}: {error}")).with_hint("--format ndjson and csv write any number")
+        }
+        error => Failure::error(format!("{file}: {error}")),
+    }
+}
+
+/// Says what the rows do not.
+fn warn(summary: &Summary, args: &ExportArgs, terminal: &Terminal) {
+    if summary.in_doubt.count > 0 && args.dump.expiry.is_none() {
+        terminal.warn(format!(
+            "{} keys have an expiry before 2009, the first is {}: these look like milliseconds that were left, and are \
+             written as they are; --expiry relative makes times of them, --expiry absolute takes them as they are",
+            summary.in_doubt.count, summary.in_doubt.first
+        ));
+    }
+    if summary.undecodable.count > 0 {
+        terminal.warn(format!(
+            "{} RedisJSON values are no documents, the first is {}",
+            summary.undecodable.count, summary.undecodable.first
+        ));
+    }
+    let undecodable = ["record.undecodable", "record.undecidable"].map(|code| summary.diagnostics.count(code));
+    if undecodable != [0, 0] {
+        terminal.warn(format!(
+            "{} records say nothing of their memberships, which are held; `rdb-reindex inventory` says why",
+            undecodable[0].saturating_add(undecodable[1])
+        ));
+    }
+    let bytes = summary.footer.trailing;
+    match summary.footer.tail {
+        Tail::Empty => {}
+        Tail::Commands => terminal
+            .warn(format!("{bytes} bytes of commands (AOF) follow the dump; what they change is not in these rows")),
+        Tail::Dump => terminal
+            .warn(format!("another dump follows the end of the first one ({bytes} bytes); it is not in these rows")),
+        Tail::Unknown => terminal.warn(format!("{bytes} bytes after the end of the dump were ignored")),
+    }
+}

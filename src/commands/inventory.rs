@@ -1,0 +1,106 @@
+//! `rdb-reindex inventory`.
+
+use std::time::Instant;
+
+use clap::ValueEnum;
+
+use super::args::{self, DumpArgs, time};
+use super::{open, spec};
+use crate::report;
+use crate::report::inventory::{
+    ANOTHER_DUMP, AOF_BASE, AOF_TAIL, CHECKSUM_MISMATCH, Checksum, Diagnostic, Inventory, KEY_TWICE, NOT_AT_ONCE,
+    SLOTS, TRAILING_BYTES,
+};
+use crate::text::{self, rfc3339};
+use crate::ui::exit::{Exit, Failure, Outcome};
+use crate::ui::terminal::Terminal;
+
+/// What is in a dump, and what is wrong with its indexes.
+#[derive(Debug, clap::Args)]
+pub struct InventoryArgs {
+    #[command(flatten)]
+    pub dump: DumpArgs,
+    /// The form of the output.
+    #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
+    pub format: Format,
+    /// Tell ages as of this time (RFC 3339) instead of now.
+    #[arg(long, value_name = "TIME", value_parser = time, hide = true)]
+    pub now: Option<i64>,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// For people.
+    #[default]
+    Table,
+    /// For scripts: exact. Bytes that are no UTF-8 are {"base64":"…"}.
+    Json,
+    /// One page for a browser, with pictures: `> inventory.html`.
+    Html,
+    /// One table, a row for the dump and for each database, type, family, index and finding: the column `section` says
+    /// which. Bytes that are no printable text are escaped.
+    Csv,
+}
+
+pub fn run(args: &InventoryArgs, terminal: &Terminal) -> Outcome {
+    let spec = spec::load(args.dump.spec.as_deref(), terminal)?;
+    let observer = open::observer();
+    let snapshot = open::open(&args.dump, &observer, terminal)?;
+    let began = Instant::now();
+    let difference = open::count(&args.dump, &snapshot, &spec, &observer, terminal)?;
+    let (bytes, took) = (text::size(snapshot.len() as u64), began.elapsed().as_secs_f64());
+    terminal.detail(format!("read {bytes} in {took:.2} s with {} threads", rayon::current_num_threads()));
+    open::times(&observer, terminal);
+    open::warn_of_future(&difference, rfc3339::now_ms(), terminal);
+    let inventory = Inventory::new(&difference, snapshot.path(), snapshot.len() as u64);
+    // The process ends soon: the kernel takes it back faster than it is freed piece by piece.
+    std::mem::forget(difference);
+    if inventory.snapshot.checksum == Checksum::Mismatch && !args.dump.ignore_checksum {
+        let file = text::name(&inventory.snapshot.file.0);
+        let found = inventory.diagnostics.iter().find(|diagnostic| diagnostic.code == CHECKSUM_MISMATCH);
+        let detail = found.and_then(|found| found.examples.first()).map(String::as_str).unwrap_or_default();
+        return Err(Failure::error(format!("{file}: the checksum is wrong: {detail}")).with_hint(open::checksum_hint(
+            &snapshot,
+            "the dump is damaged: take it again; --ignore-checksum shows what is in it all the same",
+        )));
+    }
+    warn(&inventory.diagnostics, terminal);
+    let bytes = match args.format {
+        Format::Json => report::json(&inventory).map_err(Failure::error)?,
+        Format::Html => report::html::inventory(&inventory, &next(&args.dump)),
+        Format::Csv => report::csv(&inventory).map_err(Failure::error)?,
+        Format::Table => {
+            let now = args.now.unwrap_or_else(rfc3339::now_ms);
+            report::table(&inventory, now, &next(&args.dump), terminal.style()).into_bytes()
+        }
+    };
+    terminal.data(&bytes)?;
+    Ok(Exit::Done)
+}
+
+/// Says on standard error what makes the whole dump doubtful, since the data may go where nobody reads it.
+fn warn(diagnostics: &[Diagnostic], terminal: &Terminal) {
+    for diagnostic in diagnostics {
+        let doubtful =
+            [ANOTHER_DUMP, AOF_BASE, AOF_TAIL, CHECKSUM_MISMATCH, KEY_TWICE, NOT_AT_ONCE, SLOTS, TRAILING_BYTES];
+        if doubtful.contains(&diagnostic.code) {
+            let detail = diagnostic.examples.join(", ");
+            terminal.warn(format!("{} ({detail})", report::words(diagnostic)));
+        }
+    }
+}
+
+/// The command that makes a plan of this dump.
+fn next(args: &args::DumpArgs) -> String {
+    let mut command = format!("rdb-reindex plan {}", args.words());
+    if let Some(spec) = &args.spec {
+        command.push_str(&format!(" --spec {}", text::shell_path(spec)));
+    }
+    match args.expiry {
+        Some(args::ExpiryMode::Absolute) => command.push_str(" --expiry absolute"),
+        Some(args::ExpiryMode::Relative) => command.push_str(" --expiry relative"),
+        None => {}
+    }
+    command.push_str(" --out plan");
+    command
+}

@@ -1,0 +1,230 @@
+//! Opening a dump and comparing it with a spec, as `inventory` and `plan` both do.
+
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use super::args;
+use crate::dump::rdb::{self, ErrorKind, Suspicion};
+use crate::dump::scan::Observer;
+use crate::dump::shards;
+use crate::dump::snapshot::{self, Snapshot};
+use crate::index::{self, Difference};
+use crate::model::spec::Spec;
+use crate::text::{self, span};
+use crate::ui::exit::{Exit, Failure};
+use crate::ui::terminal::Terminal;
+use crate::ui::{interrupt, opened, progress};
+
+/// Opens the dumps that the arguments name.
+pub fn open(args: &args::DumpArgs, observer: &Observer, terminal: &Terminal) -> Result<Snapshot, Failure> {
+    open_all(&args.dump, &args.more, !args.no_mmap, args.ignore_checksum, observer, terminal)
+}
+
+/// Opens one dump, or several as one database.
+pub fn open_all(
+    first: &Path,
+    more: &[PathBuf],
+    mmap: bool,
+    ignore_checksum: bool,
+    observer: &Observer,
+    terminal: &Terminal,
+) -> Result<Snapshot, Failure> {
+    let mut dumps = open_each(first, more, mmap, observer, terminal)?;
+    let dump = match dumps.pop() {
+        Some(dump) if dumps.is_empty() => dump,
+        last => {
+            dumps.extend(last);
+            join(&dumps, ignore_checksum, observer)?
+        }
+    };
+    observer.tell_order(dump.adviser());
+    Ok(dump)
+}
+
+/// Opens dumps, each on its own.
+pub fn open_each(
+    first: &Path,
+    more: &[PathBuf],
+    mmap: bool,
+    observer: &Observer,
+    terminal: &Terminal,
+) -> Result<Vec<Snapshot>, Failure> {
+    let all = || std::iter::once(first).chain(more.iter().map(PathBuf::as_path));
+    if all().filter(|path| *path == Path::new("-")).count() > 1 {
+        return Err(Failure::new(Exit::Usage, "standard input (-) can be one of the dumps, and is named twice"));
+    }
+    let open = |path: &Path| {
+        let work = || Snapshot::open_watched(path, snapshot::Options { mmap }, observer);
+        let dump = progress::during(observer, work).map_err(|error| match error {
+            snapshot::Error::Interrupted => interrupted(),
+            error => {
+                let hint = match &error {
+                    snapshot::Error::Unpack { path, .. } => archive_cause(path),
+                    _ => None,
+                };
+                let hint = hint.or_else(|| error.hint().map(str::to_owned));
+                Failure::error(error).with_any_hint(hint)
+            }
+        })?;
+        for note in dump.notes() {
+            terminal.warn(format!("{}: {note}", name(path)));
+        }
+        if let Some(gone) = dump.gone() {
+            observer.stop_with(gone);
+        }
+        let witness = dump.witness();
+        observer.ask_before_a_result(move || witness().is_none());
+        opened::remember(name(path), Box::new(dump.witness()));
+        Ok(dump)
+    };
+    all().map(open).collect()
+}
+
+/// Makes one database of several dumps.
+pub fn join(dumps: &[Snapshot], ignore_checksum: bool, observer: &Observer) -> Result<Snapshot, Failure> {
+    progress::during(observer, || shards::join(dumps, ignore_checksum, observer)).map_err(|error| match error {
+        shards::Error::Interrupted => interrupted(),
+        shards::Error::Dump { path, error } => match dumps.iter().find(|dump| dump.path() == path) {
+            Some(dump) => fault(dump, &error),
+            None => Failure::error(format!("{}: {error}", name(&path))).with_hint(error.hint()),
+        },
+        shards::Error::Checksum { ref path, .. } => {
+            let hint = error.hint().unwrap_or_default();
+            let dump = dumps.iter().find(|dump| dump.path() == path);
+            let hint = dump.map_or_else(|| hint.to_owned(), |dump| checksum_hint(dump, hint));
+            Failure::error(error).with_hint(hint)
+        }
+        error => {
+            let hint = error.hint();
+            Failure::error(error).with_any_hint(hint)
+        }
+    })
+}
+
+/// What is wrong with a dump, and what can be done about it.
+pub fn fault(dump: &Snapshot, error: &rdb::Error) -> Failure {
+    let failure = Failure::error(format!("{}: {error}", name(dump.path())));
+    match cause(dump, error) {
+        Some(cause) => failure.with_hint(format!("{cause}; transfer it again as binary, or take the dump again")),
+        None => failure.with_hint(error.hint()),
+    }
+}
+
+/// What can be done about a dump whose checksum is wrong: `otherwise`, unless all of the file tells more.
+pub fn checksum_hint(dump: &Snapshot, otherwise: &str) -> String {
+    Suspicion::of(dump).map_or_else(|| otherwise.to_owned(), |cause| format!("{cause}; {otherwise}"))
+}
+
+/// So much of an archive is looked at for what happened to it.
+const LOOKED_AT: u64 = 16 << 20;
+
+/// What may have happened to an archive that cannot be unpacked. Lines end in it by chance alone.
+fn archive_cause(path: &Path) -> Option<String> {
+    let mut bytes = Vec::new();
+    let file = std::fs::File::open(path).ok().filter(|_| path != Path::new("-"))?;
+    file.take(LOOKED_AT).read_to_end(&mut bytes).ok()?;
+    let cause = Suspicion::of(&bytes)?;
+    Some(format!("{cause}; transfer it again as binary"))
+}
+
+/// What may have happened to a damaged file, as far as all of it tells.
+pub fn cause(dump: &Snapshot, error: &rdb::Error) -> Option<Suspicion> {
+    match error.kind {
+        // These are no damage, or know better.
+        ErrorKind::Magic(_) | ErrorKind::NulTail(_) => None,
+        // A byte that is no type of the version is none that text became, either, or it may be.
+        ErrorKind::Younger { .. } | ErrorKind::Unsupported { .. } => Suspicion::of(dump),
+        kind if !kind.is_damage() => None,
+        _ => Suspicion::of(dump),
+    }
+}
+
+/// A dump as messages name it.
+pub fn name(path: &Path) -> String {
+    if path == Path::new("-") { "standard input".to_owned() } else { text::path(path) }
+}
+
+/// How far the work is; Ctrl-C asks it to stop.
+pub fn observer() -> Arc<Observer> {
+    let observer = Arc::new(Observer::default());
+    let seen = Arc::clone(&observer);
+    interrupt::stops(move || seen.stop.swap(true, Ordering::SeqCst));
+    observer
+}
+
+/// What Ctrl-C ends with, as long as nothing has been sent or put in place.
+pub fn interrupted() -> Failure {
+    Failure::new(Exit::Stopped, "interrupted; nothing was written")
+}
+
+/// Says with `-v` how long each step took, and how long one thread alone in it.
+pub fn times(observer: &Observer, terminal: &Terminal) {
+    for (name, time, part) in observer.times() {
+        let (indent, seconds) = (if part { "  " } else { "" }, time.as_secs_f64());
+        terminal.detail(format!("{indent}{name}: {seconds:.3} s"));
+    }
+}
+
+/// A clock that is wrong by less than this is not worth a word.
+const CLOCKS_DIFFER_MS: i64 = 5 * 60 * 1000;
+
+/// Warns of a dump that was made later than it is now: its clock decides what has expired. Not a part of a plan, which
+/// must not depend on when it is made.
+pub fn warn_of_future(difference: &Difference<'_>, now_ms: i64, terminal: &Terminal) {
+    let parts = difference.facts.parts.iter().filter_map(|part| part.created?.checked_mul(1000));
+    let latest = parts.chain(difference.clock.created_ms).max();
+    let ahead = latest.map_or(0, |created| created.saturating_sub(now_ms));
+    if let (Ok(ms), true) = (u64::try_from(ahead), ahead > CLOCKS_DIFFER_MS) {
+        terminal.warn(format!(
+            "by its `ctime` the dump will be made in {}: is the clock of its server wrong, or that of this machine? Keys \
+             that expire until then are taken for gone",
+            span(ms)
+        ));
+    }
+}
+
+/// Reads the dump once, with a progress bar.
+pub fn compare<'a>(
+    args: &args::DumpArgs,
+    snapshot: &'a Snapshot,
+    spec: &'a Spec,
+    observer: &Observer,
+    terminal: &Terminal,
+) -> Result<Difference<'a>, Failure> {
+    taken(snapshot, observer, terminal, || {
+        Difference::take_parts(snapshot, snapshot.parts(), spec, args.expiry(), observer)
+    })
+}
+
+/// The same for its numbers alone.
+pub fn count<'a>(
+    args: &args::DumpArgs,
+    snapshot: &'a Snapshot,
+    spec: &'a Spec,
+    observer: &Observer,
+    terminal: &Terminal,
+) -> Result<Difference<'a>, Failure> {
+    taken(snapshot, observer, terminal, || {
+        Difference::count_parts(snapshot, snapshot.parts(), spec, args.expiry(), observer)
+    })
+}
+
+fn taken<'a>(
+    snapshot: &'a Snapshot,
+    observer: &Observer,
+    _terminal: &Terminal,
+    work: impl FnOnce() -> Result<Difference<'a>, index::Error>,
+) -> Result<Difference<'a>, Failure> {
+    let total = snapshot.len() as u64;
+    let newer = |mut difference: Difference<'a>| {
+        difference.facts.newer = snapshot.newer().to_vec();
+        difference
+    };
+    progress::bytes("reading", total, observer, work).map(newer).map_err(|error| match error {
+        index::Error::Interrupted => interrupted(),
+        index::Error::Dump(error) => fault(snapshot, &error),
+        error => Failure::error(format!("{}: {error}", name(snapshot.path()))),
+    })
+}

@@ -1,0 +1,104 @@
+//! `rdb-reindex plan`.
+
+use std::path::PathBuf;
+
+use super::args::DumpArgs;
+use super::{open, spec};
+use crate::bundle;
+use crate::bundle::manifest::{BrakeNote, Caps, Manifest, REVIEW};
+use crate::model::spec::{Acceptance, Brake};
+use crate::plan;
+use crate::plan::digest::Digest;
+use crate::report::inventory::Inventory;
+use crate::report::{self, brakes};
+use crate::text::rfc3339;
+use crate::ui::exit::{Exit, Failure, Outcome};
+use crate::ui::progress;
+use crate::ui::terminal::Terminal;
+
+/// Write the plan that repairs the indexes; never opens a network connection.
+#[derive(Debug, clap::Args)]
+pub struct PlanArgs {
+    #[command(flatten)]
+    pub dump: DumpArgs,
+    /// The folder for the plan: absent, empty, or an earlier plan that was never applied.
+    #[arg(long, value_name = "DIR")]
+    pub out: PathBuf,
+    /// End with status 3 if there is anything to repair.
+    #[arg(long)]
+    pub exit_code: bool,
+    /// Lift a brake that somebody has looked at: BRAKE, or INDEX:BRAKE for one index; may be given several times.
+    #[arg(long, value_name = "BRAKE", value_delimiter = ',')]
+    pub accept: Vec<Acceptance>,
+    /// The most arguments of one command.
+    #[arg(long, value_name = "N", default_value_t = 1000, value_parser = clap::value_parser!(u64).range(4..=1000))]
+    pub max_args: u64,
+    /// The most bytes of one command.
+    #[arg(long, value_name = "BYTES", default_value_t = 512 * 1024,
+        value_parser = clap::value_parser!(u64).range(256..=524_288))]
+    pub max_command_bytes: u64,
+}
+
+pub fn run(args: &PlanArgs, terminal: &Terminal) -> Outcome {
+    // What would be refused at the end is refused before any work is done.
+    bundle::check_destination(&args.out).map_err(|error| failure(plan::Error::Bundle(error)))?;
+    let spec = spec::load_accepting(args.dump.spec.as_deref(), &args.accept, terminal)?;
+    let observer = open::observer();
+    let snapshot = open::open(&args.dump, &observer, terminal)?;
+    let difference = open::compare(&args.dump, &snapshot, &spec, &observer, terminal)?;
+    open::warn_of_future(&difference, rfc3339::now_ms(), terminal);
+    let caps = Caps { max_args: args.max_args, max_command_bytes: args.max_command_bytes };
+    let page = |manifest: &Manifest, digest: &Digest| report::html::review(&difference, manifest, digest);
+    let work = || plan::build_with_page(&difference, caps, &args.out, &*observer, &page);
+    let manifest = progress::during(&observer, work).map_err(|error| match error {
+        plan::Error::Interrupted => open::interrupted(),
+        // What is wrong with the dump is said with its name.
+        plan::Error::Dump(error) => open::fault(&snapshot, &error),
+        plan::Error::Bundle(_) | plan::Error::Write { .. } => failure(error),
+        plan::Error::Braked(ref notes) => {
+            let refused = Failure::new(Exit::Refused, format!("{}: {error}", open::name(snapshot.path())));
+            refused.with_hint(way_out(notes, &snapshot, args))
+        }
+        _ => {
+            let hint = error.hint().map(|hint| match error {
+                plan::Error::Checksum { .. } => open::checksum_hint(&snapshot, hint),
+                _ => hint.to_owned(),
+            });
+            Failure::error(format!("{}: {error}", open::name(snapshot.path()))).with_any_hint(hint)
+        }
+    })?;
+    open::times(&observer, terminal);
+    let inventory = Inventory::new(&difference, snapshot.path(), snapshot.len() as u64);
+    let style = terminal.message_style();
+    let mut text = report::brief(&inventory, rfc3339::now_ms(), style);
+    text.push('\n');
+    let (folder, dump) = (args.out.to_string_lossy(), args.dump.words());
+    text.push_str(&report::plan::summary(&manifest, &folder, &dump, style));
+    let page = args.out.join(REVIEW);
+    text.push_str(&format!("\nFor the person who approves it: {}, in a browser\n", crate::text::shell_path(&page)));
+    // The data of this command is in the folder; this is for the person who runs it.
+    terminal.say_set(text.trim_end());
+    let is_empty = manifest.total.commands == 0;
+    // The process ends now: the kernel takes all of it back at once, where to free every key of it takes a tenth of a second.
+    std::mem::forget((difference, manifest));
+    Ok(if args.exit_code && !is_empty { Exit::NotEmpty } else { Exit::Done })
+}
+
+/// What to do about brakes.
+fn way_out(notes: &[BrakeNote], dump: &[u8], args: &PlanArgs) -> String {
+    let lift = brakes::how_to_lift(notes).unwrap_or_default();
+    if notes.iter().all(|note| note.brake != Brake::NoMatch.as_str()) {
+        return format!("correct the spec, or take a whole dump; {lift}");
+    }
+    let infer = format!("`rdb-reindex infer {}` proposes a spec from the data", args.dump.words());
+    let presets = spec::presets_for(dump);
+    if presets.is_empty() {
+        return format!("{infer}, and --spec FILE takes it");
+    }
+    format!("{infer}; of the presets, {} would match", presets.join(", "))
+}
+
+fn failure(error: plan::Error) -> Failure {
+    let hint = error.hint();
+    Failure::error(error).with_any_hint(hint)
+}
