@@ -47,7 +47,7 @@ pub fn run(args: &InventoryArgs, terminal: &Terminal) -> Outcome {
     let observer = open::observer();
     let snapshot = open::open(&args.dump, &observer, terminal)?;
     let began = Instant::now();
-    let difference = open::count(&args.dump, &snapshot, &spec, &observer, terminal)?;
+    let difference = open::count(&args.dump, &snapshot, &spec, &observer)?;
     let (bytes, took) = (text::size(snapshot.len() as u64), began.elapsed().as_secs_f64());
     terminal.detail(format!("read {bytes} in {took:.2} s with {} threads", rayon::current_num_threads()));
     open::times(&observer, terminal);

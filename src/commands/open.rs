@@ -191,11 +191,8 @@ pub fn compare<'a>(
     snapshot: &'a Snapshot,
     spec: &'a Spec,
     observer: &Observer,
-    terminal: &Terminal,
 ) -> Result<Difference<'a>, Failure> {
-    taken(snapshot, observer, terminal, || {
-        Difference::take_parts(snapshot, snapshot.parts(), spec, args.expiry(), observer)
-    })
+    taken(snapshot, observer, || Difference::take_parts(snapshot, snapshot.parts(), spec, args.expiry(), observer))
 }
 
 /// The same for its numbers alone.
@@ -204,17 +201,13 @@ pub fn count<'a>(
     snapshot: &'a Snapshot,
     spec: &'a Spec,
     observer: &Observer,
-    terminal: &Terminal,
 ) -> Result<Difference<'a>, Failure> {
-    taken(snapshot, observer, terminal, || {
-        Difference::count_parts(snapshot, snapshot.parts(), spec, args.expiry(), observer)
-    })
+    taken(snapshot, observer, || Difference::count_parts(snapshot, snapshot.parts(), spec, args.expiry(), observer))
 }
 
 fn taken<'a>(
     snapshot: &'a Snapshot,
     observer: &Observer,
-    _terminal: &Terminal,
     work: impl FnOnce() -> Result<Difference<'a>, index::Error>,
 ) -> Result<Difference<'a>, Failure> {
     let total = snapshot.len() as u64;

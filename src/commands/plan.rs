@@ -45,7 +45,7 @@ pub fn run(args: &PlanArgs, terminal: &Terminal) -> Outcome {
     let spec = spec::load_accepting(args.dump.spec.as_deref(), &args.accept, terminal)?;
     let observer = open::observer();
     let snapshot = open::open(&args.dump, &observer, terminal)?;
-    let difference = open::compare(&args.dump, &snapshot, &spec, &observer, terminal)?;
+    let difference = open::compare(&args.dump, &snapshot, &spec, &observer)?;
     open::warn_of_future(&difference, rfc3339::now_ms(), terminal);
     let caps = Caps { max_args: args.max_args, max_command_bytes: args.max_command_bytes };
     let page = |manifest: &Manifest, digest: &Digest| report::html::review(&difference, manifest, digest);

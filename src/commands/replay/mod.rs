@@ -12,7 +12,6 @@ pub mod judge;
 pub mod look;
 pub mod place;
 pub mod story;
-pub mod verify_live;
 pub mod words;
 
 use std::collections::HashSet;

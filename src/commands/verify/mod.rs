@@ -1,5 +1,7 @@
 //! `rdb-reindex verify`.
 
+mod live;
+
 use std::path::{Path, PathBuf};
 
 use serde_json::json;
@@ -7,7 +9,6 @@ use serde_json::json;
 use super::args::ExpiryMode;
 use super::replay::args::DatabaseArgs;
 use super::replay::events::{Teller, Telling};
-use super::replay::verify_live;
 use super::{args, bundle, open};
 use crate::bundle::Bundle;
 use crate::text::{self, counted};
@@ -42,7 +43,7 @@ pub fn run(args: &VerifyArgs, terminal: &Terminal) -> Outcome {
         let bundle = bundle::open_watched(&args.dir, &open::observer())?;
         match &args.dump {
             Some(dump) => against_dump(&bundle, dump, args, terminal, teller),
-            None => verify_live::against_database(&bundle, args, terminal, teller),
+            None => live::against_database(&bundle, args, terminal, teller),
         }
     };
     let outcome = verify();
@@ -64,7 +65,7 @@ fn against_dump(bundle: &Bundle, path: &Path, args: &VerifyArgs, terminal: &Term
     };
     let observer = open::observer();
     let snapshot = open::open(&dump_args, &observer, terminal)?;
-    let left = open::compare(&dump_args, &snapshot, &spec, &observer, terminal)?;
+    let left = open::compare(&dump_args, &snapshot, &spec, &observer)?;
     if left.facts.footer.crc.is_some_and(|crc| crc != 0 && crc != left.facts.crc64) {
         return Err(Failure::error(format!("{}: its checksum is wrong; take the dump again", text::path(path))));
     }

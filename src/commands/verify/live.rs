@@ -7,14 +7,14 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use super::args;
-use super::database::{self, Patience, Unanswered};
-use super::events::Teller;
-use super::story::{self, Story};
-use super::{bar, place};
 use crate::bundle::Bundle;
 use crate::bundle::manifest::{APPLY, ROLLBACK};
 use crate::commands::bundle;
+use crate::commands::replay::args;
+use crate::commands::replay::database::{self, Patience, Unanswered};
+use crate::commands::replay::events::Teller;
+use crate::commands::replay::story::{self, Story};
+use crate::commands::replay::{bar, place};
 use crate::commands::verify::VerifyArgs;
 use crate::replay::journal::{Course, History, Way};
 use crate::replay::{
