@@ -67,6 +67,8 @@ pub mod replay;
 pub mod report;
 #[doc(hidden)]
 pub mod text;
+#[cfg(feature = "cli")]
+#[doc(hidden)]
 pub mod ui;
 
 pub use dump::rdb::Walker;

@@ -14,8 +14,8 @@ use crate::dump::snapshot::Snapshot;
 use crate::export::Format;
 use crate::model::view::{Expiry, Names};
 use crate::report;
+use crate::report::diff::rows::{self, diff_rows};
 use crate::report::diff::{Dump, Report};
-use crate::report::diff_rows::{self, diff_rows};
 use crate::report::inventory::Checksum;
 use crate::text;
 use crate::ui::exit::{Exit, Failure, Outcome};
@@ -84,15 +84,15 @@ pub enum DiffFormat {
 /// What is written, decided before anything is read.
 enum Output {
     Summary(DiffFormat),
-    Rows(diff_rows::Table, Format),
+    Rows(rows::Table, Format),
 }
 
 impl Output {
     fn of(args: &Diff) -> Result<Self, Failure> {
         let table = match args.table {
             DiffTable::Summary => None,
-            DiffTable::Keys => Some(diff_rows::Table::Keys),
-            DiffTable::Memberships => Some(diff_rows::Table::Memberships),
+            DiffTable::Keys => Some(rows::Table::Keys),
+            DiffTable::Memberships => Some(rows::Table::Memberships),
         };
         let usage = |message: &str, hint: &str| Err(Failure::new(Exit::Usage, message).with_hint(hint));
         match (table, args.format) {
@@ -157,14 +157,14 @@ pub fn run(args: &Diff, terminal: &Terminal) -> Outcome {
             match diff_rows(&diff, table, format, &mut io::stdout(), &observer) {
                 Ok(()) => {}
                 // A reader that has seen enough is no error.
-                Err(diff_rows::Error::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => {}
-                Err(diff_rows::Error::Output(error)) => {
+                Err(rows::Error::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => {}
+                Err(rows::Error::Output(error)) => {
                     return Err(Failure::error(format!("cannot write to standard output: {error}")));
                 }
-                Err(diff_rows::Error::Interrupted) => {
+                Err(rows::Error::Interrupted) => {
                     return Err(Failure::new(Exit::Stopped, super::export::INCOMPLETE));
                 }
-                Err(diff_rows::Error::Dump(error)) => return Err(failure(&files(), error.into())),
+                Err(rows::Error::Dump(error)) => return Err(failure(&files(), error.into())),
             }
         }
     }

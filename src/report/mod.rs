@@ -4,27 +4,19 @@
 //! them gets into a table, a CSV file or JSON with a character that a terminal would obey.
 
 pub mod brakes;
-mod csv;
 pub mod diff;
-mod diff_csv;
-pub mod diff_rows;
-mod diff_table;
-mod findings;
 mod grid;
 pub mod html;
 pub mod inventory;
 mod json;
 pub mod plan;
-mod replay_cost;
-mod table;
-mod verdict;
 
-pub use csv::csv;
-pub use diff_csv::diff_csv;
-pub use diff_table::diff_table;
-pub use findings::words;
+pub use crate::report::diff::csv::diff_csv;
+pub use crate::report::diff::table::diff_table;
+pub use crate::report::inventory::csv::csv;
+pub use crate::report::inventory::findings::words;
+pub use crate::report::inventory::table::{brief, table};
 pub use json::json;
-pub use table::{brief, table};
 
 /// How text for people is set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -10,7 +10,7 @@ use crate::bundle::price::usd;
 use crate::bundle::resp::BatchMeter;
 use crate::replay::journal::{History, Operator, Way};
 use crate::replay::{Outlook, Verb, Work};
-use crate::report::plan::price;
+use crate::report::plan::replay_cost::dollars;
 use crate::text::{self, counted, number, span, wrap};
 use crate::ui::terminal::Terminal;
 
@@ -63,7 +63,7 @@ impl Job<'_> {
             Some(price) => price.billed_commands.saturating_sub(price.look),
             None => commands,
         };
-        let usd = price(usd(asked.saturating_add(more)));
+        let usd = dollars(usd(asked.saturating_add(more)));
         let mut text = format!("{} of plan {}\n", self.name(), self.plan_id());
         let width = self.terminal.message_style().width.min(PROSE);
         let mut line = |label: &str, words: String| {

@@ -9,9 +9,9 @@ use super::picture::{Bar, Part};
 use super::shell::Shell;
 use super::treemap::{Tile, draw};
 use crate::model::stock::SPANS;
-use crate::report::findings;
+use crate::report::inventory::findings;
+use crate::report::inventory::verdict::{limits, records, verdict};
 use crate::report::inventory::{Checksum, Diagnostic, Family, FamilyKind, Index, Inventory, LargeKey};
-use crate::report::verdict::{limits, records, verdict};
 use crate::text::{Truncated, counted, number, safe, size, time};
 
 /// Families that are rectangles of their own; the others are one.

@@ -1,8 +1,7 @@
 //! What applying costs, and the assumptions behind the figures.
 
 use crate::bundle::manifest::Manifest;
-use crate::report::plan::{ROUND_TRIP_MS, price};
-use crate::report::replay_cost::{lines, of_apply, waiting};
+use crate::report::plan::replay_cost::{ROUND_TRIP_MS, dollars, lines, of_apply, waiting};
 use crate::text::{counted, number, size};
 
 pub struct Cost {
@@ -40,9 +39,13 @@ impl Cost {
             waiting: waiting(all.batches),
             assumption: format!("{ROUND_TRIP_MS} ms for a round trip, one after the other"),
             billed: counted(all.billed_commands, "command"),
-            price: price(all.estimated_cost_usd),
+            price: dollars(all.estimated_cost_usd),
             look: counted(all.look, "command"),
-            edits: format!("{} ({})", counted(manifest.billed_commands, "command"), price(manifest.estimated_cost_usd)),
+            edits: format!(
+                "{} ({})",
+                counted(manifest.billed_commands, "command"),
+                dollars(manifest.estimated_cost_usd)
+            ),
             others: lines(manifest).into_iter().skip(1).collect(),
             touched: counted(touched, "key"),
             lower_bound: fewest,

@@ -4,8 +4,8 @@ use super::super::escape::{Html, Room, code, text};
 use super::words::{done, join, label, list};
 use crate::bundle::manifest::Manifest;
 use crate::report::inventory::Index;
-use crate::report::plan::{as_they_should_be, price};
-use crate::report::replay_cost::{of_apply, waiting};
+use crate::report::plan::as_they_should_be;
+use crate::report::plan::replay_cost::{dollars, of_apply, waiting};
 use crate::text::{counted, number, size};
 
 /// Indexes that the first sentences name; the rest are counted.
@@ -61,7 +61,7 @@ impl Head {
                 done(total),
                 counted(all.billed_commands, "command"),
                 waiting(all.batches),
-                price(all.estimated_cost_usd)
+                dollars(all.estimated_cost_usd)
             ))
         };
         Self {
@@ -77,7 +77,7 @@ impl Head {
                 counted(all.look, "command")
             ),
             duration: waiting(all.batches),
-            price: price(all.estimated_cost_usd),
+            price: dollars(all.estimated_cost_usd),
             dump,
             created: snapshot.created_at.clone().map(|at| (at.clone(), crate::text::time(&at))),
             tool: label(&manifest.tool_version),

@@ -10,7 +10,7 @@ use crate::model::spec::{self, Policy};
 use crate::plan::digest::IndexDigest;
 use crate::plan::why;
 use crate::report::inventory::Index;
-use crate::report::verdict::{limits, records, verdict};
+use crate::report::inventory::verdict::{limits, records, verdict};
 use crate::text::{number, size};
 
 pub struct IndexView {

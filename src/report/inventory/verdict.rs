@@ -1,6 +1,6 @@
 //! What the numbers of an index come to, in a sentence.
 
-use super::inventory::Index;
+use super::Index;
 use crate::text::{counted, number};
 
 /// The verdict, as short as it can be.

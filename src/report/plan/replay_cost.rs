@@ -1,8 +1,10 @@
 //! What a replay comes to, in words: the look before it, the edits, each guard, the way back, and `verify`.
 
-use super::plan::{ROUND_TRIP_MS, price};
 use crate::bundle::manifest::{Manifest, Price};
 use crate::text::{counted, number, span};
+
+/// A round trip to a database on another continent, or to a busy one near by.
+pub const ROUND_TRIP_MS: u64 = 50;
 
 /// What an `apply` comes to as it is done where nothing else is asked for.
 pub fn of_apply(manifest: &Manifest) -> Price {
@@ -33,7 +35,7 @@ pub fn in_short(manifest: &Manifest) -> String {
         counted(all.billed_commands, "command"),
         counted(all.batches, "round trip"),
         waiting(all.batches),
-        price(all.estimated_cost_usd),
+        dollars(all.estimated_cost_usd),
     )
 }
 
@@ -46,7 +48,7 @@ pub fn lines(manifest: &Manifest) -> Vec<(&'static str, String)> {
             number(price.look),
             counted(price.batches, "round trip"),
             waiting(price.batches),
-            super::plan::price(price.estimated_cost_usd),
+            dollars(price.estimated_cost_usd),
         )
     };
     let of_records = |price: Option<Price>| match price {
@@ -64,6 +66,29 @@ pub fn lines(manifest: &Manifest) -> Vec<(&'static str, String)> {
         ]);
     }
     let (alone, trips) = (counted(manifest.billed_commands, "command"), counted(manifest.batches, "round trip"));
-    lines.push(("edits alone", format!("{alone}, {trips}, {}", price(manifest.estimated_cost_usd))));
+    lines.push(("edits alone", format!("{alone}, {trips}, {}", dollars(manifest.estimated_cost_usd))));
     lines
+}
+
+/// A price as people read it.
+pub fn dollars(usd: f64) -> String {
+    if !(0.0..0.01).contains(&usd) || usd == 0.0 {
+        return format!("${usd:.2}");
+    }
+    // A few commands cost a few millionths: two digits that say something, and no zeros behind them.
+    let text = format!("${usd:.6}");
+    text.trim_end_matches('0').to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn prices() {
+        // 15 commands at $0.20 for 100,000; 10,000 and 123,456 commands.
+        let facts =
+            [(0.0, "$0.00"), (0.000_03, "$0.00003"), (0.02, "$0.02"), (0.246_912, "$0.25"), (1234.5, "$1234.50")];
+        for (usd, text) in facts {
+            assert_eq!(super::dollars(usd), text);
+        }
+    }
 }

@@ -1,5 +1,9 @@
 //! The difference of two dumps as plain data: what `diff --format json` prints.
 
+pub mod csv;
+pub mod rows;
+pub mod table;
+
 use std::cmp::Reverse;
 use std::path::Path;
 

@@ -1,11 +1,11 @@
 //! The inventory for a person at a terminal.
 
-use super::Style;
-use super::brakes::brakes;
 use super::findings::words;
-use super::grid::{Column, Grid};
-use super::inventory::{Checksum, Diagnostic, Family, FamilyKind, Index, Inventory, Snapshot};
 use super::verdict::{limits, records, verdict};
+use super::{Checksum, Diagnostic, Family, FamilyKind, Index, Inventory, Snapshot};
+use crate::report::Style;
+use crate::report::brakes::brakes;
+use crate::report::grid::{Column, Grid};
 use crate::text::{ago, counted, name, number, safe, size, time, width, wrap};
 
 /// Families shown; all of them are in the JSON.

@@ -1,6 +1,6 @@
 //! The difference of two dumps as one CSV table: a row for the whole, and for each type, family, index and index key.
 
-use super::diff::{KeyCounts, Memberships, Report};
+use super::{KeyCounts, Memberships, Report};
 use crate::text::csv::{field, words};
 use crate::text::name;
 

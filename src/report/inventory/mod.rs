@@ -1,5 +1,10 @@
 //! The inventory of a dump as plain data: what `inventory --format json` prints.
 
+pub mod csv;
+pub mod findings;
+pub mod table;
+pub mod verdict;
+
 use std::path::Path;
 
 use serde::Serialize;

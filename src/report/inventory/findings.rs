@@ -1,6 +1,6 @@
 //! Findings in words.
 
-use super::inventory::{
+use super::{
     ANOTHER_DUMP, AOF_BASE, AOF_TAIL, CHECKSUM_MISMATCH, Diagnostic, KEY_TWICE, MEMBER_EXPIRIES, NOT_AT_ONCE,
     RECORD_MISSING, SLOTS, TRAILING_BYTES,
 };

@@ -1,6 +1,6 @@
 //! The inventory as one CSV table: a row for the dump, and for each database, type, family, index, brake and finding.
 
-use super::inventory::Inventory;
+use super::Inventory;
 use crate::text::csv::{field, words};
 use crate::text::name;
 

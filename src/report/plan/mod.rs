@@ -1,14 +1,13 @@
 //! A plan for the person who has to approve it, from the manifest alone.
 
+pub mod replay_cost;
+
 use super::Style;
 use super::brakes::brakes;
 use super::grid::{Column, Grid};
-use super::replay_cost;
 use crate::bundle::manifest::{CHANGES, Counts, Example, IndexPlan, Manifest};
 use crate::text::{ago, counted, fit, name, number, safe, shell, size, time, width, wrap};
 
-/// A round trip to a database on another continent, or to a busy one near by.
-pub(super) const ROUND_TRIP_MS: u64 = 50;
 /// Warnings in the short form.
 const WARNINGS: usize = 3;
 /// Prose is no easier to read on a wider terminal.
@@ -262,16 +261,6 @@ fn examples(manifest: &Manifest, style: Style, out: &mut String) {
     out.push_str(&format!("{}\n", style.dim(all.trim_end())));
 }
 
-/// A price as people read it.
-pub fn price(usd: f64) -> String {
-    if !(0.0..0.01).contains(&usd) || usd == 0.0 {
-        return format!("${usd:.2}");
-    }
-    // A few commands cost a few millionths: two digits that say something, and no zeros behind them.
-    let text = format!("${usd:.6}");
-    text.trim_end_matches('0').to_owned()
-}
-
 fn cost(manifest: &Manifest, style: Style, out: &mut String) {
     heading("Cost", style, out);
     let (total, caps) = (&manifest.total, &manifest.caps);
@@ -481,15 +470,5 @@ mod tests {
             text = text.replace(ours, "");
         }
         assert!(!text.contains('\u{1b}') && !text.contains('\u{9b}') && !text.contains('\u{202e}'), "{text:?}");
-    }
-
-    #[test]
-    fn prices() {
-        // 15 commands at $0.20 for 100,000; 10,000 and 123,456 commands.
-        let facts =
-            [(0.0, "$0.00"), (0.000_03, "$0.00003"), (0.02, "$0.02"), (0.246_912, "$0.25"), (1234.5, "$1234.50")];
-        for (usd, text) in facts {
-            assert_eq!(price(usd), text);
-        }
     }
 }

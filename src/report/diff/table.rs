@@ -2,10 +2,10 @@
 
 use std::cmp::Reverse;
 
-use super::Style;
-use super::diff::{Dump, Family, Index, Key, Report};
-use super::grid::{Column, Grid};
-use super::inventory::FamilyKind;
+use super::{Dump, Family, Index, Key, Report};
+use crate::report::Style;
+use crate::report::grid::{Column, Grid};
+use crate::report::inventory::FamilyKind;
 use crate::text::{counted, name, number, size, span, time, wrap};
 
 /// Rows shown of each kind; the JSON has more.

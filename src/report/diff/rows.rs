@@ -6,7 +6,7 @@
 use std::io::{self, Write};
 use std::ops::ControlFlow;
 
-use super::diff::Key;
+use super::Key;
 use crate::diff::{Diff, Edit};
 use crate::dump::rdb::{self, Scratch};
 use crate::dump::scan::Observer;
