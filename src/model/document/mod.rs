@@ -17,28 +17,17 @@
 
 mod binary;
 mod capture;
-mod cbor;
-mod events;
 mod hash;
 mod json;
-mod number;
-mod outline;
-mod quick;
-mod quotes;
-mod scan;
-mod shapes;
-mod sink;
-mod text;
-mod tree;
 mod trie;
 
 use std::fmt;
 
+pub use super::document::binary::events::Events;
+pub use super::document::json::text::escape;
 pub use binary::text;
 pub use capture::{Slot, Slots};
-pub use events::Events;
 pub use hash::HashFields;
-pub use text::escape;
 
 use crate::model::spec::Path;
 use capture::Captures;

@@ -1,10 +1,18 @@
 //! RedisJSON documents of every encoding version: their fields, their text, and whether they are documents at all.
 
-use super::sink::{Nothing, Sink};
-use super::{Extractor, Slots, Undecodable, cbor, json, text as writer, tree};
+mod cbor;
+pub mod events;
+pub mod sink;
+#[cfg(test)]
+mod tests;
+mod tree;
+
+use super::json::text as writer;
+use super::{Extractor, Slots, Undecodable, json};
 use crate::dump::rdb::{Error, Json, RawStr};
 use crate::model::document::capture::Captures;
 use crate::model::document::trie::Trie;
+use sink::{Nothing, Sink};
 
 /// A document, or why it is none; and outside of that, damage to the dump it stands in.
 type Decoded<T> = Result<Result<T, Undecodable>, Error>;
@@ -88,6 +96,3 @@ fn binary(json: Json<'_>, offset: u64, room: &mut Vec<u8>, sink: &mut impl Sink)
 fn decode<'b, 'a: 'b>(raw: RawStr<'a>, offset: u64, room: &'b mut Vec<u8>) -> Result<&'b [u8], Error> {
     raw.decode(room).map_err(|kind| Error::in_string(offset, kind))
 }
-
-#[cfg(test)]
-mod tests;

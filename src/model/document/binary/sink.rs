@@ -1,9 +1,9 @@
 //! Where a decoder of a binary document tells what it finds.
 
-use super::Events;
+use crate::model::document::Events;
 
 /// Takes a document as events: values, and for objects and arrays their beginning, their content and their end.
-pub(super) trait Sink {
+pub trait Sink {
     /// Whether the next value, or anything in it, matters: the numbers of one that does not need not be written out.
     fn wanted(&self) -> bool;
     /// A string; it is UTF-8.
@@ -55,7 +55,7 @@ impl Sink for Events<'_> {
 
 /// Wants nothing: for a document that is only checked.
 #[derive(Debug)]
-pub(super) struct Nothing;
+pub struct Nothing;
 
 impl Sink for Nothing {
     fn wanted(&self) -> bool {

@@ -2,10 +2,10 @@
 //!
 //! A token is recognised and skipped; nothing is evaluated or copied. The text was found to be UTF-8 before.
 
-use super::{MAX_DEPTH, Undecodable};
+use crate::model::document::{MAX_DEPTH, Undecodable};
 
 /// Goes through a JSON text token by token.
-pub(super) trait Tokens<'a> {
+pub trait Tokens<'a> {
     /// The place of the next byte.
     fn offset(&self) -> usize;
     /// An error at this place.
@@ -102,14 +102,14 @@ pub(super) trait Tokens<'a> {
 
 /// A place in a JSON text, and what is left from there.
 #[derive(Clone, Debug)]
-pub(super) struct Scanner<'a> {
+pub struct Scanner<'a> {
     text: &'a [u8],
     rest: &'a [u8],
 }
 
 /// A string as it stands between its quotes.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct RawString<'a> {
+pub struct RawString<'a> {
     pub bytes: &'a [u8],
     /// Where the bytes begin in the text.
     pub start: usize,
@@ -302,7 +302,7 @@ fn special(word: [u8; 8]) -> u64 {
 
 /// The character an escape stands for, from behind its backslash, and what follows it.
 #[inline]
-pub(super) fn escape(text: &[u8]) -> Option<(char, &[u8])> {
+pub fn escape(text: &[u8]) -> Option<(char, &[u8])> {
     let (kind, after) = text.split_first()?;
     let plain = match kind {
         b'"' => '"',
@@ -340,7 +340,7 @@ fn hex4(text: &[u8]) -> Option<(u16, &[u8])> {
 }
 
 /// Appends what a checked string means.
-pub(super) fn unescape(mut raw: &[u8], out: &mut Vec<u8>) {
+pub fn unescape(mut raw: &[u8], out: &mut Vec<u8>) {
     while let Some(at) = memchr::memchr(b'\\', raw) {
         out.extend_from_slice(raw.get(..at).unwrap_or(&[]));
         let after = raw.get(at..).and_then(|text| text.strip_prefix(b"\\")).and_then(escape);

@@ -1,14 +1,14 @@
 //! RedisJSON encoding version 4: one CBOR item (RFC 8949), with typed arrays (RFC 8746) for homogeneous ones.
 
-use super::number::{self, Half};
 use super::sink::Sink;
-use super::{MAX_DEPTH, Undecodable};
+use crate::model::document::json::number::{self, Half};
+use crate::model::document::{MAX_DEPTH, Undecodable};
 
 /// Tells the item in `bytes` to `sink`. Nothing may follow it.
 ///
 /// What JSON has no word for is an error: other tags, bare byte strings, names that are no text, `undefined`. NaN and the
 /// infinities are `null`, as RedisJSON prints them. `room` is used for text that comes in pieces, and for numbers.
-pub(super) fn decode(bytes: &[u8], room: &mut Vec<u8>, sink: &mut impl Sink) -> Result<(), Undecodable> {
+pub fn decode(bytes: &[u8], room: &mut Vec<u8>, sink: &mut impl Sink) -> Result<(), Undecodable> {
     let mut reader = Reader { len: bytes.len(), rest: bytes };
     let mut open: Vec<Open> = Vec::new();
     loop {

@@ -2,14 +2,14 @@
 //!
 //! It accepts nothing that a [`Scanner`] does not. What it refuses is for one to judge: where and why is not found out here.
 
-use super::Undecodable;
 use super::quotes::Found;
-use super::scan::{RawString, Scanner, Tokens};
-use super::trie::length_bit;
+use crate::model::document::Undecodable;
+use crate::model::document::json::tokens::{RawString, Scanner, Tokens};
+use crate::model::document::trie::length_bit;
 
 /// A place in a text, and the quotes that follow.
 #[derive(Clone, Debug)]
-pub(super) struct Quick<'a> {
+pub struct IndexedTokens<'a> {
     text: &'a [u8],
     at: usize,
     quotes: &'a [u32],
@@ -17,9 +17,9 @@ pub(super) struct Quick<'a> {
     escapes: (usize, usize),
 }
 
-impl<'a> Quick<'a> {
-    pub fn new(text: &'a [u8], found: &Found<'a>) -> Quick<'a> {
-        Quick { text, at: 0, quotes: found.quotes, escapes: found.escapes }
+impl<'a> IndexedTokens<'a> {
+    pub fn new(text: &'a [u8], found: &Found<'a>) -> IndexedTokens<'a> {
+        IndexedTokens { text, at: 0, quotes: found.quotes, escapes: found.escapes }
     }
 
     #[inline(always)]
@@ -54,7 +54,7 @@ impl<'a> Quick<'a> {
     }
 }
 
-impl<'a> Tokens<'a> for Quick<'a> {
+impl<'a> Tokens<'a> for IndexedTokens<'a> {
     #[inline(always)]
     fn offset(&self) -> usize {
         self.at
@@ -85,7 +85,7 @@ impl<'a> Tokens<'a> for Quick<'a> {
 
     #[inline(always)]
     fn skip_plain_fields(&mut self, wanted: u64) {
-        let Quick { text, mut at, mut quotes, escapes: (first, last) } = *self;
+        let IndexedTokens { text, mut at, mut quotes, escapes: (first, last) } = *self;
         // A name with an escape means one of another length.
         let end = if at >= last { usize::MAX } else { first };
         while let [open, close, after @ ..] = quotes

@@ -2,11 +2,16 @@
 //!
 //! Along the wanted paths the pass goes down level by level (a path has few steps); everything else is skipped, checked.
 
+pub mod fast;
+pub mod number;
+pub mod text;
+pub mod tokens;
+
 use super::capture::{Captures, Value};
-use super::quick::Quick;
-use super::quotes::Quotes;
-use super::scan::{RawString, Scanner, Tokens, unescape};
-use super::shapes::Shapes;
+use super::json::fast::indexed_tokens::IndexedTokens;
+use super::json::fast::quotes::Quotes;
+use super::json::fast::skeleton_cache::SkeletonCache;
+use super::json::tokens::{RawString, Scanner, Tokens, unescape};
 use super::trie::{NodeId, Trie};
 use super::{MAX_DEPTH, Undecodable};
 
@@ -14,21 +19,21 @@ use super::{MAX_DEPTH, Undecodable};
 #[derive(Clone, Debug, Default)]
 pub(super) struct Room {
     quotes: Quotes,
-    shapes: Shapes,
+    skeletons: SkeletonCache,
     /// A field name without its escapes, while it is compared.
     name: Vec<u8>,
 }
 
 pub(super) fn extract(text: &[u8], trie: &Trie, captures: &mut Captures, room: &mut Room) -> Result<(), Undecodable> {
-    let Room { quotes, shapes, name } = room;
-    if let Some(found) = quotes.find(text, shapes.wanted(trie))
+    let Room { quotes, skeletons, name } = room;
+    if let Some(found) = quotes.find(text, skeletons.wanted(trie))
         && (found.ascii || simdutf8::basic::from_utf8(text).is_ok())
     {
-        if shapes.read(text, &found, trie, captures) {
+        if skeletons.read(text, &found, trie, captures) {
             return Ok(());
         }
-        if scan(Quick::new(text, &found), trie, captures, name).is_ok() {
-            shapes.learn(text, &found, trie, captures);
+        if scan(IndexedTokens::new(text, &found), trie, captures, name).is_ok() {
+            skeletons.learn(text, &found, trie, captures);
             return Ok(());
         }
         captures.clear();
@@ -190,7 +195,7 @@ mod tests {
         ] {
             let mut quotes = Quotes::default();
             let found = quotes.find(text.as_bytes(), false).expect("no string is wrong");
-            let quick = Quick::new(text.as_bytes(), &found);
+            let quick = IndexedTokens::new(text.as_bytes(), &found);
             let verdict = scan(quick, &Trie::new(&[]), &mut Captures::new(&[]), &mut Vec::new());
             assert_eq!(verdict, Ok(()), "{text}");
         }

@@ -3,25 +3,25 @@
 use std::io::Write;
 
 /// Appends an integer.
-pub(super) fn integer(n: impl std::fmt::Display, out: &mut Vec<u8>) {
+pub fn integer(n: impl std::fmt::Display, out: &mut Vec<u8>) {
     // Writing to a vector cannot fail.
     let _ = write!(out, "{n}");
 }
 
 /// Appends the shortest text that reads back to the same double, always with a fraction or an exponent; false, and
 /// nothing, for what JSON cannot write.
-pub(super) fn double(x: f64, out: &mut Vec<u8>) -> bool {
+pub fn double(x: f64, out: &mut Vec<u8>) -> bool {
     x.is_finite() && serde_json::to_writer(out, &x).is_ok()
 }
 
 /// The same for a float: its own shortest text, not that of the double it is equal to.
-pub(super) fn single(x: f32, out: &mut Vec<u8>) -> bool {
+pub fn single(x: f32, out: &mut Vec<u8>) -> bool {
     x.is_finite() && serde_json::to_writer(out, &x).is_ok()
 }
 
 /// A float of 16 bits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Half {
+pub enum Half {
     /// IEEE 754 binary16.
     Ieee,
     /// The upper half of a float of 32 bits.

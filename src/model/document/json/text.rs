@@ -1,10 +1,10 @@
 //! A document's text, as `JSON.GET` gives it.
 
-use super::sink::Sink;
+use crate::model::document::binary::sink::Sink;
 
 /// Writes compact JSON.
 #[derive(Debug)]
-pub(super) struct Writer<'o> {
+pub struct Writer<'o> {
     out: &'o mut Vec<u8>,
     /// Closing brackets of what is open.
     open: Vec<u8>,
@@ -110,7 +110,7 @@ pub fn escape(text: &[u8], out: &mut impl std::io::Write) -> std::io::Result<()>
 }
 
 /// Valid JSON text without the white space between its tokens: itself if it has none, else a copy in `out`.
-pub(super) fn compact<'b>(text: &'b [u8], out: &'b mut Vec<u8>) -> &'b [u8] {
+pub fn compact<'b>(text: &'b [u8], out: &'b mut Vec<u8>) -> &'b [u8] {
     let mut copied = false;
     // From where the text has neither been copied nor dropped.
     let mut from = 0_usize;

@@ -1,8 +1,8 @@
 //! The fields of a document that comes as events, from a decoder of a binary tree.
 
-use super::capture::{Captures, Slots, Value};
-use super::trie::{NodeId, Trie};
-use super::{MAX_DEPTH, NOT_AN_OBJECT, Undecodable};
+use crate::model::document::capture::{Captures, Slots, Value};
+use crate::model::document::trie::{NodeId, Trie};
+use crate::model::document::{MAX_DEPTH, NOT_AN_OBJECT, Undecodable};
 
 /// Takes the events of one document: values, and for objects and arrays their beginning, their content and their end.
 ///
@@ -42,7 +42,7 @@ enum Due {
 }
 
 impl<'a> Events<'a> {
-    pub(super) fn new(trie: &'a Trie, captures: &'a mut Captures) -> Events<'a> {
+    pub(in crate::model::document) fn new(trie: &'a Trie, captures: &'a mut Captures) -> Events<'a> {
         let next = Some(Trie::ROOT);
         Events { trie, captures, open: Vec::new(), next, due: Due::Value, events: 0, is_object: false, error: None }
     }
@@ -131,7 +131,7 @@ impl<'a> Events<'a> {
         self.after_value();
     }
 
-    /// That was the last event. A document that is not an object is an error, as in [`super::Extractor::json`].
+    /// That was the last event. A document that is not an object is an error, as in [`crate::model::document::Extractor::json`].
     pub fn finish(mut self) -> Result<Slots<'a>, Undecodable> {
         if self.due != Due::Nothing {
             self.fail("the document has no end");

@@ -1,32 +1,32 @@
-//! What decides whether a JSON text is well formed, once its strings are known to be: the outline.
+//! What decides whether a JSON text is well formed, once its strings are known to be: the skeleton.
 //!
 //! It is the text without what stands in its strings, of each of which the closing quote is left, and with every run of
 //! digits cut to a `1`, or to `11` where a number would begin with a zero that another digit follows.
-//! `{"a":"x","b":[-20.05,null]}` has the outline `{":",":[-1.1,null]}`.
+//! `{"a":"x","b":[-20.05,null]}` has the skeleton `{":",":[-1.1,null]}`.
 //!
-//! Two texts with the same outline are both JSON or both not, and have the same objects, arrays and literals around the
+//! Two texts with the same skeleton are both JSON or both not, and have the same objects, arrays and literals around the
 //! same strings, counted from the first.
 
-use super::quotes::BLOCK;
+use super::BLOCK;
 
-/// The outline of one text after the other, block by block as the quotes are found. Reusable.
+/// The skeleton of one text after the other, block by block as the quotes are found. Reusable.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Outline {
+pub struct Skeleton {
     bytes: Vec<u8>,
     len: usize,
 }
 
-/// How far an outline is. It changes with every block and so is kept where the loop is, in registers.
-#[cfg_attr(not(target_arch = "x86_64"), allow(dead_code, reason = "only x86-64 has outlines"))]
+/// How far an skeleton is. It changes with every block and so is kept where the loop is, in registers.
+#[cfg_attr(not(target_arch = "x86_64"), allow(dead_code, reason = "only x86-64 has skeletons"))]
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Progress {
+pub struct Progress {
     len: usize,
     /// All bits if the last block ended in a string, else none.
     inside: u64,
 }
 
-impl Outline {
-    /// Makes room for the outline of a text of this length.
+impl Skeleton {
+    /// Makes room for the skeleton of a text of this length.
     pub fn begin(&mut self, text: usize) {
         let room = text.saturating_add(BLOCK);
         if self.bytes.len() < room {
@@ -123,7 +123,7 @@ mod x86 {
     );
 
     kernel!(
-        /// Writes what is left of a block whose first bytes, as far as they have a bit in `there`, are part of an outline,
+        /// Writes what is left of a block whose first bytes, as far as they have a bit in `there`, are part of an skeleton,
         /// when its numbers are cut. Tells how many bytes that are.
         #[inline(always)]
         pub fn cut(simd: Avx512, block: &[u8; BLOCK], there: u64, before: &mut Before, to: &mut [u8; BLOCK]) -> u32 {
@@ -148,7 +148,7 @@ mod x86 {
 mod tests {
     use super::super::quotes::Quotes;
 
-    /// The outline by the letter of its definition, one byte after the other; the text's strings are well formed.
+    /// The skeleton by the letter of its definition, one byte after the other; the text's strings are well formed.
     fn slow(text: &str) -> String {
         let (mut out, mut inside, mut escaped) = (String::new(), false, false);
         let bytes = text.as_bytes();
@@ -178,9 +178,9 @@ mod tests {
         out
     }
 
-    fn outline(quotes: &mut Quotes, text: &str) -> Option<String> {
+    fn skeleton(quotes: &mut Quotes, text: &str) -> Option<String> {
         let found = quotes.find(text.as_bytes(), true).expect("the strings are well formed");
-        found.outline.map(|outline| String::from_utf8(outline.to_vec()).unwrap())
+        found.skeleton.map(|skeleton| String::from_utf8(skeleton.to_vec()).unwrap())
     }
 
     #[test]
@@ -194,7 +194,7 @@ mod tests {
         ];
         for (text, left) in cases {
             assert_eq!(slow(text), left, "{text}");
-            if let Some(found) = outline(&mut Quotes::default(), text) {
+            if let Some(found) = skeleton(&mut Quotes::default(), text) {
                 assert_eq!(found, left, "{text}");
             }
         }
@@ -207,7 +207,7 @@ mod tests {
             for part in ["0123", "00", "100.001", r#""a","b""#, r#""\"0""#, ".5", "1.05e-010", r#"0"1"2"#] {
                 for (open, fill) in [("", "7"), ("", "0"), ("", ","), ("\"", "x")] {
                     let text = format!("{open}{}{open}{part}.", fill.repeat(before));
-                    if let Some(found) = outline(&mut quotes, &text) {
+                    if let Some(found) = skeleton(&mut quotes, &text) {
                         assert_eq!(found, slow(&text), "{text}");
                     }
                 }
@@ -219,7 +219,7 @@ mod tests {
         #[test]
         fn any_text(parts in proptest::collection::vec("[0-9.eE+,:{}\\[\\] -]{0,30}|\"[a-z0-9.]{0,90}\"|\"(\\\\\")*\"|null", 0..12)) {
             let text = parts.concat();
-            if let Some(found) = outline(&mut Quotes::default(), &text) {
+            if let Some(found) = skeleton(&mut Quotes::default(), &text) {
                 proptest::prop_assert_eq!(found, slow(&text));
             }
         }

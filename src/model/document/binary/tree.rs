@@ -10,10 +10,10 @@
 //!       | UINT 40h, UINT n, node*n
 //! ```
 
-use super::number;
 use super::sink::Sink;
-use super::{MAX_DEPTH, Undecodable};
 use crate::dump::rdb::{Error, ModuleItem, ModuleReader, RawStr};
+use crate::model::document::json::number;
+use crate::model::document::{MAX_DEPTH, Undecodable};
 
 const NULL: u64 = 1;
 const STRING: u64 = 2;
@@ -26,7 +26,7 @@ const ENTRY: u64 = 0x80;
 
 /// Why a tree cannot be read.
 #[derive(Debug)]
-pub(super) enum Stop {
+pub enum Stop {
     /// The dump is damaged.
     Dump(Error),
     /// The dump is whole, and this is no document.
@@ -40,7 +40,7 @@ impl From<Error> for Stop {
 }
 
 /// Tells the tree in `bytes`, which stand at `offset` in the file, to `sink`. An [`Undecodable`] counts items.
-pub(super) fn decode(bytes: &[u8], offset: u64, room: &mut Vec<u8>, sink: &mut impl Sink) -> Result<(), Stop> {
+pub fn decode(bytes: &[u8], offset: u64, room: &mut Vec<u8>, sink: &mut impl Sink) -> Result<(), Stop> {
     let mut reader = Reader { items: ModuleReader::new(bytes, offset), count: 0 };
     let mut open: Vec<Open> = Vec::new();
     loop {

@@ -7,11 +7,10 @@ use fearless_simd::prelude::*;
 #[cfg(target_arch = "x86_64")]
 use fearless_simd::{Level, dispatch, u8x64, u32x16};
 
-use super::outline::{Outline, Progress};
-use super::scan::escape;
+use super::BLOCK;
+use super::skeleton::{Progress, Skeleton};
+use crate::model::document::json::tokens::escape;
 
-/// Bytes that are looked at together.
-pub(super) const BLOCK: usize = 64;
 /// Places that are written together, of which as many count as there are.
 const GROUP: usize = 8;
 /// A longer text is not worth the memory: four bytes for each of its own.
@@ -19,16 +18,16 @@ const MAX_TEXT: usize = 1 << 18;
 
 /// The quotes of a text that no backslash escapes. One for each thread; reusable.
 #[derive(Clone, Debug)]
-pub(super) struct Quotes {
+pub struct Quotes {
     at: Vec<u32>,
-    outline: Outline,
+    skeleton: Skeleton,
     /// The widest vectors that this processor has.
     level: Level,
 }
 
 /// What was found.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Found<'q> {
+pub struct Found<'q> {
     /// Where quotes are, each string's first and last.
     pub quotes: &'q [u32],
     /// Where the first escape begins, and where the last one ends; both at the start of the text if there is none.
@@ -36,7 +35,7 @@ pub(super) struct Found<'q> {
     /// Whether all bytes are below 0x80.
     pub ascii: bool,
     /// What else there is, if that was asked for and this processor has the vectors for it.
-    pub outline: Option<&'q [u8]>,
+    pub skeleton: Option<&'q [u8]>,
 }
 
 impl Found<'_> {
@@ -65,15 +64,15 @@ impl Found<'_> {
 
 impl Default for Quotes {
     fn default() -> Quotes {
-        Quotes { at: Vec::new(), outline: Outline::default(), level: Level::new() }
+        Quotes { at: Vec::new(), skeleton: Skeleton::default(), level: Level::new() }
     }
 }
 
 impl Quotes {
-    /// The quotes of a text, and its outline if that is wanted and can be had; `None` if what is in a string cannot stand
+    /// The quotes of a text, and its skeleton if that is wanted and can be had; `None` if what is in a string cannot stand
     /// there, a string does not end, or the text is long.
     #[inline]
-    pub fn find(&mut self, text: &[u8], outline: bool) -> Option<Found<'_>> {
+    pub fn find(&mut self, text: &[u8], skeleton: bool) -> Option<Found<'_>> {
         if text.len() > MAX_TEXT {
             return None;
         }
@@ -81,11 +80,12 @@ impl Quotes {
         if self.at.len() < room {
             self.at.resize(room, 0);
         }
-        let outline = outline && HAS_OUTLINES && self.level.as_avx512().is_some();
-        if outline {
-            self.outline.begin(text.len());
+        let skeleton = skeleton && HAS_OUTLINES && self.level.as_avx512().is_some();
+        if skeleton {
+            self.skeleton.begin(text.len());
         }
-        let mut state = State { text, escape_start: 0, escape_end: 0, outline: outline.then_some(&mut self.outline) };
+        let mut state =
+            State { text, escape_start: 0, escape_end: 0, skeleton: skeleton.then_some(&mut self.skeleton) };
         let (count, ascii) = {
             let (state, at) = (&mut state, &mut self.at);
             dispatch!(self.level, simd => state.blocks(simd, at))?
@@ -95,13 +95,13 @@ impl Quotes {
             return None;
         }
         let quotes = self.at.get(..count)?;
-        Some(Found { quotes, escapes, ascii, outline: outline.then(|| self.outline.get()) })
+        Some(Found { quotes, escapes, ascii, skeleton: skeleton.then(|| self.skeleton.get()) })
     }
 }
 
 struct State<'a, 'q> {
     text: &'a [u8],
-    outline: Option<&'q mut Outline>,
+    skeleton: Option<&'q mut Skeleton>,
     /// Where the first escape begins.
     escape_start: usize,
     /// Where the last escape ends; 0 while there is none.
@@ -113,10 +113,10 @@ impl State<'_, '_> {
     #[inline(always)]
     fn blocks<S: Simd>(&mut self, simd: S, at: &mut [u32]) -> Option<(usize, bool)> {
         let (mut rest, mut start, mut count, mut all) = (self.text, 0_usize, 0, u8x64::splat(simd, 0));
-        let mut outline = Progress::default();
+        let mut skeleton = Progress::default();
         while let Some((bytes, after)) = rest.split_first_chunk::<BLOCK>() {
             let block = u8x64::simd_from(simd, *bytes);
-            count = self.block(simd, (bytes, 0), Marks::of(simd, block), start, (count, &mut outline), at)?;
+            count = self.block(simd, (bytes, 0), Marks::of(simd, block), start, (count, &mut skeleton), at)?;
             all |= block;
             rest = after;
             start = start.wrapping_add(BLOCK);
@@ -136,12 +136,12 @@ impl State<'_, '_> {
             let block = u8x64::simd_from(simd, *bytes);
             let skip = u32::try_from(skip).ok()?;
             let marks = Marks::of(simd, block).from(skip);
-            count = self.block(simd, (bytes, skip), marks, start, (count, &mut outline), at)?;
+            count = self.block(simd, (bytes, skip), marks, start, (count, &mut skeleton), at)?;
             all |= block;
         }
         #[cfg(target_arch = "x86_64")]
-        if let (Some(avx512), Some(whole)) = (simd.level().as_avx512(), &mut self.outline) {
-            whole.finish(avx512, outline);
+        if let (Some(avx512), Some(whole)) = (simd.level().as_avx512(), &mut self.skeleton) {
+            whole.finish(avx512, skeleton);
         }
         Some((count, all.simd_lt(u8x64::splat(simd, 0x80)).all_true()))
     }
@@ -170,8 +170,8 @@ impl State<'_, '_> {
             }
         }
         #[cfg(target_arch = "x86_64")]
-        if let (Some(avx512), Some(outline)) = (simd.level().as_avx512(), &mut self.outline) {
-            outline.add(avx512, progress, bytes, skip, quotes);
+        if let (Some(avx512), Some(skeleton)) = (simd.level().as_avx512(), &mut self.skeleton) {
+            skeleton.add(avx512, progress, bytes, skip, quotes);
         }
         // A place is below MAX_TEXT.
         let base = u32::try_from(start).ok()?;
@@ -233,7 +233,7 @@ fn write(mut bits: u64, count: usize, base: u32, mut free: &mut [u32]) -> Option
     Some(())
 }
 
-/// Whether there is a way to make outlines.
+/// Whether there is a way to make skeletons.
 const HAS_OUTLINES: bool = cfg!(target_arch = "x86_64");
 
 /// Places that [`write_wide`] writes.

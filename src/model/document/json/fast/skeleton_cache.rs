@@ -1,19 +1,19 @@
 //! Documents of a shape that was seen before.
 //!
-//! Programs write the same few shapes of document over and over. Of one whose [outline](super::outline) is that of an
+//! Programs write the same few shapes of document over and over. Of one whose [skeleton](super::skeleton) is that of an
 //! earlier one it is known that it is JSON, which of its strings are names, and what is nested in what. It has its wanted
 //! values where the earlier one had them if it has the wanted names at the same places and nowhere else. That is looked at
-//! in full each time; nothing is taken for granted but what the outline says.
+//! in full each time; nothing is taken for granted but what the skeleton says.
 
-use super::capture::{Captures, Value};
 use super::quotes::Found;
-use super::scan::{Scanner, Tokens, unescape};
-use super::trie::{Hints, NodeId, Trie};
+use crate::model::document::capture::{Captures, Value};
+use crate::model::document::json::tokens::{Scanner, Tokens, unescape};
+use crate::model::document::trie::{Hints, NodeId, Trie};
 
-/// Shapes that are remembered, in sets of a few whose outlines are alike in what [`Shapes::set`] looks at.
+/// SkeletonCache that are remembered, in sets of a few whose skeletons are alike in what [`SkeletonCache::set`] looks at.
 const SLOTS: usize = 256;
 const WAYS: usize = 4;
-/// A longer outline is not worth the memory.
+/// A longer skeleton is not worth the memory.
 const MAX_OUTLINE: usize = 1024;
 /// Documents of unknown shape that cost credit before no more are looked up; each one that is known earns some.
 const CREDIT: u32 = 4096;
@@ -22,14 +22,14 @@ const COST: u32 = 8;
 
 /// The shapes of a record class. One for each thread.
 #[derive(Clone, Debug)]
-pub(super) struct Shapes {
+pub struct SkeletonCache {
     slots: Vec<Option<Shape>>,
     credit: u32,
 }
 
 #[derive(Clone, Debug)]
 struct Shape {
-    outline: Box<[u8]>,
+    skeleton: Box<[u8]>,
     objects: Box<[Object]>,
     /// The path of each wanted value, and where it is.
     values: Box<[(usize, Place)]>,
@@ -58,33 +58,34 @@ enum Place {
     Literal(usize),
 }
 
-impl Default for Shapes {
-    fn default() -> Shapes {
-        Shapes { slots: Vec::new(), credit: CREDIT }
+impl Default for SkeletonCache {
+    fn default() -> SkeletonCache {
+        SkeletonCache { slots: Vec::new(), credit: CREDIT }
     }
 }
 
-impl Shapes {
-    /// Whether it is worth making an outline.
+impl SkeletonCache {
+    /// Whether it is worth making an skeleton.
     pub fn wanted(&self, trie: &Trie) -> bool {
         self.credit > 0 && !trie.has_arrays()
     }
 
-    /// Where the set of shapes begins that a document's is among. Outlines of one length with as many strings are few.
+    /// Where the set of shapes begins that a document's is among. Skeletons of one length with as many strings are few.
     /// Documents with the same fields in another order mostly differ in their first name.
-    fn set(outline: &[u8], found: &Found<'_>) -> usize {
+    fn set(skeleton: &[u8], found: &Found<'_>) -> usize {
         let first = found.string(0).map_or(0, |(open, close)| close.wrapping_sub(open));
-        let mixed = outline.len().wrapping_mul(5).wrapping_add(found.quotes.len().wrapping_mul(11)).wrapping_add(first);
+        let mixed =
+            skeleton.len().wrapping_mul(5).wrapping_add(found.quotes.len().wrapping_mul(11)).wrapping_add(first);
         mixed.wrapping_mul(WAYS) % SLOTS
     }
 
     /// Captures the values of a document, if its shape is known and has them where they were.
     #[inline]
     pub fn read(&mut self, text: &[u8], found: &Found<'_>, trie: &Trie, captures: &mut Captures) -> bool {
-        let Some(outline) = found.outline else { return false };
-        let set = self.slots.get(Shapes::set(outline, found)..).unwrap_or_default().iter().take(WAYS);
+        let Some(skeleton) = found.skeleton else { return false };
+        let set = self.slots.get(SkeletonCache::set(skeleton, found)..).unwrap_or_default().iter().take(WAYS);
         for shape in set.map_while(Option::as_ref) {
-            if *shape.outline == *outline && shape.read(text, found, trie, captures).is_some() {
+            if *shape.skeleton == *skeleton && shape.read(text, found, trie, captures).is_some() {
                 self.credit = self.credit.saturating_add(1).min(CREDIT);
                 return true;
             }
@@ -97,12 +98,12 @@ impl Shapes {
     /// Remembers the shape of a document that was read; the oldest one in its place is forgotten.
     #[inline(never)]
     pub fn learn(&mut self, text: &[u8], found: &Found<'_>, trie: &Trie, captures: &Captures) {
-        let Some(outline) = found.outline.filter(|outline| outline.len() <= MAX_OUTLINE) else { return };
-        let Some(shape) = Shape::of(outline, text, found, trie, captures) else { return };
+        let Some(skeleton) = found.skeleton.filter(|skeleton| skeleton.len() <= MAX_OUTLINE) else { return };
+        let Some(shape) = Shape::of(skeleton, text, found, trie, captures) else { return };
         if self.slots.is_empty() {
             self.slots.resize(SLOTS, None);
         }
-        let set = Shapes::set(outline, found);
+        let set = SkeletonCache::set(skeleton, found);
         if let Some(set) = self.slots.get_mut(set..).and_then(|rest| rest.get_mut(..WAYS)) {
             set.rotate_right(1);
             if let Some(first) = set.first_mut() {
@@ -145,7 +146,7 @@ impl Shape {
     }
 
     /// The shape of a document with these captures.
-    fn of(outline: &[u8], text: &[u8], found: &Found<'_>, trie: &Trie, captures: &Captures) -> Option<Shape> {
+    fn of(skeleton: &[u8], text: &[u8], found: &Found<'_>, trie: &Trie, captures: &Captures) -> Option<Shape> {
         let mut values = Vec::new();
         for (path, value) in captures.last_values() {
             let place = match value {
@@ -169,8 +170,8 @@ impl Shape {
             };
             values.push((path, place));
         }
-        let objects = objects(outline, text, found, trie)?.into();
-        Some(Shape { outline: outline.into(), objects, values: values.into() })
+        let objects = objects(skeleton, text, found, trie)?.into();
+        Some(Shape { skeleton: skeleton.into(), objects, values: values.into() })
     }
 }
 
@@ -200,15 +201,15 @@ impl Object {
     }
 }
 
-/// All objects that may have wanted fields, with their names. The outline is that of a document that is JSON.
-fn objects(outline: &[u8], text: &[u8], found: &Found<'_>, trie: &Trie) -> Option<Vec<Object>> {
+/// All objects that may have wanted fields, with their names. The skeleton is that of a document that is JSON.
+fn objects(skeleton: &[u8], text: &[u8], found: &Found<'_>, trie: &Trie) -> Option<Vec<Object>> {
     let mut objects: Vec<Object> = Vec::new();
     // Of each object and array around a place, whether it is an object, and the number of one that may have wanted fields.
     let mut around: Vec<(bool, Option<usize>)> = Vec::new();
     let mut string = 0_u32;
     // The node of the value that comes next, and whether a name is due instead.
     let (mut node, mut name_due) = (Some(Trie::ROOT), false);
-    for byte in outline {
+    for byte in skeleton {
         match byte {
             b'"' => {
                 if name_due {
