@@ -14,7 +14,7 @@ use std::sync::{Mutex, PoisonError};
 
 use foldhash::fast::RandomState;
 
-use crate::dump::rdb::{self, Footer, Header, Kind, Record, TypeName};
+use crate::dump::rdb::{self, Checksum, Footer, Header, Kind, Record, TypeName};
 use crate::dump::scan::{self, Observer, Worker};
 use content::Content;
 pub use content::Problem;
@@ -73,10 +73,15 @@ pub struct Report {
 }
 
 impl Report {
+    /// What the footer says of the bytes before it, if the reading came to it.
+    pub fn checksum(&self) -> Option<Checksum> {
+        let (footer, computed) = self.footer.zip(self.crc64)?;
+        Some(footer.checksum(|| computed))
+    }
+
     /// Whether the stored checksum is another than the computed one.
     pub fn checksum_is_wrong(&self) -> bool {
-        let stored = self.footer.and_then(|footer| footer.crc).filter(|crc| *crc != 0);
-        stored.is_some() && self.crc64.is_some() && stored != self.crc64
+        matches!(self.checksum(), Some(Checksum::Wrong { .. }))
     }
 
     /// What stops the reading though it is no damage: a type or an opcode that is not read here.

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use super::args::READING;
 use super::open;
 use crate::check::{self, Error, Finding, Oddity, Problem, Report};
-use crate::dump::rdb::{ErrorKind, Footer, Suspicion, Tail};
+use crate::dump::rdb::{Checksum, ErrorKind, Footer, Suspicion, Tail};
 use crate::dump::scan::Observer;
 use crate::dump::snapshot::Snapshot;
 use crate::text::display;
@@ -137,14 +137,16 @@ fn render(file: &str, report: &Report, cause: Option<Suspicion>) -> String {
 }
 
 fn checksum(report: &Report) -> String {
-    match (report.footer, report.crc64) {
-        (Some(footer), Some(computed)) => match footer.crc {
-            None => format!("absent (version {} has none)", report.header.version),
-            Some(0) => "absent (the server did not compute it)".to_owned(),
-            Some(stored) if stored == computed => "verified".to_owned(),
-            Some(stored) => format!("wrong: the file says {stored:016x}, its bytes give {computed:016x}"),
-        },
-        _ => "not reached".to_owned(),
+    match report.checksum() {
+        Some(Checksum::Absent) if report.footer.is_some_and(|footer| footer.crc.is_none()) => {
+            format!("absent (version {} has none)", report.header.version)
+        }
+        Some(Checksum::Absent) => "absent (the server did not compute it)".to_owned(),
+        Some(Checksum::Right) => "verified".to_owned(),
+        Some(Checksum::Wrong { stored, computed }) => {
+            format!("wrong: the file says {stored:016x}, its bytes give {computed:016x}")
+        }
+        None => "not reached".to_owned(),
     }
 }
 

@@ -8,7 +8,7 @@ use clap::ValueEnum;
 use super::args::ExpiryMode;
 use super::{open, spec};
 use crate::diff::{self, Diff as Difference, Seed, Side};
-use crate::dump::rdb::Tail;
+use crate::dump::rdb::{Checksum, Tail};
 use crate::dump::scan::Observer;
 use crate::dump::snapshot::Snapshot;
 use crate::export::Format;
@@ -16,7 +16,6 @@ use crate::model::view::{Expiry, Names};
 use crate::report;
 use crate::report::diff::rows::{self, diff_rows};
 use crate::report::diff::{Dump, Report};
-use crate::report::inventory::Checksum;
 use crate::text;
 use crate::ui::exit::{Exit, Failure, Outcome};
 use crate::ui::terminal::Terminal;
@@ -193,8 +192,8 @@ fn read<'a>(
         error => failure(&path, error),
     })?;
     let facts = &side.facts;
-    if Checksum::of(facts) == Checksum::Mismatch && !args.ignore_checksum {
-        let (stored, computed) = (facts.footer.crc.unwrap_or_default(), facts.crc64);
+    let checksum = facts.footer.checksum(|| facts.crc64);
+    if let (Checksum::Wrong { stored, computed }, false) = (checksum, args.ignore_checksum) {
         return Err(Failure::error(format!("{path}: the checksum is {stored:016x}, and should be {computed:016x}"))
             .with_hint(open::checksum_hint(
                 file,

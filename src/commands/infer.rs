@@ -4,6 +4,7 @@ use clap::ValueEnum;
 
 use super::args;
 use super::open;
+use crate::dump::rdb::Checksum;
 use crate::infer::{self, Error, Proposal};
 use crate::text;
 use crate::ui::exit::{Exit, Failure, Outcome};
@@ -68,9 +69,8 @@ pub fn run(args: &Infer, terminal: &Terminal) -> Outcome {
         Error::Dump(error) => open::fault(&snapshot, &error),
         Error::Compare(error) => Failure::error(format!("{path}: {error}")),
     })?;
-    match proposal.footer.crc {
-        Some(stored) if stored != 0 && stored != proposal.crc64 && !of.ignore_checksum => {
-            let computed = proposal.crc64;
+    match proposal.footer.checksum(|| proposal.crc64) {
+        Checksum::Wrong { stored, computed } if !of.ignore_checksum => {
             return Err(Failure::error(format!(
                 "{path}: the checksum is {stored:016x}, and should be {computed:016x}"
             ))

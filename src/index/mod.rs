@@ -4,6 +4,9 @@
 //! index keys past it; `brakes` judges whether the answer may be a mistake. [`Difference::take`] does it all.
 //! [`Memberships::take`] does the same, and then tells the state of every membership, one by one.
 
+#![deny(clippy::panic, clippy::string_slice, clippy::unwrap_used)]
+#![cfg_attr(test, allow(clippy::panic, clippy::string_slice, clippy::unwrap_used, reason = "a test may stop"))]
+
 mod brakes;
 mod compare;
 mod difference;

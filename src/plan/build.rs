@@ -25,7 +25,7 @@ use crate::bundle::price::usd;
 use crate::bundle::resp::{BatchLimits, BatchMeter};
 use crate::bundle::{self, Draft, Output, sha256};
 use crate::dump::parts;
-use crate::dump::rdb::{self, Flavor, Tail};
+use crate::dump::rdb::{self, Checksum, Flavor, Tail};
 use crate::dump::twice::Twice;
 use crate::index::{DeleteReason, Difference, Edits, Effect, Membership};
 use crate::model::spec::PRESETS;
@@ -137,11 +137,8 @@ fn make(
     page: Option<Page<'_>>,
 ) -> Result<Manifest, Error> {
     let footer = &difference.facts.footer;
-    match footer.crc {
-        Some(stored) if stored != 0 && stored != difference.facts.crc64 => {
-            return Err(Error::Checksum { stored, computed: difference.facts.crc64 });
-        }
-        _ => {}
+    if let Checksum::Wrong { stored, computed } = footer.checksum(|| difference.facts.crc64) {
+        return Err(Error::Checksum { stored, computed });
     }
     match footer.tail {
         Tail::Commands => return Err(Error::AofTail),

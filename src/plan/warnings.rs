@@ -2,6 +2,7 @@
 
 use super::digest::Digest;
 use crate::bundle::manifest::{BrakeNote, Touched};
+use crate::dump::rdb::Checksum;
 use crate::index::{Braked, Difference, Frozen, Gone, Reason};
 use crate::model::spec::{Policy, Spec};
 use crate::text::{display, number};
@@ -95,7 +96,7 @@ pub fn warnings(
             counted(expiring, "key")
         ));
     }
-    if d.facts.footer.crc.is_none_or(|crc| crc == 0) {
+    if d.facts.footer.checksum(|| d.facts.crc64) == Checksum::Absent {
         out.push("the dump has no checksum: damage could only show in its structure".into());
     }
     if d.facts.footer.trailing > 0 {

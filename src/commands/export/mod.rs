@@ -10,7 +10,7 @@ use clap::ValueEnum;
 
 use super::args::DumpArgs;
 use super::{open, spec};
-use crate::dump::rdb::Tail;
+use crate::dump::rdb::{Checksum, Tail};
 use crate::dump::scan::Observer;
 use crate::dump::snapshot::Snapshot;
 use crate::export::{Damaged, Error, Export, Finding, Format, Options, Summary, Table};
@@ -114,26 +114,26 @@ pub fn run(args: &ExportArgs, terminal: &Terminal) -> Outcome {
         Err(error) => return Err(failure(error, &file, format != Format::Parquet)),
     };
     warn(&summary, args, terminal);
+    let checksum = summary.footer.checksum(|| summary.crc64);
     if let Some(count) = damaged.map(|damaged| damaged.count()).filter(|count| *count > 0) {
-        let stored = summary.footer.crc.filter(|stored| *stored != 0 && *stored != summary.crc64);
-        let more = stored.map_or("", |_| "; the checksum is wrong, so that more may be wrong that cannot be seen");
+        let more = match checksum {
+            Checksum::Wrong { .. } => "; the checksum is wrong, so that more may be wrong that cannot be seen",
+            Checksum::Absent | Checksum::Right => "",
+        };
         return Err(Failure::error(format!(
             "{file}: {} damaged and left out; all other rows are written{more}",
             if count == 1 { "1 key is".to_owned() } else { format!("{} keys are", text::number(count)) }
         ))
         .with_hint("`rdb-reindex check` says more; take the dump again if you can"));
     }
-    match summary.footer.crc {
-        Some(stored) if stored != 0 && stored != summary.crc64 && !args.dump.ignore_checksum => {
-            Err(Failure::error(format!(
-                "{file}: the checksum is {stored:016x}, and should be {:016x}: do not trust the rows",
-                summary.crc64
-            ))
-            .with_hint(open::checksum_hint(
-                &snapshot,
-                "the dump is damaged: take it again; --ignore-checksum makes this no error",
-            )))
-        }
+    match checksum {
+        Checksum::Wrong { stored, computed } if !args.dump.ignore_checksum => Err(Failure::error(format!(
+            "{file}: the checksum is {stored:016x}, and should be {computed:016x}: do not trust the rows"
+        ))
+        .with_hint(open::checksum_hint(
+            &snapshot,
+            "the dump is damaged: take it again; --ignore-checksum makes this no error",
+        ))),
         _ => Ok(Exit::Done),
     }
 }

@@ -11,6 +11,7 @@ use super::replay::args::DatabaseArgs;
 use super::replay::events::{Teller, Telling};
 use super::{args, bundle, open};
 use crate::bundle::Bundle;
+use crate::dump::rdb::Checksum;
 use crate::text::{self, counted};
 use crate::ui::exit::{Exit, Failure, Outcome};
 use crate::ui::terminal::Terminal;
@@ -66,7 +67,7 @@ fn against_dump(bundle: &Bundle, path: &Path, args: &VerifyArgs, terminal: &Term
     let observer = open::observer();
     let snapshot = open::open(&dump_args, &observer, terminal)?;
     let left = open::compare(&dump_args, &snapshot, &spec, &observer)?;
-    if left.facts.footer.crc.is_some_and(|crc| crc != 0 && crc != left.facts.crc64) {
+    if let Checksum::Wrong { .. } = left.facts.footer.checksum(|| left.facts.crc64) {
         return Err(Failure::error(format!("{}: its checksum is wrong; take the dump again", text::path(path))));
     }
     let counts = [

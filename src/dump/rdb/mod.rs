@@ -30,6 +30,7 @@
     )
 )]
 
+mod checksum;
 mod compact;
 mod cursor;
 mod error;
@@ -51,6 +52,7 @@ mod value;
 mod visitor;
 mod walk;
 
+pub use checksum::Checksum;
 pub use compact::CompactForm;
 pub use error::{Error, ErrorKind, Snippet};
 pub use header::{Flavor, Header};

@@ -12,7 +12,7 @@ use crc_fast::{CrcAlgorithm, Digest};
 use foldhash::fast::RandomState;
 
 use crate::dump::parts;
-use crate::dump::rdb::{self, Header, Item, Record, Walker, opcode};
+use crate::dump::rdb::{self, Checksum, Header, Item, Record, Walker, opcode};
 use crate::dump::scan::{self, Observer, Worker};
 use crate::dump::snapshot::Snapshot;
 use crate::dump::twice;
@@ -89,16 +89,9 @@ struct Part<'a> {
     /// End of the last item before EOF.
     end: usize,
     /// Whether it has a checksum, and whether that is right.
-    sum: Sum,
+    checksum: Checksum,
     ctime: Option<u64>,
     templates: Vec<u64>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Sum {
-    Right,
-    Absent,
-    Wrong,
 }
 
 impl<'a> Part<'a> {
@@ -133,17 +126,16 @@ impl<'a> Part<'a> {
                     if footer.trailing > 0 {
                         return Err(Error::Trailing { path: path(), bytes: footer.trailing });
                     }
-                    let computed = || {
+                    let checksum = footer.checksum(|| {
                         let body = dump.get(..footer.body_end).unwrap_or_default();
                         crc_fast::checksum(CrcAlgorithm::Crc64Redis, body)
-                    };
-                    let sum = match footer.crc {
-                        None | Some(0) => Sum::Absent,
-                        Some(stored) if stored == computed() => Sum::Right,
-                        Some(_) if ignore_checksum => Sum::Wrong,
-                        Some(stored) => return Err(Error::Checksum { path: path(), stored, computed: computed() }),
-                    };
-                    return Ok(Self { dump, header, end, sum, ctime, templates });
+                    });
+                    match checksum {
+                        Checksum::Wrong { stored, computed } if !ignore_checksum => {
+                            return Err(Error::Checksum { path: path(), stored, computed });
+                        }
+                        _ => return Ok(Self { dump, header, end, checksum, ctime, templates }),
+                    }
                 }
                 Some(_) => {}
                 // The walk ends with its end or with an error.
@@ -245,11 +237,13 @@ fn write(header: Header, parts: &[Part<'_>], observer: &Observer) -> Result<(Fil
         });
     }
     out.put(&[opcode::EOF])?;
-    let crc = match parts.iter().map(|part| part.sum).max() {
-        Some(Sum::Right) => out.crc.finalize(),
+    let crc = if parts.iter().any(|part| matches!(part.checksum, Checksum::Wrong { .. })) {
         // As wrong as its part, but never the 0 that says that there is none.
-        Some(Sum::Wrong) => (!out.crc.finalize()).max(1),
-        Some(Sum::Absent) | None => 0,
+        (!out.crc.finalize()).max(1)
+    } else if parts.iter().all(|part| part.checksum == Checksum::Right) {
+        out.crc.finalize()
+    } else {
+        0
     };
     if version >= 5 {
         out.file.write_all(&crc.to_le_bytes())?;

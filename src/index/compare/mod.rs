@@ -263,7 +263,7 @@ pub fn compare<'a, 'o>(
         if entry.key & ORPHAN == 0 && mark != Mark::Conflict {
             let tally = &mut tallies[keys.index(entry.key)];
             match mark {
-                Mark::ValueCache => tally.right += 1,
+                Mark::Right => tally.right += 1,
                 Mark::Rescore => tally.missing += 1,
                 Mark::Missing | Mark::Conflict => {
                     tally.missing += 1;

@@ -191,12 +191,12 @@ impl<'p, 'a: 'p, M: Membership> Probe<'p, 'a, M> {
     fn settle(&mut self, item: &Item, member: &[u8]) -> Result<(), rdb::Error> {
         if let (Some(rank), Some(found)) = (self.rank, item.found) {
             let right = found.score == item.score;
-            let mark = if right || !self.may.rescore { Mark::ValueCache } else { Mark::Rescore };
+            let mark = if right || !self.may.rescore { Mark::Right } else { Mark::Rescore };
             match self.store.set_mark(found.at, mark) {
                 Mark::Missing if mark == Mark::Rescore => self.out.rescored.push((rank, found.source, item.score)),
                 Mark::Missing => {}
                 Mark::Conflict => self.counts.conflicts += 1,
-                Mark::ValueCache | Mark::Rescore => {
+                Mark::Right | Mark::Rescore => {
                     self.out.repeated.push(self.key);
                     self.out.diagnostics.add("index.repeated_member", item.place.string, || {
                         format!("{} stands twice in one index key", display(member))

@@ -103,7 +103,7 @@ pub enum Mark {
     /// No index key has it.
     Missing,
     /// It is there, and right.
-    ValueCache,
+    Right,
     /// It is there with another score.
     Rescore,
     /// Records disagree on its score: nothing is done about it.
@@ -281,7 +281,7 @@ fn read_mark(marks: &[AtomicU64], at: usize) -> Mark {
 fn mark_of(bits: u64) -> Mark {
     match bits & 3 {
         0 => Mark::Missing,
-        1 => Mark::ValueCache,
+        1 => Mark::Right,
         2 => Mark::Rescore,
         _ => Mark::Conflict,
     }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-/// Examples kept of each kind: the first in the dump.
+/// Examples kept of each code: the first in its order.
 const EXAMPLES: usize = 5;
 
 /// Findings by code.
@@ -12,16 +12,19 @@ pub struct Diagnostics(BTreeMap<&'static str, Finding>);
 #[derive(Debug, Default)]
 struct Finding {
     count: u64,
-    /// With the offset of the record they are about, so that they do not depend on the threads.
+    /// Each with its place in the order of its code, so that they do not depend on the threads.
     examples: Vec<(u64, String)>,
 }
 
 impl Diagnostics {
-    /// Counts one finding about the record at `offset`; `text` is only called for one that is kept as an example.
-    pub fn add(&mut self, code: &'static str, offset: u64, text: impl FnOnce() -> String) {
+    /// Counts one finding; `text` is only called for one that is kept as an example.
+    ///
+    /// `order` says which examples come first. For what stands in the dump it is the offset; for index keys that records
+    /// imply, which need not be there, their rank. All findings of one code have the same kind of it.
+    pub fn add(&mut self, code: &'static str, order: u64, text: impl FnOnce() -> String) {
         let finding = self.0.entry(code).or_default();
         finding.count = finding.count.saturating_add(1);
-        finding.keep(offset, text);
+        finding.keep(order, text);
     }
 
     /// Adds what another thread found.
@@ -29,8 +32,8 @@ impl Diagnostics {
         for (code, theirs) in other.0 {
             let finding = self.0.entry(code).or_default();
             finding.count = finding.count.saturating_add(theirs.count);
-            for (offset, text) in theirs.examples {
-                finding.keep(offset, || text);
+            for (order, text) in theirs.examples {
+                finding.keep(order, || text);
             }
         }
     }
@@ -49,10 +52,10 @@ impl Diagnostics {
 }
 
 impl Finding {
-    fn keep(&mut self, offset: u64, text: impl FnOnce() -> String) {
-        let at = self.examples.partition_point(|(known, _)| *known <= offset);
+    fn keep(&mut self, order: u64, text: impl FnOnce() -> String) {
+        let at = self.examples.partition_point(|(known, _)| *known <= order);
         if at < EXAMPLES {
-            self.examples.insert(at, (offset, text()));
+            self.examples.insert(at, (order, text()));
             self.examples.truncate(EXAMPLES);
         }
     }

@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use crate::bundle::manifest::{BrakeNote, Bytes};
 use crate::dump::parts;
-use crate::dump::rdb::{Flavor, Tail};
+use crate::dump::rdb::{self, Flavor, Tail};
 pub use crate::index::{AOF_BASE, NOT_AT_ONCE, SLOTS};
 use crate::index::{Difference, Facts, Frozen};
 use crate::model::spec::{PRESETS, Policy, Spec};
@@ -121,10 +121,10 @@ pub enum Checksum {
 impl Checksum {
     /// Compares the footer with what was read.
     pub fn of(facts: &Facts) -> Self {
-        match facts.footer.crc {
-            None | Some(0) => Self::Absent,
-            Some(crc) if crc == facts.crc64 => Self::Verified,
-            Some(_) => Self::Mismatch,
+        match facts.footer.checksum(|| facts.crc64) {
+            rdb::Checksum::Absent => Self::Absent,
+            rdb::Checksum::Right => Self::Verified,
+            rdb::Checksum::Wrong { .. } => Self::Mismatch,
         }
     }
 
@@ -418,9 +418,8 @@ pub(super) fn diagnostics(difference: &Difference<'_>) -> Vec<Diagnostic> {
         .map(|(code, count, examples)| Diagnostic { code, count, examples: examples.map(str::to_owned).collect() })
         .collect();
     let mut of_dump = |code, example| all.push(Diagnostic { code, count: 1, examples: vec![example] });
-    if Checksum::of(facts) == Checksum::Mismatch {
-        let stored = facts.footer.crc.unwrap_or_default();
-        of_dump(CHECKSUM_MISMATCH, format!("the footer says {stored:016x}, the content has {:016x}", facts.crc64));
+    if let rdb::Checksum::Wrong { stored, computed } = facts.footer.checksum(|| facts.crc64) {
+        of_dump(CHECKSUM_MISMATCH, format!("the footer says {stored:016x}, the content has {computed:016x}"));
     }
     if let Some(twice) = &facts.twice {
         let place = |offset| parts::place(&facts.parts, offset);
