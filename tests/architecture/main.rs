@@ -1,0 +1,4 @@
+//! The house itself: its layers, its examples, and that no test is forgotten.
+
+mod examples;
+mod layers;
