@@ -98,7 +98,7 @@ fn programs() -> Option<(PathBuf, PathBuf)> {
 /// Opens a page and checks what holds for every page.
 pub fn open(page: &Path, words: &[&str]) -> Option<Found> {
     let (chromium, folder) = programs()?;
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/review/browser.mjs");
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/people/review/browser.mjs");
     let mut command = Command::new("node");
     command.arg(script).arg(folder).arg(page).args(words).env("RDB_REINDEX_CHROMIUM", chromium);
     let output = command.output().expect("node runs");

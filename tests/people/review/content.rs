@@ -2,7 +2,7 @@
 
 use super::{CTIME, Work, fixture, hostile, hostile_names, plain, start};
 
-/// The numbers are those of fixtures/README.md, which `tests/fixtures.rs` counts with a real server.
+/// The numbers are those of fixtures/README.md, which `tests/dump/fixtures.rs` counts with a real server.
 #[test]
 fn the_page_of_the_fixture_answers_the_four_questions() {
     let work = Work::new();

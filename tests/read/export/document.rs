@@ -24,6 +24,6 @@ fn queries_give_what_the_document_shows() {
     let made = Command::new("sh").args(["-e", "-c", commands]).env("PATH", path).current_dir(folder.path()).output();
     let made = made.unwrap();
     assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
-    let queries = run(python.arg(root.join("tests/export/document.py")).arg(&document).current_dir(folder.path()));
+    let queries = run(python.arg(root.join("tests/read/export/document.py")).arg(&document).current_dir(folder.path()));
     assert_eq!(queries.trim(), "10");
 }

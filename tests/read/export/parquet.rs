@@ -82,7 +82,7 @@ fn two_readers_see_the_rows_of_ndjson() {
             }
         }
     }
-    let said = run(python.arg(root.join("tests/export/parquet.py")).arg(folder.path()));
+    let said = run(python.arg(root.join("tests/read/export/parquet.py")).arg(folder.path()));
     let rows: u64 = said.split(' ').next().unwrap().parse().unwrap();
     eprint!("{said}");
     assert!(rows > 90_000, "only {rows} rows");

@@ -1,5 +1,5 @@
 //! What `inventory` says of the fixture: its numbers against those that `fixtures/README.md` states (and that
-//! `tests/fixtures.rs` counts in a real server), and its whole output.
+//! `tests/dump/fixtures.rs` counts in a real server), and its whole output.
 
 use assert_cmd::Command;
 use serde_json::{Value, json};
