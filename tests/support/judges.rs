@@ -102,16 +102,23 @@ pub const BASH: Judge = Judge {
     remedy: "on Debian: apt-get install bash",
     path: || on_path("bash"),
 };
-pub const FISH: Judge = Judge {
-    name: "fish",
-    tests: "completions in fish",
-    remedy: "run scripts/setup",
-    path: || on_path("fish"),
-};
+pub const FISH: Judge =
+    Judge { name: "fish", tests: "completions in fish", remedy: "run scripts/setup", path: || on_path("fish") };
 
 /// All of them, the servers aside.
 const OTHERS: [&Judge; 12] = [
-    &CORPUS, &APPS, &REPORTED, &RDB_SOURCES, &DUCKDB, &UPSTASH_REST, &BROWSER, &CHROMIUM, &SCRIPT, &PYTHON, &BASH, &FISH,
+    &CORPUS,
+    &APPS,
+    &REPORTED,
+    &RDB_SOURCES,
+    &DUCKDB,
+    &UPSTASH_REST,
+    &BROWSER,
+    &CHROMIUM,
+    &SCRIPT,
+    &PYTHON,
+    &BASH,
+    &FISH,
 ];
 
 impl Judge {

@@ -7,5 +7,6 @@
 pub mod cell;
 pub mod corpus;
 pub mod dump_writer;
+pub mod judges;
 pub mod output;
 pub mod server;

@@ -8,23 +8,11 @@ use rdb::{RdbDecoder, RdbValue, filter::Simple};
 use rdb_reindex::dump::rdb::{Item, Kind, Scratch, Walker};
 
 use super::Told;
+use crate::support::judges::RDB_SOURCES;
 
-/// The dumps in the sources of the crate, where cargo has unpacked them.
+/// The dumps in the sources of the crate.
 fn dumps() -> Vec<PathBuf> {
-    let home = std::env::var_os("CARGO_HOME").map(PathBuf::from);
-    let home = home.or_else(|| std::env::home_dir().map(|home| home.join(".cargo"))).unwrap_or_default();
-    let sources = std::fs::read_dir(home.join("registry").join("src")).into_iter().flatten();
-    let packages = sources.flat_map(|source| std::fs::read_dir(source.unwrap().path()).unwrap());
-    let packages = packages.map(|package| package.unwrap().path());
-    let ours = packages.filter(|path| path.file_name().unwrap().to_string_lossy().starts_with("rdb-0.4."));
-    let folders = ours.filter_map(|path| std::fs::read_dir(path.join("tests").join("dumps")).ok());
-    let files = folders.flatten().map(|file| file.unwrap().path());
-    let dumps: Vec<PathBuf> = files.filter(|path| path.extension().is_some_and(|e| e == "rdb")).collect();
-    if dumps.is_empty() {
-        assert!(std::env::var_os("CI").is_none(), "the sources of the crate rdb are not at hand");
-        eprintln!("SKIPPED: the sources of the crate rdb are not at hand; nothing has been compared");
-    }
-    dumps
+    RDB_SOURCES.dumps()
 }
 
 /// Database, key, expiry and content of every key that is neither stream nor module, in the order of the file.

@@ -4,24 +4,21 @@ use std::path::Path;
 use std::process::Command;
 
 use super::help;
+use crate::support::judges::{BASH, FISH, Judge};
 
 /// Runs a script in a shell where `rdb-reindex` is a command; nothing, loudly, if there is no such shell.
-fn run(shell: &str, args: &[&str], script: &str) -> Option<String> {
-    if Command::new(shell).arg("--version").output().is_err() {
-        assert!(std::env::var_os("CI").is_none(), "there is no {shell}: scripts/setup installs it");
-        eprintln!("SKIPPED: there is no {shell} here");
-        return None;
-    }
+fn run(shell: &Judge, args: &[&str], script: &str) -> Option<String> {
+    shell.find()?;
     let folder = tempfile::tempdir().expect("a folder");
-    std::fs::write(folder.path().join("completions"), help(&["completions", shell])).expect("written");
+    std::fs::write(folder.path().join("completions"), help(&["completions", shell.name])).expect("written");
     std::fs::write(folder.path().join("dump.rdb"), "").expect("written");
     let program = Path::new(assert_cmd::cargo::cargo_bin!("rdb-reindex")).parent().expect("its folder");
     let path = format!("{}:{}", program.display(), std::env::var("PATH").unwrap_or_default());
-    let mut command = Command::new(shell);
+    let mut command = Command::new(shell.name);
     command.args(args).arg(script).current_dir(folder.path()).env("PATH", path).env("HOME", folder.path());
     let output = command.env("TERM", "dumb").output().expect("it runs");
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    assert!(output.status.success(), "{shell}: {}", text(&output.stderr));
+    assert!(output.status.success(), "{}: {}", shell.name, text(&output.stderr));
     Some(text(&output.stdout))
 }
 
@@ -56,7 +53,7 @@ fn bash_completes_every_word() {
             "${{BASH_REMATCH[1]}}" rdb-reindex "${{COMP_WORDS[-1]}}" "${{COMP_WORDS[-2]}}"
             printf '%s\n' "${{COMPREPLY[@]}}""#
         );
-        let Some(told) = run("bash", &["--norc", "-c"], &script) else { return };
+        let Some(told) = run(&BASH, &["--norc", "-c"], &script) else { return };
         let offered: Vec<&str> = told.lines().collect();
         check("bash", typed, &offered, (due, wrong));
     }
@@ -67,7 +64,7 @@ fn fish_completes_every_word() {
     // Behind `help` clap_complete 4.6 takes `help` itself for what was to be completed.
     for (typed, due, wrong) in TYPED.into_iter().filter(|(typed, ..)| !typed.contains(" help ")) {
         let script = format!("source ./completions; complete --do-complete '{typed}'");
-        let Some(told) = run("fish", &["--no-config", "-c"], &script) else { return };
+        let Some(told) = run(&FISH, &["--no-config", "-c"], &script) else { return };
         // A description stands behind a tabulator.
         let offered: Vec<&str> = told.lines().filter_map(|line| line.split('\t').next()).collect();
         check("fish", typed, &offered, (due, wrong));

@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::env;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
 use super::{Work, fixture, hostile, hostile_names};
+use crate::support::judges::{BROWSER, CHROMIUM};
 use serde::Deserialize;
 
 /// What `browser.mjs` prints.
@@ -73,31 +74,9 @@ struct Print {
     nav: String,
 }
 
-/// The first executable of that name in `PATH`.
-fn on_path(name: &str) -> Option<PathBuf> {
-    env::split_paths(&env::var_os("PATH")?).map(|folder| folder.join(name)).find(|path| path.is_file())
-}
-
-/// Browser and driver, or `None` with a loud word; a panic in CI, where `scripts/test` has installed them.
-fn programs() -> Option<(PathBuf, PathBuf)> {
-    let given = |name: &str| env::var_os(name).map(PathBuf::from);
-    let chromium = given("RDB_REINDEX_CHROMIUM").or_else(|| on_path("chromium")).filter(|path| path.is_file());
-    let cache = given("RDB_REINDEX_CACHE")
-        .or_else(|| given("XDG_CACHE_HOME").map(|cache| cache.join("rdb-reindex")))
-        .or_else(|| given("HOME").map(|home| home.join(".cache/rdb-reindex")));
-    let folder = given("RDB_REINDEX_BROWSER").or_else(|| Some(cache?.join("browser"))).filter(|path| path.is_dir());
-    let both = chromium.zip(folder).filter(|_| on_path("node").is_some());
-    if both.is_none() {
-        let message = "chromium, node, playwright-core or axe-core is not installed: run scripts/setup";
-        assert!(env::var_os("CI").is_none(), "{message}");
-        eprintln!("\n*** SKIPPED, NOTHING TESTED: {message} ***\n");
-    }
-    both
-}
-
 /// Opens a page and checks what holds for every page.
 pub fn open(page: &Path, words: &[&str]) -> Option<Found> {
-    let (chromium, folder) = programs()?;
+    let (chromium, folder) = (CHROMIUM.find()?, BROWSER.find()?);
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/people/review/browser.mjs");
     let mut command = Command::new("node");
     command.arg(script).arg(folder).arg(page).args(words).env("RDB_REINDEX_CHROMIUM", chromium);

@@ -1,6 +1,7 @@
 //! What the screen of a terminal shows while the program works and after it: the program runs in a pseudo-terminal (that of
 //! `script`), and gets its dump from a pipe that the test fills at its own pace.
 
+use crate::support::judges::SCRIPT;
 use std::fs::{self, File, OpenOptions};
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
@@ -25,10 +26,7 @@ fn fixture() -> Vec<u8> {
 impl Session {
     /// Starts `rdb-reindex ARGS` in a terminal of so many columns; `@` among the arguments is the pipe.
     fn start(columns: u16, args: &str) -> Option<Self> {
-        if Command::new("script").arg("--version").output().is_err() {
-            eprintln!("SKIPPED: there is no `script` here");
-            return None;
-        }
+        SCRIPT.find()?;
         let folder = tempfile::tempdir().expect("a folder");
         let pipe: PathBuf = folder.path().join("pipe");
         assert!(Command::new("mkfifo").arg(&pipe).status().expect("mkfifo starts").success());

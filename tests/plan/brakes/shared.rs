@@ -1,20 +1,12 @@
 //! The slips that destroyed right data in databases of real applications, where they are at hand (`../shared`): each is
 //! refused, or takes nothing away that is right.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde_json::Value;
 
 use super::{Desk, commands};
-
-/// A folder beside the repository; loudly skipped where it is not.
-fn shared(name: &str) -> Option<PathBuf> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared").join(name);
-    if !folder.is_dir() {
-        eprintln!("SKIPPED: there is no ../shared/{name}");
-    }
-    folder.is_dir().then_some(folder)
-}
+use crate::support::judges::{APPS, REPORTED};
 
 fn desk(dump: &Path, spec: &str) -> Desk {
     let desk = Desk { folder: tempfile::tempdir().expect("a folder") };
@@ -69,7 +61,7 @@ fn harm(resp: &[u8], expected: &Value) -> Vec<String> {
 
 #[test]
 fn slips_on_databases_of_applications() {
-    let Some(apps) = shared("apps") else { return };
+    let Some(apps) = APPS.find() else { return };
     for (slip, brake) in [
         ("walrus/spec-typo.toml", Some("no-entry (index city)")),
         ("asynq/spec-wide.toml", Some("no-entry (index state)")),
@@ -96,7 +88,7 @@ fn slips_on_databases_of_applications() {
 /// None of them is a Discord bot's.
 #[test]
 fn the_default_preset_is_not_applied_to_other_databases() {
-    let Some(apps) = shared("apps") else { return };
+    let Some(apps) = APPS.find() else { return };
     let mut tried = 0;
     for app in std::fs::read_dir(apps).expect("a folder").flatten().filter(|app| app.path().is_dir()) {
         let desk = desk(&app.path().join("dump.rdb"), "");
@@ -109,7 +101,7 @@ fn the_default_preset_is_not_applied_to_other_databases() {
 
 #[test]
 fn what_was_reported() {
-    let Some(reported) = shared("reported") else { return };
+    let Some(reported) = REPORTED.find() else { return };
     let plan = |dump: &str, spec: &str| {
         let spec = std::fs::read_to_string(reported.join(spec)).expect("a spec");
         desk(&reported.join(dump), &spec).plan(&[])

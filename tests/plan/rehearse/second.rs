@@ -2,7 +2,7 @@
 //! and counts what it cannot read.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 
 use base64::Engine as _;
@@ -13,6 +13,7 @@ use rdb_reindex::rehearse::{Entry, Meaning, Model, Name, Second, State, Value, r
 use serde_json::Value as Js;
 
 use crate::support::dump_writer::{DumpBuilder, packed};
+use crate::support::judges::CORPUS;
 
 /// All keys of `dump` that are sets or sorted sets and begin with an ASCII letter are index keys.
 fn spec_for(dump: &[u8]) -> Spec {
@@ -79,14 +80,7 @@ fn answered(facts: &Js) -> Option<(Name, Entry)> {
 }
 
 fn corpus() -> Vec<PathBuf> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/corpus");
-    let Ok(entries) = std::fs::read_dir(&folder) else {
-        assert!(std::env::var_os("CI").is_none(), "there is no corpus in {}", folder.display());
-        eprintln!("SKIPPED: there is no corpus in {}; nothing has been compared", folder.display());
-        return Vec::new();
-    };
-    let paths = entries.map(|entry| entry.expect("a file").path());
-    paths.filter(|path| path.extension().is_some_and(|extension| extension == "rdb")).collect()
+    CORPUS.dumps()
 }
 
 /// The answers of the servers take the place of what our parser read, so that nothing of ours is a judge here.

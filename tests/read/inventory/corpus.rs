@@ -1,26 +1,18 @@
 //! What `inventory` counts in every dump of the corpus is what the server that wrote it answered.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use serde_json::Value;
 
+use crate::support::judges::CORPUS;
 use crate::support::output;
 
 use output::program;
 
 /// The dumps, or nothing, loudly, where the corpus is not at hand. Under CI that is an error.
 fn corpus() -> Vec<PathBuf> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/corpus");
-    let Ok(entries) = std::fs::read_dir(&folder) else {
-        assert!(std::env::var_os("CI").is_none(), "there is no corpus in {}", folder.display());
-        eprintln!("SKIPPED: there is no corpus in {}; nothing has been compared", folder.display());
-        return Vec::new();
-    };
-    let paths = entries.map(|entry| entry.expect("an entry").path());
-    let mut paths: Vec<PathBuf> = paths.filter(|path| path.extension().is_some_and(|name| name == "rdb")).collect();
-    paths.sort();
-    paths
+    CORPUS.dumps()
 }
 
 /// Elements of a value as the README of the corpus describes it.

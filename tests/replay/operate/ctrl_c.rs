@@ -9,6 +9,7 @@ use crate::operate::bundle::small;
 use crate::operate::drift::wait_until;
 use crate::operate::proxy::{Fault, Proxy};
 use crate::operate::{Stage, names, program};
+use crate::support::judges::SCRIPT;
 
 /// A second, and what a busy machine takes to end a process.
 const SOON: Duration = Duration::from_millis(1_500);
@@ -146,8 +147,7 @@ fn the_second_one_leaves_at_once_and_says_what_it_leaves() {
 #[test]
 fn the_question_can_be_left() {
     let Some(stage) = Stage::new(&small()) else { return };
-    if Command::new("script").arg("--version").output().is_err() {
-        eprintln!("SKIPPED: there is no `script` here");
+    if SCRIPT.find().is_none() {
         return;
     }
     let line = format!(

@@ -8,13 +8,11 @@ use unicode_width::UnicodeWidthStr as _;
 use crate::operate::Stage;
 use crate::operate::bundle::small;
 use crate::operate::proxy::{Fault, Proxy};
+use crate::support::judges::SCRIPT;
 
 /// What is written to a terminal of so many columns, which has `then` columns once something was drawn.
 fn written(stage: &Stage, columns: usize, then: usize) -> Option<String> {
-    if Command::new("script").arg("--version").output().is_err() {
-        eprintln!("SKIPPED: there is no `script` here");
-        return None;
-    }
+    SCRIPT.find()?;
     let proxy = Proxy::start(stage.server.port(), Fault::Slow { millis: 300 });
     let tty = stage.folder.path().join(format!("tty{columns}"));
     let line = format!(

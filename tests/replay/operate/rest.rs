@@ -2,7 +2,6 @@
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
-use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -15,6 +14,7 @@ use crate::operate::bundle::{Scene, small};
 use crate::operate::drift::wait_until;
 use crate::operate::resume::many;
 use crate::operate::{Ran, Stage, program, ran};
+use crate::support::judges::UPSTASH_REST;
 
 pub const TOKEN: &str = "hunter2hunter2";
 
@@ -29,20 +29,6 @@ fn over_rest(stage: &Stage, port: u16, name: &str, args: &[&str]) -> Ran {
     ran
 }
 
-/// The folder into which `scripts/setup` puts the two packages.
-fn packages() -> Option<PathBuf> {
-    let folder = |name: &str| std::env::var_os(name).map(PathBuf::from);
-    let cache = || folder("RDB_REINDEX_CACHE").or_else(|| Some(folder("HOME")?.join(".cache/rdb-reindex")));
-    let found = folder("RDB_REINDEX_UPSTASH_REST").or_else(|| Some(cache()?.join("upstash-rest")));
-    let found = found.filter(|folder| folder.join("node_modules/@humanwhocodes/upstash-redis-server").is_dir());
-    if found.is_none() {
-        let message = "npm's @humanwhocodes/upstash-redis-server is not installed: run scripts/setup";
-        assert!(std::env::var_os("CI").is_none(), "{message}");
-        eprintln!("\n*** SKIPPED, NOTHING TESTED: {message} ***\n");
-    }
-    found
-}
-
 /// Ends with the test.
 pub struct Ended(Child);
 
@@ -55,7 +41,7 @@ impl Drop for Ended {
 
 /// npm's server on the server of a stage, and its port.
 pub fn served(stage: &Stage) -> Option<(Ended, u16)> {
-    let packages = packages()?;
+    let packages = UPSTASH_REST.find()?;
     let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).and_then(|l| l.local_addr()).expect("a free port").port();
     let server = Command::new("node")
         .arg(packages.join("node_modules/@humanwhocodes/upstash-redis-server/dist/server.js"))
@@ -71,7 +57,7 @@ pub fn served(stage: &Stage) -> Option<(Ended, u16)> {
 
 #[test]
 fn a_server_that_nobody_here_wrote_and_the_official_client() {
-    let Some(packages) = packages() else { return };
+    let Some(packages) = UPSTASH_REST.find() else { return };
     let Some(stage) = Stage::new(&small()) else { return };
     let Some((_server, port)) = served(&stage) else { return };
     assert_eq!(over_rest(&stage, port, "verify", &["--settle", "0"]).status, Some(5));
