@@ -90,3 +90,31 @@ fn every_snapshot_is_compared() {
         assert_eq!(snapshot.parent(), Some(beside.as_path()));
     }
 }
+
+/// Comments and pages name files of the repository in backquotes.
+#[test]
+fn every_file_that_is_named_is_there() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut files = BTreeSet::new();
+    for folder in ["src", "tests", "benches", "examples", "docs", "fuzz/fuzz_targets"] {
+        all(&root.join(folder), &mut files);
+    }
+    files.extend(["README.md", "ARCHITECTURE.md", "BENCHMARKS.md", "fixtures/README.md"].map(|name| root.join(name)));
+    let mut named = 0;
+    for file in files.iter().filter(|file| file.extension().is_some_and(|kind| kind == "rs" || kind == "md")) {
+        let text = fs::read_to_string(file).expect("text");
+        for word in text.split('`').filter(|word| !word.is_empty() && !word.contains(char::is_whitespace)) {
+            let below = |folder: &str| word.strip_prefix(folder).is_some_and(|rest| rest.starts_with('/'));
+            let path =
+                ["src", "tests", "benches", "examples", "fixtures", "fuzz", "scripts", "docs"].into_iter().any(below);
+            let rust = word.ends_with(".rs") && word.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-./".contains(&b));
+            if !path && !rust || word.contains(['*', '{', '<', '"', '$']) {
+                continue;
+            }
+            named += 1;
+            let there = root.join(word).exists() || rust && files.iter().any(|file| file.ends_with(word));
+            assert!(there, "{} names {word}, which is not there", file.display());
+        }
+    }
+    assert!(named > 20, "{named} names");
+}

@@ -1,6 +1,6 @@
 //! An independent reading of the contract: from what a server holds to what it should hold.
 //!
-//! Plain maps, no thought of speed. It assumes that no key belongs to two families; `overlap.rs` looks at those by hand.
+//! Plain maps, no thought of speed. It assumes that no key belongs to two families; `tests/replay/operate/overlap.rs` looks at those by hand.
 
 use super::implied::{decode, entries, in_family, template};
 use super::json::Json;
