@@ -23,8 +23,10 @@
 #![doc = include_str!("../examples/compute-index.rs")]
 //! ```
 
-// Without the program much of the layers below it is not called.
-#![cfg_attr(not(feature = "cli"), allow(dead_code))]
+#![cfg_attr(
+    not(feature = "cli"),
+    allow(dead_code, reason = "much of the layers below the program is called by it alone")
+)]
 
 pub mod dump;
 pub mod model;

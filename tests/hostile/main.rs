@@ -5,7 +5,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
-use std::path::PathBuf;
+use crate::support::judges::CORPUS;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -29,20 +29,11 @@ const MOST_TIME: Duration = Duration::from_secs(1);
 /// Small dumps that servers wrote, and one of our own with values of every form that no server here writes.
 fn dumps() -> Vec<(String, Vec<u8>)> {
     let mut dumps = vec![("own".to_owned(), own())];
-    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../shared/corpus");
-    match std::fs::read_dir(&folder) {
-        Ok(entries) => {
-            let mut paths: Vec<_> = entries.map(|entry| entry.unwrap().path()).collect();
-            paths.retain(|path| path.extension().is_some_and(|extension| extension == "rdb"));
-            paths.sort();
-            let read = paths.into_iter().map(|path| (path.display().to_string(), std::fs::read(path).unwrap()));
-            dumps.extend(read.filter(|(_, bytes)| bytes.len() < 1500));
-            assert!(dumps.len() > 7, "only {} small dumps", dumps.len());
-        }
-        Err(_) => {
-            assert!(std::env::var_os("CI").is_none(), "there is no corpus in {}", folder.display());
-            eprintln!("SKIPPED: there is no corpus in {}; only our own dump is damaged", folder.display());
-        }
+    let paths = CORPUS.dumps();
+    if !paths.is_empty() {
+        let read = paths.into_iter().map(|path| (path.display().to_string(), std::fs::read(path).unwrap()));
+        dumps.extend(read.filter(|(_, bytes)| bytes.len() < 1500));
+        assert!(dumps.len() > 7, "only {} small dumps", dumps.len());
     }
     dumps
 }

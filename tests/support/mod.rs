@@ -5,5 +5,8 @@
 #![allow(dead_code, unused_imports, reason = "each test binary compiles this and uses only a part of it")]
 
 pub mod cell;
+pub mod corpus;
 pub mod dump_writer;
+pub mod judges;
+pub mod output;
 pub mod server;

@@ -1,6 +1,6 @@
 //! Writes dumps as a server would, without one: small ones key by key, large ones of the Discord bot's shape.
 //!
-//! It shares no code with the parser it feeds. `tests/writer.rs` loads what it writes into real servers.
+//! It shares no code with the parser it feeds. `tests/dump/writer.rs` loads what it writes into real servers.
 
 pub mod discord;
 pub mod encode;

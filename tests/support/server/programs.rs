@@ -3,6 +3,8 @@
 use std::env;
 use std::path::{Path, PathBuf};
 
+use crate::support::judges;
+
 /// A server or module of a known version.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Program {
@@ -23,6 +25,32 @@ pub enum Program {
 }
 
 impl Program {
+    pub const ALL: [Self; 7] =
+        [Self::Redis70, Self::Redis62, Self::Redis82, Self::Valkey91, Self::ReJson, Self::Bloom, Self::TimeSeries];
+
+    /// As it is named in `RDB_REINDEX_WITHOUT`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Redis70 => "redis-7.0",
+            Self::Redis62 => "redis-6.2",
+            Self::Redis82 => "redis-8.2",
+            Self::Valkey91 => "valkey-9.1",
+            Self::ReJson => "rejson",
+            Self::Bloom => "redisbloom",
+            Self::TimeSeries => "redistimeseries",
+        }
+    }
+
+    /// What to do where it is missing.
+    pub fn remedy(self) -> String {
+        let all = if self.is_other() { " --all-servers" } else { "" };
+        format!("run scripts/setup{all}, or set {}", self.names().0)
+    }
+
+    fn is_other(self) -> bool {
+        matches!(self, Self::Redis62 | Self::Redis82 | Self::Valkey91)
+    }
+
     /// The variable that `scripts/test` sets, and the place in the cache folder when nobody has set it.
     fn names(self) -> (&'static str, Option<&'static str>) {
         match self {
@@ -39,27 +67,27 @@ impl Program {
     /// Whether a run without it must fail: in CI, for what `scripts/test` always installs; the other servers only where
     /// they were asked for.
     fn is_demanded(self) -> bool {
-        let variable = match self {
-            Self::Redis62 | Self::Redis82 | Self::Valkey91 => "RDB_REINDEX_ALL_SERVERS",
-            Self::Redis70 | Self::ReJson | Self::Bloom | Self::TimeSeries => "CI",
-        };
-        env::var_os(variable).is_some()
+        judges::is_set(if self.is_other() { "RDB_REINDEX_ALL_SERVERS" } else { "CI" })
     }
 
-    /// Its path, or `None` when it is not installed; then says so on standard error, and panics where it is demanded.
-    pub fn find(self) -> Option<PathBuf> {
+    /// Its path, or `None` when it is not installed.
+    pub fn path(self) -> Option<PathBuf> {
         let (variable, in_cache) = self.names();
-        let found = match env::var_os(variable) {
+        match env::var_os(variable) {
             Some(path) => Some(PathBuf::from(path)).filter(|path| path.is_file()),
             None => match in_cache {
-                Some(name) => cache_folder().map(|folder| folder.join(name)).filter(|path| path.is_file()),
+                Some(name) => judges::cache_folder().map(|folder| folder.join(name)).filter(|path| path.is_file()),
                 None => on_path("redis-server"),
             },
-        };
+        }
+    }
+
+    /// Its path; where it is not installed this is said on standard error, and panics where it is demanded.
+    pub fn find(self) -> Option<PathBuf> {
+        let found = self.path();
         if found.is_none() {
-            let message = format!("{self:?} is not installed: run scripts/setup --all-servers, or set {variable}");
-            assert!(!self.is_demanded(), "{message}");
-            eprintln!("\n*** SKIPPED, NOTHING TESTED: {message} ***\n");
+            let message = format!("{self:?} is not installed: {}", self.remedy());
+            judges::missing(self.name(), self.is_demanded(), &message);
         }
         found
     }
@@ -77,11 +105,4 @@ pub fn companion(server: &Path, name: &str) -> PathBuf {
         return beside;
     }
     on_path(name).unwrap_or_else(|| panic!("{name} is neither beside {} nor in PATH", server.display()))
-}
-
-fn cache_folder() -> Option<PathBuf> {
-    let folder = |name: &str| env::var_os(name).map(PathBuf::from);
-    folder("RDB_REINDEX_CACHE").or_else(|| {
-        Some(folder("XDG_CACHE_HOME").or_else(|| Some(folder("HOME")?.join(".cache")))?.join("rdb-reindex"))
-    })
 }

@@ -1,0 +1,11 @@
+//! What people see: help, mistakes, the terminal, pages, and what strangers wrote in a dump.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod help;
+mod mistakes;
+mod review;
+mod show;
+mod strangers;
+mod terminal;

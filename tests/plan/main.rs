@@ -1,0 +1,12 @@
+//! From a spec and a dump to a plan, and its rehearsal.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod brakes;
+mod glob;
+mod judge;
+mod rehearse;
+mod robust;
+mod spec;
+mod whole;

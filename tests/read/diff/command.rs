@@ -1,0 +1,84 @@
+//! The command: its arguments, its errors, its exit status.
+
+use std::path::PathBuf;
+
+use super::Dumps;
+use super::output::program;
+use crate::support::dump_writer::DumpBuilder;
+use crate::support::judges::CORPUS;
+
+fn contains(output: &std::process::Output, words: &[&str]) {
+    let text = String::from_utf8_lossy(&output.stderr);
+    for word in words {
+        assert!(text.contains(word), "{word:?} is not in {text}");
+    }
+}
+
+fn small(value: &str) -> Vec<u8> {
+    DumpBuilder::new(10).select_db(0).string("k", value).finish()
+}
+
+#[test]
+fn the_status_tells_a_difference_only_when_asked() {
+    let differ = Dumps::new(&small("a"), &small("b"));
+    differ.command(&[]).assert().code(0);
+    differ.command(&["--exit-code"]).assert().code(3);
+    differ.command(&["--exit-code", "--table", "keys"]).assert().code(3);
+    Dumps::new(&small("a"), &small("a")).command(&["--exit-code"]).assert().code(0);
+}
+
+#[test]
+fn wrong_arguments_are_said_to_be() {
+    let dumps = Dumps::new(&small("a"), &small("b"));
+    contains(dumps.command(&["--table", "keys", "--format", "json"]).assert().code(2).get_output(), &["ndjson"]);
+    contains(dumps.command(&["--format", "ndjson"]).assert().code(2).get_output(), &["--table keys"]);
+    contains(program(&["diff", "-", "-"]).assert().code(2).get_output(), &["standard input"]);
+    contains(program(&["diff", "/no/such", "/no/such/either"]).assert().code(1).get_output(), &["/no/such"]);
+}
+
+#[test]
+fn one_may_be_compressed_and_one_may_come_from_standard_input() {
+    let dumps = Dumps::new(&zstd::encode_all(&small("a")[..], 3).unwrap(), &small("b"));
+    let plain = dumps.stdout(&["--table", "keys"]);
+    assert_eq!(plain.lines().count(), 1);
+    let folder = dumps.command(&[]).get_current_dir().map(PathBuf::from).unwrap();
+    let mut command = program(&["diff", "-", "new.rdb", "--table", "keys"]);
+    let output = command.current_dir(folder).write_stdin(small("a")).assert().success().get_output().stdout.clone();
+    assert_eq!(String::from_utf8(output).unwrap(), plain);
+}
+
+#[test]
+fn damage_is_an_error_and_a_wrong_checksum_can_be_ignored() {
+    let whole = small("a");
+    for len in 0..whole.len() {
+        Dumps::new(&whole, &whole[..len]).command(&[]).assert().code(1);
+        Dumps::new(&whole[..len], &whole).command(&["--table", "memberships"]).assert().code(1);
+    }
+    let mut wrong = whole.clone();
+    *wrong.last_mut().unwrap() ^= 1;
+    let dumps = Dumps::new(&whole, &wrong);
+    contains(dumps.command(&[]).assert().code(1).get_output(), &["new.rdb", "checksum", "--ignore-checksum"]);
+    dumps.command(&["--ignore-checksum"]).assert().code(0);
+}
+
+#[test]
+fn every_dump_of_the_corpus_is_the_same_as_itself() {
+    let mut dumps = CORPUS.dumps();
+    if dumps.is_empty() {
+        return;
+    }
+    dumps.push(PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("fixtures/discord-analytics.rdb"));
+    assert!(dumps.len() > 44, "only {} dumps", dumps.len());
+    for path in dumps {
+        let path = path.to_str().unwrap();
+        let output =
+            program(&["diff", path, path, "--format", "json", "-q"]).assert().success().get_output().stdout.clone();
+        let report: serde_json::Value = serde_json::from_slice(&output).unwrap();
+        let keys = &report["keys"];
+        for change in ["added", "removed", "changed"] {
+            assert_eq!(keys[change], 0, "{path}");
+        }
+        let (same, before) = (keys["same"].as_u64().unwrap(), keys["keys_before"].as_u64().unwrap());
+        assert_eq!(same, before, "{path}");
+    }
+}

@@ -1,0 +1,9 @@
+//! What is read out of dumps: `inventory`, `export`, `diff`, `infer`.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod diff;
+mod export;
+mod infer;
+mod inventory;
