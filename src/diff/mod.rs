@@ -20,15 +20,14 @@ use std::ops::ControlFlow;
 
 use rayon::iter::{IntoParallelRefIterator, ParallelIterator};
 
+use crate::dump::rdb::{self, Record, Scratch};
+use crate::dump::scan::{self, Observer, Order};
+use crate::model::view::{Dump, Family, Names};
 pub use digest::Seed;
 pub use families::{FamilyChange, Group, Tallies, TypeChange};
 pub use members::{Counts, Edit, Membership};
 pub use pair::{Change, What};
 pub use side::{Absent, Print, Side};
-
-use crate::dump::rdb::{self, Record, Scratch};
-use crate::dump::scan::{self, Observer, Order};
-use crate::model::view::{Dump, Family, Names};
 
 /// What ends the work on two dumps.
 #[derive(Debug, thiserror::Error)]

@@ -11,9 +11,8 @@ use std::collections::BTreeMap;
 use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
 use serde::{Deserialize, Serialize};
 
-use crate::model::spec::{Acceptance, Spec, SpecErrors};
-
 pub use super::price::{Guards, Price, Replay};
+use crate::model::spec::{Acceptance, Spec, SpecErrors};
 
 /// The version of `plan.json` that this program writes and reads.
 pub const FORMAT_VERSION: u32 = 1;

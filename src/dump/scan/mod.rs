@@ -6,19 +6,18 @@
 //! ahead of the walk: it reads the bytes in the one way that memory is fast at, and the walk, which reads a few bytes here and
 //! there, finds them in the cache.
 
-mod ahead;
+mod speculative;
 mod sum;
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use ahead::{Ahead, Next};
-use sum::Sum;
-
 use crate::dump::rdb::{self, Footer, Header, Item, ModuleItem, ModuleReader, Record, Walker};
 use crate::progress::Watch;
 pub use crate::progress::{Observer, Order};
+use speculative::{Ahead, Next};
+use sum::Sum;
 
 /// A batch ends when it covers this many bytes of the dump …
 const BATCH_BYTES: usize = 2 << 20;

@@ -2,7 +2,7 @@
 
 use crc_fast::{CrcAlgorithm, Digest, checksum_combine};
 
-use super::ahead::Stretch;
+use super::speculative::Stretch;
 
 /// The checksum is this far ahead of the walk at most: less than the cache nearest to a core, apart from the smallest.
 const SUM_AHEAD: usize = 64 << 10;

@@ -20,11 +20,10 @@ use crate::private;
 use crate::progress::{Nobody, Order, Unit, Watch, Watched};
 use crate::text;
 use capture::{Announced, Found};
+pub use map::Change;
 use map::Map;
 use stream::Padding;
 use unpack::{Failure, Form, HEAD};
-
-pub use map::Change;
 
 /// How to open a dump.
 #[derive(Clone, Copy, Debug)]

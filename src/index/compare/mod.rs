@@ -19,11 +19,6 @@ use rayon::slice::ParallelSliceMut;
 
 use super::brakes::judge::{self, Braked};
 use super::brakes::whole;
-use super::compare::batch::Proof;
-use super::compare::deferred_checks::DeferredChecks;
-use super::compare::known::{Known, Undecided};
-use super::compare::resolve::Resolved;
-use super::compare::scan_members::{Ask, Scanned};
 use super::gather::required_set;
 use super::gather::survey::{ClassCount, Context, Gathered, IndexKey};
 use super::gather::witness::{Witness, Witnesses};
@@ -41,6 +36,11 @@ use crate::model::spec::{Brake, Policy, Spec};
 use crate::model::stock::Stock;
 use crate::model::view::{Clock, Diagnostics, Dump, Names};
 use crate::progress::{Unit, Watch};
+use batch::Proof;
+use deferred_checks::DeferredChecks;
+use known::{Known, Undecided};
+use resolve::Resolved;
+use scan_members::{Ask, Scanned};
 
 /// What all threads gathered, joined.
 pub struct Joined<'a> {

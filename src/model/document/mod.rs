@@ -23,14 +23,13 @@ mod trie;
 
 use std::fmt;
 
-pub use super::document::binary::events::Events;
-pub use super::document::json::text::escape;
+use crate::model::spec::Path;
+pub use binary::events::Events;
 pub use binary::text;
+use capture::Captures;
 pub use capture::{Slot, Slots};
 pub use hash::HashFields;
-
-use crate::model::spec::Path;
-use capture::Captures;
+pub use json::text::escape;
 use trie::Trie;
 
 /// Objects and arrays inside each other beyond this are refused, as RedisJSON does.

@@ -16,20 +16,17 @@
 
 mod brake;
 mod error;
-mod form;
-mod glob;
+mod names;
 mod nearest;
-mod path;
 mod read;
 mod table;
-mod template;
 
 pub use brake::{Acceptance, Accepted, BRAKES, Brake};
 pub use error::{SpecError, SpecErrors};
-pub use form::Form;
-pub use glob::{Glob, GlobFault};
-pub use path::{Path, Step};
-pub use template::{Part, Template};
+pub use names::form::Form;
+pub use names::glob::{Glob, GlobFault};
+pub use names::path::{Path, Step};
+pub use names::template::{Part, Template};
 
 /// The presets that are built in: name and text.
 pub const PRESETS: &[(&str, &str)] = &[("discord-analytics", include_str!("presets/discord-analytics.toml"))];

@@ -14,8 +14,6 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use super::engine::event::{Event, Progress, Watcher};
-use super::engine::throttle::Pace;
 use super::guard::Guard;
 use super::journal::{Journal, JournalError, Record, Way, now};
 use super::link::LinkError;
@@ -26,6 +24,8 @@ use super::script::item::Item;
 use super::work::acked_but_gone;
 use crate::bundle::resp::BatchLimits;
 use crate::text;
+use event::{Event, Progress, Watcher};
+use throttle::Pace;
 
 /// How often Ctrl-C and the pause file are looked at while waiting.
 const SLICE: Duration = Duration::from_millis(50);

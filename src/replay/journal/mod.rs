@@ -14,7 +14,6 @@ use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
 
 use crate::text;
-
 pub use file::read;
 pub use history::{Course, Fate, History, HistoryError, States};
 pub use record::{JOURNAL_VERSION, Operator, Record, Way, With, now};

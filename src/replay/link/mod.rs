@@ -11,12 +11,12 @@ pub mod tls;
 pub mod url;
 pub mod wire;
 
-use crate::text::{display, quoted};
 use std::fmt;
 use std::time::Duration;
 
-use super::link::server_error::ServerError;
 use crate::bundle::resp;
+use crate::text::{display, quoted};
+use server_error::ServerError;
 
 /// A connection on which commands are sent and whose replies come back in order.
 ///

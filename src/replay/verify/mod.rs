@@ -8,8 +8,8 @@ mod scan;
 mod state;
 mod verification;
 
-pub use super::verify::verification::Verification;
 pub use state::{Proof, Proven};
+pub use verification::Verification;
 
 pub(super) fn number(text: &[u8]) -> Option<f64> {
     std::str::from_utf8(text).ok()?.parse().ok()

@@ -18,10 +18,10 @@ use super::script::commands::Commands;
 use super::script::error::ReplayError;
 use super::script::item::Item;
 use super::script::{Script, Verb};
-use super::work::expand::{built, one_by_one, taken_out};
-use super::work::not_applied::Undone;
 use crate::bundle::manifest::{Bytes, Manifest};
 use acked_but_gone::Lost;
+use expand::{built, one_by_one, taken_out};
+use not_applied::Undone;
 
 /// The commands that are still to be sent, and the state in which they should find their keys.
 pub struct Work<'a> {

@@ -14,11 +14,11 @@ use super::compact::{CompactForm, Container, Entries, Intset, Listpack, Ziplist,
 use super::cursor::Cursor;
 use super::error::{Error, ErrorKind, wide};
 use super::module::{Json, ModuleId, ModuleItem, ModuleReader};
-use super::skip::{Cut, Extra, compact_count, stream_version};
 use super::string::RawStr;
 use super::template::{Registry, Template};
 use super::types::{TypeName, ValueType};
 use super::visitor::{Element, Flow, Place, Visitor};
+use super::walk::skip::{Cut, Extra, compact_count, stream_version};
 
 /// Buffers that visits share, so that no value and no element costs an allocation. One for each thread.
 #[derive(Debug, Default)]

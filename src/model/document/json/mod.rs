@@ -8,12 +8,12 @@ pub mod text;
 pub mod tokens;
 
 use super::capture::{Captures, Value};
-use super::json::fast::indexed_tokens::IndexedTokens;
-use super::json::fast::quotes::Quotes;
-use super::json::fast::skeleton_cache::SkeletonCache;
-use super::json::tokens::{RawString, Scanner, Tokens, unescape};
 use super::trie::{NodeId, Trie};
 use super::{MAX_DEPTH, Undecodable};
+use fast::indexed_tokens::IndexedTokens;
+use fast::quotes::Quotes;
+use fast::skeleton_cache::SkeletonCache;
+use tokens::{RawString, Scanner, Tokens, unescape};
 
 /// What one thread needs to read one text after the other.
 #[derive(Clone, Debug, Default)]

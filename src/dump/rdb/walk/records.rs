@@ -1,7 +1,7 @@
 //! The records of a dump alone, for whoever needs nothing else of it.
 
-use super::error::Error;
-use super::walk::{Item, Record, Walker};
+use super::{Item, Record, Walker};
+use crate::dump::rdb::error::Error;
 
 /// The records of a dump in their order; what stands between them is read and passed over.
 ///

@@ -23,7 +23,7 @@ const MAX_STEPS: usize = 64;
 
 /// What is wrong with the text of a path, and at which byte of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct PathFault {
+pub struct PathFault {
     pub at: usize,
     pub message: String,
     pub help: &'static str,
@@ -35,7 +35,7 @@ impl Path {
         self.steps.iter().filter(|step| matches!(step, Step::Each)).count()
     }
 
-    pub(super) fn parse(text: &str) -> Result<Path, PathFault> {
+    pub fn parse(text: &str) -> Result<Path, PathFault> {
         let fault =
             |rest: &str, message: String, help| PathFault { at: text.len().saturating_sub(rest.len()), message, help };
         let mut steps = Vec::new();

@@ -1,10 +1,10 @@
 //! Going back to a record or a string whose place was noted in the walk.
 
-use super::cursor::Cursor;
-use super::error::{Error, ErrorKind};
-use super::header::Header;
-use super::string::RawStr;
-use super::walk::{Item, Record, Walker};
+use super::{Item, Record, Walker};
+use crate::dump::rdb::cursor::Cursor;
+use crate::dump::rdb::error::{Error, ErrorKind};
+use crate::dump::rdb::header::Header;
+use crate::dump::rdb::string::RawStr;
 
 /// The string that starts at `offset` of `bytes`.
 #[inline]
@@ -19,7 +19,7 @@ pub fn string_at(bytes: &[u8], offset: u64) -> Result<RawStr<'_>, Error> {
 pub fn key_at(file: &[u8], header: Header, start: u64) -> Result<RawStr<'_>, Error> {
     let mut cursor = cursor_at(file, start);
     let mut byte = cursor.byte()?;
-    if byte == super::opcode::EXPIRETIME_MS {
+    if byte == crate::dump::rdb::opcode::EXPIRETIME_MS {
         cursor.array::<8>()?;
         byte = cursor.byte()?;
     }
@@ -38,7 +38,7 @@ pub fn record_at(file: &[u8], header: Header, start: u64) -> Result<Record<'_>, 
     Err(cursor_at(file, start).fail(ErrorKind::MissingEof))
 }
 
-/// Like [`record_at`], without a search for the end of the value: [`super::Value::bytes`] goes on to the end of the file.
+/// Like [`record_at`], without a search for the end of the value: [`crate::dump::rdb::Value::bytes`] goes on to the end of the file.
 /// Number and names of its elements, and a visit to them, do not need to know where it ends, for the walk has seen that it
 /// does.
 pub fn open_record_at(file: &[u8], header: Header, start: u64) -> Result<Record<'_>, Error> {

@@ -21,7 +21,7 @@ pub struct Form {
 impl Form {
     /// The form of a template. `class` is the key pattern of the records that it is filled in from; without one, `{@key}`
     /// stands for any bytes.
-    pub(super) fn new(template: &Template, class: Option<&Glob>) -> Form {
+    pub fn new(template: &Template, class: Option<&Glob>) -> Form {
         let mut pattern = Vec::new();
         let mut fields = Vec::new();
         for part in &template.parts {

@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use super::compact::{self, Container, Entries};
-use super::cursor::Cursor;
-use super::error::{Error, ErrorKind, wide};
-use super::string::RawStr;
-use super::template::Registry;
-use super::{CompactForm, ValueType};
+use crate::dump::rdb::compact::{self, Container, Entries};
+use crate::dump::rdb::cursor::Cursor;
+use crate::dump::rdb::error::{Error, ErrorKind, wide};
+use crate::dump::rdb::string::RawStr;
+use crate::dump::rdb::template::Registry;
+use crate::dump::rdb::{CompactForm, ValueType};
 
 /// What a few values need besides their bytes.
 #[derive(Debug)]
@@ -349,7 +349,7 @@ pub(crate) fn compact_count(string: RawStr<'_>, at: usize, form: CompactForm) ->
     count.map_err(|fault| fault.at(pack.at))
 }
 
-fn count_entries<'b>(mut entries: impl Entries<'b>) -> Result<u64, super::error::Fault> {
+fn count_entries<'b>(mut entries: impl Entries<'b>) -> Result<u64, crate::dump::rdb::error::Fault> {
     let mut n = 0_u64;
     while entries.next_entry()?.is_some() {
         n = n.saturating_add(1);

@@ -26,7 +26,7 @@ pub enum Part {
 
 /// What is wrong with a template, and at which bytes of its text.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct TemplateFault {
+pub struct TemplateFault {
     pub at: std::ops::Range<usize>,
     pub message: String,
     pub help: &'static str,
@@ -37,12 +37,12 @@ const MAX_PARTS: usize = 64;
 
 impl Template {
     /// `{@key}` alone.
-    pub(super) fn record_key() -> Template {
+    pub fn record_key() -> Template {
         Template { text: "{@key}".to_owned(), parts: vec![Part::RecordKey] }
     }
 
     /// Reads a template; `bind` says which part a field becomes.
-    pub(super) fn parse(text: &str, bind: &mut dyn FnMut(Path) -> Part) -> Result<Template, TemplateFault> {
+    pub fn parse(text: &str, bind: &mut dyn FnMut(Path) -> Part) -> Result<Template, TemplateFault> {
         let mut parts = Vec::new();
         let mut literal = String::new();
         let mut rest = text;

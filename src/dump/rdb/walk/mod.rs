@@ -3,17 +3,21 @@
 //! There are no record lengths, marks or index in the format: a boundary is known only by walking to it. This is the
 //! serial bottleneck of everything, so it decodes nothing.
 
+pub mod records;
+pub mod revisit;
+pub mod skip;
+
 use std::sync::Arc;
 
 use super::cursor::Cursor;
 use super::error::{Error, ErrorKind, wide};
 use super::header::Header;
 use super::opcode;
-use super::skip::{Extra, skip_value};
 use super::string::RawStr;
 use super::template::Registry;
 use super::value::Value;
 use super::{Flavor, ModuleId, ValueType};
+use skip::{Extra, skip_value};
 
 /// One thing in a dump.
 #[derive(Debug, Clone)]

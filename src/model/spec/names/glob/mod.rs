@@ -116,12 +116,12 @@ impl Glob {
     }
 
     /// How many stars a pattern has, runs of them taken as one.
-    pub(super) fn stars(pattern: &[u8]) -> usize {
+    pub fn stars(pattern: &[u8]) -> usize {
         compile(pattern).0.iter().filter(|token| matches!(token, Token::Star)).count()
     }
 
     /// Whether what follows the pattern would follow a star.
-    pub(super) fn ends_with_star(pattern: &[u8]) -> bool {
+    pub fn ends_with_star(pattern: &[u8]) -> bool {
         matches!(compile(pattern).0.last(), Some(Token::Star))
     }
 
