@@ -8,7 +8,7 @@ use crate::bundle;
 use crate::bundle::manifest::{BrakeNote, Caps, Manifest, REVIEW};
 use crate::model::spec::{Acceptance, Brake};
 use crate::plan;
-use crate::plan::digest::Digest;
+use crate::plan::summary::Digest;
 use crate::report::inventory::Inventory;
 use crate::report::{self, brakes};
 use crate::text::rfc3339;

@@ -3,7 +3,7 @@
 use std::cell::Cell;
 use std::ops::ControlFlow;
 
-use super::digest::{Seed, halves};
+use super::content_hash::{Seed, halves};
 use crate::dump::rdb::{self, Element, Flow, Kind, Record, Scratch, Visitor};
 
 /// What happened to a membership.

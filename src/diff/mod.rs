@@ -10,7 +10,7 @@
 //! a key was used, when a stream's consumer was last seen, and how many entries a stream or a group ever saw. A key that
 //! had expired when its dump was made, or a collection without elements, is not there.
 
-mod digest;
+mod content_hash;
 mod families;
 mod members;
 mod pair;
@@ -23,7 +23,7 @@ use rayon::iter::{IntoParallelRefIterator, ParallelIterator};
 use crate::dump::rdb::{self, Record, Scratch};
 use crate::dump::scan::{self, Observer, Order};
 use crate::model::view::{Dump, Family, Names};
-pub use digest::Seed;
+pub use content_hash::Seed;
 pub use families::{FamilyChange, Group, Tallies, TypeChange};
 pub use members::{Counts, Edit, Membership};
 pub use pair::{Change, What};

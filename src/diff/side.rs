@@ -3,7 +3,7 @@
 use rayon::slice::ParallelSliceMut;
 
 use super::Error;
-use super::digest::{Digester, Seed, halves};
+use super::content_hash::{Digester, Seed, halves};
 use crate::dump::rdb::{self, Kind, ModuleId, Record, TypeName, Walker};
 use crate::dump::scan::{self, Observer, Worker};
 use crate::index::Facts;

@@ -1,7 +1,8 @@
 //! Rows as columns, for Parquet.
 
 use super::cell::Cell;
-use super::rows::{Column, Halt, Holds};
+use super::column::{Column, Holds};
+use super::halt::Halt;
 
 /// Rows are handed over when they take this many bytes …
 const BYTES: usize = 1 << 20;

@@ -5,7 +5,9 @@ use std::ops::ControlFlow;
 
 use super::Seen;
 use super::cell::{Cell, json_bytes};
-use super::rows::{Column, Halt, Holds, Outlet, Rows};
+use super::column::{Column, Holds};
+use super::halt::Halt;
+use super::rows::{Outlet, Rows};
 use crate::dump::rdb::{
     self, Element, Flow, Json, Record, Scratch, StreamConsumer, StreamFields, StreamGroup, StreamId, Visitor,
 };

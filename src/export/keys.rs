@@ -1,7 +1,9 @@
 //! The table of keys.
 
 use super::cell::Cell;
-use super::rows::{Column, Halt, Holds, Outlet, Rows};
+use super::column::{Column, Holds};
+use super::halt::Halt;
+use super::rows::{Outlet, Rows};
 use super::{Damaged, Error};
 use crate::dump::rdb::{self, Record, Walker};
 use crate::dump::scan::{self, Observer, Worker};

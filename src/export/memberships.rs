@@ -4,8 +4,10 @@ use std::ops::ControlFlow;
 
 use super::Filter;
 use super::cell::Cell;
-use super::rows::{Column, Halt, Holds, Outlet, Rows};
-use super::run::Which;
+use super::column::{Column, Holds};
+use super::halt::Halt;
+use super::rows::{Outlet, Rows};
+use super::which::Which;
 use crate::dump::rdb::Record;
 use crate::index::{Absent, Listed, Memberships, Missing, Reader, State};
 use crate::model::spec::Spec;

@@ -7,11 +7,13 @@
 
 mod batch;
 mod cell;
+mod column;
 #[cfg(feature = "parquet")]
 mod columns;
 mod damaged;
 mod elements;
 mod filter;
+mod halt;
 mod keys;
 mod memberships;
 mod ordered;
@@ -20,6 +22,7 @@ mod parquet_file;
 mod rows;
 mod run;
 mod table;
+mod which;
 
 use std::io::{self, Write};
 
@@ -30,10 +33,10 @@ use crate::model::spec::Spec;
 use crate::model::view::{Clock, Diagnostics, Expiry};
 use crate::text::display;
 pub use cell::Cell;
+pub use column::{Column, Holds};
 pub use damaged::{Damaged, Finding};
 pub use filter::{Expires, Filter, TypeRule, bytes};
 use keys::Known;
-pub use rows::{Column, Holds};
 use run::Report;
 pub use table::Writer;
 

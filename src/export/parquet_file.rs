@@ -18,8 +18,8 @@ use parquet::file::writer::{SerializedPageWriter, SerializedRowGroupWriter, Trac
 use parquet::schema::types::{ColumnPath, SchemaDescPtr, SchemaDescriptor, Type};
 use rayon::iter::{IndexedParallelIterator, IntoParallelIterator, IntoParallelRefMutIterator, ParallelIterator};
 
+use super::column::{Column, Holds};
 use super::columns::{Bytes, Columns, Data};
-use super::rows::{Column, Holds};
 
 /// A row group ends when its rows took this many bytes …
 const GROUP_BYTES: usize = 64 << 20;

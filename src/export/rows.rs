@@ -4,63 +4,11 @@ use std::io::{self, Write};
 
 use super::Format;
 use super::cell::Cell;
+use super::column::Column;
 #[cfg(feature = "parquet")]
 use super::columns::Columns;
+use super::halt::Halt;
 use super::ordered::{self, Stopped};
-
-/// A column of a table.
-#[derive(Clone, Copy, Debug)]
-pub struct Column {
-    pub name: &'static str,
-    #[cfg_attr(not(feature = "parquet"), allow(dead_code, reason = "text has no types"))]
-    pub holds: Holds,
-}
-
-/// What a column holds, where a row has anything in it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Holds {
-    /// A small number.
-    Small,
-    /// A count or a size.
-    Count,
-    /// A position, which may be any number.
-    Position,
-    Score,
-    Time,
-    /// One of few words.
-    Word,
-    /// Bytes of the dump that repeat.
-    Repeated,
-    /// Bytes of the dump.
-    Bytes,
-}
-
-impl Column {
-    /// A column of this name.
-    pub const fn new(name: &'static str, holds: Holds) -> Self {
-        Self { name, holds }
-    }
-}
-
-/// Why no more rows are made.
-#[derive(Debug)]
-pub(super) enum Halt {
-    /// Nobody takes them.
-    Stopped,
-    /// A number that the format has no room for.
-    #[cfg_attr(not(feature = "parquet"), allow(dead_code, reason = "text has room for any"))]
-    TooLarge {
-        column: &'static str,
-        number: u64,
-    },
-    Dump(crate::dump::rdb::Error),
-}
-
-impl From<Stopped> for Halt {
-    fn from(_: Stopped) -> Self {
-        Self::Stopped
-    }
-}
 
 /// Text is handed over in pieces of this size: few calls, and small enough to stay in the cache.
 const TEXT: usize = 1 << 18;

@@ -4,12 +4,15 @@ use std::io::{self, Write};
 use std::sync::atomic::Ordering;
 
 use super::batch::{self, Job, Sum, Work};
+use super::column::Column;
 use super::elements::{self, Elements};
+use super::halt::Halt;
 use super::keys::{self, Keys, Known};
 use super::memberships;
 use super::ordered::{self, Taken};
-use super::rows::{Chunk, Column, Halt, Outlet, Rows, header};
-use super::{AllKnown, Damaged, Error, Export, Filter, Format, Seen, Summary};
+use super::rows::{Chunk, Outlet, Rows, header};
+use super::which::Which;
+use super::{AllKnown, Error, Export, Format, Seen, Summary};
 use crate::dump::rdb::{self, Footer, Record, Walker};
 use crate::dump::scan::Observer;
 use crate::index::Memberships;
@@ -73,13 +76,6 @@ pub(super) fn write(export: Export<'_>, out: &mut (dyn Write + Send), observer: 
     // The walk ends with its end or with an error.
     let footer = footer.or(walked).ok_or(Error::Interrupted)?;
     Ok(Summary { header, footer, crc64: sum.crc, rows, in_doubt, undecodable, diagnostics })
-}
-
-/// Which keys have rows.
-#[derive(Clone, Copy)]
-pub(super) struct Which<'k> {
-    pub filter: &'k Filter,
-    pub damaged: Option<&'k Damaged>,
 }
 
 #[derive(Clone, Copy)]

@@ -4,13 +4,14 @@ use std::io::{self, BufWriter, Write};
 
 use super::Format;
 use super::cell::Cell;
+use super::column::Column;
 #[cfg(feature = "parquet")]
 use super::columns::Columns;
 #[cfg(feature = "parquet")]
-use super::parquet_file::File;
+use super::halt::Halt;
 #[cfg(feature = "parquet")]
-use super::rows::Halt;
-use super::rows::{self, Column};
+use super::parquet_file::File;
+use super::rows;
 
 /// Writes rows of cells.
 pub struct Writer<'o>(Form<'o>);

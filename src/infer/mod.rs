@@ -13,9 +13,11 @@
 //! hash or document, 40 bytes a set or sorted set, the sample (at most some 20,000 records and 32 MiB of their values),
 //! and what a comparison takes.
 
+mod candidate;
 mod classes;
 mod fields;
 mod guess;
+mod labels;
 mod measure;
 mod merge;
 mod rule;
@@ -24,7 +26,7 @@ mod survey;
 mod votes;
 mod write;
 
-pub use measure::Measured;
+pub use candidate::Measured;
 pub use survey::Seen;
 
 use crate::dump::rdb;

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use super::candidate::{Candidate, Measured, Outcome};
 use super::guess::Guesses;
-use super::measure::{Candidate, Measured, Outcome};
+use super::labels::Labels;
 use super::sample::{Family, Sample};
 use super::survey::Survey;
 use crate::text::{display, safe, toml_string};
@@ -12,62 +13,6 @@ use crate::text::{display, safe, toml_string};
 const FAMILIES: usize = 12;
 /// Paths that are told of a class.
 const PATHS: usize = 8;
-
-/// A class or an index needs a name: the part of its text that the fewest others have.
-struct Names {
-    among_some: BTreeMap<String, usize>,
-    among_all: BTreeMap<String, usize>,
-    taken: Vec<String>,
-}
-
-fn words(text: &str) -> Vec<String> {
-    let mut depth = 0_usize;
-    let literal = text.chars().map(|c| {
-        match c {
-            '{' => depth = depth.saturating_add(1),
-            '}' => depth = depth.saturating_sub(1),
-            _ => {}
-        }
-        if depth == 0 && (c.is_alphanumeric() || matches!(c, '-' | '_' | '.')) { c } else { ' ' }
-    });
-    literal.collect::<String>().split_whitespace().map(str::to_owned).collect()
-}
-
-impl Names {
-    /// Names for some of the texts; a word that is rare among these is preferred, then one that is rare among all.
-    fn new(some: &[String], all: &[String]) -> Self {
-        Self { among_some: uses(some), among_all: uses(all), taken: Vec::new() }
-    }
-
-    /// Of equals the last word is taken, which is next to what varies, or where nothing does, the first.
-    fn of(&mut self, text: &str, varies: bool) -> String {
-        let words = words(text);
-        let count = |uses: &BTreeMap<String, usize>, word: &String| uses.get(word).copied().unwrap_or(0);
-        let rarity = |word: &&String| (count(&self.among_some, word), count(&self.among_all, word));
-        let rarest = if varies { words.iter().rev().min_by_key(rarity) } else { words.iter().min_by_key(rarity) };
-        let base = rarest.cloned().unwrap_or_else(|| "records".to_owned());
-        let numbered = (2..).map(|n: u32| format!("{base}-{n}"));
-        let free = std::iter::once(base.clone()).chain(numbered).find(|name| !self.taken.contains(name));
-        let name = free.unwrap_or(base);
-        self.taken.push(name.clone());
-        name
-    }
-}
-
-/// How many of the texts have each word.
-fn uses(texts: &[String]) -> BTreeMap<String, usize> {
-    let mut uses: BTreeMap<String, usize> = BTreeMap::new();
-    for text in texts {
-        let mut words = words(text);
-        words.sort();
-        words.dedup();
-        for word in words {
-            let count = uses.entry(word).or_default();
-            *count = count.saturating_add(1);
-        }
-    }
-    uses
-}
 
 /// The classes that candidates need, by number, and what they are called.
 fn class_names(sample: &Sample, candidates: &[&Candidate]) -> BTreeMap<u32, String> {
@@ -80,7 +25,7 @@ fn class_names(sample: &Sample, candidates: &[&Candidate]) -> BTreeMap<u32, Stri
     let glob = |class: u32| sample.classes.get(class).map(|class| String::from_utf8_lossy(&class.glob()).into_owned());
     let all: Vec<String> = (0..sample.classes.all.len()).filter_map(|at| glob(u32::try_from(at).ok()?)).collect();
     let some: Vec<String> = numbers.iter().filter_map(|class| glob(*class)).collect();
-    let mut names = Names::new(&some, &all);
+    let mut names = Labels::new(&some, &all);
     numbers.into_iter().filter_map(|class| Some((class, names.of(&glob(class)?, true)))).collect()
 }
 
@@ -145,7 +90,7 @@ fn index(
 
 fn names_of(sample: &Sample, candidates: &[&Candidate]) -> Vec<String> {
     let texts: Vec<String> = candidates.iter().filter_map(|one| one.rule.key_text(&sample.paths)).collect();
-    let mut names = Names::new(&texts, &texts);
+    let mut names = Labels::new(&texts, &texts);
     texts.iter().map(|text| names.of(text, text.contains('{'))).collect()
 }
 

@@ -6,12 +6,13 @@ use std::collections::{HashMap, HashSet};
 use rayon::iter::ParallelIterator;
 use rayon::slice::ParallelSlice;
 
-use super::ahead::{load_ahead, read_ahead};
-use super::build::{Error, by_key, writing};
 use super::changes::{ADD, Changes, DELETE, REMOVE, RESCORE, Rows, Waiting};
 use super::command::{CommandFile, Pending, Written};
 use super::cost::Sums;
-use super::digest::{Digest, Edit};
+use super::edits::by_key;
+use super::error::{Error, writing};
+use super::readahead::{load_ahead, read_ahead};
+use super::summary::{Digest, Edit};
 use crate::bundle::manifest::{APPLY, Bytes, CHANGES, Counts, Touched};
 use crate::dump::rdb::{self, Resolver, TypeName};
 use crate::index::{DeleteReason, Deletion, Difference, Edits, Entry, Membership, Present, Reason, Stale};
@@ -41,7 +42,7 @@ pub struct Apply<'d, 'a> {
 }
 
 impl<'d, 'a> Apply<'d, 'a> {
-    /// Nothing is written yet. `rebuilt` is what [`super::build::rebuilt`] gives.
+    /// Nothing is written yet. `rebuilt` is what [`super::edits::rebuilt`] gives.
     pub fn new(d: &'d Difference<'a>, watch: &'d dyn Watch, rebuilt: &'d HashSet<u32>, file: CommandFile) -> Self {
         Self {
             d,

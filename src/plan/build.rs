@@ -2,9 +2,7 @@
 //!
 //! Everything is streamed: a member is read from the dump where it is written, and no list of edits is made.
 
-use std::collections::HashSet;
-use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Instant;
 
 use rayon::slice::ParallelSliceMut;
@@ -13,93 +11,26 @@ use super::apply::Apply;
 use super::changes::Changes;
 use super::command::CommandFile;
 use super::cost::Sums;
-use super::digest::Digest;
+use super::edits;
+use super::error::{Error, writing};
+use super::identity::{snapshot_id, spec_id, witnesses};
+use super::others;
 use super::rollback::Rollback;
+use super::summary::Digest;
 use super::warnings::{brake_notes, gone, warnings};
-use super::{others, recreate};
 use crate::bundle::manifest::{
-    APPLY, BrakeNote, Bytes, CHANGES, Caps, Expiring, FORMAT_VERSION, FileId, IndexPlan, MANIFEST, Manifest, REVIEW,
-    ROLLBACK, Reply, SnapshotId, SpecId, Witness,
+    APPLY, BrakeNote, CHANGES, Caps, Expiring, FORMAT_VERSION, FileId, IndexPlan, MANIFEST, Manifest, REVIEW, ROLLBACK,
+    Reply,
 };
 use crate::bundle::price::usd;
 use crate::bundle::resp::{BatchLimits, BatchMeter};
-use crate::bundle::{self, Draft, Output, sha256};
+use crate::bundle::{Draft, Output};
 use crate::dump::parts;
-use crate::dump::rdb::{self, Checksum, Flavor, Tail};
+use crate::dump::rdb::{Checksum, Tail};
 use crate::dump::twice::Twice;
-use crate::index::{DeleteReason, Difference, Edits, Effect, Membership};
-use crate::model::spec::PRESETS;
+use crate::index::{Difference, Effect};
 use crate::progress::{Unit, Watch};
-use crate::text::{self, display, safe};
-
-/// Why there is no plan.
-#[derive(Debug, thiserror::Error)]
-pub enum Error {
-    #[error(transparent)]
-    Bundle(#[from] bundle::Error),
-    #[error(transparent)]
-    Dump(#[from] rdb::Error),
-    #[error("cannot write {}: {source}", text::path(path))]
-    Write { path: PathBuf, source: io::Error },
-    #[error("the checksum of the dump is wrong: it says {stored:016x}, its content has {computed:016x}")]
-    Checksum { stored: u64, computed: u64 },
-    #[error("commands follow the dump in its file (it is an append-only file), and they change what is in it")]
-    AofTail,
-    #[error("another dump follows the end of the first one: what is in it would be taken for missing")]
-    AnotherDump,
-    #[error(
-        "{0} bytes follow the end of the dump, whose version (before 5) has no checksum: its version number is damaged, or \
-         its end"
-    )]
-    Trailing(u64),
-    #[error(
-        "the dump has the key {key} of database {db} twice, at {first} and at {second}; no server would load it, and no plan \
-         fits it"
-    )]
-    Twice { db: u64, key: String, first: String, second: String },
-    #[error("no plan, since something looks like a mistake:\n{}", BrakeList(.0))]
-    Braked(Vec<BrakeNote>),
-    #[error("interrupted")]
-    Interrupted,
-}
-
-/// Brakes that refuse a plan, one after the other, each with its examples.
-struct BrakeList<'b>(&'b [BrakeNote]);
-
-impl std::fmt::Display for BrakeList<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        for (at, note) in self.0.iter().enumerate() {
-            let end = if at == 0 { "" } else { "\n" };
-            match &note.index {
-                Some(index) => write!(f, "{end}  {} (index {}): {}", note.brake, safe(index), note.text)?,
-                None => write!(f, "{end}  {}: {}", note.brake, note.text)?,
-            }
-            for example in &note.examples {
-                write!(f, "\n    {example}")?;
-            }
-        }
-        Ok(())
-    }
-}
-
-impl Error {
-    /// What can be done about it.
-    pub fn hint(&self) -> Option<&'static str> {
-        Some(match self {
-            Self::Bundle(error) => return error.hint(),
-            Self::Dump(error) => error.hint(),
-            Self::Checksum { .. } | Self::Trailing(_) => "no plan is made of a damaged dump: take it again",
-            Self::AofTail => "start a server with that file and let it SAVE: that makes a dump of the whole",
-            Self::AnotherDump => "give the dumps as several files: `rdb-reindex plan one.rdb two.rdb`",
-            Self::Twice { .. } => "take the dump again; `rdb-reindex check` lists every such key",
-            Self::Write { source, .. } => match source.kind() {
-                io::ErrorKind::StorageFull => "make room on that disk, or give --out a folder on another one",
-                _ => return None,
-            },
-            Self::Braked(_) | Self::Interrupted => return None,
-        })
-    }
-}
+use crate::text::display;
 
 /// Renders the review page: it is asked when everything else is known, the plan id included.
 ///
@@ -163,8 +94,8 @@ fn make(
         let path = draft.path().join(name);
         Output::create(&path).map_err(|source| Error::Write { path, source })
     };
-    let rebuilt = rebuilt(difference)?;
-    watch.begin("writing the plan", Unit::Edits, 2 * edits(difference));
+    let rebuilt = edits::rebuilt(difference)?;
+    watch.begin("writing the plan", Unit::Edits, 2 * edits::count(difference));
     let mut changes = Changes::new(file(CHANGES)?, difference.spec.indexes.len()).map_err(writing(CHANGES))?;
     let mut apply = Apply::new(difference, watch, &rebuilt, CommandFile::new(file(APPLY)?, caps));
     let mut rollback = Rollback {
@@ -211,20 +142,6 @@ fn make(
     }
     draft.publish()?;
     Ok(manifest)
-}
-
-pub fn writing(name: &str) -> impl Fn(io::Error) -> Error + use<> {
-    let path = PathBuf::from(name);
-    move |source| Error::Write { path: path.clone(), source }
-}
-
-impl From<recreate::Error> for Error {
-    fn from(error: recreate::Error) -> Self {
-        match error {
-            recreate::Error::Dump(error) => Self::Dump(error),
-            recreate::Error::Io(source) => Self::Write { path: PathBuf::from(ROLLBACK), source },
-        }
-    }
 }
 
 /// Closes the files and says what they are.
@@ -307,71 +224,4 @@ fn batches(lengths: &[u64]) -> u64 {
         meter.add(usize::try_from(*length).unwrap_or(usize::MAX));
     }
     meter.batches()
-}
-
-/// How many edits there are, each of which is written once forth and once back.
-fn edits(d: &Difference<'_>) -> u64 {
-    (d.deletions.len() + d.stale.len() + d.sets.len() + d.zsets.len()) as u64
-}
-
-/// Ranks of the keys that are deleted for their type and made anew.
-fn rebuilt(d: &Difference<'_>) -> Result<HashSet<u32>, rdb::Error> {
-    let mut scratch = Vec::new();
-    let mut rebuilt = HashSet::new();
-    for deletion in d.deletions.iter().filter(|deletion| deletion.reason == DeleteReason::WrongType) {
-        let key = d.dump.key(deletion.start, &mut scratch)?;
-        let rank = d.keys.find(deletion.index as usize, key);
-        rebuilt.extend(rank.filter(|&rank| d.keys.is_live(rank) && !d.keys.is_blocked(rank)));
-    }
-    Ok(rebuilt)
-}
-
-/// Calls `each` for every index key that is added to, with its members: all in the order of the edits, none kept.
-pub fn by_key<'e, M: Membership>(
-    edits: &'e Edits<M>,
-    d: &'e Difference<'_>,
-    mut each: impl FnMut(u32, &mut dyn Iterator<Item = &'e M>) -> Result<(), Error>,
-) -> Result<(), Error> {
-    let mut all = edits.iter(&d.interned).peekable();
-    while let Some(first) = all.next() {
-        let rank = first.entry().key;
-        let rest = std::iter::from_fn(|| all.next_if(|next| next.entry().key == rank));
-        let mut members = std::iter::once(first).chain(rest);
-        each(rank, &mut members)?;
-        members.for_each(drop);
-    }
-    Ok(())
-}
-
-/// Records by which the database can be known again.
-fn witnesses(d: &Difference<'_>) -> Result<Vec<Witness>, Error> {
-    let mut scratch = Vec::new();
-    let mut key = |start| d.dump.key(start, &mut scratch).map(|key| Bytes(key.to_vec()));
-    d.witnesses.iter().map(|witness| Ok(Witness { db: witness.db, key: key(witness.start)? })).collect()
-}
-
-/// What the dump is known by.
-pub fn snapshot_id(d: &Difference<'_>) -> SnapshotId {
-    let aux = |names: &[&[u8]]| {
-        let found = d.facts.aux.iter().find(|(name, _)| names.contains(&name.as_slice()));
-        found.map(|(_, value)| String::from_utf8_lossy(value).into_owned())
-    };
-    SnapshotId {
-        bytes: d.dump.file.len() as u64,
-        crc64: format!("{:016x}", d.facts.crc64),
-        created_at: d.clock.created_ms.and_then(crate::text::rfc3339::write),
-        flavor: match d.facts.header.flavor {
-            Flavor::Redis => "redis".into(),
-            Flavor::Valkey => "valkey".into(),
-        },
-        rdb_version: d.facts.header.version,
-        server_version: aux(&[b"redis-ver", b"valkey-ver"]),
-        keys: d.stock.total.keys,
-    }
-}
-
-fn spec_id(d: &Difference<'_>) -> SpecId {
-    let text = d.spec.text.clone();
-    let preset = PRESETS.iter().find(|(_, preset)| *preset == text);
-    SpecId { name: preset.map_or("custom", |(name, _)| name).to_owned(), sha256: sha256(text.as_bytes()), text }
 }

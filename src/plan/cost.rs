@@ -3,7 +3,7 @@
 //! Counted from what the plan is, since nothing of a plan is kept in memory to be played through. A test holds the figures
 //! against what a server counts.
 
-use super::digest::{Class, Digest};
+use super::summary::{Class, Digest};
 use crate::bundle::manifest::{Caps, Touched};
 use crate::bundle::price::{Guards, Price, Replay};
 use crate::dump::rdb::{Kind, TypeName};

@@ -1,20 +1,25 @@
 //! From differences to commands, and from commands to a bundle that a person reviews.
 
-mod ahead;
 mod apply;
 mod build;
 mod changes;
 pub mod command;
 mod cost;
-pub mod digest;
+mod edits;
+mod error;
+mod identity;
 mod once;
 mod others;
 pub mod pattern;
+mod readahead;
 mod recreate;
 mod rollback;
+pub mod summary;
 mod unify;
 mod warnings;
 pub mod why;
 
-pub use build::{Error, Page, build, build_with_page, snapshot_id};
+pub use build::{Page, build, build_with_page};
+pub use error::Error;
+pub use identity::snapshot_id;
 pub use warnings::brake_notes;

@@ -6,7 +6,8 @@ use std::ops::ControlFlow;
 
 use rayon::iter::{IntoParallelRefIterator, ParallelIterator};
 
-use super::build::{Error, by_key};
+use super::edits::by_key;
+use super::error::Error;
 use crate::bundle::content::Content;
 use crate::bundle::manifest::Touched;
 use crate::dump::rdb::{Element, Flow, Scratch, Visitor};

@@ -7,9 +7,10 @@ use std::ops::ControlFlow;
 use rayon::iter::ParallelIterator;
 use rayon::slice::ParallelSlice;
 
-use super::ahead::{load_ahead, read_ahead};
-use super::build::{Error, by_key, writing};
 use super::command::{CommandFile, Pending};
+use super::edits::by_key;
+use super::error::{Error, writing};
+use super::readahead::{load_ahead, read_ahead};
 use super::recreate::{self, Room, recreate};
 use crate::bundle::Sink;
 use crate::bundle::manifest::{Caps, ROLLBACK};
@@ -23,7 +24,7 @@ use crate::progress::{Order, Watch};
 pub struct Rollback<'d, 'a> {
     pub d: &'d Difference<'a>,
     pub watch: &'d dyn Watch,
-    /// What [`super::build::rebuilt`] gives.
+    /// What [`super::edits::rebuilt`] gives.
     pub rebuilt: &'d HashSet<u32>,
     pub file: CommandFile,
     /// Commands that edit keys which are there when the way back begins.

@@ -1,6 +1,6 @@
 //! What a plan did not do, or did with care: said in words, for the person who approves it.
 
-use super::digest::Digest;
+use super::summary::Digest;
 use crate::bundle::manifest::{BrakeNote, Touched};
 use crate::dump::rdb::Checksum;
 use crate::index::{Braked, Difference, Frozen, Gone, Reason};

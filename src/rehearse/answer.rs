@@ -1,6 +1,7 @@
 //! Answers to commands, whoever gives them.
 
 use crate::bundle::manifest::Reply;
+use crate::text::safe;
 
 /// What a command answers.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,7 +30,7 @@ impl std::fmt::Display for Answer {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Integer(n) => write!(f, "{n}"),
-            Self::Status(text) | Self::Error(text) | Self::Odd(text) => f.write_str(text),
+            Self::Status(text) | Self::Error(text) | Self::Odd(text) => f.write_str(&safe(text)),
             Self::Array(all) => write!(f, "{all:?}"),
         }
     }

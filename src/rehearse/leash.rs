@@ -11,7 +11,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::server::ServerError;
+use super::server_error::ServerError;
 use crate::text;
 
 /// The file in the folder that says with which status the server ended.

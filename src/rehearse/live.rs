@@ -12,12 +12,14 @@ use super::finding::{Finding, Findings, Problem, Stage};
 use super::leash::Leash;
 use super::model::Model;
 use super::payload;
-use super::server::{Program, Server, ServerError};
+use super::server::{Program, Server};
+use super::server_error::ServerError;
 use super::state::{self, Entry, Name, State, Value};
 use super::{Error, Files};
 use crate::bundle::manifest::Reply as Due;
 use crate::bundle::resp::CommandReader;
 use crate::progress::Unit;
+use crate::text::safe;
 
 /// Commands and bytes that go out before their replies are read.
 const BATCH_COMMANDS: usize = 500;
@@ -269,7 +271,7 @@ impl Run<'_, '_> {
                     Entry { value, expire_ms: (*ms >= 0).then_some(*ms) }
                 }
                 [Reply::Nil, _] => continue,
-                other => return Err(ServerError::Answer(format!("{other:?}"))),
+                other => return Err(ServerError::Answer(safe(&format!("{other:?}")).into_owned())),
             };
             entries.push((key, entry));
         }

@@ -32,6 +32,7 @@ mod payload;
 mod reading;
 mod second;
 mod server;
+mod server_error;
 mod state;
 
 pub use answer::Answer;
@@ -43,7 +44,8 @@ pub use live::{Live, run as run_live};
 pub use memory::Tally;
 pub use model::Model;
 pub use second::{Second, read_again};
-pub use server::{Program, ServerError};
+pub use server::Program;
+pub use server_error::ServerError;
 pub use state::{Entry, Field, Name, Other, State, Value};
 
 use std::collections::BTreeSet;

@@ -7,12 +7,12 @@ use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use redis::{Connection, ConnectionAddr, IntoConnectionInfo as _, RedisConnectionInfo, RedisError};
+use redis::{Connection, ConnectionAddr, IntoConnectionInfo as _, RedisConnectionInfo};
 
 use super::copy::CopyError;
 use super::leash::{self, LOG, Leash};
+use super::server_error::ServerError;
 use crate::private;
-use crate::text;
 
 const CONFIG: &str = "server.conf";
 const SOCKET: &str = "server.sock";
@@ -28,33 +28,6 @@ pub struct Program {
     /// A path, or a name to look for in `PATH`.
     pub server: PathBuf,
     pub modules: Vec<PathBuf>,
-}
-
-/// What goes wrong with a server.
-#[derive(Debug, thiserror::Error)]
-pub enum ServerError {
-    #[error("there is no server {}", text::path(.0))]
-    NotFound(PathBuf),
-    #[error("there is no module {}", text::path(.0))]
-    NoModule(PathBuf),
-    #[error("cannot start {}: {source}", text::path(path))]
-    Spawn { path: PathBuf, source: io::Error },
-    #[error("the path {} is too long for a socket in it", text::path(.0))]
-    LongPath(PathBuf),
-    #[error("cannot write the server's files: {0}")]
-    Folder(#[from] io::Error),
-    #[error(transparent)]
-    Copy(#[from] CopyError),
-    #[error("the server does not load the dump; the end of its log:\n{0}")]
-    Exited(String),
-    #[error("the server is {0}; a rehearsal needs Redis 7.0 or Valkey, or later")]
-    TooOld(String),
-    #[error("the server stopped answering: {0}")]
-    Redis(#[from] RedisError),
-    #[error("the server gave an answer that cannot be read: {0}")]
-    Answer(String),
-    #[error("interrupted")]
-    Interrupted,
 }
 
 /// A running server. Dropped, it is ended, and its folder removed.

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use super::super::escape::{Html, Room, name};
 use super::bugs::pattern;
 use super::words::{About, example, kind, reason, title};
-use crate::plan::digest::{Class, Group, IndexDigest, Sample};
 use crate::plan::pattern::Pattern;
+use crate::plan::summary::{Class, Group, IndexDigest, Sample};
 use crate::text::{counted, number};
 
 /// Examples of one reason; those of wrong keys by what their names look like come in turns.

@@ -7,7 +7,7 @@ use super::words::{About, done};
 use crate::bundle::manifest::Counts;
 use crate::index::Difference;
 use crate::model::spec::{self, Policy};
-use crate::plan::digest::IndexDigest;
+use crate::plan::summary::IndexDigest;
 use crate::plan::why;
 use crate::report::inventory::Index;
 use crate::report::inventory::verdict::{limits, records, verdict};

@@ -15,7 +15,7 @@ use super::escape::{Html, Room, code, name, text};
 use super::shell::Shell;
 use crate::bundle::manifest::Manifest;
 use crate::index::Difference;
-use crate::plan::digest::{Digest, Edit};
+use crate::plan::summary::{Digest, Edit};
 use crate::report::inventory::{self, Diagnostic, FamilyKind, findings};
 use crate::text::{counted, number, size};
 use cost::Cost;
@@ -202,7 +202,7 @@ fn finding(found: &Diagnostic) -> FindingView {
 }
 
 fn largest(d: &Difference<'_>, digest: &Digest) -> Vec<LargeView> {
-    let view = |large: &crate::plan::digest::Large| {
+    let view = |large: &crate::plan::summary::Large| {
         let (what, thing) = match large.edit {
             Edit::Delete => ("delete key", "element"),
             Edit::Add => ("add members", "member"),

@@ -3,7 +3,7 @@
 use super::super::escape::{Html, Room, code, name, text};
 use crate::bundle::manifest::Counts;
 use crate::model::spec::{Index, Spec};
-use crate::plan::digest::{Class, Edit, Sample};
+use crate::plan::summary::{Class, Edit, Sample};
 use crate::plan::why::{Field, FieldValue};
 use crate::text::{Truncated, counted, number};
 

@@ -1,0 +1,207 @@
+//! What there must be: the state that is there, made as the contract demands.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::super::Error;
+use super::super::holds::Holds;
+use super::super::state::{Entry, Name, State, Value};
+use super::depths::Depths;
+use super::implied::{Implied, Members, Score};
+use super::names::{Names, is_of};
+use super::present::Present;
+use crate::dump::rdb::{Element, Flow, Record, Scratch, Visitor};
+use crate::model::spec::{Brake, IndexType, Policy};
+use crate::progress::{Unit, Watch};
+
+/// The state that there must be, made of the one that is there.
+pub fn target(names: &Names<'_>, present: &Present<'_>, implied: &Implied, watch: &dyn Watch) -> Result<State, Error> {
+    let records_in_families = &present.records_in_families;
+    let mut made = Target { names, records_in_families, target: present.start.clone() };
+    made.aim(&present.index_keys, implied, watch)?;
+    Ok(made.target)
+}
+
+/// The state in the making.
+struct Target<'t, 'a> {
+    names: &'t Names<'a>,
+    records_in_families: &'t BTreeSet<Name>,
+    target: State,
+}
+
+impl Target<'_, '_> {
+    /// Goes through the keys that are there, and then makes those that are not.
+    fn aim(
+        &mut self,
+        index_keys: &BTreeMap<Name, Record<'_>>,
+        implied: &Implied,
+        watch: &dyn Watch,
+    ) -> Result<(), Error> {
+        let names = self.names;
+        let spec = names.spec;
+        let Implied { desired, decodable, undecodable } = implied;
+        let of = |index: usize| desired.get(index);
+        // An index is frozen if nothing may be removed from it.
+        let without_records = |index: usize| {
+            let from = spec.indexes.get(index).and_then(|index| index.from);
+            from.is_some_and(|class| decodable.get(class) == Some(&0))
+        };
+        let frozen = |index: usize| {
+            let Some(rule) = spec.indexes.get(index) else { return true };
+            let in_doubt = of(index).is_some_and(|desired| !desired.undecidable.is_empty());
+            without_records(index) || (in_doubt && !rule.member.is_record_key() && rule.policy != Policy::Retire)
+        };
+        let keys = u64::try_from(index_keys.len()).unwrap_or(u64::MAX);
+        watch.begin("working out the target", Unit::Keys, keys);
+        let depths = Depths::new(names, index_keys, implied);
+        for (name, record) in index_keys {
+            watch.add(1);
+            let families = names.indexes_of(name.0, &name.1);
+            let Some((owner, rule)) = names
+                .owner(&families, |index| implied.implies(index, &name.1))
+                .and_then(|owner| Some((owner, spec.indexes.get(owner)?)))
+            else {
+                continue;
+            };
+            if rule.policy == Policy::Report {
+                continue;
+            }
+            // A key whose name fits several families is judged by all of them but the retired ones: what a record that is
+            // undecidable for another index names, and what is in the family of another frozen index, stays too.
+            let is_retired = |at: usize| spec.indexes.get(at).is_none_or(|index| index.policy == Policy::Retire);
+            let claimants = families.iter().copied().filter(|&at| !is_retired(at));
+            let in_any = undecodable.get(&name.0).filter(|_| claimants.clone().next().is_some());
+            let held: Vec<&BTreeSet<Vec<u8>>> =
+                claimants.clone().filter_map(of).map(|desired| &desired.undecidable).chain(in_any).collect();
+            let frozen = frozen(owner) || claimants.clone().any(&frozen);
+            let holds = Holds::find(record, &held)?;
+            let wanted = of(owner).and_then(|desired| desired.keys.get(&name.1));
+            let right_type = is_of(record.value.ty.kind(), rule.kind);
+            // What the brakes keep of keys that no record implies, each by itself.
+            let in_question = wanted.is_none() && !frozen;
+            let lifted = |brake| rule.accepted.has(brake);
+            let other_type = !right_type && !lifted(Brake::OtherType);
+            let nested = || !lifted(Brake::Nested) && depths.is_nested(owner, &names.colons(owner, &name.1));
+            if in_question && (other_type || nested()) {
+                continue;
+            }
+            let forms = names.member_forms(&families);
+            let is_foreign = |member: &[u8]| {
+                !lifted(Brake::ForeignMembers) && !forms.is_empty() && !forms.iter().any(|form| form.fits(member))
+            };
+            let has_foreign = self.target.get(name).is_some_and(|entry| match &entry.value {
+                Value::Set(members) => members.iter().any(|member| is_foreign(member)),
+                Value::Zset(members) => members.keys().any(|member| is_foreign(member)),
+                _ => false,
+            });
+            let foreign = in_question && !holds && has_foreign;
+            if foreign && !right_type {
+                continue;
+            }
+            if rule.policy == Policy::Retire {
+                if !frozen && !holds && !foreign {
+                    self.target.remove(name);
+                }
+                continue;
+            }
+            if right_type && (wanted.is_some() || holds || foreign) {
+                let is_held = |member: &[u8]| held.iter().any(|held| held.contains(member)) || is_foreign(member);
+                let stands_twice = repeated(record)?.iter().any(|member| match wanted.and_then(|w| w.get(member)) {
+                    Some(score) => *score != Score::Several,
+                    None => !frozen && !is_held(member),
+                });
+                // Nobody knows what an edit of such a key comes to.
+                if stands_twice {
+                    continue;
+                }
+                if let Some(entry) = self.target.get_mut(name) {
+                    mend(&mut entry.value, wanted.unwrap_or(&Members::new()), frozen, is_held);
+                    if entry.value.elements() == 0 {
+                        self.target.remove(name);
+                    }
+                }
+            } else if !holds && !frozen {
+                self.target.remove(name);
+                if let Some(wanted) = wanted {
+                    self.make(name, wanted, rule.kind);
+                }
+            }
+        }
+        for (index, (rule, of_rule)) in spec.indexes.iter().zip(desired).enumerate() {
+            if rule.policy != Policy::Maintain {
+                continue;
+            }
+            for (key, wanted) in &of_rule.keys {
+                let name = (rule.db, key.clone());
+                let others = spec.indexes.iter().zip(desired).enumerate();
+                let contested = others
+                    .filter(|(at, (other, _))| *at != index && other.db == rule.db)
+                    .any(|(_, (_, other))| other.keys.contains_key(key));
+                if !contested && !index_keys.contains_key(&name) {
+                    self.make(&name, wanted, rule.kind);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes an index key that is not there; not one that is a record.
+    fn make(&mut self, name: &Name, wanted: &Members, kind: IndexType) {
+        if self.records_in_families.contains(name) {
+            return;
+        }
+        let mut value = match kind {
+            IndexType::Set => Value::Set(BTreeSet::new()),
+            IndexType::Zset => Value::Zset(BTreeMap::new()),
+        };
+        mend(&mut value, wanted, false, |_| false);
+        if value.elements() > 0 {
+            self.target.insert(name.clone(), Entry { value, expire_ms: None });
+        }
+    }
+}
+
+/// The members of a set or sorted set that stand in it twice, which none should.
+fn repeated(record: &Record<'_>) -> Result<BTreeSet<Vec<u8>>, Error> {
+    #[derive(Default)]
+    struct Twice {
+        once: BTreeSet<Vec<u8>>,
+        twice: BTreeSet<Vec<u8>>,
+    }
+    impl Visitor for Twice {
+        fn set_member(&mut self, member: Element<'_>) -> Flow {
+            if !self.once.insert(member.bytes.to_vec()) {
+                self.twice.insert(member.bytes.to_vec());
+            }
+            Flow::Continue(())
+        }
+        fn zset_member(&mut self, member: Element<'_>, _: f64) -> Flow {
+            self.set_member(member)
+        }
+    }
+    let mut all = Twice::default();
+    record.value.visit(&mut Scratch::default(), &mut all)?;
+    Ok(all.twice)
+}
+
+/// Adds what is wanted, and removes what is not, from a value of the right type.
+fn mend(value: &mut Value, wanted: &Members, frozen: bool, is_held: impl Fn(&[u8]) -> bool) {
+    let stays = |member: &Vec<u8>| frozen || wanted.contains_key(member) || is_held(member);
+    match value {
+        Value::Set(members) => {
+            members.retain(|member| stays(member));
+            members.extend(wanted.keys().cloned());
+        }
+        Value::Zset(members) => {
+            members.retain(|member, _| stays(member));
+            for (member, score) in wanted {
+                // In a frozen index the score that is there may be that of the record that cannot be read.
+                if let Score::One(score) = score
+                    && !(frozen && members.contains_key(member))
+                {
+                    members.insert(member.clone(), *score);
+                }
+            }
+        }
+        _ => {}
+    }
+}
