@@ -23,10 +23,14 @@
 #![doc = include_str!("../examples/compute-index.rs")]
 //! ```
 
+#![warn(missing_docs)]
 #![cfg_attr(
     not(feature = "cli"),
     allow(dead_code, reason = "much of the layers below the program is called by it alone")
 )]
+
+#[cfg(not(unix))]
+compile_error!("rdb-reindex is for Unix: what it promises of files, signals and file modes is not kept elsewhere");
 
 pub mod dump;
 pub mod model;

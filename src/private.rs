@@ -7,17 +7,14 @@ use std::path::Path;
 use tempfile::TempDir;
 
 /// Mode of a file.
-#[cfg(unix)]
 const FILE: u32 = 0o600;
 /// Mode of a folder.
-#[cfg(unix)]
 const FOLDER: u32 = 0o700;
 
 /// `options`, for a file that nobody else can open from the moment it is there.
 ///
 /// One that is there already keeps its mode; see [`close`].
 pub fn options(options: &mut OpenOptions) -> &mut OpenOptions {
-    #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(options, FILE);
     options
 }
@@ -31,7 +28,6 @@ pub fn create_new(path: &Path) -> io::Result<File> {
 pub fn temporary_file() -> io::Result<File> {
     let file = tempfile::tempfile()?;
     // Before there is a byte in it: through the process that has it open, it can be opened even so.
-    #[cfg(unix)]
     file.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(FILE))?;
     Ok(file)
 }
@@ -40,14 +36,12 @@ pub fn temporary_file() -> io::Result<File> {
 pub fn temporary_folder(prefix: &str, parent: &Path) -> io::Result<TempDir> {
     let mut builder = tempfile::Builder::new();
     builder.prefix(prefix);
-    #[cfg(unix)]
     builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(FOLDER));
     builder.tempdir_in(parent)
 }
 
 /// Closes a file or folder that was there before to all but its owner. Nothing is done where it is so.
 pub fn close(path: &Path) -> io::Result<()> {
-    #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt as _;
         let found = fs::metadata(path)?;
@@ -56,8 +50,6 @@ pub fn close(path: &Path) -> io::Result<()> {
             fs::set_permissions(path, fs::Permissions::from_mode(mode))?;
         }
     }
-    #[cfg(not(unix))]
-    fs::metadata(path)?;
     Ok(())
 }
 

@@ -9,6 +9,7 @@ pub struct Part {
     pub created: Option<i64>,
     /// Where its bytes begin in the whole, and where they end.
     pub from: u64,
+    /// The offset of its end among the bytes of all.
     pub end: u64,
     /// How many bytes of it were left out before those.
     pub cut: u64,

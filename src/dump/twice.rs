@@ -30,10 +30,13 @@ const GROUP_BITS: u32 = 30;
 /// A key that stands in its database for the second time.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Twice {
+    /// The database.
     pub db: u64,
+    /// The name.
     pub key: Vec<u8>,
     /// Where its records start.
     pub first: u64,
+    /// Offset of the second record.
     pub second: u64,
 }
 
@@ -63,6 +66,7 @@ struct Group {
 }
 
 impl<'h> Names<'h> {
+    /// No name yet; names are told apart by this hash first.
     pub fn new(hasher: &'h RandomState) -> Self {
         Self { hasher, groups: Vec::new(), end: 0, records: GROUP, aside: 0, low: Vec::new(), high: Vec::new() }
     }

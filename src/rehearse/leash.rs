@@ -93,7 +93,6 @@ impl Leash {
         command.arg("-c").arg(WATCH).arg("sh").arg(folder).arg(server).args(args);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
         // A signal to all processes of a terminal is for the program: it decides what becomes of the server.
-        #[cfg(unix)]
         std::os::unix::process::CommandExt::process_group(&mut command, 0);
         let mut shell = command.spawn().map_err(|source| ServerError::Spawn { path: "/bin/sh".into(), source })?;
         let said = shell.stdout.take();

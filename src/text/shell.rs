@@ -58,7 +58,6 @@ mod tests {
 
     /// What a shell makes of them.
     #[test]
-    #[cfg(unix)]
     fn a_shell_reads_back_what_was_quoted() {
         use std::os::unix::ffi::OsStrExt as _;
         let names: [&[u8]; 6] =

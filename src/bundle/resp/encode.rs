@@ -8,7 +8,7 @@ const CRLF: &[u8] = b"\r\n";
 ///
 /// ```
 /// let mut out = Vec::new();
-/// rdb_reindex::resp::encode(&["SREM", "k", ""], &mut out);
+/// rdb_reindex::bundle::resp::encode(&["SREM", "k", ""], &mut out);
 /// assert_eq!(out, b"*3\r\n$4\r\nSREM\r\n$1\r\nk\r\n$0\r\n\r\n");
 /// ```
 pub fn encode<A: AsRef<[u8]>>(args: &[A], out: &mut Vec<u8>) {

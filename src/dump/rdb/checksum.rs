@@ -10,7 +10,12 @@ pub enum Checksum {
     /// It is theirs.
     Right,
     /// It is not theirs: something in the dump is damaged.
-    Wrong { stored: u64, computed: u64 },
+    Wrong {
+        /// What the footer says.
+        stored: u64,
+        /// What the bytes before it come to.
+        computed: u64,
+    },
 }
 
 impl Footer {

@@ -156,6 +156,7 @@ impl ErrorKind {
 /// One violation of the format, with the value that violates it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
+#[allow(missing_docs, reason = "each message says what it is, with the values it is about")]
 pub enum ErrorKind {
     // The frame of the file.
     #[error("not an RDB file: it starts with {0}, not with REDIS or VALKEY and a version")]

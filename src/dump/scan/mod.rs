@@ -42,6 +42,7 @@ pub trait Worker<'a>: Send {
 
 /// What ends a pass early.
 #[derive(Debug, thiserror::Error)]
+#[allow(missing_docs, reason = "each message says what it is, with the values it is about")]
 pub enum Error {
     #[error(transparent)]
     Dump(#[from] rdb::Error),
@@ -52,7 +53,9 @@ pub enum Error {
 /// What a pass found besides records.
 #[derive(Debug)]
 pub struct Pass<W> {
+    /// The first nine bytes or so: flavor and version.
     pub header: Header,
+    /// The end: the checksum, and what stands behind it.
     pub footer: Footer,
     /// CRC-64 of everything before the footer.
     pub crc64: u64,

@@ -22,6 +22,7 @@ use crate::text::{self, display};
 
 /// Why dumps are no one database.
 #[derive(Debug, thiserror::Error)]
+#[allow(missing_docs, reason = "each message says what it is, with the values it is about")]
 pub enum Error {
     #[error("{}: {error}", text::path(path))]
     Dump { path: PathBuf, error: rdb::Error },

@@ -17,7 +17,9 @@ const SHORTEST: u16 = 16;
 /// Slots in a row without a key.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Run {
+    /// The first slot without a key.
     pub first: u16,
+    /// The last one.
     pub last: u16,
     /// How often a run as long is to be expected by chance.
     pub expected: f64,
@@ -28,6 +30,7 @@ pub struct Run {
 pub enum Finding {
     /// Slots are empty that should not be: a shard may be missing.
     Partial {
+        /// The slots without keys.
         runs: Vec<Run>,
         /// Different hash inputs in the dumps, at least.
         inputs: u64,
@@ -42,6 +45,7 @@ pub enum Finding {
         parts: [usize; 2],
         /// How many slots are in two dumps.
         slots: usize,
+        /// The same: enough to refuse a plan.
         sure: bool,
     },
 }

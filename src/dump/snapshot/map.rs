@@ -20,7 +20,12 @@ use crate::progress::Order;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Change {
     /// It has fewer bytes than it had: now, or for a while.
-    Cut { had: u64, has: u64 },
+    Cut {
+        /// Bytes it had when it was opened.
+        had: u64,
+        /// Bytes it has now.
+        has: u64,
+    },
     /// Somebody wrote to it.
     Written,
 }
@@ -86,7 +91,6 @@ impl Map {
 
     /// Tells the kernel how the file will be read. Hints only: where it does not take them, reading is slower and nothing
     /// else.
-    #[cfg(unix)]
     pub fn advise(&self, order: Order) {
         use memmap2::Advice;
         let map = &self.map;
@@ -106,13 +110,9 @@ impl Map {
         #[cfg(target_os = "linux")]
         let _ = map.advise(if order == Order::Jumps { Advice::NoHugePage } else { Advice::HugePage });
     }
-
-    #[cfg(not(unix))]
-    pub fn advise(&self, _: Order) {}
 }
 
 /// Bytes that are read ahead when it is known which come next: memory may be short.
-#[cfg(unix)]
 const MOST_AHEAD: usize = 16 << 20;
 
 impl Deref for Map {
@@ -124,7 +124,6 @@ impl Deref for Map {
 }
 
 /// Turns SIGBUS in a map into NUL bytes and a note.
-#[cfg(unix)]
 mod guard {
     #![allow(unsafe_code, reason = "signals, and memory that they are about; see each block")]
 
@@ -278,22 +277,5 @@ mod guard {
     unsafe fn errno() -> *mut libc::c_int {
         // SAFETY: every thread has one.
         unsafe { libc::__error() }
-    }
-}
-
-/// Where there are no such signals, nothing is noted.
-#[cfg(not(unix))]
-mod guard {
-    #[derive(Debug)]
-    pub(super) struct Watched;
-
-    impl Watched {
-        pub fn new(_: &[u8]) -> Self {
-            Self
-        }
-
-        pub fn flag(&self) -> Option<&'static std::sync::atomic::AtomicBool> {
-            None
-        }
     }
 }

@@ -40,6 +40,7 @@ impl Default for Options {
 
 /// Why a dump could not be opened.
 #[derive(Debug, thiserror::Error)]
+#[allow(missing_docs, reason = "each message says what it is, with the values it is about")]
 pub enum Error {
     #[error("cannot open {}: {source}", shown(path))]
     Open { path: PathBuf, source: io::Error },
@@ -301,18 +302,9 @@ fn copy(parts: &[&[u8]]) -> io::Result<Map> {
 }
 
 /// Standard input as a file, which it may be: `rdb-reindex check - < dump.rdb`.
-#[cfg(unix)]
 fn stdin() -> io::Result<File> {
     use std::os::fd::AsFd;
     Ok(File::from(io::stdin().as_fd().try_clone_to_owned()?))
-}
-
-#[cfg(not(unix))]
-fn stdin() -> io::Result<File> {
-    let mut file = private::temporary_file()?;
-    io::copy(&mut io::stdin().lock(), &mut file)?;
-    file.seek(SeekFrom::Start(0))?;
-    Ok(file)
 }
 
 /// An error after work was stopped is that it was stopped.

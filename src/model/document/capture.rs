@@ -9,6 +9,7 @@ use super::trie::{NodeId, Trie};
 pub enum Slot<'a> {
     /// There is no such field.
     Absent,
+    /// JSON null.
     Null,
     /// A string without its quotes and escapes.
     Text(&'a [u8]),

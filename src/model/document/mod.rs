@@ -52,6 +52,7 @@ pub struct Extractor {
 pub struct Undecodable {
     /// The byte of the text where it stops making sense; the number of the event for [`Events`].
     pub at: usize,
+    /// Why, as a person reads it.
     pub reason: &'static str,
 }
 

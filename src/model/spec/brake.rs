@@ -114,6 +114,7 @@ impl Accepted {
 pub struct Acceptance {
     /// The name of the index; without one, all of them.
     pub index: Option<String>,
+    /// The brake.
     pub brake: Brake,
 }
 

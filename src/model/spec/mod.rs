@@ -57,8 +57,11 @@ pub struct Spec {
 /// A family of keys that hold records.
 #[derive(Clone, Debug)]
 pub struct RecordClass {
+    /// What the spec calls it.
     pub name: String,
+    /// What its keys are named like.
     pub key: Glob,
+    /// The database they are in.
     pub db: u64,
     /// Every field path that a maintained or reported index made from this class needs, each once, in the order of use.
     ///
@@ -69,13 +72,17 @@ pub struct RecordClass {
 /// A rule: which sets or sorted sets there must be, and what they must hold.
 #[derive(Clone, Debug)]
 pub struct Index {
+    /// What the spec calls it.
     pub name: String,
+    /// What is done about it.
     pub policy: Policy,
+    /// The Redis type of its keys.
     pub kind: IndexType,
     /// The position in [`Spec::records`] of the class it is made from; `None` only for a retired index.
     pub from: Option<usize>,
     /// The database of its class; a retired index without one may name its own.
     pub db: u64,
+    /// What builds the names of its keys.
     pub key: Template,
     /// The names of its keys: those of this form are its family.
     pub family: Form,
@@ -105,7 +112,9 @@ pub enum Policy {
 /// The Redis type of an index key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum IndexType {
+    /// Members without an order.
     Set,
+    /// Members with a score.
     Zset,
 }
 

@@ -36,7 +36,9 @@ pub const SPANS: [(u64, &str); 10] = [
 pub struct Expiries {
     /// By [`SPANS`]; each span without those before it.
     pub spans: [u64; SPANS.len()],
+    /// Keys that had expired when the dump was made.
     pub gone: u64,
+    /// Keys whose expiry cannot be a time.
     pub unknown: u64,
 }
 

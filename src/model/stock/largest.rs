@@ -14,10 +14,15 @@ pub struct Large {
     pub bytes: u64,
     /// Where its record starts.
     pub start: u64,
+    /// The database.
     pub db: u64,
+    /// Members, fields, elements or entries; 1 for a value of another type.
     pub elements: u64,
+    /// What the command `TYPE` answers.
     pub type_name: TypeName,
+    /// The form in the dump.
     pub encoding: &'static str,
+    /// Its expiry as the dump writes it, in milliseconds.
     pub expire_ms: Option<i64>,
 }
 
@@ -64,6 +69,7 @@ impl Largest {
         }
     }
 
+    /// The largest keys, the largest first.
     pub fn iter(&self) -> impl Iterator<Item = &Large> {
         self.keys.iter()
     }

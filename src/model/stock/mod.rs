@@ -15,11 +15,13 @@ pub use largest::{LARGEST, Large, Largest};
 /// A count of keys and what they hold.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Tally {
+    /// Keys that had not expired when the dump was made.
     pub keys: u64,
     /// Elements of collections; a string, a document and a module's value are one each.
     pub elements: u64,
     /// Bytes in the dump, name and expiry included.
     pub bytes: u64,
+    /// Keys that have an expiry.
     pub with_expiry: u64,
 }
 
@@ -36,7 +38,9 @@ impl Tally {
 /// The stock of a dump.
 #[derive(Debug)]
 pub struct Stock {
+    /// All keys.
     pub total: Tally,
+    /// By database.
     pub databases: BTreeMap<u64, Tally>,
     /// By what `TYPE` answers and by form in the dump.
     pub types: BTreeMap<(TypeName, &'static str), Tally>,
@@ -44,9 +48,11 @@ pub struct Stock {
     pub records: Vec<Tally>,
     /// By index of the spec.
     pub indexes: Vec<Tally>,
+    /// Keys that are neither records nor index keys, by what their names have in common.
     pub others: Families,
     /// Keys by how long they have left.
     pub expiries: Expiries,
+    /// The keys with the most bytes in the dump.
     pub largest: Largest,
     /// The last database and the last type, so that the maps are not asked for every key.
     current: (u64, Tally),

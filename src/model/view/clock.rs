@@ -32,6 +32,7 @@ pub const FIRST_POSSIBLE_MS: i64 = 1_230_768_000_000;
 /// What an expiry comes to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Expires {
+    /// It has none.
     Never,
     /// Unix milliseconds, after the dump was made.
     At(i64),
@@ -46,6 +47,7 @@ pub enum Expires {
 pub struct Clock {
     /// Unix milliseconds of the dump's `ctime`, when it has one.
     pub created_ms: Option<i64>,
+    /// What expiries before 2009 are taken for.
     pub expiry: Expiry,
 }
 

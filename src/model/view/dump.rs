@@ -5,7 +5,9 @@ use crate::dump::rdb::{self, Header, Record};
 /// A dump whose records were walked once already.
 #[derive(Clone, Copy, Debug)]
 pub struct Dump<'a> {
+    /// All of its bytes.
     pub file: &'a [u8],
+    /// Its flavor and version.
     pub header: Header,
 }
 

@@ -6,6 +6,7 @@ use crate::model::spec::{Glob, Policy, Spec};
 /// What the name of a key says.
 #[derive(Debug)]
 pub struct Names<'a> {
+    /// The spec that the names are read by.
     pub spec: &'a Spec,
     /// By index and by record class, how the keys of each begin.
     family_starts: Vec<Start>,
@@ -15,6 +16,7 @@ pub struct Names<'a> {
 /// What a key is, by its name and by what kind of value it has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Role {
+    /// The family that it is counted in.
     pub family: Family,
     /// It is a record, and its name is also one of an index key; or it is an index key, and several families claim it.
     pub shared: bool,
@@ -73,6 +75,7 @@ pub fn can_be_record(value: &Value<'_>) -> bool {
 }
 
 impl<'a> Names<'a> {
+    /// Prepares the names of a spec for being matched.
     pub fn new(spec: &'a Spec) -> Self {
         let family_starts = spec.indexes.iter().map(|index| Start::of(index.family.glob())).collect();
         let class_starts = spec.records.iter().map(|class| Start::of(&class.key)).collect();

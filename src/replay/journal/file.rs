@@ -72,22 +72,15 @@ fn why_not(found: &Metadata) -> Option<&'static str> {
     if !found.is_file() {
         return Some("no file");
     }
-    #[cfg(unix)]
     if std::os::unix::fs::MetadataExt::nlink(found) > 1 {
         return Some("a file with another name beside this one (a hard link)");
     }
     None
 }
 
-#[cfg(unix)]
 fn is_same(one: &Metadata, other: &Metadata) -> bool {
     use std::os::unix::fs::MetadataExt as _;
     (one.dev(), one.ino()) == (other.dev(), other.ino())
-}
-
-#[cfg(not(unix))]
-fn is_same(_: &Metadata, _: &Metadata) -> bool {
-    true
 }
 
 /// Whether this is the file of that name, and no other took its place.
@@ -97,7 +90,6 @@ pub(super) fn is_at(file: &File, path: &Path) -> bool {
 }
 
 #[cfg(test)]
-#[cfg(unix)]
 #[allow(clippy::unwrap_used, reason = "a test may stop")]
 mod tests {
     use super::*;

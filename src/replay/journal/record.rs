@@ -142,15 +142,9 @@ impl Operator {
 }
 
 /// The number of the user, where no variable has a name: a job that nobody logged in for.
-#[cfg(unix)]
 fn user_id() -> Option<String> {
     use std::os::unix::fs::MetadataExt as _;
     std::fs::metadata("/proc/self").ok().map(|process| format!("uid {}", process.uid()))
-}
-
-#[cfg(not(unix))]
-fn user_id() -> Option<String> {
-    None
 }
 
 impl std::fmt::Display for Operator {

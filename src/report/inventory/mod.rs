@@ -222,7 +222,8 @@ pub struct Index {
     /// Keys that a plan would delete.
     pub deleted_keys: u64,
     /// Why nothing is deleted or removed.
-    pub frozen: Option<&'static str>,
+    #[serde(serialize_with = "frozen_words")]
+    pub frozen: Option<Frozen>,
 }
 
 impl Index {
@@ -402,10 +403,7 @@ pub(super) fn indexes(difference: &Difference<'_>) -> Vec<Index> {
             braked_keys: summary.kept.keys(),
             braked_members: summary.kept.foreign_members,
             deleted_keys: deleted(at),
-            frozen: summary.frozen.map(|frozen| match frozen {
-                Frozen::NoRecords => "no decodable records",
-                Frozen::Undecidable => "undecidable records",
-            }),
+            frozen: summary.frozen,
         })
         .collect()
 }
@@ -449,4 +447,13 @@ pub(super) fn diagnostics(difference: &Difference<'_>) -> Vec<Diagnostic> {
     }
     all.sort_by_key(|diagnostic| diagnostic.code);
     all
+}
+
+/// Why an index is only added to, as scripts read it.
+fn frozen_words<S: serde::Serializer>(frozen: &Option<Frozen>, serializer: S) -> Result<S::Ok, S::Error> {
+    let words = frozen.map(|frozen| match frozen {
+        Frozen::NoRecords => "no decodable records",
+        Frozen::Undecidable => "undecidable records",
+    });
+    words.serialize(serializer)
 }

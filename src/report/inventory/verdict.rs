@@ -1,6 +1,7 @@
 //! What the numbers of an index come to, in a sentence.
 
 use super::Index;
+use crate::index::Frozen;
 use crate::text::{counted, number};
 
 /// The verdict, as short as it can be.
@@ -40,12 +41,12 @@ pub fn limits(index: &Index) -> Vec<String> {
     let mut notes = Vec::new();
     match index.frozen {
         _ if index.keys == 0 => {}
-        Some("no decodable records") => notes.push(
+        Some(Frozen::NoRecords) => notes.push(
             "nothing is deleted or removed, because no record of its class could be decoded: is the class's key \
              pattern right, and the dump whole?"
                 .to_owned(),
         ),
-        Some(_) => notes.push(format!(
+        Some(Frozen::Undecidable) => notes.push(format!(
             "nothing is deleted or removed, because {} could name any member",
             counted(index.undecidable_records, "undecidable record")
         )),
@@ -143,13 +144,13 @@ mod tests {
         assert_eq!(verdict(&retired), "2,001 keys, all to be deleted");
         let kept = Index { deleted_keys: 1990, braked_keys: 11, ..retired.clone() };
         assert_eq!(verdict(&kept), "2,001 keys, 1,990 to be deleted");
-        let frozen = Index { deleted_keys: 0, frozen: Some("no decodable records"), ..retired.clone() };
+        let frozen = Index { deleted_keys: 0, frozen: Some(Frozen::NoRecords), ..retired.clone() };
         assert_eq!(verdict(&frozen), "2,001 keys, none to be deleted");
         assert!(!retired.is_right());
         let gone = Index { policy: "retire", keys: 0, wrong_keys: 0, ..index() };
         assert_eq!(verdict(&gone), "no key of such a name in the dump: nothing to delete");
         assert!(gone.is_right());
-        let empty = Index { keys: 0, correct_keys: 0, frozen: Some("no decodable records"), ..right };
+        let empty = Index { keys: 0, correct_keys: 0, frozen: Some(Frozen::NoRecords), ..right };
         assert_eq!((verdict(&empty).as_str(), limits(&empty)), ("no keys, and no records for any", vec![]));
     }
 

@@ -35,6 +35,7 @@ impl Path {
         self.steps.iter().filter(|step| matches!(step, Step::Each)).count()
     }
 
+    /// Reads a path as a template has it between its braces: `a`, `a.b`, `tags[]`.
     pub fn parse(text: &str) -> Result<Path, PathFault> {
         let fault =
             |rest: &str, message: String, help| PathFault { at: text.len().saturating_sub(rest.len()), message, help };

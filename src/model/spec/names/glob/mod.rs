@@ -56,7 +56,9 @@ struct Class {
 pub struct GlobFault {
     /// The byte of the pattern where it begins.
     pub at: usize,
+    /// What is wrong.
     pub message: &'static str,
+    /// What would be right.
     pub help: &'static str,
 }
 
