@@ -42,18 +42,16 @@ pub fn temporary_folder(prefix: &str, parent: &Path) -> io::Result<TempDir> {
 
 /// Closes a file or folder that was there before to all but its owner. Nothing is done where it is so.
 pub fn close(path: &Path) -> io::Result<()> {
-    {
-        use std::os::unix::fs::PermissionsExt as _;
-        let found = fs::metadata(path)?;
-        let mode = if found.is_dir() { FOLDER } else { FILE };
-        if found.permissions().mode() & 0o077 != 0 {
-            fs::set_permissions(path, fs::Permissions::from_mode(mode))?;
-        }
+    use std::os::unix::fs::PermissionsExt as _;
+    let found = fs::metadata(path)?;
+    let mode = if found.is_dir() { FOLDER } else { FILE };
+    if found.permissions().mode() & 0o077 != 0 {
+        fs::set_permissions(path, fs::Permissions::from_mode(mode))?;
     }
     Ok(())
 }
 
-#[cfg(all(test, unix))]
+#[cfg(test)]
 mod tests {
     use super::*;
     use std::os::unix::fs::PermissionsExt as _;
