@@ -99,7 +99,9 @@ fn every_file_that_is_named_is_there() {
     for folder in ["src", "tests", "benches", "examples", "docs", "fuzz/fuzz_targets"] {
         all(&root.join(folder), &mut files);
     }
-    files.extend(["README.md", "ARCHITECTURE.md", "BENCHMARKS.md", "fixtures/README.md"].map(|name| root.join(name)));
+    let pages = ["README.md", "ARCHITECTURE.md", "BENCHMARKS.md", "CONTRIBUTING.md", "SECURITY.md", "RELEASING.md"];
+    files.extend(pages.map(|name| root.join(name)));
+    files.insert(root.join("fixtures/README.md"));
     let mut named = 0;
     for file in files.iter().filter(|file| file.extension().is_some_and(|kind| kind == "rs" || kind == "md")) {
         let text = fs::read_to_string(file).expect("text");
