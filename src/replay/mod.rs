@@ -25,6 +25,7 @@ mod script;
 mod verify;
 mod work;
 
+pub use engine::backoff::Backoff;
 pub use engine::event::{Event, Progress, Watcher};
 pub use engine::{Ending, OnDrift, Report, Terms, rest, run};
 pub use guard::{Guard, Judge, Known, Membership, Rule, Value};
