@@ -46,7 +46,7 @@ pub fn build(
     destination: &Path,
     watch: &dyn Watch,
 ) -> Result<Manifest, Error> {
-    make(difference, caps, destination, watch, None)
+    make(difference, caps, destination, watch, None).map_err(|error| error.in_folder(destination))
 }
 
 /// Makes the bundle in `destination` with a review page, and gives back its manifest.
@@ -57,7 +57,7 @@ pub fn build_with_page(
     watch: &dyn Watch,
     page: Page<'_>,
 ) -> Result<Manifest, Error> {
-    make(difference, caps, destination, watch, Some(page))
+    make(difference, caps, destination, watch, Some(page)).map_err(|error| error.in_folder(destination))
 }
 
 fn make(
@@ -90,10 +90,7 @@ fn make(
         return Err(Error::Braked(refusing));
     }
     let draft = Draft::new(destination)?;
-    let file = |name: &str| {
-        let path = draft.path().join(name);
-        Output::create(&path).map_err(|source| Error::Write { path, source })
-    };
+    let file = |name: &str| Output::create(&draft.path().join(name)).map_err(writing(name));
     let rebuilt = edits::rebuilt(difference)?;
     watch.begin("writing the plan", Unit::Edits, 2 * edits::count(difference));
     let mut changes = Changes::new(file(CHANGES)?, difference.spec.indexes.len()).map_err(writing(CHANGES))?;

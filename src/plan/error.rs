@@ -1,7 +1,7 @@
 //! Why there is no plan, and what can be done about it.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::recreate;
 use crate::bundle;
@@ -16,6 +16,7 @@ pub enum Error {
     Bundle(#[from] bundle::Error),
     #[error(transparent)]
     Dump(#[from] rdb::Error),
+    /// The path is that of the file in the folder that was asked for, not in the hidden one it is first written to.
     #[error("cannot write {}: {source}", text::path(path))]
     Write { path: PathBuf, source: io::Error },
     #[error("the checksum of the dump is wrong: it says {stored:016x}, its content has {computed:016x}")]
@@ -60,6 +61,14 @@ impl std::fmt::Display for BrakeList<'_> {
 }
 
 impl Error {
+    /// The same, of a bundle in this folder: where a file is written, only its name there is known.
+    pub fn in_folder(self, folder: &Path) -> Self {
+        match self {
+            Self::Write { path, source } => Self::Write { path: folder.join(path), source },
+            other => other,
+        }
+    }
+
     /// What can be done about it.
     pub fn hint(&self) -> Option<&'static str> {
         Some(match self {

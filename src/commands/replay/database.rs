@@ -3,13 +3,14 @@
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::args;
 use crate::bundle::manifest::Manifest;
 use crate::bundle::resp::{BatchLimits, CommandReader};
 use crate::replay::{
-    self, Connection, Link, LinkError, LookOptions, QueryError, Reply, RestLink, Secret, Session, Source, Target,
+    self, Backoff, Connection, Link, LinkError, LookOptions, QueryError, Reply, RestLink, Secret, Session, Source,
+    Target,
 };
 use crate::ui::exit::{Exit, Failure};
 use crate::ui::interrupt;
@@ -186,8 +187,7 @@ impl Patience<'_> {
         session: &mut Session<'_>,
         mut ask: impl FnMut(&mut dyn Link) -> Result<T, QueryError>,
     ) -> Result<T, Unanswered> {
-        let end = Instant::now() + self.retry_for;
-        let mut wait = Duration::from_millis(50);
+        let mut backoff = Backoff::new(self.retry_for);
         loop {
             let error = match session.link().map_err(QueryError::Link).and_then(&mut ask) {
                 Ok(answer) => return Ok(answer),
@@ -200,14 +200,14 @@ impl Patience<'_> {
                 return Err(Unanswered::Interrupted);
             }
             // What cannot be reached at the very beginning is more likely a wrong address than a passing trouble.
-            if !error.is_transient(session.was_connected() || self.begun) || Instant::now() >= end {
+            if !error.is_transient(session.was_connected() || self.begun) || backoff.is_over() {
                 return Err(Unanswered::Failed(error));
             }
+            let wait = backoff.next_wait();
             self.terminal.say(format!("{error}; trying again in {:.2} s", wait.as_secs_f64()));
             if !replay::rest(wait, self.interrupt) {
                 return Err(Unanswered::Interrupted);
             }
-            wait = (wait * 2).min(Duration::from_secs(5));
         }
     }
 }

@@ -3,6 +3,7 @@
 //! Nothing is sent twice blindly. A command that was refused was not carried out and may go again; of a command whose
 //! answer was lost the database itself is asked what became of it.
 
+pub mod backoff;
 pub mod event;
 mod guarded;
 mod send;

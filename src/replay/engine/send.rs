@@ -2,12 +2,13 @@
 
 use std::borrow::Cow;
 use std::collections::HashSet;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use super::super::guard::{self, Shape};
 use super::super::journal::JournalError;
 use super::super::link::{LinkError, Reply};
 use super::super::script::Verb;
+use super::backoff::Backoff;
 use super::event::Event;
 use super::{Engine, Tally, makes_larger};
 use crate::replay::link::server_error::{Class, advice};
@@ -17,15 +18,10 @@ use crate::replay::look::query::{LookOptions, QueryError};
 use crate::replay::script::item::Item;
 use crate::text::Printable;
 
-/// The first wait before something is tried again; each further one is twice as long.
-const FIRST_WAIT: Duration = Duration::from_millis(50);
-const LONGEST_WAIT: Duration = Duration::from_secs(5);
-
 impl Engine<'_, '_, '_> {
     /// Sends a batch until each of its commands has an answer, or there is no sense in trying again.
     pub(super) fn send(&mut self, mut pending: Vec<Cow<'_, Item<'_>>>, tally: &mut Tally) -> Result<(), JournalError> {
-        let give_up = Instant::now().checked_add(self.terms.retry_for);
-        let mut wait = FIRST_WAIT;
+        let mut backoff = Backoff::new(self.terms.retry_for);
         let mut rounds = 0;
         while !pending.is_empty() {
             let sent = Instant::now();
@@ -41,8 +37,7 @@ impl Engine<'_, '_, '_> {
                 None => self.exchange(&pending, &shapes),
                 Some(QueryError::Link(error)) => (Vec::new(), Some(error)),
                 Some(error) => {
-                    let late = give_up.is_none_or(|give_up| Instant::now() >= give_up);
-                    if late || !error.is_transient(true) || !self.pause(&error.to_string(), &mut wait) {
+                    if !error.is_transient(true) || !self.pause(&error.to_string(), &mut backoff) {
                         tally.stop = Some(error.to_string());
                         tally.open.extend(pending.iter().map(|item| item.number));
                         return Ok(());
@@ -58,7 +53,7 @@ impl Engine<'_, '_, '_> {
             let (mut again, reason) = self.judge(pending, replies, tally);
             if let Some(error) = lost {
                 self.session.broken();
-                match self.find_out(error, &mut unanswered, give_up, tally) {
+                match self.find_out(error, &mut unanswered, backoff.afresh(), tally) {
                     Ok(()) => again.append(&mut unanswered),
                     Err(reason) => {
                         tally.unknown.extend(unanswered.iter().map(|item| item.number));
@@ -71,8 +66,7 @@ impl Engine<'_, '_, '_> {
                     }
                 }
             } else if let Some(reason) = reason.filter(|_| !again.is_empty() && tally.stop.is_none()) {
-                let late = give_up.is_none_or(|give_up| Instant::now() >= give_up);
-                if late || !self.pause(&reason, &mut wait) {
+                if !self.pause(&reason, &mut backoff) {
                     tally.stop = Some(reason);
                 }
             }
@@ -86,12 +80,14 @@ impl Engine<'_, '_, '_> {
         Ok(())
     }
 
-    /// Says why, and waits; longer each time.
-    fn pause(&mut self, reason: &str, wait: &mut Duration) -> bool {
-        self.watcher.event(&Event::Waiting { reason: reason.to_owned(), wait: *wait });
-        let rested = self.sleep(*wait);
-        *wait = wait.saturating_mul(2).min(LONGEST_WAIT);
-        rested
+    /// Says why, and waits; longer each time. `false` where it is time to give up, or Ctrl-C was pressed.
+    fn pause(&mut self, reason: &str, backoff: &mut Backoff) -> bool {
+        if backoff.is_over() {
+            return false;
+        }
+        let wait = backoff.next_wait();
+        self.watcher.event(&Event::Waiting { reason: reason.to_owned(), wait });
+        self.sleep(wait)
     }
 
     /// One round: all commands out, all replies in. Where the database changes, what came before is answered first.
@@ -275,14 +271,12 @@ impl Engine<'_, '_, '_> {
         &mut self,
         mut error: LinkError,
         unanswered: &mut Vec<Cow<'_, Item<'_>>>,
-        give_up: Option<Instant>,
+        mut backoff: Backoff,
         tally: &Tally,
     ) -> Result<(), String> {
-        let mut wait = FIRST_WAIT;
         loop {
             let reason = error.to_string();
-            let late = give_up.is_none_or(|give_up| Instant::now() >= give_up);
-            if !error.is_transient() || tally.stop.is_some() || late || !self.pause(&reason, &mut wait) {
+            if !error.is_transient() || tally.stop.is_some() || !self.pause(&reason, &mut backoff) {
                 return Err(reason);
             }
             let subjects: Vec<Subject<'_, '_>> =
@@ -300,9 +294,8 @@ impl Engine<'_, '_, '_> {
                     continue;
                 }
                 Err(QueryError::Refused { reply: Reply::Error(error), .. }) if error.class() == Class::Wait => {
-                    let late = give_up.is_none_or(|give_up| Instant::now() >= give_up);
                     let reason = format!("the server says {error}");
-                    if late || !self.pause(&reason, &mut wait) {
+                    if !self.pause(&reason, &mut backoff) {
                         return Err(reason);
                     }
                     continue;

@@ -35,10 +35,24 @@ pub enum JournalError {
     Locked { who: String },
 }
 
+/// A file that is locked, until this is dropped.
+///
+/// To close it would not be enough: a child process that another thread starts at that moment has a copy of the descriptor
+/// until it becomes another program, and the lock lasts as long as any copy.
+#[derive(Debug)]
+struct Held(File);
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        // Nobody can be told. It is closed next, which mostly does the same.
+        let _ = self.0.unlock();
+    }
+}
+
 /// An open, locked journal.
 #[derive(Debug)]
 pub struct Journal {
-    file: File,
+    file: Held,
     path: PathBuf,
     /// It was made by this process, and nothing in it is worth keeping yet.
     is_new: bool,
@@ -59,13 +73,13 @@ impl Journal {
         let failed = |cause| JournalError::Io { path: path.to_owned(), cause };
         let file = lock(path)?;
         let mut bytes = Vec::new();
-        let mut reader = &file;
+        let mut reader = &file.0;
         reader.read_to_end(&mut bytes).map_err(failed)?;
         let (history, whole) = History::read(&bytes, plan_sha256, commands)
             .map_err(|cause| JournalError::History { path: path.to_owned(), cause })?;
         if whole < bytes.len() {
             let whole = u64::try_from(whole).unwrap_or(u64::MAX);
-            file.set_len(whole).and_then(|()| reader.seek(SeekFrom::Start(whole))).map_err(failed)?;
+            file.0.set_len(whole).and_then(|()| reader.seek(SeekFrom::Start(whole))).map_err(failed)?;
         }
         let is_new = !history.apply.is_begun() && history.apply.started.is_none() && history.rollback.started.is_none();
         let mut journal = Self { file, path: path.to_owned(), is_new, lines: Vec::new() };
@@ -88,7 +102,7 @@ impl Journal {
 
     /// Hands all lines to the operating system: they survive this process.
     pub fn write(&mut self) -> Result<(), JournalError> {
-        let written = self.file.write_all(&self.lines);
+        let written = self.file.0.write_all(&self.lines);
         self.lines.clear();
         written.map_err(|cause| JournalError::Io { path: self.path.clone(), cause })
     }
@@ -96,7 +110,7 @@ impl Journal {
     /// Brings all lines to the disk: they survive a power cut.
     pub fn sync(&mut self) -> Result<(), JournalError> {
         self.write()?;
-        self.file.sync_data().map_err(|cause| JournalError::Io { path: self.path.clone(), cause })
+        self.file.0.sync_data().map_err(|cause| JournalError::Io { path: self.path.clone(), cause })
     }
 }
 
@@ -112,14 +126,18 @@ impl Drop for Journal {
     }
 }
 
-fn lock(path: &Path) -> Result<File, JournalError> {
+fn lock(path: &Path) -> Result<Held, JournalError> {
     let failed = |cause| JournalError::Io { path: path.to_owned(), cause };
     // The file may be taken away by its owner between our opening and our locking it; then there is another.
     for _ in 0..100 {
         let file = file::open(path)?;
         match file.try_lock() {
-            Ok(()) if file::is_at(&file, path) => return Ok(file),
-            Ok(()) => {}
+            Ok(()) => {
+                let held = Held(file);
+                if file::is_at(&held.0, path) {
+                    return Ok(held);
+                }
+            }
             Err(TryLockError::WouldBlock) => return Err(JournalError::Locked { who: holder(&file) }),
             Err(TryLockError::Error(cause)) => return Err(failed(cause)),
         }
@@ -248,6 +266,23 @@ mod tests {
                 assert_eq!(open(&path).unwrap().1.apply.counts(), expected, "cut at {cut}, opened again");
             }
         }
+    }
+
+    /// As a child process has it that was just started elsewhere.
+    #[test]
+    fn a_copy_of_the_descriptor_does_not_keep_the_lock() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("journal.ndjson");
+        let (mut journal, _) = open(&path).unwrap();
+        journal.add(&start());
+        let _copy = journal.file.0.try_clone().unwrap();
+        assert!(matches!(open(&path), Err(JournalError::Locked { .. })));
+        drop(journal);
+        assert!(open(&path).unwrap().1.apply.started.is_some());
+        let held = lock(&path).unwrap();
+        let _copy = held.0.try_clone().unwrap();
+        drop(held);
+        assert!(lock(&path).is_ok());
     }
 
     #[test]

@@ -273,14 +273,6 @@ impl<'a> Work<'a> {
     }
 }
 
-/// The file of a direction.
-pub fn script_of(way: Way) -> Script {
-    match way {
-        Way::Apply => Script::Apply,
-        Way::Rollback => Script::Rollback,
-    }
-}
-
 /// Keys with an expiry in the dump that the plan does not touch, by database.
 fn elsewhere(manifest: &Manifest) -> HashMap<u32, u64> {
     let mut elsewhere = HashMap::new();
