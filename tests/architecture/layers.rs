@@ -76,9 +76,10 @@ fn used(module: &str, code: &str) -> Vec<String> {
     let mut rest = code;
     while let Some(at) = rest.find("crate::") {
         rest = &rest[at + "crate::".len()..];
-        let path: String = rest.chars().take_while(|c| c.is_alphanumeric() || *c == '_' || *c == ':').collect();
-        let first = path.split("::").next().unwrap_or_default();
-        all.push(reexports.get(first).cloned().unwrap_or(path));
+        for path in paths(rest) {
+            let first = path.split("::").next().unwrap_or_default();
+            all.push(reexports.get(first).cloned().unwrap_or(path));
+        }
     }
     let mut rest = code;
     while let Some(at) = rest.find("super::") {
@@ -88,11 +89,21 @@ fn used(module: &str, code: &str) -> Vec<String> {
             base.pop();
             rest = after;
         }
-        let path: String = rest.chars().take_while(|c| c.is_alphanumeric() || *c == '_' || *c == ':').collect();
-        base.push(&path);
-        all.push(base.join("::"));
+        for path in paths(rest) {
+            all.push(base.iter().copied().chain([path.as_str()]).collect::<Vec<_>>().join("::"));
+        }
     }
     all
+}
+
+/// The path that code begins with, or several where it ends with a group: `a::{b, c::D}` is `a::b` and `a::c::D`.
+fn paths(code: &str) -> Vec<String> {
+    let path: String = code.chars().take_while(|c| c.is_alphanumeric() || *c == '_' || *c == ':').collect();
+    let group = code[path.len()..].strip_prefix('{').and_then(|rest| rest.split_once('}'));
+    match group {
+        None => vec![path],
+        Some((items, _)) => items.split(',').map(|item| format!("{path}{}", item.trim())).collect(),
+    }
 }
 
 /// Names that the root of the crate offers, and the module each is from.
@@ -145,6 +156,39 @@ fn imports_run_one_way() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// A file does not import one that imports it back, by whatever way round; a `mod.rs` and the files of its folder are one
+/// thing.
+#[test]
+fn no_files_import_each_other_in_a_circle() {
+    let all = modules();
+    let names: BTreeSet<&str> = all.iter().map(|(module, ..)| module.as_str()).collect();
+    let within = |inner: &str, outer: &str| inner.strip_prefix(outer).is_some_and(|rest| rest.starts_with("::"));
+    let mut uses: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    for (module, _, code) in &all {
+        for path in used(module, code) {
+            let known = |name: &&&str| path == **name || within(&path, name);
+            let Some(&other) = names.iter().filter(known).max_by_key(|name| name.len()) else { continue };
+            if other != module && !within(other, module) && !within(module, other) {
+                uses.entry(module).or_default().insert(other);
+            }
+        }
+    }
+    // What can be reached from a file, the file itself perhaps among it.
+    let reached = |from: &str| {
+        let mut seen = BTreeSet::new();
+        let mut next: Vec<&str> = uses.get(from).into_iter().flatten().copied().collect();
+        while let Some(file) = next.pop() {
+            if seen.insert(file) {
+                next.extend(uses.get(file).into_iter().flatten());
+            }
+        }
+        seen
+    };
+    let circular: Vec<&str> = names.iter().copied().filter(|name| reached(name).contains(name)).collect();
+    assert!(uses.len() > 200, "only {} files use another", uses.len());
+    assert!(circular.is_empty(), "in circles: {circular:?}");
 }
 
 /// No file outside `modules` may have any of `words` in it.
