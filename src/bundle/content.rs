@@ -1,8 +1,8 @@
 //! What a set or sorted set holds, as one number: 128 bits that do not depend on the order of its members.
 //!
 //! Each member is hashed, with its score where it has one, and the hashes are added up; so those of some members can be
-//! taken out again. It tells apart what happens to a database; somebody who means to deceive could find two contents with
-//! one number.
+//! taken out again. It tells apart what happens to a database by accident; somebody who means to deceive could find two
+//! contents with the same number.
 
 use std::hash::Hasher as _;
 

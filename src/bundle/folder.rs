@@ -20,7 +20,7 @@ pub enum Error {
     Io { path: PathBuf, source: io::Error },
     #[error("{} is not a folder", text::path(path))]
     NotAFolder { path: PathBuf },
-    #[error("{} holds {}, which is no part of a plan; nothing in it was touched", text::path(path), display(found.as_bytes()))]
+    #[error("{} holds {}, which is not part of a plan; nothing in it was touched", text::path(path), display(found.as_bytes()))]
     Foreign { path: PathBuf, found: String },
     #[error("the plan in {} was applied, or begun, and is kept for its rollback", text::path(path))]
     Applied { path: PathBuf },
@@ -28,7 +28,7 @@ pub enum Error {
     NoFolder { path: PathBuf },
     #[error("{} is a file, not the folder of a plan", text::path(path))]
     File { path: PathBuf },
-    #[error("{} is no plan: it has no {MANIFEST}", text::path(path))]
+    #[error("{} is not a plan: it has no {MANIFEST}", text::path(path))]
     NoManifest { path: PathBuf },
     #[error("{} was edited or damaged: {message}", text::path(path))]
     Manifest { path: PathBuf, message: String },
@@ -126,7 +126,7 @@ impl Draft {
 }
 
 impl Draft {
-    /// Moves the files into the destination, the manifest last: without it a folder is no bundle.
+    /// Moves the files into the destination, the manifest last: without it a folder is not a bundle.
     fn fill(self) -> Result<(), Error> {
         private::close(&self.destination).map_err(Error::io(&self.destination))?;
         let mut moved = Vec::new();
@@ -174,7 +174,7 @@ pub fn check_destination(path: &Path) -> Result<(), Error> {
     if let Some(found) = names.iter().find(|name| !ours.contains(&name.as_str())) {
         return Err(Error::Foreign { path: path.to_owned(), found: found.clone() });
     }
-    // A folder with one of our names in it that is not ours is not ours to replace.
+    // A foreign folder that has a file of the same name is not ours to replace.
     match read_manifest(path) {
         Ok(_) | Err(Error::Version { .. }) => Ok(()),
         Err(_) => Err(Error::Foreign { path: path.to_owned(), found: names.remove(0) }),

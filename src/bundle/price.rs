@@ -40,14 +40,14 @@ pub struct Price {
 }
 
 impl Price {
-    /// In so many round trips, of so many commands that look and that edit.
+    /// Of so many round trips, and so many commands that look and that edit.
     pub fn new(batches: u64, look: u64, edits: u64) -> Self {
         let billed = look.saturating_add(edits);
         Self { batches, billed_commands: billed, estimated_cost_usd: usd(billed), look }
     }
 }
 
-/// What so many commands cost.
+/// What this many commands cost.
 pub fn usd(commands: u64) -> f64 {
     commands as f64 * USD_PER_100_000 / 100_000.0
 }

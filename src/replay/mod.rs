@@ -1,4 +1,4 @@
-//! From a bundle's bytes to a database, one reply compared after the other.
+//! From a bundle's bytes to a database, each reply compared with the expected one.
 //!
 //! The only code of the crate that opens a connection to a user's database, and the only code that writes to one. What
 //! is written is the commands of `apply.resp` or `rollback.resp`, less what must be left out, and on the way back with

@@ -31,7 +31,7 @@ pub const JOURNAL: &str = "journal.ndjson";
 /// The page for the person who approves the plan.
 pub const REVIEW: &str = "review.html";
 
-/// The content of `plan.json`. [`Manifest::write_json`] is what writes it, and not `serde` alone.
+/// The content of `plan.json`. It is written with [`Manifest::write_json`], not with `serde` alone.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Manifest {
@@ -56,7 +56,7 @@ pub struct Manifest {
     pub lower_bound: u64,
     /// Pipeline round trips at the default batch size.
     pub batches: u64,
-    /// Commands that a service which bills by the command would count.
+    /// Commands that a service that bills by the command would count.
     pub billed_commands: u64,
     pub estimated_cost_usd: f64,
     /// What a replay comes to with the look before it.
@@ -88,7 +88,7 @@ impl Manifest {
         Spec::parse_accepting(&self.spec.text, "the spec in plan.json", &accepted)
     }
 
-    /// Whether the numbers in it fit together. A manifest has no checksum of its own; this is what finds a careless edit.
+    /// Whether the numbers in it fit together. A manifest has no checksum of its own; this finds a careless edit.
     pub fn check(&self) -> Result<(), String> {
         if self.expected_replies.len() as u64 != self.total.commands {
             let (replies, commands) = (self.expected_replies.len(), self.total.commands);
@@ -175,7 +175,7 @@ pub struct IndexPlan {
     pub looked_at_members: u64,
     #[serde(default)]
     pub gone_members: u64,
-    /// Up to three examples a kind of edit, for a reader.
+    /// Up to three examples per kind of edit, for a reader.
     pub examples: Vec<Example>,
 }
 

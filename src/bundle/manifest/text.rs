@@ -1,4 +1,4 @@
-//! The text of `plan.json`: indented down to the entries of its lists, one entry a line.
+//! The text of `plan.json`: indented down to the entries of its lists, one entry per line.
 //!
 //! The touched keys are most of it. They are made by all threads and written piece by piece, so that the text of many is
 //! nowhere whole.
@@ -160,8 +160,8 @@ fn replace_id(text: &mut Vec<u8>, from: &str, to: &str) {
     }
 }
 
-/// Replaces what the review page is known by: in one of the last lines, and what stands before is no file of that name,
-/// since quotes inside of a string are escaped.
+/// Replaces what the review page is known by, in one of the last lines. Nothing after it can look the same: quotes inside
+/// a string are escaped.
 fn replace_page(text: &mut Vec<u8>, from: &FileId, to: &FileId) {
     let line = |page: &FileId| {
         format!("\"{REVIEW}\": {{\"sha256\": \"{}\", \"bytes\": {}}}", page.sha256, page.bytes).into_bytes()

@@ -43,7 +43,7 @@ pub struct ReplayArgs {
     /// What makes sure that an edit is still right when it is made.
     #[arg(long, value_enum, default_value_t, value_name = "LEVEL")]
     pub guard: GuardLevel,
-    /// The most commands a second.
+    /// The most commands per second.
     #[arg(long, value_name = "N", help_heading = PACE, value_parser = clap::value_parser!(u32).range(1..))]
     pub max_rate: Option<u32>,
     /// The most commands that are under way at a time.
@@ -52,7 +52,7 @@ pub struct ReplayArgs {
     /// Send nothing while this file exists; `pause` in the plan's folder if not given.
     #[arg(long, value_name = "FILE", help_heading = PACE)]
     pub pause_file: Option<PathBuf>,
-    /// How to say what happens: for a person, or as one JSON object a line.
+    /// How to say what happens: for a person, or as one JSON object per line.
     #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
     pub format: Telling,
 }

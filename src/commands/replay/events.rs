@@ -19,7 +19,7 @@ pub enum Telling {
     /// For a person.
     #[default]
     Text,
-    /// One JSON object a line.
+    /// One JSON object per line.
     Json,
 }
 

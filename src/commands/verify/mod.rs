@@ -30,7 +30,7 @@ pub struct VerifyArgs {
     /// How long to wait before the differences are looked at again: what was in flight is there then. In seconds.
     #[arg(long, value_name = "SECONDS", default_value_t = 2, value_parser = clap::value_parser!(u64).range(0..=3600))]
     pub settle: u64,
-    /// How to say what was found: for a person, or as one JSON object a line.
+    /// How to say what was found: for a person, or as one JSON object per line.
     #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
     pub format: Telling,
     /// What expiries before 2009 mean in that dump.

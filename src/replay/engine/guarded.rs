@@ -105,7 +105,7 @@ impl Engine<'_, '_, '_> {
     }
 
     /// What a script answered: edits that were made, edits that were in place, edits that are kept, edits whose record has
-    /// changed since it was judged. The last are left in the item; whether there are any.
+    /// changed since it was judged. The last are left in the item; gives whether there are any.
     pub(super) fn scripted<'a>(&mut self, item: &mut Cow<'_, Item<'a>>, answers: &[i64]) -> bool {
         let parts: Vec<&'a [u8]> = item.parts().map(|(_, part)| part).collect();
         for (part, _) in parts.iter().zip(answers).filter(|(_, answer)| **answer == 0) {

@@ -1,7 +1,7 @@
 //! The replay itself: a batch announced in the journal, sent, answered, acknowledged; then the next.
 //!
-//! Nothing is sent twice blindly. A command that was refused was not carried out and may go again; of a command whose
-//! answer was lost the database itself is asked what became of it.
+//! Nothing is sent twice blindly. A command that was refused was not carried out and may go again; what became of a
+//! command whose answer was lost, the database itself is asked.
 
 pub mod backoff;
 pub mod event;
@@ -51,7 +51,7 @@ pub enum OnDrift {
 pub struct Terms<'t> {
     pub way: Way,
     pub limits: BatchLimits,
-    /// Commands a second.
+    /// Commands per second.
     pub max_rate: Option<u32>,
     /// Nothing is sent while this file exists.
     pub pause_file: Option<PathBuf>,
@@ -83,7 +83,7 @@ pub struct Report {
     pub otherwise: u64,
     /// Edits that a guard left alone, because their record has moved.
     pub kept: u64,
-    /// Commands that still are to be done.
+    /// Commands that are still to be done.
     pub left: u64,
     /// Whether anything was sent at all.
     pub sent: bool,
@@ -217,8 +217,8 @@ impl Engine<'_, '_, '_> {
         rest(time, self.terms.interrupt)
     }
 
-    /// A connection. If the server was started anew since the last one, it is first looked whether what it acknowledged
-    /// is still there.
+    /// A connection. If the server was started anew since the last one, first checks that what it acknowledged is still
+    /// there.
     fn connect(&mut self) -> Result<(), LinkError> {
         self.session.link()?;
         if !self.session.was_restarted() {
@@ -285,7 +285,7 @@ impl Engine<'_, '_, '_> {
                 // What a script needs besides: each member again as a key, the state of its record, and its own text.
                 bytes = bytes.saturating_add(item.bytes.len().saturating_mul(3)).saturating_add(SCRIPT);
             }
-            // Whose key it is must be known before it expires.
+            // Whether the key is ours must be known before it expires.
             let of_made = || {
                 let before = at.checked_sub(1).and_then(|at| items.get(at));
                 before.is_some_and(|before| before.makes_key())
@@ -346,7 +346,7 @@ impl Engine<'_, '_, '_> {
             unknown.push(last);
         }
         if self.guard.is_some() {
-            // Several commands may stand for one of the file; that one of them was refused says nothing of the others.
+            // Several commands may stand for one of the file; that one of them was refused says nothing about the others.
             unknown.append(&mut open);
         }
         if stop.is_none() && self.terms.on_drift == OnDrift::Stop && !otherwise.is_empty() {

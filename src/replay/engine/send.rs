@@ -1,4 +1,4 @@
-//! A batch on its way: out, answered, and again what was refused or lost.
+//! A batch on its way: sent, answered, and what was refused or lost sent again.
 
 use std::borrow::Cow;
 use std::collections::HashSet;
@@ -19,7 +19,7 @@ use crate::replay::script::item::Item;
 use crate::text::Printable;
 
 impl Engine<'_, '_, '_> {
-    /// Sends a batch until each of its commands has an answer, or there is no sense in trying again.
+    /// Sends a batch until each of its commands has an answer, or until it makes no sense to try again.
     pub(super) fn send(&mut self, mut pending: Vec<Cow<'_, Item<'_>>>, tally: &mut Tally) -> Result<(), JournalError> {
         let mut backoff = Backoff::new(self.terms.retry_for);
         let mut rounds = 0;
@@ -90,7 +90,7 @@ impl Engine<'_, '_, '_> {
         self.sleep(wait)
     }
 
-    /// One round: all commands out, all replies in. Where the database changes, what came before is answered first.
+    /// One round: all commands out, all replies in. Where the database changes, everything before it is answered first.
     fn exchange(&mut self, pending: &[Cow<'_, Item<'_>>], shapes: &[Shape]) -> (Vec<Reply>, Option<LinkError>) {
         let mut replies = Vec::with_capacity(pending.len());
         let link = match self.connect().and_then(|()| self.session.link()) {
@@ -142,7 +142,7 @@ impl Engine<'_, '_, '_> {
     ) -> (Vec<Cow<'i, Item<'a>>>, Option<String>) {
         let mut again: Vec<Cow<'i, Item<'a>>> = Vec::new();
         let mut reason = None;
-        // Keys of which a command of this batch was refused: what follows on them may be answered otherwise for it.
+        // Keys with a refused command in this batch: because of it, what follows on them may be answered otherwise.
         let mut waiting: HashSet<(u32, &'a [u8])> = HashSet::new();
         for (mut item, reply) in sent.into_iter().zip(replies) {
             if self.guard.is_some()
@@ -265,7 +265,7 @@ impl Engine<'_, '_, '_> {
         });
     }
 
-    /// Connects anew and looks what became of commands whose answers were lost. What was carried out is counted and
+    /// Connects again and looks up what became of commands whose answers were lost. What was carried out is counted and
     /// taken out of `unanswered`; what was carried out in part loses that part.
     fn find_out(
         &mut self,

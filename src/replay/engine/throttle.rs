@@ -19,9 +19,9 @@ pub struct Pace {
 }
 
 impl Pace {
-    /// At most `most` commands a batch, and `per_second` a second.
+    /// At most `most` commands per batch, and `per_second` per second.
     pub fn new(most: usize, per_second: Option<u32>) -> Self {
-        // A second's worth at once, so that a rate is one also within a second.
+        // A second's worth at once, so that the rate holds within a second, too.
         let rate = per_second.map_or(usize::MAX, |rate| usize::try_from(rate).unwrap_or(usize::MAX));
         let most = most.min(rate).max(1);
         Self { per_second, most, now: most, next: Instant::now() }
@@ -81,7 +81,7 @@ mod tests {
         let mut pace = Pace::new(1000, Some(100));
         assert_eq!(pace.commands(), 100);
         pace.note(50, Instant::now(), Duration::from_millis(1));
-        // 50 commands at 100 a second.
+        // 50 commands at 100 per second.
         let wait = pace.wait();
         assert!(wait > Duration::from_millis(400) && wait <= Duration::from_millis(500), "{wait:?}");
     }

@@ -11,7 +11,7 @@ use super::super::verify::number;
 use crate::bundle::hex;
 use crate::replay::script::item::Item;
 
-/// More is not read in one step: a server answers nobody else meanwhile.
+/// More is not read in one step: a server answers nobody else in the meantime.
 const MOST_ELEMENTS: usize = 100_000;
 const MOST_BYTES: usize = 16 << 20;
 /// The version and the checksum at the end of what `DUMP` answers.

@@ -3,8 +3,8 @@
 -- then for each edit: member, score (or nothing), the score that the member must have now ('-': it must not be there;
 -- nothing: whatever it has), place of its record (0: none decides), the state that the decision was made on, the number
 -- of required records, and of each its place and whether it must be there.
--- Gives a number for each edit: 1 where it was made, 0 where it is in place already (somebody made it), -1 where the record is not in that
--- state any more, -2 where somebody else has set the member's score, added it, or removed it.
+-- Gives one number per edit: 1 where it was made, 0 where it is in place already (somebody made it), -1 where the record
+-- is not in that state any more, -2 where somebody else has set the member's score, added it, or removed it.
 local at = 1
 local function take()
   at = at + 1
@@ -65,7 +65,7 @@ while at < #ARGV do
   elseif not as_it_must then
     answers[#answers + 1] = -2
   elseif score ~= '' then
-    -- CH: a score that changes is an edit as well; without it, one that was set already could not be told from that.
+    -- CH: a score that changes is an edit as well; without it, such an edit could not be told from one that was in place.
     answers[#answers + 1] = redis.call(ARGV[1], KEYS[1], 'CH', score, member)
   else
     answers[#answers + 1] = redis.call(ARGV[1], KEYS[1], member)

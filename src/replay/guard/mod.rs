@@ -5,7 +5,7 @@
 //! is read and judged again.
 //!
 //! On the way back an edit is undone if its record is as it was when the edit was made, or if undoing it is right by the
-//! record as it is now. Else somebody has written that record since, and the membership is his.
+//! record as it is now. Otherwise somebody else has written that record since, and the membership is theirs.
 
 mod content;
 mod known;
@@ -119,7 +119,7 @@ impl<'g> Guard<'g> {
         Self { judge, way, known, scripts: None }
     }
 
-    /// Reads the records of a batch, and says how each of its commands goes out and what of it does not. The items lose
+    /// Reads the records of a batch, and says how each of its commands goes out, and which parts do not. The items lose
     /// the parts that are kept.
     pub fn prepare(
         &mut self,
@@ -238,7 +238,7 @@ impl<'g> Guard<'g> {
                     let (value, _) = records.get(&(item.db, member))?;
                     let mut implied = self.judge.implied(&rule, member, value)?;
                     implied.retain(|membership| membership.key == item.key());
-                    // A score that changed since is no reason to write the old one.
+                    // That the score has changed since is not a reason to write the old one.
                     if let Some(score) = score {
                         implied.retain(|membership| number(score) == Some(membership.score));
                     }
@@ -364,7 +364,7 @@ fn exist(
     Ok(found)
 }
 
-/// The answers of a script, one for each part; `None` if it is no such list.
+/// The answers of a script, one for each part; `None` if it is not such a list.
 pub fn answers(reply: &Reply, parts: usize) -> Option<Vec<i64>> {
     let Reply::Array(items) = reply else { return None };
     let numbers = items.iter().map(|item| if let Reply::Integer(number) = item { Some(*number) } else { None });

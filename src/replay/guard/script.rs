@@ -49,7 +49,7 @@ impl Scripts {
         call(&self.unlink, keys, args)
     }
 
-    /// Makes a key, or a piece of it, unless there is somebody else's.
+    /// Makes a key, or a piece of it, unless there is one that somebody else made.
     pub fn make(&self, item: &Item<'_>, known: &Known<'_>) -> Vec<u8> {
         let mut args = vec![item.verb.name().as_bytes().to_vec(), known.before(item.number).to_vec()];
         args.extend(item.args.iter().skip(2).map(|arg| arg.to_vec()));

@@ -1,6 +1,6 @@
--- KEYS: keys to delete. ARGV: of each how its content is taken (nothing: it cannot be), the command that counts its
+-- KEYS: keys to delete. ARGV: for each how its content is taken (nothing: it cannot be), the command that counts its
 -- elements, their number, and the digest.
--- Gives a number a key: 1 where it was deleted, 0 where there is none, -1 where it does not hold what it held.
+-- Gives one number per key: 1 where it was deleted, 0 where there is none, -1 where it does not hold what it held.
 local answers = {}
 for i, key in ipairs(KEYS) do
   local how, count, elements, digest = ARGV[4 * i - 3], ARGV[4 * i - 2], ARGV[4 * i - 1], ARGV[4 * i]

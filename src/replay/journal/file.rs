@@ -10,7 +10,7 @@ use crate::private;
 
 /// Opens the journal to read and to append; makes it, readable by its owner alone, where there is none.
 pub(super) fn open(path: &Path) -> Result<File, JournalError> {
-    // One that vanishes between the looks was its owner's, who had begun nothing.
+    // A file that vanishes in between was taken away by its owner, who had begun nothing.
     for _ in 0..100 {
         let mut new = OpenOptions::new();
         new.read(true).append(true).create_new(true);
@@ -70,7 +70,7 @@ fn why_not(found: &Metadata) -> Option<&'static str> {
         return Some("a symbolic link");
     }
     if !found.is_file() {
-        return Some("no file");
+        return Some("not a regular file");
     }
     if std::os::unix::fs::MetadataExt::nlink(found) > 1 {
         return Some("a file with another name beside this one (a hard link)");
@@ -83,7 +83,7 @@ fn is_same(one: &Metadata, other: &Metadata) -> bool {
     (one.dev(), one.ino()) == (other.dev(), other.ino())
 }
 
-/// Whether this is the file of that name, and no other took its place.
+/// Whether this is the file of that name, and another has not taken its place.
 pub(super) fn is_at(file: &File, path: &Path) -> bool {
     let there = std::fs::symlink_metadata(path);
     there.ok().zip(file.metadata().ok()).is_some_and(|(there, open)| is_same(&there, &open))

@@ -95,7 +95,7 @@ pub struct History {
 /// Why a journal makes no sense.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum HistoryError {
-    #[error("line {line} is no line of a journal: {cause}")]
+    #[error("line {line} is not a line of a journal: {cause}")]
     Line { line: usize, cause: String },
     #[error(
         "line {line} was written by another version of this tool (journal {version}, this one reads {JOURNAL_VERSION})"
@@ -103,12 +103,12 @@ pub enum HistoryError {
     Version { line: usize, version: u32 },
     #[error("line {line} is about another plan")]
     OtherPlan { line: usize },
-    #[error("line {line} speaks of a command that the plan does not have")]
+    #[error("line {line} names a command that the plan does not have")]
     Number { line: usize },
 }
 
 impl History {
-    /// Reads a journal of a plan with so many commands (there, and back). Gives also how many of its bytes are whole
+    /// Reads a journal of a plan with so many commands (there, and back). Also gives how many of its bytes are whole
     /// lines: a last line that was cut off by a crash does not count, because what it announces was not begun.
     pub fn read(bytes: &[u8], plan_sha256: &str, commands: (u64, u64)) -> Result<(Self, usize), HistoryError> {
         let mut history = Self::default();

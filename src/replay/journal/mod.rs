@@ -1,9 +1,9 @@
 //! What was sent and what was answered, on the disk before it is relied on.
 //!
-//! One file beside the bundle, a JSON object a line, only ever appended to. An [`Record::Intent`] is synced before the
+//! One file beside the bundle, one JSON object per line, only ever appended to. A [`Record::Intent`] is synced before the
 //! batch it announces leaves; the [`Record::Ack`] after it reaches the disk with the next intent. So whatever ends the
-//! process, the journal knows which commands were never sent, which were answered, and of which at most one batch
-//! neither is known. The file is locked while it is open: a second operator is told who has it.
+//! process, the journal knows which commands were never sent and which were answered; of at most one batch it knows
+//! neither. The file is locked while it is open: a second operator is told who has it.
 
 mod file;
 mod history;
@@ -30,7 +30,7 @@ pub enum JournalError {
         text::path(path)
     )]
     Link { path: PathBuf, what: &'static str },
-    /// Somebody else is at it.
+    /// Somebody else is working with it.
     #[error("{who} is working with this plan; nothing was sent")]
     Locked { who: String },
 }
@@ -86,7 +86,7 @@ impl Journal {
         let (plan_id, plan_sha256) = (plan_id.to_owned(), plan_sha256.to_owned());
         let who = Operator::current();
         journal.add(&Record::Open { version: JOURNAL_VERSION, plan_id, plan_sha256, confirmed, guarded, who });
-        // Who comes second reads this to say who was first.
+        // A second process reads this to say who was first.
         journal.write()?;
         Ok((journal, history))
     }
@@ -294,7 +294,7 @@ mod tests {
         drop(journal);
         let good = std::fs::read_to_string(&path).unwrap();
         for (text, part) in [
-            (format!("nonsense\n{good}"), "line 1 is no line"),
+            (format!("nonsense\n{good}"), "line 1 is not a line of a journal"),
             (good.replace("\"sha\"", "\"other\""), "another plan"),
             (good.replace("\"version\":1", "\"version\":9"), "another version"),
             (format!("{good}{{\"t\":\"intent\",\"way\":\"apply\",\"first\":1,\"last\":101}}\n"), "does not have"),

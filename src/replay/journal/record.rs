@@ -48,8 +48,8 @@ pub enum Record {
         #[serde(skip_serializing_if = "std::ops::Not::not", default)]
         in_place: bool,
     },
-    /// How the records of these members of a key are when their edits are made, as a guard knows a state: what a guarded
-    /// rollback compares with. On the disk before the edits leave.
+    /// The states of the records of these members when their edits are made, in the form in which a guard knows a state:
+    /// what a guarded rollback compares with. On the disk before the edits leave.
     Seen { way: Way, db: u32, key: Bytes, states: Vec<(Bytes, String)> },
     /// The commands of these numbers are about to be sent. On the disk before their first byte leaves.
     Intent { way: Way, first: u64, last: u64 },
@@ -77,7 +77,7 @@ pub enum Record {
     End { way: Way, at: String },
 }
 
-/// The options of a run, as words: what another one needs that goes on with it, or undoes it. No password.
+/// The options of a run, as words: what a later run needs to go on with it, or to undo it. No password.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct With {
     /// How to get in.

@@ -114,7 +114,7 @@ impl Connection {
         LinkError::Refused { target: self.target.clone(), what, cause: display(text.as_bytes()) }
     }
 
-    /// The connection is of no use after this: a reply that comes late would be taken for that of the next command.
+    /// The connection is useless after this: a reply that comes late would be taken for that of the next command.
     fn failure(&mut self, error: &io::Error) -> LinkError {
         self.failed = true;
         let target = self.target.clone();

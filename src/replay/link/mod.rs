@@ -84,7 +84,7 @@ impl fmt::Display for Reply {
     }
 }
 
-/// Why a connection could not be made, or is of no use any more. No variant can hold a password.
+/// Why a connection could not be made, or cannot be used any more. No variant can hold a password.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum LinkError {
@@ -128,7 +128,7 @@ pub enum LinkError {
     #[error("no database is selected on this connection")]
     NoDatabase,
     /// What was sent on it may still be on its way.
-    #[error("the server does not end our connection that broke: {cause}")]
+    #[error("the server does not end our broken connection: {cause}")]
     NotEnded { cause: String },
     /// It was started anew in the meantime.
     #[error(

@@ -1,6 +1,6 @@
 //! A [`Link`] over Upstash's REST interface: a batch is one `POST /pipeline`.
 //!
-//! A pipeline is no transaction: each of its commands is answered for itself, in order. Commands arrive here encoded, as
+//! A pipeline is not a transaction: each of its commands is answered by itself, in order. Commands arrive here encoded, as
 //! for any link, and are put into JSON; an argument that is not UTF-8 cannot be, and is refused before the request goes.
 
 use std::collections::VecDeque;
@@ -18,12 +18,12 @@ use crate::bundle::resp::CommandReader;
 use crate::replay::look::query::ask;
 use crate::text::Printable;
 
-/// A larger answer is none to anything that is asked here.
+/// Nothing that is asked here has a larger answer.
 const MAX_ANSWER: u64 = 256 * 1024 * 1024;
-/// Deeper arrays are none either.
+/// Nor one with deeper arrays.
 const MAX_DEPTH: usize = 8;
 
-/// The connection of a kind: HTTP has none that lasts, but a token that is known to be right.
+/// A connection of a kind: HTTP has none that lasts, but the token is known to be right.
 pub struct RestLink {
     agent: ureq::Agent,
     url: String,
@@ -172,7 +172,7 @@ impl Link for RestLink {
         self.replies.pop_front().ok_or_else(|| LinkError::Unusable { target: self.target.clone() })
     }
 
-    /// The service has one database; and which connection of its own it uses for the next request, nobody knows.
+    /// The service has one database; and nobody knows which connection of its own it uses for the next request.
     fn select(&mut self, db: u32) -> Result<(), LinkError> {
         match db {
             0 => Ok(()),
@@ -190,7 +190,7 @@ fn reply(answer: Value, in_base64: bool) -> Option<Reply> {
     result(answer.remove("result")?, in_base64, MAX_DEPTH)
 }
 
-/// Strings are base64 but for `OK`, which stays as it is; what is a status and what a string cannot be told.
+/// Strings are base64, except for `OK`, which stays as it is; a status cannot be told from a string.
 fn result(value: Value, in_base64: bool, depth: usize) -> Option<Reply> {
     Some(match value {
         Value::Null => Reply::Nil,

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-/// A password or token. `Debug` shows that there is one, and there is no `Display`.
+/// A password or token. `Debug` shows only that there is one, and there is no `Display`.
 ///
 /// It holds bytes: a password from a file or an environment need not be UTF-8.
 #[derive(Clone, PartialEq, Eq)]

@@ -214,7 +214,7 @@ mod tests {
         assert_eq!(resolve(None, None, None, &vars).unwrap().to_string(), "redis://from-env:1");
         let rest = resolve(None, None, None, &[("REDIS_URL", ""), vars[1], ("UPSTASH_REDIS_REST_TOKEN", "t")]).unwrap();
         assert_eq!((rest.to_string().as_str(), password(&rest)), ("https://rest:443", Some(&b"t"[..])));
-        // The token is no password of another kind of connection.
+        // The token is not a password for another kind of connection.
         let tcp = resolve(Some("redis://h"), None, None, &[("UPSTASH_REDIS_REST_TOKEN", "t")]).unwrap();
         assert_eq!(password(&tcp), None);
         assert!(matches!(resolve(None, None, None, &[]), Err(TargetError::Missing)));

@@ -1,4 +1,4 @@
-//! TLS: whom to trust, and what its failures are called. No word of the library's own reaches a person.
+//! TLS: whom to trust, and what its failures are called. The library's own words never reach a person.
 
 use std::io;
 use std::path::Path;
@@ -44,7 +44,7 @@ fn failed(what: &str) -> LinkError {
     }
 }
 
-/// The certificates of a file, once it is known that there is one: without, every server would be refused for a reason
+/// The certificates of a file, which must have at least one: without, every server would be refused for a reason
 /// that names the server.
 pub fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, LinkError> {
     use std::io::Read as _;

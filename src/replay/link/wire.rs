@@ -27,7 +27,7 @@ pub enum Wire {
 impl Wire {
     /// Connects; with TLS, the handshake is done then.
     pub fn open(target: &Target) -> Result<Self, LinkError> {
-        // Of a file of certificates that cannot be used it is said before anything else.
+        // A file of certificates that cannot be used is reported before anything else.
         let config = if target.tls { Some(tls::config(target.tls_ca.as_deref())?) } else { None };
         let tcp = connect(target, target.timeouts.connect)
             .map_err(|error| LinkError::Connect { target: target.to_string(), cause: cause(&error) })?;
@@ -134,7 +134,7 @@ fn handshake(
         match connection.complete_io(&mut tcp) {
             Ok((read, _)) => heard |= read > 0,
             Err(error) if is_timeout(&error) => {
-                // A Redis without TLS waits for the end of what it takes for a command.
+                // A Redis without TLS waits for the end of what it believes is a command.
                 if !heard && !probed && began.elapsed() >= SILENCE.min(patience.checked_div(2).unwrap_or(patience)) {
                     probed = true;
                     if answers_in_the_clear(target) {

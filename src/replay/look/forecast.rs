@@ -22,7 +22,7 @@ pub enum State<'a> {
     Present {
         /// What the command `TYPE` answers.
         kind: &'a str,
-        /// What counts for its type: see [`cardinality_command`]. `u64::MAX` of a string whose length is not known.
+        /// What counts for its type: see [`cardinality_command`]. `u64::MAX` for a string whose length is not known.
         elements: u64,
         expire_at_ms: Option<i64>,
     },
@@ -61,11 +61,11 @@ impl<'a> Forecast<'a> {
         for touched in touched {
             let state = match touched.kind.as_ref() {
                 "none" => State::Absent,
-                // A manifest says that there is one value, and not how long it is.
+                // A manifest says that there is one value, but not how long it is.
                 "string" => State::Present { kind: "string", elements: UNMEASURED, expire_at_ms: touched.expire_at_ms },
                 kind => State::Present { kind, elements: touched.elements, expire_at_ms: touched.expire_at_ms },
             };
-            // No server has a database of a larger number; this one is found nowhere, and that is then said.
+            // No server has a database with a larger number: its keys are reported as not found.
             let db = u32::try_from(touched.db).unwrap_or(u32::MAX);
             if let Some(key) = forecast.entry(db, &touched.key.0) {
                 key.state = state;

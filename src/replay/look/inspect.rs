@@ -58,7 +58,7 @@ pub fn inspect(
     let any = |verbs: [Verb; 2]| asked().any(|(_, subject)| verbs.contains(&subject.item.verb));
     let sets_at_once = any([Verb::SAdd, Verb::SRem]) && knows(link, "SMISMEMBER")?;
     let zsets_at_once = any([Verb::ZAdd, Verb::ZRem]) && knows(link, "ZMSCORE")?;
-    // Deletions of which some key is there: which, is asked one by one.
+    // Deletions with some key still there: each key is asked for, to see which.
     let some_left: RefCell<Vec<(usize, usize, usize)>> = RefCell::default();
     let mut looked_at: u64 = 0;
     let mut take = |found: &mut Vec<Found>, query: Query, reply: Reply| {
@@ -174,7 +174,7 @@ impl Subject<'_, '_> {
     }
 }
 
-/// Notes of some parts whether they are in place.
+/// Notes whether some of the parts are in place.
 fn set(found: &mut Found, parts: usize, which: std::ops::Range<usize>, state: bool) {
     let mut states = match std::mem::replace(found, Found::Open) {
         Found::Partly(states) => states,
@@ -212,7 +212,7 @@ fn in_place(verb: Verb, score: Option<&[u8]>, reply: &Reply) -> bool {
     }
 }
 
-/// `RPUSH` and `APPEND` answer with the length they lead to; the others are seen by there being a key.
+/// `RPUSH` and `APPEND` answer with the length they lead to; the others show in whether there is a key.
 fn is_reached(item: &Item<'_>, reply: &Reply) -> bool {
     match (item.verb, &item.wanted, reply) {
         (Verb::RPush | Verb::Append, Wanted::Reply(Expected::Integer(wanted)), Reply::Integer(found)) => {

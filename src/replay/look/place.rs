@@ -72,7 +72,7 @@ impl<'t> Info<'t> {
     }
 }
 
-/// A name or an address that a server gives, on one line and of bearable length.
+/// A name or an address that a server gives, on one line and of a bearable length.
 fn shown(text: &str) -> String {
     display(text.as_bytes())
 }
@@ -155,7 +155,7 @@ pub enum Recognised {
     Cluster,
 }
 
-/// Asks whether records of the dump are there, with one command a database.
+/// Asks whether records of the dump are there, with one command per database.
 pub fn recognise(link: &mut dyn Link, witnesses: &[Witness], options: &LookOptions) -> Result<Recognised, QueryError> {
     let mut questions: Vec<(u32, Vec<&[u8]>)> = Vec::new();
     for Witness { db, key: Bytes(key) } in witnesses {

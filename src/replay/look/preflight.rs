@@ -1,8 +1,8 @@
 //! A look at a database before anything is written to it. Only reads.
 //!
 //! One command per key, as far as that can be: what counts the elements of a type proves the type as well, keys that must
-//! not be there are asked for many at a time, and an expiry is asked for only where there should be one. That a key which
-//! should have none has got one is seen by how many keys of its database expire, which the server says at no cost.
+//! not be there are asked for many at a time, and an expiry is asked for only where there should be one. Whether a key
+//! has an expiry that should have none is seen by how many keys of its database expire, which the server says at no cost.
 
 use std::collections::HashMap;
 
@@ -26,7 +26,7 @@ pub struct Preflight<'a> {
     pub there: Vec<There<'a>>,
 }
 
-/// What there is under a name.
+/// What is there under a name.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum There<'a> {
     /// It was not looked at, since nothing was known beforehand of how it should be; or it is not as it should be.
@@ -82,7 +82,7 @@ impl Drift {
 /// Asks who is there, and looks at every key that a plan touches: its type, its number of elements, its expiry.
 ///
 /// `elsewhere` says how many other keys of each database have an expiry in the dump. Where more keys of a database expire
-/// than that and the keys that should, each other key is asked, too. A server that does not know `PEXPIRETIME` (before
+/// than that and the keys that should, every other key is asked, too. A server that does not know `PEXPIRETIME` (before
 /// 7.0) is asked with `PTTL`, and only whether there is an expiry.
 ///
 /// `progress` is told after each key how many were looked at.
@@ -123,7 +123,7 @@ struct Look<'k, 'a> {
     there: Vec<There<'a>>,
     /// Keys whose type must be asked for.
     unsure: Vec<usize>,
-    /// When keys expire, by their place: a Unix time in milliseconds, or what is left where the server says no more.
+    /// When keys expire, by their place: a Unix time in milliseconds, or only the time that is left.
     expiry: HashMap<usize, (Option<i64>, Clock)>,
     /// The server does not know `PEXPIRETIME`.
     is_old: bool,
@@ -221,7 +221,7 @@ impl<'k, 'a> Look<'k, 'a> {
             reply => return Err(QueryError::Refused { command: cardinality_command(kind).unwrap_or("SCARD"), reply }),
         };
         match found {
-            // There are strings and streams of nothing, and that there is no key is answered likewise.
+            // An empty string or stream and a missing key give the same answer.
             None => self.unsure.push(place),
             Some(0) if matches!(kind, "string" | "stream") => self.unsure.push(place),
             Some(0) => {

@@ -4,7 +4,7 @@ use crate::bundle::resp::{self, BatchLimits, BatchMeter};
 use crate::replay::link::server_error::{self, Class, ErrorKind};
 use crate::replay::link::{Link, LinkError, Reply};
 
-/// Why looking at a database came to nothing.
+/// Why a look at a database failed.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum QueryError {
@@ -20,7 +20,7 @@ pub enum QueryError {
 }
 
 impl QueryError {
-    /// Whether it may be otherwise after a while. That nobody answers at an address counts only if somebody did before.
+    /// Whether trying again later may help. For an address where nobody answers, only if somebody did before.
     pub fn is_transient(&self, answered_before: bool) -> bool {
         match self {
             Self::Link(LinkError::Connect { .. }) => answered_before,
@@ -60,7 +60,7 @@ impl<'l, T, F: FnMut(T, Reply) -> Result<(), QueryError>> Pipeline<'l, T, F> {
         Self { link, db: None, meter: BatchMeter::new(limits), bytes: Vec::new(), notes: Vec::new(), answer }
     }
 
-    /// Goes on in a database.
+    /// Goes on in another database.
     pub fn select(&mut self, db: u32) -> Result<(), QueryError> {
         if self.db != Some(db) {
             self.flush()?;
@@ -74,7 +74,7 @@ impl<'l, T, F: FnMut(T, Reply) -> Result<(), QueryError>> Pipeline<'l, T, F> {
         self.push_expecting(args, note, 0)
     }
 
-    /// The same for a command whose answer has so many bytes: a service limits what it answers to a request, too.
+    /// The same for a command whose answer has this many bytes: a service limits the size of its answers, too.
     pub fn push_expecting<A: AsRef<[u8]>>(&mut self, args: &[A], note: T, bytes: usize) -> Result<(), QueryError> {
         if self.meter.add(resp::encoded_len(args).saturating_add(bytes)) {
             self.flush()?;
@@ -94,7 +94,7 @@ impl<'l, T, F: FnMut(T, Reply) -> Result<(), QueryError>> Pipeline<'l, T, F> {
         }
         self.link.send(&self.bytes)?;
         self.bytes.clear();
-        // Every reply of the batch is read, also after an answer that ends it all: the connection stays of use.
+        // Every reply of the batch is read, even after an answer that ends it all, so that the connection stays usable.
         let mut first_error = None;
         for note in self.notes.drain(..) {
             let reply = self.link.receive()?;
@@ -110,8 +110,8 @@ impl<'l, T, F: FnMut(T, Reply) -> Result<(), QueryError>> Pipeline<'l, T, F> {
 const AT_ONCE: usize = 1_000;
 const BYTES_AT_ONCE: usize = 200_000;
 
-/// Asks of keys that should not be there, many in one command, whether any is. `note` gets the first of them and the one
-/// after the last, by their place; the answer is how many are there.
+/// Asks whether any of the keys that should not be there is, many in one command. `note` gets the first of them and the
+/// one after the last, by their place; the answer is how many are there.
 pub fn exist_none<T, F: FnMut(T, Reply) -> Result<(), QueryError>>(
     keys: &[(u32, &[u8])],
     pipeline: &mut Pipeline<'_, T, F>,
@@ -199,7 +199,7 @@ pub struct Tally {
 }
 
 impl Tally {
-    /// Whether there is no such difference.
+    /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.count == 0
     }

@@ -42,7 +42,7 @@ impl std::fmt::Display for Wanted {
     }
 }
 
-/// Reads a whole file: an error here means that nothing was sent. Changes of the database are no items of their own.
+/// Reads a whole file: an error here means that nothing was sent. Changes of the database are not items of their own.
 pub fn read<'a>(
     commands: &'a [u8],
     script: Script,
@@ -257,7 +257,7 @@ mod tests {
             ("ZADD z 1 x 2 y", Expected::Integer(0)),
         ];
         let mut items = items(&mut bytes, &commands);
-        assert_eq!(items.len(), 5, "SELECT is no item");
+        assert_eq!(items.len(), 5, "SELECT is not an item");
         assert!(items.iter().all(|item| item.db == 3));
         let wanted = [
             ("UNLINK a c", Wanted::Reply(Expected::Integer(2))),

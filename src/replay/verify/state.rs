@@ -72,7 +72,7 @@ pub(super) struct Members<'a> {
 pub(super) enum Named {
     There,
     Gone,
-    /// In a sorted set with this score; not a number where the plan's own text is none.
+    /// In a sorted set with this score; NaN where the plan's own text is not a number.
     Score(f64),
 }
 

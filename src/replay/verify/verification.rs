@@ -19,7 +19,7 @@ pub struct Verification {
     pub wrong_type: Tally,
     /// Not there, and an edit names them.
     pub missing_members: Tally,
-    /// There, and an edit names them as gone; or there in a key of which every member is known.
+    /// There, though an edit says that they should not be; or there in a key of which every member is known.
     pub remaining_members: Tally,
     pub wrong_scores: Tally,
     /// Keys that gained, lost or swapped members that no edit names, or in which such a member has another score.

@@ -49,7 +49,7 @@ pub fn lasting<'a>(done: Vec<Item<'a>>, all: &[&Item<'a>]) -> Vec<Item<'a>> {
         .collect()
 }
 
-/// Looks whether these edits, which were done, are there.
+/// Looks whether these edits, which were done, are in place.
 pub fn look(
     link: &mut dyn Link,
     done: &[Item<'_>],
