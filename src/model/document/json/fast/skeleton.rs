@@ -16,7 +16,7 @@ pub struct Skeleton {
     len: usize,
 }
 
-/// How far an skeleton is. It changes with every block and so is kept where the loop is, in registers.
+/// How far a skeleton is. It changes with every block and so is kept where the loop is, in registers.
 #[cfg_attr(not(target_arch = "x86_64"), allow(dead_code, reason = "only x86-64 has skeletons"))]
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Progress {
@@ -123,7 +123,7 @@ mod x86 {
     );
 
     kernel!(
-        /// Writes what is left of a block whose first bytes, as far as they have a bit in `there`, are part of an skeleton,
+        /// Writes what is left of a block whose first bytes, as far as they have a bit in `there`, are part of a skeleton,
         /// when its numbers are cut. Tells how many bytes that are.
         #[inline(always)]
         pub fn cut(simd: Avx512, block: &[u8; BLOCK], there: u64, before: &mut Before, to: &mut [u8; BLOCK]) -> u32 {

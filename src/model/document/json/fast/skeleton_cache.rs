@@ -10,7 +10,7 @@ use crate::model::document::capture::{Captures, Value};
 use crate::model::document::json::tokens::{Scanner, Tokens, unescape};
 use crate::model::document::trie::{Hints, NodeId, Trie};
 
-/// SkeletonCache that are remembered, in sets of a few whose skeletons are alike in what [`SkeletonCache::set`] looks at.
+/// Skeletons that are remembered, in sets of a few whose skeletons are alike in what [`SkeletonCache::set`] looks at.
 const SLOTS: usize = 256;
 const WAYS: usize = 4;
 /// A longer skeleton is not worth the memory.
@@ -65,7 +65,7 @@ impl Default for SkeletonCache {
 }
 
 impl SkeletonCache {
-    /// Whether it is worth making an skeleton.
+    /// Whether it is worth making a skeleton.
     pub fn wanted(&self, trie: &Trie) -> bool {
         self.credit > 0 && !trie.has_arrays()
     }
