@@ -65,10 +65,10 @@ impl Engine<'_, '_, '_> {
                         tally.stop.get_or_insert(reason + &which.unwrap_or_default());
                     }
                 }
-            } else if let Some(reason) = reason.filter(|_| !again.is_empty() && tally.stop.is_none()) {
-                if !self.pause(&reason, &mut backoff) {
-                    tally.stop = Some(reason);
-                }
+            } else if let Some(reason) = reason.filter(|_| !again.is_empty() && tally.stop.is_none())
+                && !self.pause(&reason, &mut backoff)
+            {
+                tally.stop = Some(reason);
             }
             if tally.stop.is_some() {
                 tally.open.extend(again.iter().map(|item| item.number));
