@@ -40,14 +40,7 @@ pub enum Error {
     TooMany,
 }
 
-impl From<scan::Error> for Error {
-    fn from(error: scan::Error) -> Self {
-        match error {
-            scan::Error::Dump(error) => Self::Dump(error),
-            scan::Error::Interrupted => Self::Interrupted,
-        }
-    }
-}
+scan::ends_like_a_pass!(Error);
 
 /// An index key that changed, and how many of its memberships did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

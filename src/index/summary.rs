@@ -22,14 +22,7 @@ pub enum Error {
     TooManyIndexes(usize),
 }
 
-impl From<scan::Error> for Error {
-    fn from(error: scan::Error) -> Self {
-        match error {
-            scan::Error::Dump(error) => Self::Dump(error),
-            scan::Error::Interrupted => Self::Interrupted,
-        }
-    }
-}
+scan::ends_like_a_pass!(Error);
 
 /// What is known of the dump itself.
 #[derive(Debug)]

@@ -45,14 +45,7 @@ pub enum Error {
     Interrupted,
 }
 
-impl From<scan::Error> for Error {
-    fn from(error: scan::Error) -> Self {
-        match error {
-            scan::Error::Dump(error) => Self::Dump(error),
-            scan::Error::Interrupted => Self::Interrupted,
-        }
-    }
-}
+scan::ends_like_a_pass!(Error);
 
 impl From<index::Error> for Error {
     fn from(error: index::Error) -> Self {

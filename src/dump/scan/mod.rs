@@ -50,6 +50,21 @@ pub enum Error {
     Interrupted,
 }
 
+/// For an error with the same two reasons among others: what ended the pass ends the work.
+macro_rules! ends_like_a_pass {
+    ($error:ty) => {
+        impl From<$crate::dump::scan::Error> for $error {
+            fn from(error: $crate::dump::scan::Error) -> Self {
+                match error {
+                    $crate::dump::scan::Error::Dump(error) => Self::Dump(error),
+                    $crate::dump::scan::Error::Interrupted => Self::Interrupted,
+                }
+            }
+        }
+    };
+}
+pub(crate) use ends_like_a_pass;
+
 /// What a pass found besides records.
 #[derive(Debug)]
 pub struct Pass<W> {

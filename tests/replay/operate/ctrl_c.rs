@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 
 use crate::operate::bundle::small;
 use crate::operate::drift::wait_until;
-use crate::operate::proxy::{Fault, Proxy};
 use crate::operate::{Stage, names, program};
+use crate::proxy::{Fault, Proxy};
 use crate::support::judges::SCRIPT;
 
 /// A second, and what a busy machine takes to end a process.

@@ -1,8 +1,8 @@
 //! A database that is not as the dump was: before the replay, during it, and afterwards.
 
 use crate::operate::bundle::{Scene, small};
-use crate::operate::proxy::{Fault, Proxy};
 use crate::operate::{Stage, program, ran};
+use crate::proxy::{Fault, Proxy};
 
 fn members(stage: &Stage, key: &str) -> Vec<String> {
     let mut members: Vec<String> = stage.server.query(&["SMEMBERS", key]);

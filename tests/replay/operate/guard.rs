@@ -5,9 +5,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::operate::bundle::{Scene, small};
 use crate::operate::drift::wait_until;
-use crate::operate::proxy::{Fault, Proxy};
 use crate::operate::resume::Ground;
 use crate::operate::{Stage, program, ran};
+use crate::proxy::{Fault, Proxy};
 use crate::support::server::{Server, query};
 
 pub const SPEC: &str = r#"version = 1

@@ -2,8 +2,8 @@
 
 use crate::operate::bundle::small;
 use crate::operate::guard::{Form, scene};
-use crate::operate::proxy::{Fault, Proxy};
 use crate::operate::{Stage, program, ran};
+use crate::proxy::{Fault, Proxy};
 
 fn run(stage: &Stage, commands: &[&str]) {
     for command in commands {

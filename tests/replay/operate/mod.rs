@@ -16,7 +16,6 @@ mod pace;
 mod place;
 mod price;
 mod progress;
-mod proxy;
 mod rest;
 mod resume;
 mod told;

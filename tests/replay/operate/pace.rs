@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 
 use crate::operate::bundle::{Scene, small};
 use crate::operate::drift::wait_until;
-use crate::operate::proxy::{Fault, Proxy};
 use crate::operate::{Stage, ran};
+use crate::proxy::{Fault, Proxy};
 use crate::support::server::Server;
 
 /// A hundred sets that are created.

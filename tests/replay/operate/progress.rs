@@ -7,7 +7,7 @@ use unicode_width::UnicodeWidthStr as _;
 
 use crate::operate::Stage;
 use crate::operate::bundle::small;
-use crate::operate::proxy::{Fault, Proxy};
+use crate::proxy::{Fault, Proxy};
 use crate::support::judges::SCRIPT;
 
 /// What is written to a terminal of so many columns, which has `then` columns once something was drawn.

@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::operate::bundle::{Scene, small};
-use crate::operate::proxy::{Fault, Proxy, run};
 use crate::operate::{Stage, load, names, program, ran};
+use crate::proxy::{Fault, Proxy, run};
 use crate::support::server::{Server, query};
 
 /// Sets, sorted sets, lists and strings: deleted, made anew, created, edited. Many small commands.

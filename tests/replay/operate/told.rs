@@ -4,8 +4,8 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use crate::operate::bundle::{Scene, small};
-use crate::operate::proxy::{Fault, Proxy};
 use crate::operate::{Ran, Stage, program, ran};
+use crate::proxy::{Fault, Proxy};
 use crate::support::server::Server;
 
 /// Commands in what was printed: lines that begin with two spaces and the name of a program.
