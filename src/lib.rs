@@ -5,6 +5,9 @@
 //! once and decodes nothing that is not asked for; a [`Difference`] is what a [`Spec`] and a dump come to. Nothing panics
 //! on a damaged dump, and nothing is allocated by a number that was only read.
 //!
+//! A library that only reads dumps takes `default-features = false`: the modules [`dump`] and [`model`], [`Difference`], and
+//! 60 other crates. The features are `cli` (the program) and `parquet` (its `export --format parquet`).
+//!
 //! # Count the keys of a dump by type
 //!
 //! ```

@@ -1,4 +1,4 @@
-//! Keys that are in a database twice: 16 bytes a key, and the bytes of those alone whose hashes are equal.
+//! Keys that are in a database twice: 16 bytes per key, and the bytes of those alone whose hashes are equal.
 
 use std::hash::BuildHasher;
 

@@ -71,10 +71,10 @@ pub enum DiffTable {
 pub enum DiffFormat {
     /// For people; the summary only.
     Table,
-    /// For scripts; the summary only. Bytes that are no UTF-8 are {"base64":"…"}.
+    /// For scripts; the summary only. Bytes that are not UTF-8 are {"base64":"…"}.
     Json,
     Csv,
-    /// A JSON object a line; for rows only.
+    /// One JSON object per line; for rows only.
     Ndjson,
     /// For DuckDB and others: typed columns; for rows only.
     Parquet,
@@ -108,7 +108,7 @@ impl Output {
             }
             (Some(_), Some(DiffFormat::Table | DiffFormat::Json)) => usage(
                 "rows are written as csv, ndjson or parquet",
-                "--format csv, or --format ndjson, a JSON object a line",
+                "--format csv, or --format ndjson, one JSON object per line",
             ),
         }
     }

@@ -75,7 +75,7 @@ Examples:
 
 pub const EXPORT: &str = "\
 Examples:
-  # Where the space goes: a row a key, for DuckDB and others
+  # Where the space goes: one row per key, for DuckDB and others
   rdb-reindex export dump.rdb --table keys --format parquet > keys.parquet
   # The messages, with their content
   rdb-reindex export dump.rdb --table elements --format csv --match 'message:*'

@@ -19,7 +19,7 @@ pub struct CompletionsArgs {
 /// Print the manual as roff: `rdb-reindex man | man -l -`.
 #[derive(Debug, clap::Args)]
 pub struct ManArgs {
-    /// Write a page a command into this folder, instead of all of them to standard output.
+    /// Write a page for each command into this folder, instead of all of them to standard output.
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
 }

@@ -33,12 +33,12 @@ pub enum Format {
     /// For people.
     #[default]
     Table,
-    /// For scripts: exact. Bytes that are no UTF-8 are {"base64":"…"}.
+    /// For scripts: exact. Bytes that are not UTF-8 are {"base64":"…"}.
     Json,
     /// One page for a browser, with pictures: `> inventory.html`.
     Html,
     /// One table, a row for the dump and for each database, type, family, index and finding: the column `section` says
-    /// which. Bytes that are no printable text are escaped.
+    /// which. Bytes that are not printable text are escaped.
     Csv,
 }
 

@@ -1,4 +1,4 @@
-//! Keys that are in a database twice: five bytes a key while the dump is read and eight when it has been, and a second look at those alone whose hashes are equal.
+//! Keys that are in a database twice: five bytes per key while the dump is read and eight when it has been, and a second look at those alone whose hashes are equal.
 //!
 //! Each thread notes 40 bits of a hash of each name, and every so many records where they are in the dump. Where two hashes
 //! are equal, which by chance happens once among a million names, the records that they may be of are walked again, and the

@@ -49,7 +49,7 @@ impl Cell<'_> {
     }
 }
 
-/// Writes bytes as JSON: a string, or `{"base64":"…"}` where they are no UTF-8.
+/// Writes bytes as JSON: a string, or `{"base64":"…"}` where they are not UTF-8.
 pub(super) fn json_bytes(bytes: &[u8], out: &mut impl Write) -> io::Result<()> {
     if simdutf8::basic::from_utf8(bytes).is_ok() {
         out.write_all(b"\"")?;

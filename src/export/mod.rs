@@ -1,4 +1,4 @@
-//! What is in a dump as rows: one a key, one an element, or one a membership.
+//! What is in a dump as rows: one per key, per element or per membership.
 //!
 //! Keys and elements come in the order of the dump, memberships in that of the indexes. All threads make rows, and they
 //! are written in order, so that the number of threads does not show. What is made and not yet written is bounded, however
@@ -54,9 +54,9 @@ pub enum Table {
 /// How a row is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
-    /// A JSON object a line. Bytes that are no UTF-8 are `{"base64":"…"}`.
+    /// One JSON object per line. Bytes that are not UTF-8 are `{"base64":"…"}`.
     Ndjson,
-    /// RFC 4180 with a header, lines ending in a line feed. A cell of bytes that are no UTF-8 holds that same JSON.
+    /// RFC 4180 with a header, lines ending in a line feed. A cell of bytes that are not UTF-8 holds that same JSON.
     Csv,
     /// Typed columns. Bytes are themselves; a column of them is text if all of it is UTF-8.
     Parquet,

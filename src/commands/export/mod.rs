@@ -49,9 +49,9 @@ pub enum ExportTable {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum ExportFormat {
-    /// A JSON object a line. Bytes that are no UTF-8 are {"base64":"…"}.
+    /// One JSON object per line. Bytes that are not UTF-8 are {"base64":"…"}.
     Ndjson,
-    /// With a header. Bytes that are no UTF-8 are the same JSON.
+    /// With a header. Bytes that are not UTF-8 are the same JSON.
     Csv,
     /// Typed columns, compressed, for DuckDB, Spark or pandas; to a file or a pipe.
     Parquet,

@@ -64,7 +64,7 @@ pub enum GuardLevel {
     Auto,
     /// Each reply is compared with the expected one; costs nothing.
     Replies,
-    /// Each record is read, and a script makes the edit only if the record is still so; two to three reads an edit. A
+    /// Each record is read, and a script makes the edit only if the record is still so; two to three reads per edit. A
     /// rollback undoes nothing that somebody has written since.
     Records,
 }

@@ -1,4 +1,4 @@
-//! Sets of records, eight bytes a record: some bits of the key's hash and where the key is in the dump.
+//! Sets of records, eight bytes per record: some bits of the key's hash and where the key is in the dump.
 
 use rayon::slice::ParallelSliceMut;
 

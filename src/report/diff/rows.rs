@@ -1,6 +1,6 @@
 //! The difference of two dumps as rows: a changed key each, or a changed membership each.
 //!
-//! They are written as they are made: a row is all that is in memory. As in `export`, bytes that are no UTF-8 are
+//! They are written as they are made: a row is all that is in memory. As in `export`, bytes that are not UTF-8 are
 //! `{"base64":"…"}`, and a cell of CSV that has no meaning is empty.
 
 use std::io::{self, Write};

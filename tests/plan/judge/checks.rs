@@ -191,7 +191,7 @@ fn changes(plan: &Plan, edits: &[Edits], commands: &Commands) {
     let of = |edit: &[&str]| rows.iter().filter(|row| edit.contains(&&row[2])).count() as u64;
     let total = edits.iter().fold((0, 0, 0), |(a, r, d), edit| (a + edit.added, r + edit.removed, d + edit.deleted));
     assert_eq!((of(&["add member", "change score"]), of(&["remove member"]), of(&["delete key"])), total);
-    assert_eq!(rows.len() as u64, total.0 + total.1 + total.2, "a line an edit and no other");
+    assert_eq!(rows.len() as u64, total.0 + total.1 + total.2, "one line per edit and no other");
     assert!(rows.iter().all(|row| !row[4].is_empty()), "every edit has a reason");
     let distinct: BTreeSet<Vec<&str>> = rows.iter().map(|row| row.iter().take(4).collect()).collect();
     assert_eq!(distinct.len(), rows.len(), "no edit twice");

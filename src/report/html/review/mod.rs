@@ -257,7 +257,7 @@ fn files(manifest: &Manifest) -> Vec<FileView> {
     let files = [
         (APPLY, "the repair, as commands; fit for redis-cli --pipe as it is"),
         (ROLLBACK, "the way back: type, members, scores and expiry of every touched key"),
-        (CHANGES, "every edit with its reason, one a line"),
+        (CHANGES, "every edit with its reason, one per line"),
     ];
     let file = |(name, what)| {
         let id = manifest.files.get(name)?;
