@@ -9,13 +9,13 @@
 //!
 //! | for | use |
 //! |---|---|
-//! | a name or a value, as bytes | [`name`]; [`display`] or [`Printable`] where it is cut; [`quoted`] within a sentence |
+//! | a name or a value, as bytes | [`name()`]; [`display`] or [`Printable`] where it is cut; [`quoted`] within a sentence |
 //! | a file name | [`path()`] |
 //! | a message that has escapes in it already, or text of a library | [`safe`]; [`lines`] where it has several lines |
 //! | a cell of CSV | [`csv`] |
 //! | JSON | [`Json`] as a writer: it stays the same JSON |
 //! | a string of TOML | [`toml_string`] |
-//! | a word of a command to be typed | [`shell`], [`shell_path`] |
+//! | a word of a command to be typed | [`shell()`], [`shell_path`] |
 
 mod amount;
 pub mod csv;

@@ -1,7 +1,7 @@
 //! RESP commands as bytes: how a plan is written, and how it is read back. No I/O.
 //!
 //! A command is an array of bulk strings, `*2\r\n$4\r\nSCARD\r\n…`, and nothing else: no inline commands, no nesting, no
-//! nulls, lengths in their only canonical form. [`encode`] and [`CommandReader`] are therefore exact inverses: what one
+//! nulls, lengths in their only canonical form. [`encode()`] and [`CommandReader`] are therefore exact inverses: what one
 //! accepts is byte for byte what the other writes.
 
 #![deny(
