@@ -59,10 +59,10 @@ pub mod index;
 #[cfg(feature = "cli")]
 #[doc(hidden)]
 pub mod infer;
+mod owner_only;
 #[cfg(feature = "cli")]
 #[doc(hidden)]
 pub mod plan;
-mod private;
 #[doc(hidden)]
 pub mod progress;
 #[cfg(feature = "cli")]

@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 
 use super::manifest::{APPLY, CHANGES, FORMAT_VERSION, JOURNAL, MANIFEST, Manifest, REVIEW, ROLLBACK};
 use super::output::hex;
-use crate::private;
+use crate::owner_only;
 use crate::progress::leftovers::{self, Leftover};
 use crate::progress::{Nobody, Unit, Watch, Watched};
 use crate::text::{self, display};
@@ -86,7 +86,7 @@ impl Draft {
         let destination = fs::canonicalize(&destination).unwrap_or(destination);
         let parent = destination.parent().unwrap_or(&destination).to_owned();
         fs::create_dir_all(&parent).map_err(Error::io(&parent))?;
-        let folder = private::temporary_folder(".rdb-reindex-", &parent).map_err(Error::io(&parent))?;
+        let folder = owner_only::temporary_folder(".rdb-reindex-", &parent).map_err(Error::io(&parent))?;
         let _leftover = Leftover::new(folder.path());
         Ok(Self { destination, folder, _leftover })
     }
@@ -105,7 +105,7 @@ impl Draft {
         let is_empty = |path: &Path| fs::read_dir(path).is_ok_and(|mut entries| entries.next().is_none());
         if self.destination.exists() && !is_empty(&self.destination) {
             let parent = self.destination.parent().unwrap_or(&self.destination);
-            let aside = private::temporary_folder(".rdb-reindex-old-", parent).map_err(Error::io(parent))?;
+            let aside = owner_only::temporary_folder(".rdb-reindex-old-", parent).map_err(Error::io(parent))?;
             let old = aside.path().join("plan");
             rename(&self.destination, &old)?;
             if let Err(error) = rename(self.folder.path(), &self.destination) {
@@ -128,7 +128,7 @@ impl Draft {
 impl Draft {
     /// Moves the files into the destination, the manifest last: without it a folder is not a bundle.
     fn fill(self) -> Result<(), Error> {
-        private::close(&self.destination).map_err(Error::io(&self.destination))?;
+        owner_only::close(&self.destination).map_err(Error::io(&self.destination))?;
         let mut moved = Vec::new();
         for name in [APPLY, ROLLBACK, CHANGES, REVIEW, MANIFEST] {
             let (from, to) = (self.folder.path().join(name), self.destination.join(name));

@@ -7,7 +7,7 @@ use std::path::Path;
 use sha2::{Digest, Sha256};
 
 use super::manifest::FileId;
-use crate::private;
+use crate::owner_only;
 
 /// Hashing and writing in pieces of this size costs few calls and stays in the cache.
 const BUFFER: usize = 1 << 18;
@@ -36,7 +36,12 @@ pub struct Output {
 impl Output {
     /// A new file; it must not exist.
     pub fn create(path: &Path) -> io::Result<Self> {
-        Ok(Self { file: private::create_new(path)?, buffer: Vec::with_capacity(BUFFER), hash: Sha256::new(), bytes: 0 })
+        Ok(Self {
+            file: owner_only::create_new(path)?,
+            buffer: Vec::with_capacity(BUFFER),
+            hash: Sha256::new(),
+            bytes: 0,
+        })
     }
 
     pub fn write(&mut self, bytes: &[u8]) -> io::Result<()> {

@@ -4,9 +4,9 @@
 //! and so is what it would load and later stumble over.
 
 mod content;
+mod duplicate_keys;
 mod place;
 mod stream;
-mod twice;
 mod unique;
 
 use std::collections::BTreeMap;
@@ -167,7 +167,7 @@ pub fn run(file: &[u8], observer: &Observer) -> Result<Report, Error> {
                 }
             }
             let names = pass.workers.into_iter().map(|worker| worker.names);
-            twice::find(file, header, names, |start, problem| found.problem(start, problem));
+            duplicate_keys::find(file, header, names, |start, problem| found.problem(start, problem));
             report.footer = Some(pass.footer);
             report.crc64 = Some(pass.crc64);
             report.functions = pass.functions;
@@ -196,7 +196,7 @@ struct Inspector<'s> {
     shared: &'s Shared,
     content: Content<'s>,
     hasher: &'s RandomState,
-    names: Vec<twice::Name>,
+    names: Vec<duplicate_keys::Name>,
     key: Vec<u8>,
     keys: u64,
     oddities: BTreeMap<Oddity, (u64, u64)>,
@@ -221,7 +221,7 @@ impl<'a> Worker<'a> for Inspector<'_> {
         self.keys = self.keys.saturating_add(1);
         let result = match record.key.decode(&mut self.key) {
             Ok(key) => {
-                self.names.push(twice::Name::of(self.hasher, record.db, key, start));
+                self.names.push(duplicate_keys::Name::of(self.hasher, record.db, key, start));
                 self.content.check(&record.value)
             }
             Err(kind) => Err(Problem::Format(rdb::Error::in_string(start, kind).in_record(record.start))),

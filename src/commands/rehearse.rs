@@ -9,7 +9,7 @@ use super::args::{ExpiryMode, READING};
 use super::{args, bundle, open};
 use crate::bundle::manifest::{APPLY, ROLLBACK};
 use crate::dump::scan::Observer;
-use crate::rehearse::{self, Error, Files, Findings, Leash, Meaning, Model, Program, Second, ServerError};
+use crate::rehearse::{self, Error, Files, Findings, Meaning, Model, Program, Second, ServerError, Watchdog};
 use crate::text::{self, rfc3339};
 use crate::ui::exit::{Exit, Failure, Outcome};
 use crate::ui::terminal::Terminal;
@@ -45,8 +45,8 @@ pub struct RehearseArgs {
 const REJSON: &str = "RDB_REINDEX_REJSON";
 
 pub fn run(args: &RehearseArgs, terminal: &Terminal) -> Outcome {
-    let (observer, leash) = (Arc::new(Observer::default()), Leash::default());
-    let (watched, held) = (Arc::clone(&observer), leash.clone());
+    let (observer, watchdog) = (Arc::new(Observer::default()), Watchdog::default());
+    let (watched, held) = (Arc::clone(&observer), watchdog.clone());
     interrupt::stops(move || {
         let before = watched.stop.swap(true, Ordering::SeqCst);
         held.stop() || before
@@ -103,7 +103,7 @@ pub fn run(args: &RehearseArgs, terminal: &Terminal) -> Outcome {
     if let Some(server) = args.server.as_ref().filter(|_| wrong == 0) {
         let began = Instant::now();
         let program = Program { server: server.clone(), modules: modules(args, &model) };
-        let work = || rehearse::run_live(&model, files, &snapshot, &program, rfc3339::now_ms(), &leash);
+        let work = || rehearse::run_live(&model, files, &snapshot, &program, rfc3339::now_ms(), &watchdog);
         let live = progress::during(&observer, work);
         let live = live.map_err(|error| server_failure(error, &model))?;
         let text = line(&live.findings, format!("in {}", live.version), live.keys, began.elapsed());

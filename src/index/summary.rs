@@ -1,11 +1,11 @@
 //! What is said of a dump and of each of its indexes, in numbers; and what ends the work on them.
 
 use super::brakes::judge::Doubtful;
+use crate::dump::duplicate_keys::Twice;
 use crate::dump::parts::Part;
 use crate::dump::rdb::{self, Footer, Header};
 use crate::dump::scan::{self, MemberExpiries};
 use crate::dump::slots;
-use crate::dump::twice::Twice;
 
 /// What ends the work on a dump.
 #[derive(Debug, thiserror::Error)]

@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use rayon::slice::ParallelSliceMut;
 
-use super::apply::Apply;
+use super::apply_file::Apply;
 use super::changes::Changes;
 use super::command::CommandFile;
 use super::cost::Sums;
@@ -15,7 +15,7 @@ use super::edits;
 use super::error::{Error, writing};
 use super::identity::{snapshot_id, spec_id, witnesses};
 use super::others;
-use super::rollback::Rollback;
+use super::rollback_file::Rollback;
 use super::summary::Digest;
 use super::warnings::{brake_notes, gone, warnings};
 use crate::bundle::manifest::{
@@ -25,9 +25,9 @@ use crate::bundle::manifest::{
 use crate::bundle::price::usd;
 use crate::bundle::resp::{BatchLimits, BatchMeter};
 use crate::bundle::{Draft, Output};
+use crate::dump::duplicate_keys::Twice;
 use crate::dump::parts;
 use crate::dump::rdb::{Checksum, Tail};
-use crate::dump::twice::Twice;
 use crate::index::{Difference, Effect};
 use crate::progress::{Unit, Watch};
 use crate::text::display;

@@ -1,6 +1,6 @@
 //! From differences to commands, and from commands to a bundle that a person reviews.
 
-mod apply;
+mod apply_file;
 mod build;
 mod changes;
 pub mod command;
@@ -13,7 +13,7 @@ mod others;
 pub mod pattern;
 mod readahead;
 mod recreate;
-mod rollback;
+mod rollback_file;
 pub mod summary;
 mod unify;
 mod warnings;

@@ -9,12 +9,12 @@ use sha2::{Digest as _, Sha256};
 use super::answer::Answer;
 use super::copy::{self, Shift};
 use super::finding::{Finding, Findings, Problem, Stage};
-use super::leash::Leash;
 use super::model::Model;
 use super::payload;
 use super::server::{Program, Server};
-use super::server_error::ServerError;
 use super::state::{self, Entry, Name, State, Value};
+use super::throwaway_error::ServerError;
+use super::watchdog::Watchdog;
 use super::{Error, Files};
 use crate::bundle::manifest::Reply as Due;
 use crate::bundle::resp::CommandReader;
@@ -47,14 +47,14 @@ pub fn run(
     dump: &[u8],
     program: &Program,
     now_ms: i64,
-    leash: &Leash,
+    watchdog: &Watchdog,
 ) -> Result<Live, ServerError> {
     let shift = Shift::find(dump, &model.clock, now_ms).map_err(copy::CopyError::Dump)?;
     model.watch.begin("loading the dump into a server", Unit::Bytes, 0);
     let databases = model.last_db.saturating_add(1).max(16);
-    let mut server = Server::start(program, databases, leash, |out| copy::write(dump, &model.clock, shift, out))?;
+    let mut server = Server::start(program, databases, watchdog, |out| copy::write(dump, &model.clock, shift, out))?;
     let mut live = Live { version: server.version.clone(), ..Live::default() };
-    let mut run = Run { model, shift, leash, connection: &mut server.connection, findings: &mut live.findings };
+    let mut run = Run { model, shift, watchdog, connection: &mut server.connection, findings: &mut live.findings };
 
     let before = run.look(Stage::Start, &model.start, None)?;
     live.keys = u64::try_from(before.len()).unwrap_or(u64::MAX);
@@ -74,7 +74,7 @@ pub fn run(
 struct Run<'r, 'a> {
     model: &'r Model<'a>,
     shift: Shift,
-    leash: &'r Leash,
+    watchdog: &'r Watchdog,
     connection: &'r mut Connection,
     findings: &'r mut Findings,
 }
@@ -95,7 +95,7 @@ impl Run<'_, '_> {
     /// An error after the server was ended by Ctrl-C is Ctrl-C.
     fn ask<T>(&self, result: redis::RedisResult<T>) -> Result<T, ServerError> {
         match result {
-            _ if self.leash.is_stopped() => Err(ServerError::Interrupted),
+            _ if self.watchdog.is_stopped() => Err(ServerError::Interrupted),
             result => Ok(result?),
         }
     }

@@ -10,9 +10,9 @@ use std::time::Duration;
 use redis::{Connection, ConnectionAddr, IntoConnectionInfo as _, RedisConnectionInfo};
 
 use super::copy::CopyError;
-use super::leash::{self, LOG, Leash};
-use super::server_error::ServerError;
-use crate::private;
+use super::throwaway_error::ServerError;
+use super::watchdog::{self, LOG, Watchdog};
+use crate::owner_only;
 
 const CONFIG: &str = "server.conf";
 const SOCKET: &str = "server.sock";
@@ -32,7 +32,7 @@ pub struct Program {
 
 /// A running server. Dropped, it is ended, and its folder removed.
 pub struct Server {
-    leash: Leash,
+    watchdog: Watchdog,
     pub connection: Connection,
     /// As it says itself, say `redis 7.0.15`.
     pub version: String,
@@ -40,7 +40,7 @@ pub struct Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        self.leash.end();
+        self.watchdog.end();
     }
 }
 
@@ -49,10 +49,10 @@ impl Server {
     pub fn start(
         program: &Program,
         databases: u64,
-        leash: &Leash,
+        watchdog: &Watchdog,
         write: impl FnOnce(&mut BufWriter<Held<'_>>) -> Result<(), CopyError>,
     ) -> Result<Self, ServerError> {
-        let server = leash::find(&program.server)?;
+        let server = watchdog::find(&program.server)?;
         let mut args = vec![PathBuf::from(CONFIG)];
         for module in &program.modules {
             args.push("--loadmodule".into());
@@ -65,28 +65,28 @@ impl Server {
         if folder.join(SOCKET).as_os_str().len() > LONGEST_SOCKET {
             return Err(ServerError::LongPath(folder));
         }
-        leash.watch(&folder, &server, &args)?;
-        match launch(&server, databases, leash, &folder, write) {
-            Ok((connection, version)) => Ok(Self { leash: leash.clone(), connection, version }),
+        watchdog.watch(&folder, &server, &args)?;
+        match launch(&server, databases, watchdog, &folder, write) {
+            Ok((connection, version)) => Ok(Self { watchdog: watchdog.clone(), connection, version }),
             Err(error) => {
-                leash.end();
+                watchdog.end();
                 // Whatever went wrong after Ctrl-C went wrong because of it.
-                Err(if leash.is_stopped() { ServerError::Interrupted } else { error })
+                Err(if watchdog.is_stopped() { ServerError::Interrupted } else { error })
             }
         }
     }
 }
 
-/// A file that takes no more once the leash was pulled: a copy of a large dump takes a while.
+/// A file that takes no more once the watchdog was pulled: a copy of a large dump takes a while.
 pub struct Held<'l> {
     file: File,
-    leash: &'l Leash,
+    watchdog: &'l Watchdog,
 }
 
 impl Write for Held<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         // Not `Interrupted`, which is tried again.
-        if self.leash.is_stopped() { Err(io::ErrorKind::Other.into()) } else { self.file.write(bytes) }
+        if self.watchdog.is_stopped() { Err(io::ErrorKind::Other.into()) } else { self.file.write(bytes) }
     }
 
     fn flush(&mut self) -> io::Result<()> {
@@ -97,11 +97,11 @@ impl Write for Held<'_> {
 fn launch(
     server: &Path,
     databases: u64,
-    leash: &Leash,
+    watchdog: &Watchdog,
     folder: &Path,
     write: impl FnOnce(&mut BufWriter<Held<'_>>) -> Result<(), CopyError>,
 ) -> Result<(Connection, String), ServerError> {
-    let mut dump = BufWriter::new(Held { file: private::create_new(&folder.join("dump.rdb"))?, leash });
+    let mut dump = BufWriter::new(Held { file: owner_only::create_new(&folder.join("dump.rdb"))?, watchdog });
     write(&mut dump)?;
     dump.flush()?;
     drop(dump);
@@ -112,17 +112,17 @@ fn launch(
         "port 0\nunixsocket {SOCKET}\nunixsocketperm 600\nrequirepass {password}\ndaemonize no\nappendonly no\nsave \"\"\n\
          dir ./\ndbfilename dump.rdb\ndatabases {databases}\n"
     );
-    private::create_new(&folder.join(CONFIG))?.write_all(config.as_bytes())?;
-    leash.go()?;
+    owner_only::create_new(&folder.join(CONFIG))?.write_all(config.as_bytes())?;
+    watchdog.go()?;
 
     let settings = RedisConnectionInfo::default().set_password(password);
     let info = ConnectionAddr::Unix(folder.join(SOCKET)).into_connection_info()?;
     let client = redis::Client::open(info.set_redis_settings(settings))?;
     loop {
-        if leash.is_stopped() {
+        if watchdog.is_stopped() {
             return Err(ServerError::Interrupted);
         }
-        match leash::ended(folder) {
+        match watchdog::ended(folder) {
             None => {}
             Some(126 | 127) => {
                 let path = server.to_owned();

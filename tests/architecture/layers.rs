@@ -213,12 +213,12 @@ fn only_replay_and_rehearse_know_a_network() {
     only_in(&["redis::", "std::net", "TcpStream", "TcpListener", "rustls", "ureq"], &["replay", "rehearse"]);
 }
 
-/// What holds keys or values is made by `private`, so that nobody else can read it.
+/// What holds keys or values is made by `owner_only`, so that nobody else can read it.
 #[test]
-fn only_private_makes_files() {
+fn only_owner_only_makes_files() {
     for (module, file, code) in modules() {
         // The manual holds neither.
-        if module == "private" || file.ends_with("commands/generate.rs") {
+        if module == "owner_only" || file.ends_with("commands/generate.rs") {
             continue;
         }
         let code = code.split("#[cfg(test)]").next().unwrap_or_default();
@@ -228,7 +228,7 @@ fn only_private_makes_files() {
             assert!(!code.contains(word), "{}: has {word}", file.display());
         }
         let opened = code.contains("OpenOptions::new");
-        assert!(!opened || code.contains("private::options"), "{}: has OpenOptions::new", file.display());
+        assert!(!opened || code.contains("owner_only::options"), "{}: has OpenOptions::new", file.display());
     }
 }
 

@@ -11,12 +11,11 @@ use std::path::PathBuf;
 use crc_fast::{CrcAlgorithm, Digest};
 use foldhash::fast::RandomState;
 
-use crate::dump::parts;
 use crate::dump::rdb::{self, Checksum, Header, Item, Record, Walker, opcode};
 use crate::dump::scan::{self, Observer, Worker};
 use crate::dump::snapshot::Snapshot;
-use crate::dump::twice;
-use crate::private;
+use crate::dump::{duplicate_keys, parts};
+use crate::owner_only;
 use crate::progress::{Unit, Watch};
 use crate::text::{self, display};
 
@@ -199,7 +198,7 @@ const COPY: usize = 1 << 20;
 
 /// The whole as a file, and where each part is in it.
 fn write(header: Header, parts: &[Part<'_>], observer: &Observer) -> Result<(File, Vec<parts::Part>), Error> {
-    let file = BufWriter::with_capacity(1 << 20, private::temporary_file()?);
+    let file = BufWriter::with_capacity(1 << 20, owner_only::temporary_file()?);
     let mut out = Output { file, crc: Digest::new(CrcAlgorithm::Crc64Redis), written: 0 };
     let Header { flavor, version } = header;
     let magic = match flavor {
@@ -255,7 +254,7 @@ fn write(header: Header, parts: &[Part<'_>], observer: &Observer) -> Result<(Fil
 }
 
 struct Names<'h> {
-    names: twice::Names<'h>,
+    names: duplicate_keys::Names<'h>,
     key: Vec<u8>,
 }
 
@@ -271,7 +270,7 @@ impl<'a> Worker<'a> for Names<'_> {
 /// Finds keys that are in two parts.
 fn no_key_twice(file: &[u8], header: Header, parts: &[parts::Part], observer: &Observer) -> Result<(), Error> {
     let hasher = RandomState::default();
-    let new = || Names { names: twice::Names::new(&hasher), key: Vec::new() };
+    let new = || Names { names: duplicate_keys::Names::new(&hasher), key: Vec::new() };
     let part_of = |start: u64| parts.partition_point(|part| part.end <= start);
     let pass = scan::run(file, observer, new).map_err(|error| match error {
         scan::Error::Dump(error) => {
@@ -281,7 +280,7 @@ fn no_key_twice(file: &[u8], header: Header, parts: &[parts::Part], observer: &O
         scan::Error::Interrupted => Error::Interrupted,
     })?;
     let names = pass.workers.into_iter().map(|worker| worker.names).collect();
-    match twice::find(file, header, names, |first, second| part_of(first) != part_of(second)) {
+    match duplicate_keys::find(file, header, names, |first, second| part_of(first) != part_of(second)) {
         Some(found) => Err(Error::KeyTwice {
             key: display(&found.key),
             db: found.db,

@@ -16,7 +16,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use crate::dump::parts::Part;
-use crate::private;
+use crate::owner_only;
 use crate::progress::{Nobody, Order, Unit, Watch, Watched};
 use crate::text;
 use capture::{Announced, Found};
@@ -294,7 +294,7 @@ impl Deref for Snapshot {
 
 /// Puts pieces of a file into an unnamed temporary file.
 fn copy(parts: &[&[u8]]) -> io::Result<Map> {
-    let mut file = private::temporary_file()?;
+    let mut file = owner_only::temporary_file()?;
     for part in parts {
         file.write_all(part)?;
     }
@@ -316,7 +316,7 @@ fn stopped(error: Error, watch: &dyn Watch) -> Error {
 fn spool(form: Form, source: impl Read, path: &Path) -> Result<(File, Padding), Error> {
     let path = || path.to_owned();
     let spool_error = |source| Error::Spool { path: path(), source };
-    let mut file = private::temporary_file().map_err(spool_error)?;
+    let mut file = owner_only::temporary_file().map_err(spool_error)?;
     let padding = unpack::unpack(form, source, &mut file).map_err(|failure| match failure {
         Failure::Read(source) => match form.name() {
             Some(name) => Error::Unpack { path: path(), name, source },

@@ -1,9 +1,9 @@
 //! Whether the dump is the whole database, and each key of it there once.
 
 use super::judge::{Braked, Effect};
+use crate::dump::duplicate_keys::{self, Twice};
 use crate::dump::parts::Part;
 use crate::dump::slots::{self, Finding};
-use crate::dump::twice::{self, Twice};
 use crate::index::Facts;
 use crate::index::gather::survey::Gathered;
 use crate::model::spec::{Brake, Spec};
@@ -30,7 +30,7 @@ impl Doubts {
             }
             names.push(worker.twice.take());
         }
-        Self { slots, twice: twice::find(dump.file, dump.header, names, |_, _| true) }
+        Self { slots, twice: duplicate_keys::find(dump.file, dump.header, names, |_, _| true) }
     }
 }
 

@@ -9,7 +9,7 @@ use super::required_set::{RequiredOfGroup, add_required, count};
 use super::value_cache::{Led, ValueCache};
 use super::witness::{Witness, Witnesses};
 use crate::dump::rdb::{self, Kind, Record, Scratch};
-use crate::dump::{scan, slots, twice};
+use crate::dump::{duplicate_keys, scan, slots};
 use crate::index::brakes::depths::Depths;
 use crate::index::store::buckets::Collector;
 use crate::index::store::entry::{Entry, Membership, Scored, Source};
@@ -139,7 +139,7 @@ struct Rule {
 pub struct Gathered<'c, 'a> {
     context: &'c Context<'a>,
     pub slots: slots::Gathered,
-    pub twice: twice::Names<'c>,
+    pub twice: duplicate_keys::Names<'c>,
     pub stock: Stock,
     pub diagnostics: Diagnostics,
     pub sets: Collector<Entry>,
@@ -197,7 +197,7 @@ impl<'c, 'a> Gathered<'c, 'a> {
         Self {
             context,
             slots: slots::Gathered::new(&context.ends),
-            twice: twice::Names::new(&context.twice_hasher),
+            twice: duplicate_keys::Names::new(&context.twice_hasher),
             stock: Stock::new(spec.records.len(), spec.indexes.len()),
             diagnostics: Diagnostics::default(),
             sets: Collector::default(),

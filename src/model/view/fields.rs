@@ -1,6 +1,6 @@
 //! The fields of a record, whatever it is made of.
 
-use super::clock::{Clock, Expires};
+use super::expiry::{Clock, Expires};
 use crate::dump::rdb::{self, Element, Flow, Json, Kind, Record, Scratch, TypeName, Visitor};
 use crate::model::document::{Extractor, HashFields, Slots};
 

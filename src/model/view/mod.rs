@@ -1,13 +1,13 @@
 //! A dump seen through a spec: whose key is it, has it expired, what are its fields.
 
-mod clock;
 mod diagnostics;
 mod dump;
+mod expiry;
 mod fields;
-mod names;
+mod key_owner;
 
-pub use clock::{Clock, Expires, Expiry, FIRST_POSSIBLE_MS};
+pub use super::view::expiry::{Clock, Expires, Expiry, FIRST_POSSIBLE_MS};
+pub use super::view::key_owner::{Family, Names, Role, can_be_record};
 pub use diagnostics::Diagnostics;
 pub use dump::Dump;
 pub use fields::decode;
-pub use names::{Family, Names, Role, can_be_record};

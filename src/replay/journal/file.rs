@@ -6,7 +6,7 @@ use std::io::{self, Read as _};
 use std::path::Path;
 
 use super::JournalError;
-use crate::private;
+use crate::owner_only;
 
 /// Opens the journal to read and to append; makes it, readable by its owner alone, where there is none.
 pub(super) fn open(path: &Path) -> Result<File, JournalError> {
@@ -15,7 +15,7 @@ pub(super) fn open(path: &Path) -> Result<File, JournalError> {
         let mut new = OpenOptions::new();
         new.read(true).append(true).create_new(true);
         // What is there already, a link included, is not followed.
-        match private::options(&mut new).open(path) {
+        match owner_only::options(&mut new).open(path) {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
             made => return made.map_err(|cause| failed(path, cause)),
         }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::process::{Command, Output};
 
 use rdb_reindex::model::spec::Spec;
-use rdb_reindex::rehearse::{Files, Leash, Live, Meaning, Model, Problem, Program as Ours, ServerError, run_live};
+use rdb_reindex::rehearse::{Files, Live, Meaning, Model, Problem, Program as Ours, ServerError, Watchdog, run_live};
 
 use super::agree::{CAPS, SPEC, lifted, planned, random_dump};
 use super::{file, replies};
@@ -33,7 +33,7 @@ fn random_states_in_a_server() {
         let (bundle, apply, rollback) = planned(&dump, &spec, CAPS).expect("nothing refuses");
         let model = Model::read(&dump, &spec, Meaning::Careful).expect("the dump is whole");
         let files = Files::new(&bundle, &apply, &rollback);
-        let live = run_live(&model, files, &dump, &program, now_ms(), &Leash::default()).expect("a server");
+        let live = run_live(&model, files, &dump, &program, now_ms(), &Watchdog::default()).expect("a server");
         assert_eq!(live.findings.first, [], "seed {seed}");
         assert!(live.keys > 10, "{} keys", live.keys);
     }
@@ -64,7 +64,7 @@ fn live(program: &Ours, dump: &[u8], apply: (&[&str], &str), rollback: (&[&str],
         rollback_replies: &replies(rollback.1),
         caps: CAPS,
     };
-    run_live(&model, files, dump, program, now_ms(), &Leash::default())
+    run_live(&model, files, dump, program, now_ms(), &Watchdog::default())
 }
 
 /// Two keys that expire a second after the dump was made, long ago by now; one of them is an index key.
@@ -144,10 +144,10 @@ fn a_leash_that_was_pulled_lets_no_server_start() {
     let dump = with_expiries();
     let model = Model::read(&dump, &spec, Meaning::Careful).expect("the dump is whole");
     let files = Files { apply: b"", apply_replies: &[], rollback: b"", rollback_replies: &[], caps: CAPS };
-    let leash = Leash::default();
-    assert!(!leash.stop());
-    assert!(leash.stop());
-    let error = run_live(&model, files, &dump, &program, now_ms(), &leash).expect_err("interrupted");
+    let watchdog = Watchdog::default();
+    assert!(!watchdog.stop());
+    assert!(watchdog.stop());
+    let error = run_live(&model, files, &dump, &program, now_ms(), &watchdog).expect_err("interrupted");
     assert!(matches!(error, ServerError::Interrupted), "{error}");
 }
 

@@ -11,7 +11,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::server_error::ServerError;
+use super::throwaway_error::ServerError;
 use crate::text;
 
 /// The file in the folder that says with which status the server ended.
@@ -48,7 +48,7 @@ rm -rf -- "$folder"
 
 /// Holds the server's process, so that whoever has a clone can end it: the handler of Ctrl-C, too.
 #[derive(Clone, Debug, Default)]
-pub struct Leash(Arc<Held>);
+pub struct Watchdog(Arc<Held>);
 
 #[derive(Debug, Default)]
 struct Held {
@@ -56,7 +56,7 @@ struct Held {
     shell: Mutex<Option<Child>>,
 }
 
-impl Leash {
+impl Watchdog {
     /// Ends the server, and lets no other one start. Says whether that had been asked for before.
     pub fn stop(&self) -> bool {
         let before = self.0.stopped.swap(true, Ordering::SeqCst);
