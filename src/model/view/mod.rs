@@ -6,8 +6,8 @@ mod expiry;
 mod fields;
 mod key_owner;
 
-pub use super::view::expiry::{Clock, Expires, Expiry, FIRST_POSSIBLE_MS};
-pub use super::view::key_owner::{Family, Names, Role, can_be_record};
 pub use diagnostics::Diagnostics;
 pub use dump::Dump;
+pub use expiry::{Clock, Expires, Expiry, FIRST_POSSIBLE_MS};
 pub use fields::decode;
+pub use key_owner::{Family, Names, Role, can_be_record};
