@@ -25,10 +25,26 @@ pub fn create_new(path: &Path) -> io::Result<File> {
 }
 
 /// A temporary file without a name.
+///
+/// Its mode is there from the beginning: through the process that has it open, it can be opened even without a name.
 pub fn temporary_file() -> io::Result<File> {
-    let file = tempfile::tempfile()?;
-    // Before there is a byte in it: through the process that has it open, it can be opened even so.
-    file.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(FILE))?;
+    let folder = std::env::temp_dir();
+    #[cfg(target_os = "linux")]
+    {
+        use std::os::unix::fs::OpenOptionsExt as _;
+        let mut unnamed = OpenOptions::new();
+        unnamed.read(true).write(true).custom_flags(libc::O_TMPFILE);
+        match options(&mut unnamed).open(&folder) {
+            Ok(file) => return Ok(file),
+            // What a file system or a kernel says that has no such files; see open(2).
+            Err(error) if matches!(error.raw_os_error(), Some(libc::EOPNOTSUPP | libc::EISDIR | libc::ENOENT)) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    let mut builder = tempfile::Builder::new();
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(FILE));
+    let (file, path) = builder.tempfile_in(folder)?.into_parts();
+    path.close()?;
     Ok(file)
 }
 
@@ -68,6 +84,8 @@ mod tests {
         create_new(&path).unwrap();
         assert_eq!(mode(&path), 0o600);
         assert!(create_new(&path).is_err());
+        let unnamed = temporary_file().unwrap();
+        assert_eq!(unnamed.metadata().unwrap().permissions().mode() & 0o777, 0o600);
         fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
         close(&path).unwrap();
         assert_eq!(mode(&path), 0o600);
