@@ -91,7 +91,7 @@ fn parts(c: &mut Criterion) {
     let mut buffer = Vec::new();
     let documents: Vec<Vec<u8>> = texts.iter().map(|raw| raw.decode(&mut buffer).expect("whole").to_vec()).collect();
     group.bench_function("fields", |b| {
-        let mut extractor = Extractor::new(&class.paths);
+        let mut extractor = Extractor::of(class);
         b.iter(|| documents.iter().filter(|text| extractor.json(text).is_ok()).count());
     });
 

@@ -18,6 +18,16 @@ impl Content {
         Self(hash(member, score))
     }
 
+    /// Of one field of a hash.
+    pub fn of_field(field: &[u8], value: &[u8]) -> Self {
+        let mut hasher = SipHasher13::new();
+        hasher.write(&u64::try_from(field.len()).unwrap_or(u64::MAX).to_le_bytes());
+        hasher.write(field);
+        hasher.write(value);
+        hasher.write_u8(2);
+        Self(hasher.finish128().as_u128())
+    }
+
     /// Of both.
     pub fn plus(self, other: Self) -> Self {
         Self(self.0.wrapping_add(other.0))

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use crate::dump::rdb::Walker;
 use crate::model::spec::{Acceptance, DEFAULT_PRESET, MAX_SPEC_BYTES, PRESETS, Spec};
-use crate::model::view::{Family, Names, can_be_record};
+use crate::model::view::{Family, KeyType, Names};
 use crate::text;
 use crate::ui::exit::{Exit, Failure, Outcome};
 use crate::ui::terminal::Terminal;
@@ -64,7 +64,7 @@ pub fn presets_for(dump: &[u8]) -> Vec<&'static str> {
         let Ok(walker) = Walker::new(dump) else { return false };
         walker.records().map_while(Result::ok).any(|record| {
             let key = record.key.decode(&mut scratch);
-            key.is_ok_and(|key| names.family_of(record.db, key, can_be_record(&record.value)) != Family::Other)
+            key.is_ok_and(|key| names.family_of(record.db, key, KeyType::of(&record.value)) != Family::Other)
         })
     };
     let presets = PRESETS.iter().map(|(name, _)| *name);

@@ -122,7 +122,11 @@ pub(super) fn group(
         });
     }
     for (at, (tallies, class)) in records.into_iter().zip(&spec.records).enumerate() {
-        families.push(FamilyChange { group: Group::Record(at), pattern: class.key.as_bytes().to_vec(), tallies });
+        families.push(FamilyChange {
+            group: Group::Record(at),
+            pattern: class.key.glob().as_bytes().to_vec(),
+            tallies,
+        });
     }
     let other = |(pattern, tallies)| FamilyChange { group: Group::Other, pattern, tallies };
     families.extend(others.into_iter().map(other));

@@ -22,7 +22,7 @@ use rayon::iter::{IntoParallelRefIterator, ParallelIterator};
 
 use crate::dump::rdb::{self, Record, Scratch};
 use crate::dump::scan::{self, Observer, Order};
-use crate::model::view::{Dump, Family, Names};
+use crate::model::view::{Dump, Family, KeyType, Names};
 pub use content_hash::Seed;
 pub use families::{FamilyChange, Group, Tallies, TypeChange};
 pub use members::{Counts, Edit, Membership};
@@ -215,5 +215,5 @@ fn key_of<'b, 'a: 'b>(
 
 /// The family that a changed key is counted in.
 fn family_of(names: &Names<'_>, new: Option<&Print>, old: Option<&Print>, db: u64, key: &[u8]) -> Family {
-    names.family_of(db, key, new.or(old).is_none_or(Print::can_be_record))
+    names.family_of(db, key, new.or(old).map_or(KeyType::String, Print::key_type))
 }

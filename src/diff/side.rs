@@ -8,7 +8,7 @@ use crate::dump::rdb::{self, Kind, ModuleId, Record, TypeName, Walker};
 use crate::dump::scan::{self, Observer, Worker};
 use crate::index::Facts;
 use crate::model::stock::{Stock, Tally};
-use crate::model::view::{Clock, Dump, Expires, Expiry, Family, Names, can_be_record};
+use crate::model::view::{Clock, Dump, Expires, Expiry, Family, KeyType, Names};
 
 /// A key and what it holds, in 80 bytes.
 #[derive(Clone, Copy, Debug)]
@@ -42,11 +42,11 @@ impl Print {
         }
     }
 
-    /// Whether it may be a record, as [`can_be_record`] says it of a value.
-    pub fn can_be_record(&self) -> bool {
+    /// Its type, as far as a spec speaks of types.
+    pub fn key_type(&self) -> KeyType {
         match self.kind.checked_sub(MODULE) {
-            Some(name) => ModuleId(name << 10).is_json(),
-            None => matches!(self.kind(), Kind::String | Kind::Hash),
+            Some(name) if ModuleId(name << 10).is_json() => KeyType::Json,
+            _ => KeyType::of_kind(self.kind()),
         }
     }
 
@@ -216,7 +216,7 @@ impl<'a> Worker<'a> for Gatherer<'_> {
         let with_expiry = u64::from(record.expire_ms.is_some());
         let tally = Tally { keys: 1, elements: digest.elements, bytes, with_expiry };
         self.stock.add(record, tally);
-        match self.spec_names.family_of(record.db, key, can_be_record(&record.value)) {
+        match self.spec_names.family_of(record.db, key, KeyType::of(&record.value)) {
             Family::Record(class) => self.stock.record_family(class, tally),
             Family::Index(index) => self.stock.index_family(index, tally),
             Family::Other => self.stock.other_family(key, tally),

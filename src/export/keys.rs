@@ -9,7 +9,7 @@ use crate::dump::rdb::{self, Record, Walker};
 use crate::dump::scan::{self, Observer, Worker};
 use crate::model::spec::Spec;
 use crate::model::stock::{Families, FamilyTree, Tally};
-use crate::model::view::{Clock, Family, Names, can_be_record};
+use crate::model::view::{Clock, Family, KeyType, Names};
 
 pub(super) const COLUMNS: &[Column] = &[
     Column::new("db", Holds::Small),
@@ -81,8 +81,8 @@ impl<'k, 's> Keys<'k, 's> {
         let Known { names, others } = self.known;
         let elements = value.elements().map_err(|error| Halt::Dump(error.in_record(record.start)))?;
         let type_name = value.type_name();
-        let pattern = match names.family_of(record.db, key, can_be_record(value)) {
-            Family::Record(class) => names.spec.records.get(class).map_or(&[][..], |class| class.key.as_bytes()),
+        let pattern = match names.family_of(record.db, key, KeyType::of(value)) {
+            Family::Record(class) => names.spec.records.get(class).map_or(&[][..], |class| class.key.glob().as_bytes()),
             Family::Index(index) => {
                 names.spec.indexes.get(index).map_or(&[][..], |index| index.family.glob().as_bytes())
             }
@@ -122,7 +122,7 @@ impl<'a> Worker<'a> for Others<'_, '_> {
         }
         let fault = |kind| rdb::Error::in_string(record.start as u64, kind).in_record(record.start);
         let key = record.key.decode(&mut self.key).map_err(fault)?;
-        if matches!(self.names.family_of(record.db, key, can_be_record(&record.value)), Family::Other) {
+        if matches!(self.names.family_of(record.db, key, KeyType::of(&record.value)), Family::Other) {
             // As the inventory counts them: both must come to the same families.
             let bytes = record.value.end().saturating_sub(record.start) as u64;
             self.families.add(key, Tally { keys: 1, bytes, ..Tally::default() });

@@ -1,6 +1,7 @@
 //! What is in a dump, and what would have to change.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use super::brakes::judge::Braked;
 use super::brakes::whole::Doubts;
@@ -24,7 +25,7 @@ use crate::dump::scan::{self, Observer};
 use crate::dump::slots;
 use crate::model::spec::Spec;
 use crate::model::stock::Stock;
-use crate::model::view::{Clock, Diagnostics, Dump, Expiry};
+use crate::model::view::{Clock, Diagnostics, Dump, Existing, ExistingList, Expiry, Wanted};
 use crate::progress::Order;
 
 /// An index key that stays.
@@ -63,6 +64,8 @@ pub enum DeleteReason {
     Orphaned,
     /// Records belong to it, but they disagree on every score, and nothing it holds is right.
     Disputed,
+    /// Every key that it names, or that its name names, is gone.
+    NamedKeysGone,
 }
 
 /// What is in a dump, and what would have to change.
@@ -134,7 +137,10 @@ pub fn read_by<'a, 'o>(
     let clock = Clock::read(file, expiry)?;
     let header = rdb::Walker::new(file)?.header();
     let ends: Vec<u64> = parts.iter().map(|part| part.end).collect();
-    let mut context = Context::new(spec, Dump { file, header }, clock, hasher, ends);
+    let dump = Dump { file, header };
+    let existing = existing_for_records(spec, file, damaged, clock, observer)?;
+    let mut context = Context::new(spec, dump, clock, hasher, ends);
+    context.names = context.names.with_existing(existing);
     context.damaged = damaged;
     let mut pass = scan::run(file, observer, || Gathered::new(&context))?;
     observer.reads(Order::Jumps);
@@ -158,6 +164,52 @@ pub fn read_by<'a, 'o>(
     let gathered = Joined::new(pass.workers, spec, file.len());
     facts.slots = slots::judge(&doubts.slots, pass.cluster, || gathered.families());
     compare(context, gathered, facts, ask, deferred, observer)
+}
+
+/// The keys by which record classes count their records: known before the records are, by a pass of its own. Most specs ask
+/// for none.
+fn existing_for_records(
+    spec: &Spec,
+    file: &[u8],
+    damaged: &[u64],
+    clock: Clock,
+    observer: &Observer,
+) -> Result<Option<Arc<Existing>>, Error> {
+    let wanted = Wanted::of_records(spec);
+    if wanted.is_empty() {
+        return Ok(None);
+    }
+    let pass = scan::run(file, observer, || Namer {
+        wanted: &wanted,
+        clock,
+        damaged,
+        key: Vec::new(),
+        found: ExistingList::default(),
+    })?;
+    let lists: Vec<ExistingList> = pass.workers.into_iter().map(|worker| worker.found).collect();
+    Ok(Some(Arc::new(wanted.join(lists))))
+}
+
+/// Notes keys that are asked for by name.
+struct Namer<'w> {
+    wanted: &'w Wanted,
+    clock: Clock,
+    damaged: &'w [u64],
+    key: Vec<u8>,
+    found: ExistingList,
+}
+
+impl<'a> scan::Worker<'a> for Namer<'_> {
+    fn record(&mut self, record: &Record<'a>) -> Result<(), rdb::Error> {
+        match record.key.decode(&mut self.key) {
+            Ok(key) => {
+                self.wanted.see(record, key, self.clock, &mut self.found);
+            }
+            Err(_) if self.damaged.binary_search(&(record.start as u64)).is_ok() => {}
+            Err(kind) => return Err(rdb::Error::in_string(record.start as u64, kind).in_record(record.start)),
+        }
+        Ok(())
+    }
 }
 
 impl<'a> Difference<'a> {

@@ -197,8 +197,8 @@ impl<'a> Memberships<'a> {
             }
             Fate::All(state) => record.value.visit_piece(piece, &mut reader.scratch, &mut Same { state, each }),
             Fate::Stays(at) => match kind {
-                IndexType::Set => self.look_up(&self.sets, at, record, piece, reader, each),
                 IndexType::Zset => self.look_up(&self.zsets, at, record, piece, reader, each),
+                _ => self.look_up(&self.sets, at, record, piece, reader, each),
             },
         }
     }

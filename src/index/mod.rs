@@ -12,6 +12,7 @@ mod compare;
 mod difference;
 mod gather;
 mod memberships;
+mod prune;
 mod store;
 mod summary;
 

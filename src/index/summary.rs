@@ -73,6 +73,8 @@ pub struct Summary {
     pub contested_keys: u64,
     pub undecidable_records: u64,
     pub orphan_records: u64,
+    /// Keys that stay because none of their entries names a key which is in the dump.
+    pub unnamed_keys: u64,
     /// Why nothing is removed from this index, or deleted.
     pub frozen: Option<Frozen>,
     /// What brakes keep, and what they would keep if they were not lifted.

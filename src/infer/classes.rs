@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use crate::model::spec::Glob;
+use crate::model::spec::literal;
 
 /// Names are cut into so many parts at most.
 const PARTS: usize = 8;
@@ -23,14 +23,13 @@ pub struct Class {
 }
 
 impl Class {
-    /// The glob over its keys.
-    pub fn glob(&self) -> Vec<u8> {
-        let mut glob = Vec::new();
-        Glob::escape(&self.prefix, &mut glob);
+    /// The pattern of its keys, as a spec writes it.
+    pub fn pattern(&self) -> String {
+        let mut pattern = literal(&self.prefix, true);
         if !self.exact {
-            glob.push(b'*');
+            pattern.push('*');
         }
-        glob
+        pattern
     }
 
     fn holds(&self, db: u64, name: &[u8]) -> bool {
@@ -195,7 +194,7 @@ mod tests {
     fn globs(documents: &[(&str, &[u32])]) -> Vec<String> {
         let documents = documents.iter().map(|(name, paths)| (0, name.as_bytes(), paths.iter().copied().collect()));
         let classes = Classes::find(documents);
-        classes.all.iter().map(|class| String::from_utf8(class.glob()).unwrap()).collect()
+        classes.all.iter().map(|class| class.pattern()).collect()
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use super::classes::Classes;
 use super::fields::Paths;
+use crate::model::spec;
 
 /// A piece of a template.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -112,13 +113,10 @@ impl Rule {
     }
 }
 
-/// Text as it stands in a template, with braces doubled.
+/// Text as it stands in a template. What cannot be shown is not proposed.
 fn literal(text: &[u8]) -> Option<String> {
-    let text = std::str::from_utf8(text).ok()?;
-    if text.chars().any(char::is_control) {
-        return None;
-    }
-    Some(text.replace('{', "{{").replace('}', "}}"))
+    let shown = std::str::from_utf8(text).ok()?;
+    (!shown.chars().any(char::is_control)).then(|| spec::literal(text, false))
 }
 
 #[cfg(test)]

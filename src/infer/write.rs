@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::candidate::{Candidate, Measured, Outcome};
+use super::classes::Class;
 use super::guess::Guesses;
 use super::labels::Labels;
 use super::sample::{Family, Sample};
@@ -22,7 +23,7 @@ fn class_names(sample: &Sample, candidates: &[&Candidate]) -> BTreeMap<u32, Stri
     let mut numbers: Vec<u32> = used.collect();
     numbers.sort_unstable();
     numbers.dedup();
-    let glob = |class: u32| sample.classes.get(class).map(|class| String::from_utf8_lossy(&class.glob()).into_owned());
+    let glob = |class: u32| sample.classes.get(class).map(Class::pattern);
     let all: Vec<String> = (0..sample.classes.all.len()).filter_map(|at| glob(u32::try_from(at).ok()?)).collect();
     let some: Vec<String> = numbers.iter().filter_map(|class| glob(*class)).collect();
     let mut names = Labels::new(&some, &all);
@@ -47,7 +48,7 @@ fn comment(text: &str, out: &mut String) {
 
 fn record(sample: &Sample, class: u32, name: &str, out: &mut String) {
     let Some(of) = sample.classes.get(class) else { return };
-    let glob = String::from_utf8_lossy(&of.glob()).into_owned();
+    let glob = of.pattern();
     out.push_str(&format!("[[record]]\nname = {}\nkey  = {}\n", toml_string(name), toml_string(&glob)));
     if of.db != 0 {
         out.push_str(&format!("db   = {}\n", of.db));

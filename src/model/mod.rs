@@ -2,6 +2,7 @@
 
 pub mod derive;
 pub mod document;
+pub mod entry;
 pub mod spec;
 pub mod stock;
 pub mod view;

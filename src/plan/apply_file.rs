@@ -13,8 +13,8 @@ use super::edits::by_key;
 use super::error::{Error, writing};
 use super::readahead::{load_ahead, read_ahead};
 use super::summary::{Digest, Edit};
-use crate::bundle::manifest::{APPLY, Bytes, CHANGES, Counts, Touched};
-use crate::dump::rdb::{self, Resolver, TypeName};
+use crate::bundle::manifest::{APPLY, Bytes, CHANGES, Counts, Reply, Touched};
+use crate::dump::rdb::{self, Kind, Resolver, TypeName};
 use crate::index::{DeleteReason, Deletion, Difference, Edits, Entry, Membership, Present, Reason, Stale};
 use crate::model::derive::write_score;
 use crate::model::spec::IndexType;
@@ -280,8 +280,15 @@ impl<'d, 'a> Apply<'d, 'a> {
             self.select(db)?;
             let record = d.open_record(present.start)?;
             let key = d.dump.key(present.start, &mut scratch)?;
-            let is_zset = d.spec.indexes[index].kind == IndexType::Zset;
-            self.file.begin(&mut pending, if is_zset { "ZREM" } else { "SREM" }, Some(key));
+            let verb = match record.value.ty.kind() {
+                Kind::Zset => "ZREM",
+                Kind::Hash => "HDEL",
+                Kind::List => "LREM",
+                _ => "SREM",
+            };
+            // An element of a list goes wherever it stands, by a command of its own.
+            let mut elements = (verb == "LREM").then(Distinct::default);
+            self.file.begin(&mut pending, verb, Some(key));
             let name = self.name(index);
             let rows = |stale: &[Stale], waiting: &Waiting| {
                 let mut rows = Rows::new((index, name));
@@ -300,12 +307,21 @@ impl<'d, 'a> Apply<'d, 'a> {
             self.in_rounds(changes, stale.iter().copied(), rows, |apply, stale| {
                 for member in stale {
                     let bytes = resolver.resolve(member.place, record.value.ty, &mut out)?;
-                    apply.file.push(&mut pending, &[bytes], 1).map_err(writing(APPLY))?;
+                    match &mut elements {
+                        Some(elements) => elements.add(bytes),
+                        None => {
+                            apply.file.push(&mut pending, &[bytes], 1).map_err(writing(APPLY))?;
+                        }
+                    }
                     apply.digest.removal(d, (index, &d.spec.indexes[index]), key, (member.reason(), bytes));
                 }
                 Ok(())
             })?;
-            let written = self.file.end(&mut pending).map_err(writing(APPLY))?;
+            let mut written = self.file.end(&mut pending).map_err(writing(APPLY))?;
+            for (element, count) in elements.iter().flat_map(Distinct::all) {
+                let command: [&[u8]; 4] = [b"LREM", key, b"0", element];
+                written.add(self.file.single(&command, Reply::Integer(count)).map_err(writing(APPLY))?);
+            }
             self.count(index, written);
             for counts in [&mut self.counts[index], &mut self.total] {
                 counts.removed_members += stale.len() as u64;
@@ -363,6 +379,31 @@ impl<'d, 'a> Apply<'d, 'a> {
     }
 }
 
+/// Elements of a list, each once, in the order in which they first stand there.
+#[derive(Debug, Default)]
+struct Distinct {
+    places: HashMap<Vec<u8>, usize>,
+    counts: Vec<i64>,
+}
+
+impl Distinct {
+    fn add(&mut self, element: &[u8]) {
+        match self.places.get(element) {
+            Some(at) => self.counts[*at] += 1,
+            None => {
+                self.places.insert(element.to_vec(), self.counts.len());
+                self.counts.push(1);
+            }
+        }
+    }
+
+    fn all(&self) -> impl Iterator<Item = (&[u8], i64)> {
+        let mut all: Vec<(&[u8], usize)> = self.places.iter().map(|(element, at)| (element.as_slice(), *at)).collect();
+        all.sort_unstable_by_key(|(_, at)| *at);
+        all.into_iter().map(|(element, at)| (element, self.counts[at]))
+    }
+}
+
 /// Edits of one key that are written in one go, …
 const ROUND: usize = 1 << 16;
 /// … and of which one thread makes so many lines of `changes.csv` before it looks for more.
@@ -375,6 +416,11 @@ fn why_deleted(d: &Difference<'_>, deletion: &Deletion, record: &rdb::Record<'_>
         DeleteReason::NotImplied => "no record belongs here".into(),
         DeleteReason::Disputed => "records disagree on the scores".into(),
         DeleteReason::Orphaned => missing_requirement(d, deletion.index as usize).into(),
+        DeleteReason::NamedKeysGone => {
+            let index = &d.spec.indexes[deletion.index as usize];
+            let single = matches!(index.kind, IndexType::Any | IndexType::String);
+            if single { "named key is gone".into() } else { "every named key is gone".into() }
+        }
     }
 }
 
@@ -384,6 +430,7 @@ fn why_removed(d: &Difference<'_>, index: usize, stale: &Stale) -> Cow<'static, 
         Reason::RecordMissing => "record missing".into(),
         Reason::ImpliesNothing => "record implies no entry".into(),
         Reason::Orphan => missing_requirement(d, index).into(),
+        Reason::NamedKeyGone => "named key is gone".into(),
         Reason::MovedTo(rank) => format!("record now belongs to {}", text::name(d.keys.name(rank))).into(),
     }
 }

@@ -12,6 +12,7 @@ use crate::bundle::content::Content;
 use crate::bundle::manifest::Touched;
 use crate::dump::rdb::{Element, Flow, Scratch, Visitor};
 use crate::index::{Difference, Membership, Stale};
+use crate::model::view::{Clock, Expires};
 use crate::progress::Watch;
 
 /// Notes it in the touched keys. `in_place` has for each key its position among them and among [`Difference::present`].
@@ -41,7 +42,7 @@ pub fn note(
         let present = d.present[key as usize];
         let from = d.stale.partition_point(|stale| stale.key < key);
         let to = d.stale.partition_point(|stale| stale.key <= key);
-        let mut others = Others { stale: &d.stale[from..to], content: Content::default() };
+        let mut others = Others { stale: &d.stale[from..to], content: Content::default(), clock: d.clock };
         d.open_record(present.start)?.value.visit(&mut Scratch::default(), &mut others)?;
         for (member, old) in present.rank.and_then(|rank| rescored.get(&rank)).into_iter().flatten() {
             others.content = others.content.without(member, Some(*old));
@@ -59,6 +60,7 @@ struct Others<'s> {
     /// Members that are taken out and still to come, in the order of the visit.
     stale: &'s [Stale],
     content: Content,
+    clock: Clock,
 }
 
 impl Others<'_> {
@@ -78,5 +80,20 @@ impl Visitor for Others<'_> {
 
     fn zset_member(&mut self, member: Element<'_>, score: f64) -> Flow {
         self.member(member, Some(score))
+    }
+
+    fn list_element(&mut self, _: u64, element: Element<'_>) -> Flow {
+        self.member(element, None)
+    }
+
+    fn hash_field(&mut self, field: Element<'_>, value: Element<'_>, expire_ms: Option<i64>) -> Flow {
+        if self.clock.expires(expire_ms) == Expires::Gone {
+            return ControlFlow::Continue(());
+        }
+        match self.stale.split_first() {
+            Some((next, rest)) if next.place == field.at => self.stale = rest,
+            _ => self.content = self.content.plus(Content::of_field(field.bytes, value.bytes)),
+        }
+        ControlFlow::Continue(())
     }
 }

@@ -105,6 +105,13 @@ fn expire<S: Sink>(file: &mut CommandFile<S>, key: &[u8], at_ms: Option<i64>) ->
     Ok(())
 }
 
+/// The expiry of a field of a hash.
+pub fn expire_field<S: Sink>(file: &mut CommandFile<S>, key: &[u8], field: &[u8], at_ms: i64) -> io::Result<()> {
+    let at = at_ms.to_string();
+    file.single(&[b"HPEXPIREAT", key, at.as_bytes(), b"FIELDS", b"1", field], Reply::Integer(1))?;
+    Ok(())
+}
+
 /// `SET`, and for what goes beyond the cap `APPEND`.
 fn string<S: Sink>(file: &mut CommandFile<S>, key: &[u8], text: &[u8]) -> io::Result<()> {
     // The longer of the two names, the longest header and length line that can occur, and the key.
@@ -218,9 +225,7 @@ impl<S: Sink> Visitor for FieldExpiries<'_, '_, '_, S> {
             return ControlFlow::Continue(());
         }
         let Expires::At(ms) = expires else { return ControlFlow::Continue(()) };
-        let at = ms.to_string();
-        let args: [&[u8]; 6] = [b"HPEXPIREAT", self.key, at.as_bytes(), b"FIELDS", b"1", field.bytes];
-        let result = self.file.single(&args, Reply::Integer(1));
+        let result = expire_field(self.file, self.key, field.bytes, ms);
         flow(&mut self.error, result)
     }
 }

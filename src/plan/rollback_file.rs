@@ -15,9 +15,10 @@ use super::recreate::{self, Room, recreate};
 use crate::bundle::Sink;
 use crate::bundle::manifest::{Caps, ROLLBACK};
 use crate::dump::rdb::{Element, Flow, Kind, Record, Resolver, Scratch, Visitor};
-use crate::index::{Deletion, Difference, Edits, Membership, Stale};
+use crate::index::{Deletion, Difference, Edits, Membership, Present, Stale};
 use crate::model::derive::write_score;
 use crate::model::spec::IndexType;
+use crate::model::view::{Clock, Expires};
 use crate::progress::{Order, Watch};
 
 /// Writes the way back.
@@ -50,8 +51,39 @@ impl<'d, 'a> Rollback<'d, 'a> {
             }
             file.end(&mut pending).map_err(&io)?;
         }
+        // A list gets its old order back only as a whole.
+        let pruned = || {
+            d.stale
+                .chunk_by(|a, b| a.key == b.key)
+                .filter_map(<[Stale]>::first)
+                .map(|first| d.present[first.key as usize])
+        };
+        let mut lists = Vec::new();
+        for present in pruned() {
+            if d.open_record(present.start)?.value.ty.kind() == Kind::List {
+                lists.push(present);
+            }
+        }
+        let db = |present: &Present| d.spec.indexes[present.index as usize].db;
+        lists.sort_by_key(db);
+        for same_db in lists.chunk_by(|a, b| db(a) == db(b)) {
+            file.select(db(&same_db[0])).map_err(&io)?;
+            file.begin(&mut pending, "UNLINK", None);
+            for present in same_db {
+                let key = d.dump.key(present.start, &mut scratch)?;
+                file.push(&mut pending, &[key], 1).map_err(&io)?;
+            }
+            self.on_present += file.end(&mut pending).map_err(&io)?.commands;
+        }
         self.make_again()?;
         let file = &mut self.file;
+        let mut room = Room::default();
+        for present in &lists {
+            file.select(db(present)).map_err(&io)?;
+            let record = d.open_record(present.start)?;
+            let key = d.dump.key(present.start, &mut scratch)?;
+            recreate(file, d.dump.header, d.clock, key, &record, &mut room)?;
+        }
         let mut resolver = Resolver::new(d.dump.file, d.dump.header.flavor);
         let (mut out, mut score) = (Vec::new(), Vec::new());
         for stale in d.stale.chunk_by(|a, b| a.key == b.key) {
@@ -60,7 +92,34 @@ impl<'d, 'a> Rollback<'d, 'a> {
             file.select(index.db).map_err(&io)?;
             let value = d.open_record(present.start)?.value;
             let key = d.dump.key(present.start, &mut scratch)?;
-            if index.kind == IndexType::Zset {
+            let kind = value.ty.kind();
+            if kind == Kind::List {
+                self.watch.add(stale.len() as u64);
+                continue;
+            }
+            if kind == Kind::Hash {
+                file.begin(&mut pending, "HSET", Some(key));
+                let mut back = PutFieldsBack {
+                    stale,
+                    file,
+                    pending: &mut pending,
+                    clock: d.clock,
+                    expiring: Vec::new(),
+                    error: None,
+                };
+                value.visit(&mut Scratch::default(), &mut back)?;
+                let expiring = std::mem::take(&mut back.expiring);
+                if let Some(error) = back.error {
+                    return Err(io(error));
+                }
+                self.watch.add(stale.len() as u64);
+                self.on_present += file.end(&mut pending).map_err(&io)?.commands;
+                for (field, at) in expiring {
+                    recreate::expire_field(file, key, &field, at).map_err(&io)?;
+                }
+                continue;
+            }
+            if kind == Kind::Zset {
                 file.begin(&mut pending, "ZADD", Some(key));
                 let mut back = PutBack { stale, file, pending: &mut pending, score: Vec::new(), error: None };
                 value.visit(&mut Scratch::default(), &mut back)?;
@@ -209,6 +268,38 @@ impl Visitor for PutBack<'_> {
         self.score.clear();
         write_score(score, &mut self.score);
         match self.file.push(self.pending, &[&self.score, member.bytes], 1) {
+            Ok(_) => ControlFlow::Continue(()),
+            Err(error) => {
+                self.error = Some(error);
+                ControlFlow::Break(())
+            }
+        }
+    }
+}
+
+/// Puts fields of a hash back, with their values.
+struct PutFieldsBack<'f> {
+    /// Those that are still to come, in the order of the visit.
+    stale: &'f [Stale],
+    file: &'f mut CommandFile,
+    pending: &'f mut Pending,
+    clock: Clock,
+    /// Those that have an expiry of their own, and when.
+    expiring: Vec<(Vec<u8>, i64)>,
+    error: Option<io::Error>,
+}
+
+impl Visitor for PutFieldsBack<'_> {
+    fn hash_field(&mut self, field: Element<'_>, value: Element<'_>, expire_ms: Option<i64>) -> Flow {
+        let Some((next, rest)) = self.stale.split_first() else { return ControlFlow::Break(()) };
+        if next.place != field.at {
+            return ControlFlow::Continue(());
+        }
+        self.stale = rest;
+        if let Expires::At(ms) = self.clock.expires(expire_ms) {
+            self.expiring.push((field.bytes.to_vec(), ms));
+        }
+        match self.file.push(self.pending, &[field.bytes, value.bytes], 1) {
             Ok(_) => ControlFlow::Continue(()),
             Err(error) => {
                 self.error = Some(error);

@@ -33,6 +33,8 @@ pub enum Class {
     WrongType,
     /// … records disagree on every score.
     Disputed,
+    /// … every key that it names is gone.
+    NamedKeysGone,
     /// A member is added: its record is in no key, or not in this one.
     NotIndexed,
     /// … its score changes.
@@ -47,6 +49,8 @@ pub enum Class {
     Orphan,
     /// … no record implies it.
     NoRecordImplies,
+    /// … the key that it names is gone.
+    NamedKeyGone,
 }
 
 /// What is done.
@@ -62,7 +66,12 @@ pub enum Edit {
 impl Class {
     pub fn edit(self) -> Edit {
         match self {
-            Self::Retired | Self::NotImplied | Self::Orphaned | Self::WrongType | Self::Disputed => Edit::Delete,
+            Self::Retired
+            | Self::NotImplied
+            | Self::Orphaned
+            | Self::WrongType
+            | Self::Disputed
+            | Self::NamedKeysGone => Edit::Delete,
             Self::NotIndexed => Edit::Add,
             Self::ScoreDiffers => Edit::Rescore,
             _ => Edit::Remove,
@@ -162,6 +171,7 @@ impl Digest {
             DeleteReason::NotImplied => Class::NotImplied,
             DeleteReason::Orphaned => Class::Orphaned,
             DeleteReason::Disputed => Class::Disputed,
+            DeleteReason::NamedKeysGone => Class::NamedKeysGone,
         };
         let pattern = match class {
             Class::NotImplied | Class::WrongType if index.policy == Policy::Maintain => {
@@ -241,6 +251,7 @@ impl Digest {
             Reason::RecordMissing => (Class::RecordMissing, None),
             Reason::ImpliesNothing => (Class::ImpliesNothing, None),
             Reason::Orphan => (Class::Orphan, None),
+            Reason::NamedKeyGone => (Class::NamedKeyGone, None),
             Reason::MovedTo(rank) => (Class::Moved, Some(d.keys.name(rank))),
         };
         digest.groups.entry((class, None)).or_default().add(at < DETAILED, || Sample {

@@ -4,7 +4,7 @@ use super::unify::unify;
 use crate::dump::rdb::Scratch;
 use crate::index::{Difference, Source, SourcePlace};
 use crate::model::document::{Extractor, Slot};
-use crate::model::spec::{Index, Part, Template};
+use crate::model::spec::{Filters, Index, Part, Path, Template};
 use crate::model::view::decode;
 use crate::text::Truncated;
 
@@ -41,12 +41,13 @@ pub fn of_record(d: &Difference<'_>, index: &Index, source: Source) -> Vec<Field
     let class = index.from.and_then(|class| d.spec.records.get(class));
     let (Some(class), SourcePlace::Key(start)) = (class, source.get()) else { return Vec::new() };
     let Ok(record) = d.dump.record(start) else { return Vec::new() };
-    let mut extractor = Extractor::new(&class.paths);
+    let mut extractor = Extractor::of(class);
     let mut text = Vec::new();
     let decoded = decode(&record, &mut extractor, &mut text, &mut Scratch::default(), d.clock);
     let Ok(Ok(slots)) = decoded else { return Vec::new() };
-    let fields = paths(index).into_iter().filter_map(|at| {
-        let path = class.paths.get(at)?;
+    let fields = fields(index).into_iter().filter_map(|part| {
+        let (path, filters) = class.field(part)?;
+        let at = class.slot(part)?;
         let value = |slot: Slot<'_>| match slot {
             Slot::Absent => FieldValue::Absent,
             Slot::Null => FieldValue::Null,
@@ -55,12 +56,12 @@ pub fn of_record(d: &Difference<'_>, index: &Index, source: Source) -> Vec<Field
             Slot::Literal(text) => FieldValue::Literal(Truncated::new(text)),
         };
         let value = match (slots.len(at), slots.element(at, 0)) {
-            (2.., Some((_, Slot::Text(text) | Slot::Literal(text)))) if path.arrays() > 0 => {
+            (2.., Some((_, Slot::Text(text) | Slot::Literal(text)))) => {
                 FieldValue::Several(Truncated::new(text), u64::try_from(slots.len(at)).unwrap_or(u64::MAX))
             }
             _ => value(slots.get(at)),
         };
-        Some(Field { path: path.to_string(), value })
+        Some(Field { path: shown(path, filters), value })
     });
     fields.collect()
 }
@@ -72,9 +73,11 @@ pub fn of_name(d: &Difference<'_>, index: &Index, template: &Template, name: &[u
     let (Some(class), Some(unified)) = (class, unified) else { return Vec::new() };
     let fields = unified.values.iter().filter_map(|(part, value)| {
         let path = match part {
-            Part::Field(at) => class.paths.get(*at)?.to_string(),
+            Part::Field(_) => class.field(part)?.0.to_string(),
             Part::RecordKey => "@key".to_owned(),
-            Part::Literal(_) | Part::Wildcard => return None,
+            Part::Capture(at) => format!("@{}", index.captures.name(*at)?),
+            // Which value a filter made this of is not known.
+            Part::Literal(_) | Part::Filtered(_) | Part::Wildcard | Part::Wild(_) => return None,
         };
         Some(Field { path, value: FieldValue::Implied(Truncated::new(value)) })
     });
@@ -84,18 +87,23 @@ pub fn of_name(d: &Difference<'_>, index: &Index, template: &Template, name: &[u
 /// The paths of all fields that decide whether a record is in an index, and where.
 pub fn names(d: &Difference<'_>, index: &Index) -> Vec<String> {
     let class = index.from.and_then(|class| d.spec.records.get(class));
-    let paths = paths(index).into_iter().filter_map(|at| Some(class?.paths.get(at)?.to_string()));
-    paths.collect()
+    let fields = fields(index).into_iter().filter_map(|part| {
+        let (path, filters) = class?.field(part)?;
+        Some(shown(path, filters))
+    });
+    fields.collect()
 }
 
-fn paths(index: &Index) -> Vec<usize> {
-    let require = index.require.iter().map(|require| &require.key);
-    let templates = std::iter::once(&index.key).chain([&index.member]).chain(&index.score).chain(require);
-    let mut paths = Vec::new();
-    for at in templates.flat_map(Template::fields) {
-        if !paths.contains(&at) && paths.len() < FIELDS {
-            paths.push(at);
+fn shown(path: &Path, filters: Option<&Filters>) -> String {
+    format!("{path}{}", filters.map(ToString::to_string).unwrap_or_default())
+}
+
+fn fields(index: &Index) -> Vec<&Part> {
+    let mut fields = Vec::new();
+    for part in index.templates().flat_map(Template::fields) {
+        if !fields.contains(&part) && fields.len() < FIELDS {
+            fields.push(part);
         }
     }
-    paths
+    fields
 }

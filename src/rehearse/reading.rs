@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 use std::ops::Range;
 
-use crate::model::spec::{Glob, Part, Template};
+use crate::model::spec::{ByteSet, Captures, Kind, Part, Wild};
 
-/// A template, ready to read names by. It shares the glob of a record class with the planner, and nothing else.
+/// A template, ready to read names by. It shares the parts of the template with the planner, and nothing else.
 #[derive(Debug)]
 pub struct Reading {
     pieces: Vec<Piece>,
@@ -14,20 +14,44 @@ pub struct Reading {
 #[derive(Debug)]
 enum Piece {
     Text(Vec<u8>),
-    /// The name of a record; of any, where there is no class.
-    Key(Option<Glob>),
-    Field,
+    /// Any byte, or one of some.
+    One(Option<Box<ByteSet>>),
+    Uuid(usize),
+    Run(Run),
 }
 
+/// A part of any length.
+#[derive(Debug)]
+struct Run {
+    slot: Slot,
+    /// None for any byte.
+    bytes: Option<fn(u8) -> bool>,
+    min: usize,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Slot {
+    Star,
+    Field,
+    Capture(usize),
+}
+
+/// What a name is read as: each field and capture in order, with the number of the capture.
+pub type Slots = Vec<(Option<usize>, Range<usize>)>;
+
+/// The length of a UUID as text, and where it has hyphens.
+const UUID: usize = 36;
+const HYPHENS: [usize; 4] = [8, 13, 18, 23];
+
 impl Reading {
-    /// By a template that is filled in from records of this class.
-    pub fn new(template: &Template, class: Option<&Glob>) -> Self {
-        let piece = |part: &Part| match part {
-            Part::Literal(bytes) => Piece::Text(bytes.clone()),
-            Part::RecordKey => Piece::Key(class.cloned()),
-            Part::Field(_) | Part::Wildcard => Piece::Field,
-        };
-        Self { pieces: template.parts.iter().map(piece).collect() }
+    /// By these parts. `class` has those of the key of the records that a template is filled in from.
+    pub fn new(parts: &[Part], captures: &Captures, class: Option<&[Part]>) -> Self {
+        let key = [Part::Wild(Wild::Star)];
+        let pieces = parts.iter().flat_map(|part| match part {
+            Part::RecordKey => class.unwrap_or(&key),
+            part => std::slice::from_ref(part),
+        });
+        Self { pieces: pieces.map(|part| piece(part, captures)).collect() }
     }
 
     /// Whether some reading fits.
@@ -37,60 +61,71 @@ impl Reading {
 
     /// How many `:` each field of a name has; nothing for a name that cannot be read.
     pub fn colons(&self, name: &[u8]) -> Vec<usize> {
-        let fields = self.read(name).unwrap_or_default();
         let colons =
             |field: Range<usize>| name.get(field).unwrap_or_default().iter().filter(|byte| **byte == b':').count();
-        fields.into_iter().map(colons).collect()
+        self.read(name).unwrap_or_default().into_iter().map(|(_, field)| colons(field)).collect()
     }
 
-    fn read(&self, name: &[u8]) -> Option<Vec<Range<usize>>> {
-        let mut fields = Vec::new();
-        self.rest(0, name, 0, &mut fields, &mut BTreeSet::new()).then(|| {
-            fields.reverse();
-            fields
-        })
+    /// What each field and capture of a name stands for.
+    pub fn read(&self, name: &[u8]) -> Option<Slots> {
+        let mut slots = Vec::new();
+        if !self.rest(0, name, 0, &mut slots, &mut BTreeSet::new()) {
+            return None;
+        }
+        slots.reverse();
+        // Of a capture that occurs twice the first is read, and the others must be equal.
+        let text = |spot: &Range<usize>| name.get(spot.clone());
+        let first =
+            |number: usize| slots.iter().find(|(capture, _)| *capture == Some(number)).map(|(_, spot)| text(spot));
+        let equal = slots.iter().all(|(capture, spot)| capture.is_none_or(|number| first(number) == Some(text(spot))));
+        equal.then_some(slots)
     }
 
-    /// Reads what follows `at` by the pieces from this one on; notes the fields, the last one first. What has failed is not
+    /// Reads what follows `at` by the pieces from this one on; notes the slots, the last one first. What has failed is not
     /// tried again.
     fn rest(
         &self,
         piece: usize,
         name: &[u8],
         at: usize,
-        fields: &mut Vec<Range<usize>>,
+        slots: &mut Slots,
         failed: &mut BTreeSet<(usize, usize)>,
     ) -> bool {
         let Some(here) = self.pieces.get(piece) else { return at == name.len() };
-        // A field that finds no end from one place on finds none from a later one; a record's key might.
-        let first = if matches!(here, Piece::Field) { 0 } else { at };
+        // A run of any bytes that finds no end from one place on finds none from a later one.
+        let any = matches!(here, Piece::Run(Run { bytes: None, .. }));
+        let first = if any { 0 } else { at };
         if failed.range((piece, first)..=(piece, at)).next().is_some() {
             return false;
         }
         let next = piece.saturating_add(1);
         let rest = name.get(at..).unwrap_or_default();
-        let fits = match here {
-            Piece::Text(text) => {
-                rest.starts_with(text) && self.rest(next, name, at.saturating_add(text.len()), fields, failed)
+        let mut go = |length: usize, capture: Option<Option<usize>>| {
+            let end = at.saturating_add(length);
+            let before = slots.len();
+            let fits = self.rest(next, name, end, slots, failed);
+            if fits {
+                slots.extend(capture.map(|capture| (capture, at..end)));
+            } else {
+                slots.truncate(before);
             }
-            Piece::Key(_) | Piece::Field => {
-                let can_end = |length: &usize| match (here, rest.get(..*length)) {
-                    (Piece::Key(Some(class)), Some(key)) => class.matches(key),
-                    (_, key) => key.is_some(),
+            fits
+        };
+        let fits = match here {
+            Piece::Text(text) => rest.starts_with(text) && go(text.len(), None),
+            Piece::One(set) => {
+                rest.first().is_some_and(|byte| set.as_ref().is_none_or(|set| set.has(*byte))) && go(1, None)
+            }
+            Piece::Uuid(capture) => rest.get(..UUID).is_some_and(is_uuid) && go(UUID, Some(Some(*capture))),
+            Piece::Run(run) => {
+                let most = run.bytes.map_or(rest.len(), |is| rest.iter().take_while(|byte| is(**byte)).count());
+                let slot = match run.slot {
+                    Slot::Star => None,
+                    Slot::Field => Some(None),
+                    Slot::Capture(number) => Some(Some(number)),
                 };
-                let ends = self.ends(next, rest);
-                let end = ends.filter(can_end).map(|length| at.saturating_add(length)).find(|end| {
-                    let before = fields.len();
-                    let fits = self.rest(next, name, *end, fields, failed);
-                    if !fits {
-                        fields.truncate(before);
-                    }
-                    fits
-                });
-                if let (Some(end), Piece::Field) = (end, here) {
-                    fields.push(at..end);
-                }
-                end.is_some()
+                let ends = self.ends(next, rest).take_while(|length| *length <= most);
+                ends.filter(|length| *length >= run.min).any(|length| go(length, slot))
             }
         };
         if !fits {
@@ -99,8 +134,8 @@ impl Reading {
         fits
     }
 
-    /// Where a variable part may end: before the text that follows it, anywhere before another variable part, and at the
-    /// end if it is the last.
+    /// Where a run may end: before the text that follows it, anywhere before something else, and at the end if it is the
+    /// last.
     fn ends<'r>(&'r self, next: usize, rest: &'r [u8]) -> Box<dyn Iterator<Item = usize> + 'r> {
         match self.pieces.get(next) {
             None => Box::new(std::iter::once(rest.len())),
@@ -111,6 +146,33 @@ impl Reading {
             Some(_) => Box::new(0..=rest.len()),
         }
     }
+}
+
+fn piece(part: &Part, captures: &Captures) -> Piece {
+    let run = |slot, bytes, min| Piece::Run(Run { slot, bytes, min });
+    match part {
+        Part::Literal(bytes) => Piece::Text(bytes.clone()),
+        Part::Wild(Wild::One) => Piece::One(None),
+        Part::Wild(Wild::Class(set)) => Piece::One(Some(set.clone())),
+        Part::Wild(Wild::Star) | Part::RecordKey => run(Slot::Star, None, 0),
+        Part::Field(_) | Part::Filtered(_) | Part::Wildcard => run(Slot::Field, None, 0),
+        Part::Capture(number) => {
+            let slot = Slot::Capture(*number);
+            match captures.kind(*number) {
+                Some(Kind::Uuid) => Piece::Uuid(*number),
+                Some(Kind::Plain) => run(slot, Some(|byte| byte != b':'), 1),
+                Some(Kind::Digits) => run(slot, Some(|byte| byte.is_ascii_digit()), 1),
+                Some(Kind::Hex) => run(slot, Some(|byte| byte.is_ascii_hexdigit()), 1),
+                Some(Kind::Any) | None => run(slot, None, 1),
+            }
+        }
+    }
+}
+
+fn is_uuid(text: &[u8]) -> bool {
+    text.iter()
+        .enumerate()
+        .all(|(at, byte)| if HYPHENS.contains(&at) { *byte == b'-' } else { byte.is_ascii_hexdigit() })
 }
 
 #[cfg(test)]
@@ -126,7 +188,8 @@ mod tests {
              key = '{template}'\nmember = \"m\"\n"
         );
         let spec = Spec::parse(&text, "test").ok()?;
-        let reading = Reading::new(&spec.indexes[0].key, Some(&spec.records[0].key));
+        let reading =
+            Reading::new(&spec.indexes[0].key.parts, &spec.indexes[0].captures, Some(&spec.records[0].key.parts));
         Some((spec, reading))
     }
 
@@ -143,28 +206,37 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(3000))]
 
-        /// Two readers that share the glob of the class agree on every name.
+        /// Two readers that share the parts of a template agree on every name.
         #[test]
         fn the_form_reads_alike(
-            // Of two variable parts with nothing between them it is not said which gets what.
-            head in prop::sample::select(vec!["", "{x}", "{@key}"]),
+            head in prop::sample::select(vec!["", "{x}", "{@key}", "{@id}"]),
             parts in prop::collection::vec(
-                (prop::sample::select(vec!["a", ":", "::", "b:", "*", "a:b"]), prop::sample::select(vec!["", "{x}", "{y}", "{@key}"])),
+                (
+                    prop::sample::select(vec!["a", ":", "::", "b:", "*", "a:b", "1", "-"]),
+                    prop::sample::select(vec!["", "{x}", "{y}", "{@key}", "{@id}", "{@d}", "{@h}", "{@all}"]),
+                ),
                 1..5,
             ),
-            class in prop::sample::select(vec!["a*", "*", "a:*", "?", "[ab]?", "*b", "a*b*"]),
-            names in prop::collection::vec("[ab:*]{0,10}", 8),
+            class in prop::sample::select(vec![
+                "a*b{@id}:{@d:digits}-{@h:hex}|{@all*}",
+                "{@id}:{@d:digits}:{@h:hex}:{@all*}",
+                "?[ab]*{{{@id*}-{@d}:{@h:hex}x{@all}",
+                "{@d:digits}a{@id:hex}:{@h}b{@all*}c",
+            ]),
+            names in prop::collection::vec("[ab1:*{|x-]{0,12}", 12),
         ) {
             let template = head.to_owned() + &parts.iter().map(|(text, field)| format!("{text}{field}")).collect::<String>();
             let Some((spec, reading)) = both(&template, class) else { return Ok(()) };
             let form = &spec.indexes[0].family;
             for name in names {
-                let mut fields = Vec::new();
-                let has = form.read(name.as_bytes(), &mut fields);
-                prop_assert_eq!(has, form.has(name.as_bytes()));
+                let mut found = crate::model::spec::Reading::default();
+                let has = form.read(name.as_bytes(), &mut found);
                 // As in MATCH, no star matches the empty name unless it stands alone.
                 if !name.is_empty() {
-                    prop_assert_eq!(has.then_some(fields), reading.read(name.as_bytes()), "{:?} {} {}", template, class, name);
+                    prop_assert_eq!(has, form.has(name.as_bytes()));
+                    let slots = reading.read(name.as_bytes());
+                    let spots = slots.map(|slots| slots.into_iter().map(|(_, spot)| spot).collect::<Vec<_>>());
+                    prop_assert_eq!(has.then_some(found.spots), spots, "{:?} {} {}", template, class, name);
                 }
             }
         }

@@ -106,12 +106,12 @@ impl Records {
             // In a hash a path is the field of that whole name.
             fields.push(upper.join(&b'.'));
         }
-        Self { class: class.clone(), extractor: Extractor::new(&class.paths), deriver, names, fields }
+        Self { class: class.clone(), extractor: Extractor::of(class), deriver, names, fields }
     }
 
     /// What a record implies in this index; `None` if that cannot be said.
     fn implied(&mut self, rule: &Rule, names: &[Vec<u8>], record: &[u8], value: &Value) -> Option<Vec<Membership>> {
-        if !self.class.key.matches(record) {
+        if !self.class.takes(record) {
             // No record of this class: nothing implies the member.
             return Some(Vec::new());
         }

@@ -1,6 +1,6 @@
 //! How deep names are nested: the colons in what stands for their fields.
 
-use crate::model::spec::Form;
+use crate::model::spec::{Form, Reading};
 
 /// Fields of a name whose depth is kept apart; those beyond are added up in the last.
 const FIELDS: usize = 8;
@@ -11,12 +11,12 @@ pub struct Depths([u8; FIELDS]);
 
 impl Depths {
     /// Those of a name of this form.
-    pub fn of(form: &Form, name: &[u8], room: &mut Vec<std::ops::Range<usize>>) -> Self {
+    pub fn of(form: &Form, name: &[u8], room: &mut Reading) -> Self {
         let mut depths = Self::default();
-        if form.fields() == 0 || !form.read(name, room) {
+        if form.slots() == 0 || !form.read(name, room) {
             return depths;
         }
-        for (at, field) in room.iter().enumerate() {
+        for (at, field) in room.spots.iter().enumerate() {
             let colons = memchr::memchr_iter(b':', name.get(field.clone()).unwrap_or_default()).count();
             let depth = &mut depths.0[at.min(FIELDS - 1)];
             *depth = depth.saturating_add(u8::try_from(colons).unwrap_or(u8::MAX));
@@ -82,7 +82,7 @@ mod tests {
         let text = "version = 1\n[[record]]\nname = \"r\"\nkey = \"r:*\"\n[[index]]\nname = \"i\"\npolicy = \"maintain\"\n\
                     from = \"r\"\nkey = \"a:{x}|{y}\"\nmember = \"{@key}\"\n";
         let spec = Spec::parse(text, "test").unwrap_or_else(|errors| panic!("{errors}"));
-        let mut room = Vec::new();
+        let mut room = Reading::default();
         let mut depths = |name: &str| Depths::of(&spec.indexes[0].family, name.as_bytes(), &mut room).0[..2].to_vec();
         assert_eq!(depths("a:b|c"), [0, 0]);
         assert_eq!(depths("a:b:c|d:e:f"), [1, 2]);

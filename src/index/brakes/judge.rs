@@ -8,7 +8,8 @@ use std::collections::BTreeMap;
 
 use crate::index::Summary;
 use crate::index::gather::survey::ClassCount;
-use crate::model::spec::{Brake, Index, IndexType, Policy, Spec};
+use crate::index::prune::References;
+use crate::model::spec::{Brake, Index, IndexType, Policy, Spec, Template};
 use crate::model::stock::Stock;
 use crate::text::{counted, display, number};
 
@@ -116,7 +117,7 @@ pub fn judge(
     stock: &Stock,
     classes: &[ClassCount],
     summaries: &[Summary],
-    evidence: &[Evidence],
+    (evidence, references_of): (&[Evidence], &[References]),
     mut examples: Examples,
 ) -> Vec<Braked> {
     let mut out = Vec::new();
@@ -151,6 +152,23 @@ pub fn judge(
         {
             let text = "its key begins with no literal text, so that any key may be taken for one of it".to_owned();
             add(Brake::NoLiteral, text, true);
+        }
+        if index.prunes() {
+            let references = references_of.get(at).copied().unwrap_or_default();
+            if references.going > 0 && !is_found_anywhere(spec, at, references_of, classes) {
+                let names: Vec<&str> = index.exists.iter().map(|exists| exists.key.text.as_str()).collect();
+                let text = format!(
+                    "{} would go, and no entry names a key that is there ({}); look at member, value and exists",
+                    if references.going == 1 {
+                        "1 entry".to_owned()
+                    } else {
+                        format!("{} entries", number(references.going))
+                    },
+                    names.join(", ")
+                );
+                add(Brake::NoReference, text, accepted(Brake::NoReference));
+            }
+            continue;
         }
         // What is retired needs no records; and where nothing can be lost, there is nothing to refuse.
         let loses = evidence.exposed_keys > 0 || summary.stale_members > 0;
@@ -207,7 +225,7 @@ pub fn judge(
         }
         if index.policy == Policy::Retire
             && accepted(Brake::ForeignMembers)
-            && index.member_form.is_some()
+            && !index.member_forms.is_empty()
             && evidence.exposed_keys > 0
         {
             let text =
@@ -217,6 +235,20 @@ pub fn judge(
     }
     out.sort_by_key(|braked| (braked.brake, braked.index));
     out
+}
+
+/// Whether some key is there that an index asks for: named by an entry of an index with the same template, or by a record
+/// that counts while it is there.
+fn is_found_anywhere(spec: &Spec, at: usize, references: &[References], classes: &[ClassCount]) -> bool {
+    let Some(index) = spec.indexes.get(at) else { return false };
+    let is_like = |db: u64, other: &Template| db == index.db && index.exists.iter().any(|own| own.is_like(other));
+    let by_entry = spec.indexes.iter().zip(references).any(|(other, references)| {
+        references.found > 0 && other.exists.iter().any(|exists| is_like(other.db, &exists.key))
+    });
+    let by_record = spec.records.iter().zip(classes).any(|(class, count)| {
+        count.records > 0 && class.exists.as_ref().is_some_and(|exists| is_like(class.db, exists))
+    });
+    by_entry || by_record
 }
 
 /// Missing members from which on it is said that most are missing.
@@ -249,7 +281,7 @@ fn doubts(index: &Index, doubtful: &Doubtful, lifted: bool, add: &mut impl FnMut
     }
     let mut parts = Vec::new();
     if let count @ 1.. = doubtful.foreign_members {
-        let form = index.member_form.as_ref().map_or_else(String::new, |form| display(form.glob().as_bytes()));
+        let form = index.member_forms.iter().map(|form| display(form.glob().as_bytes())).collect::<Vec<_>>().join(", ");
         let has = pick(count, "does not have", "do not have");
         parts.push(format!("{} {has} the form of its members ({form}): {}", counted(count, "member"), fate(count)));
     }

@@ -17,7 +17,7 @@ pub struct MemberForms<'s> {
 impl<'s> MemberForms<'s> {
     /// Of a key that is judged by `owner` and that these indexes claim, `owner` among them.
     pub fn new(owner: &Index, claimants: impl Iterator<Item = &'s Index>) -> Self {
-        let mut forms: Vec<&Form> = claimants.filter_map(|index| index.member_form.as_ref()).collect();
+        let mut forms: Vec<&Form> = claimants.flat_map(|index| &index.member_forms).collect();
         if forms.iter().any(|form| form.is_any()) {
             forms.clear();
         }

@@ -13,7 +13,7 @@ pub mod scan_members;
 pub mod stale;
 mod stale_reason;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use rayon::slice::ParallelSliceMut;
 
@@ -22,6 +22,7 @@ use super::brakes::whole;
 use super::gather::required_set;
 use super::gather::survey::{ClassCount, Context, Gathered, IndexKey};
 use super::gather::witness::{Witness, Witnesses};
+use super::prune::{self, Pruned, References};
 use super::store::buckets::{self, Implied, Mark, Members, Store};
 use super::store::entry::{Entry, ORPHAN, Scored};
 use super::store::hash::Hasher;
@@ -29,18 +30,19 @@ use super::store::interner::Interned;
 use super::store::keys::Keys;
 use super::store::name_prefix::MemberPrefixes;
 use super::store::record_set::{RecordList, RecordSet};
-use super::{Difference, Error, Facts, Frozen, Summary};
+use super::{Deletion, Difference, Error, Facts, Frozen, Present, Summary};
 use crate::dump::rdb::{self, Record};
 use crate::dump::scan::Observer;
 use crate::model::spec::{Brake, Policy, Spec};
 use crate::model::stock::Stock;
-use crate::model::view::{Clock, Diagnostics, Dump, Names};
+use crate::model::view::{Clock, Diagnostics, Dump, ExistingList, Names};
 use crate::progress::{Unit, Watch};
 use batch::Proof;
 use deferred_checks::DeferredChecks;
 use known::{Known, Undecided};
 use resolve::Resolved;
 use scan_members::{Ask, Scanned};
+use stale::Stale;
 
 /// What all threads gathered, joined.
 pub struct Joined<'a> {
@@ -59,6 +61,7 @@ pub struct Joined<'a> {
     required_sets: Vec<u64>,
     witnesses: Witnesses,
     named_like_keys: RecordSet,
+    named: Vec<ExistingList>,
 }
 
 impl<'a> Joined<'a> {
@@ -75,9 +78,10 @@ impl<'a> Joined<'a> {
         let mut required_sets: Vec<u64> = Vec::new();
         let (mut existing, mut unindexed) = (Vec::new(), Vec::new());
         let (mut undecodable, mut undecidable) = (Vec::new(), Vec::new());
-        let mut named_like_keys = Vec::new();
+        let (mut named_like_keys, mut named) = (Vec::new(), Vec::new());
         for worker in workers {
             named_like_keys.push(worker.named_like_keys);
+            named.push(worker.named);
             stock.merge(worker.stock);
             witnesses.merge(worker.witnesses);
             diagnostics.merge(worker.diagnostics);
@@ -124,6 +128,7 @@ impl<'a> Joined<'a> {
             required_sets,
             witnesses,
             named_like_keys: RecordSet::new(named_like_keys),
+            named,
         }
     }
 }
@@ -164,6 +169,7 @@ pub struct Compared<'a> {
     pub zsets: Store<Scored>,
     pub resolved: Resolved,
     pub scanned: Scanned,
+    pub pruned: Pruned,
     pub witnesses: Vec<Witness>,
     pub kept: HashMap<u64, Record<'a>>,
     pub unindexed: Vec<RecordSet>,
@@ -182,7 +188,9 @@ pub fn compare<'a, 'o>(
     mut deferred: DeferredChecks<'o>,
     observer: &'o Observer,
 ) -> Result<Compared<'a>, Error> {
-    let Context { names, dump, clock, hasher, groups, prefixes, member_prefixes, members, required_sets, .. } = context;
+    let Context {
+        names, dump, clock, hasher, groups, prefixes, member_prefixes, members, required_sets, wanted, ..
+    } = context;
     let spec = names.spec;
     let Joined { stock, mut diagnostics, kept, existing, unindexed, undecided, witnesses, .. } = joined;
 
@@ -225,8 +233,9 @@ pub fn compare<'a, 'o>(
         .collect();
     let known = Known { names: &names, members, hasher: &hasher, kept: &kept, undecided: &undecided };
     let records = &joined.named_like_keys;
-    let mut resolved =
-        resolve::resolve(&known, joined.index_keys, records, &mut keys, &mut summaries, &mut diagnostics)?;
+    let (prune_keys, index_keys): (Vec<IndexKey>, Vec<IndexKey>) =
+        joined.index_keys.into_iter().partition(|key| spec.indexes[key.index as usize].prunes());
+    let mut resolved = resolve::resolve(&known, index_keys, records, &mut keys, &mut summaries, &mut diagnostics)?;
     if observer.stopped() {
         return Err(Error::Interrupted);
     }
@@ -282,8 +291,21 @@ pub fn compare<'a, 'o>(
             evidence.right_members += tally.right;
         }
     }
+    let pruned = if wanted.is_empty() {
+        Pruned { evidence: vec![References::default(); spec.indexes.len()], ..Pruned::default() }
+    } else {
+        let existing = wanted.join(joined.named);
+        observer.begin("looking for named keys", Unit::Keys, prune_keys.len() as u64);
+        let mut gone: HashSet<u64> = resolved.deletions.iter().map(|key| key.start).collect();
+        let seen = (clock, &existing);
+        prune::prune(&known, seen, &prune_keys, &mut gone, &mut summaries, ask == Ask::Edits, observer)?
+    };
+    if observer.stopped() {
+        return Err(Error::Interrupted);
+    }
     let examples = std::mem::take(&mut resolved.examples);
-    let mut brakes = judge::judge(spec, &stock, &joined.classes, &summaries, &resolved.evidence, examples);
+    let mut brakes =
+        judge::judge(spec, &stock, &joined.classes, &summaries, (&resolved.evidence, &pruned.evidence), examples);
     brakes.extend(whole::judge(spec, &facts));
     brakes.sort_by_key(|braked| (braked.brake, braked.index));
 
@@ -305,6 +327,7 @@ pub fn compare<'a, 'o>(
         zsets,
         resolved,
         scanned,
+        pruned,
         witnesses: witnesses.into_list(),
         kept,
         unindexed,
@@ -319,7 +342,7 @@ impl<'a> Compared<'a> {
     pub fn into_difference(self, observer: &Observer) -> Result<Difference<'a>, Error> {
         let Self { names, dump, hasher, keys, interned, member_prefixes, sets, zsets, kept, undecided, .. } = self;
         let spec = names.spec;
-        let Resolved { mut present, deletions, .. } = self.resolved;
+        let Resolved { mut present, mut deletions, .. } = self.resolved;
         let members = Members { dump, interned: &interned, prefixes: &member_prefixes };
         let mut stale = self.scanned.stale;
         stale.retain(|stale| {
@@ -336,6 +359,7 @@ impl<'a> Compared<'a> {
         if observer.stopped() {
             return Err(Error::Interrupted);
         }
+        with_pruned(self.pruned, &mut present, &mut stale, &mut deletions);
         let wanted = |rank: u32| spec.indexes[keys.index(rank)].policy == Policy::Maintain && !keys.is_blocked(rank);
         let sets = sets.into_edits(members, wanted);
         let zsets = zsets.into_edits(members, wanted);
@@ -366,6 +390,31 @@ impl<'a> Compared<'a> {
     }
 }
 
+/// Adds what prune rules take away, in the same order.
+fn with_pruned(pruned: Pruned, present: &mut Vec<Present>, stale: &mut Vec<Stale>, deletions: &mut Vec<Deletion>) {
+    if !pruned.deletions.is_empty() {
+        deletions.extend(pruned.deletions);
+        deletions.par_sort_unstable_by_key(|key| (key.index, key.start));
+    }
+    if pruned.present.is_empty() {
+        return;
+    }
+    let first = present.len() as u32;
+    present.extend(pruned.present);
+    stale.extend(pruned.stale.into_iter().map(|one| one.of_key(first + one.key)));
+    let mut order: Vec<u32> = (0..present.len() as u32).collect();
+    order.sort_by_key(|at| (present[*at as usize].index, present[*at as usize].start));
+    let mut places = vec![0; order.len()];
+    for (place, at) in (0..).zip(&order) {
+        places[*at as usize] = place;
+    }
+    *present = order.iter().map(|at| present[*at as usize]).collect();
+    for one in stale.iter_mut() {
+        *one = one.of_key(places[one.key as usize]);
+    }
+    stale.par_sort_unstable_by_key(|stale| (stale.key, stale.place));
+}
+
 /// What is implied of an index, by what there is of it.
 #[derive(Clone, Copy, Default)]
 struct Tallied {
@@ -381,7 +430,7 @@ fn frozen(spec: &Spec, at: usize, classes: &[ClassCount], undecidable: u64) -> O
     let index = &spec.indexes[at];
     if index.from.is_some_and(|class| classes[class].decodable == 0) {
         Some(Frozen::NoRecords)
-    } else if undecidable > 0 && !index.member.is_record_key() && index.policy != Policy::Retire {
+    } else if undecidable > 0 && !index.names_its_record() && index.policy != Policy::Retire {
         Some(Frozen::Undecidable)
     } else {
         None

@@ -14,7 +14,7 @@ use crate::index::gather::survey::{IndexKey, is_index_type};
 use crate::index::store::keys::Keys;
 use crate::index::store::record_set::RecordSet;
 use crate::index::{DeleteReason, Deletion, Present, Summary};
-use crate::model::spec::{Brake, Policy};
+use crate::model::spec::{Brake, Policy, Reading};
 use crate::model::view::Diagnostics;
 use crate::text::display;
 
@@ -235,7 +235,7 @@ fn limits(known: &Known<'_, '_>, keys: &Keys, owners: &[Owner]) -> Vec<Depths> {
         }
         let live: Vec<u32> = keys.of_index(at).filter(|&rank| keys.is_live(rank)).collect();
         let deepest = |so_far: Depths, rank: u32| {
-            so_far.max(Depths::of(&spec.indexes[at].family, keys.name(rank), &mut Vec::new()))
+            so_far.max(Depths::of(&spec.indexes[at].family, keys.name(rank), &mut Reading::default()))
         };
         live.into_par_iter().fold(Depths::default, deepest).reduce(Depths::default, Depths::max)
     };
@@ -264,7 +264,7 @@ fn owner(known: &Known<'_, '_>, key: &IndexKey, keys: &Keys, summaries: &[Summar
             owner.index = index as u32;
             owner.rank = Some(rank);
             owner.contested = claims.next().is_some();
-            owner.depths = Depths::of(&spec.indexes[index].family, name, &mut Vec::new());
+            owner.depths = Depths::of(&spec.indexes[index].family, name, &mut Reading::default());
         }
     }
     let index = owner.index as usize;

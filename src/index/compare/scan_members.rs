@@ -370,7 +370,7 @@ fn one(
     (0..record.value.pieces())
         .into_par_iter()
         .map(|piece| match kind {
-            IndexType::Set => {
+            IndexType::Set | IndexType::Hash | IndexType::List | IndexType::String | IndexType::Any => {
                 let mut scan = Probe::new(implied.sets, known, (held, forms), deferred, may, watch);
                 scan.piece(at, (key.rank, prefix), &record, piece)?;
                 Ok(scan.out)

@@ -19,6 +19,11 @@ impl Stale {
         Self { place, key, word: hash }
     }
 
+    /// The same, of the key at this position.
+    pub fn of_key(self, key: u32) -> Self {
+        Self { key, ..self }
+    }
+
     /// The low half of the member's hash. No longer known when the member is explained.
     pub fn hash(&self) -> u32 {
         self.word
@@ -47,6 +52,8 @@ pub enum Reason {
     Orphan,
     /// Its record belongs to the index key of this rank now.
     MovedTo(u32),
+    /// The key that it names is not there, or is not what it should be.
+    NamedKeyGone,
 }
 
 impl Reason {
@@ -58,6 +65,7 @@ impl Reason {
             Self::RecordMissing => ORPHAN | 1,
             Self::ImpliesNothing => ORPHAN | 2,
             Self::Orphan => ORPHAN | 3,
+            Self::NamedKeyGone => ORPHAN | 4,
         }
     }
 
@@ -67,6 +75,7 @@ impl Reason {
             Some(1) => Self::RecordMissing,
             Some(2) => Self::ImpliesNothing,
             Some(3) => Self::Orphan,
+            Some(4) => Self::NamedKeyGone,
             Some(_) => Self::NotImplied,
         }
     }
@@ -85,6 +94,7 @@ mod tests {
             Reason::RecordMissing,
             Reason::ImpliesNothing,
             Reason::Orphan,
+            Reason::NamedKeyGone,
             Reason::MovedTo(0),
             last,
         ] {

@@ -1,6 +1,5 @@
 //! What one pass over the dump gathers: the stock, the memberships that records imply, and where the index keys are.
 
-use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use foldhash::fast::RandomState;
@@ -20,9 +19,9 @@ use crate::index::store::name_prefix::{MemberPrefixes, NamePrefix, NamePrefixes}
 use crate::index::store::record_set::RecordList;
 use crate::model::derive::Deriver;
 use crate::model::document::{Extractor, Slot};
-use crate::model::spec::{IndexType, Policy, Spec};
+use crate::model::spec::{IndexType, Policy, Reading, Spec};
 use crate::model::stock::{Stock, Tally};
-use crate::model::view::{Clock, Diagnostics, Dump, Expires, Family, Names, can_be_record, decode};
+use crate::model::view::{Clock, Diagnostics, Dump, ExistingList, Expires, Family, KeyType, Names, Wanted, decode};
 use crate::text::display;
 
 /// What all workers share.
@@ -46,6 +45,8 @@ pub struct Context<'a> {
     /// By record class: what must be known of its records.
     uses: Vec<Uses>,
     full: AtomicBool,
+    /// The names that entries can have of keys.
+    pub wanted: Wanted,
     /// Where each of several dumps ends that were put together.
     pub ends: Vec<u64>,
     pub twice_hasher: RandomState,
@@ -87,6 +88,7 @@ impl<'a> Context<'a> {
             required,
             uses,
             full: AtomicBool::new(false),
+            wanted: Wanted::of_rules(spec),
             ends,
             twice_hasher: RandomState::default(),
         }
@@ -163,6 +165,8 @@ pub struct Gathered<'c, 'a> {
     /// Records by the set of records they require.
     pub required_sets: Vec<u64>,
     pub witnesses: Witnesses,
+    /// Keys that entries may name.
+    pub named: ExistingList,
     /// Per record class: its extractor, and its indexes.
     readers: Vec<(Extractor, Vec<Rule>)>,
     group_cache: Cache,
@@ -172,7 +176,7 @@ pub struct Gathered<'c, 'a> {
     required_of_group: RequiredOfGroup,
     /// Records that are named like an index key, which therefore is not made.
     pub named_like_keys: RecordList,
-    fields: Vec<Range<usize>>,
+    fields: Reading,
     key: Vec<u8>,
     text: Vec<u8>,
     group: Vec<u8>,
@@ -192,7 +196,7 @@ impl<'c, 'a> Gathered<'c, 'a> {
                 deriver: Deriver::new(record, index),
                 value_cache: ValueCache::default(),
             };
-            (Extractor::new(&record.paths), derivers.map(rule).collect())
+            (Extractor::of(record), derivers.map(rule).collect())
         });
         Self {
             context,
@@ -213,13 +217,14 @@ impl<'c, 'a> Gathered<'c, 'a> {
             undecidable_count: vec![0; spec.indexes.len()],
             required_sets: Vec::new(),
             witnesses: Witnesses::new(context.dump.file.len()),
+            named: ExistingList::default(),
             readers: readers.collect(),
             group_cache: Cache::default(),
             member_cache: Cache::default(),
             required_cache: Cache::default(),
             required_of_group: RequiredOfGroup::default(),
             named_like_keys: RecordList::default(),
-            fields: Vec::new(),
+            fields: Reading::default(),
             key: Vec::new(),
             text: Vec::new(),
             group: Vec::new(),
@@ -231,7 +236,7 @@ impl<'c, 'a> Gathered<'c, 'a> {
     fn index_key(&mut self, record: &Record<'a>, key: &[u8], primary: usize, shared: bool, elements: u64) {
         let index = &self.context.names.spec.indexes[primary];
         let kind = record.value.ty.kind();
-        let right_type = is_index_type(kind, index.kind);
+        let right_type = index.prunes() || is_index_type(kind, index.kind);
         if record.value.pieces() > 1 || !record.value.can_be_revisited() {
             self.large.push(record.clone());
         }
@@ -247,7 +252,7 @@ impl<'c, 'a> Gathered<'c, 'a> {
         let bytes = u32::try_from(record.value.bytes.len()).unwrap_or(u32::MAX);
         let elements = u32::try_from(elements).unwrap_or(u32::MAX);
         let start = record.start as u64;
-        let depths = Depths::of(&index.family, key, &mut self.fields);
+        let depths = if index.prunes() { Depths::default() } else { Depths::of(&index.family, key, &mut self.fields) };
         self.index_keys.push(IndexKey { index: primary as u32, shared, kind, depths, start, bytes, elements });
     }
 
@@ -330,8 +335,8 @@ impl<'c, 'a> Gathered<'c, 'a> {
                 add_required(&mut self.required_set, *at as u16, implied.require());
                 let entry = Entry { key: group, hash: hashed.hash(), source };
                 match index.kind {
-                    IndexType::Set => self.sets.push(hashed.bucket(), Entry::new(entry, 0.0)),
                     IndexType::Zset => self.zsets.push(hashed.bucket(), Scored::new(entry, implied.score)),
+                    _ => self.sets.push(hashed.bucket(), Entry::new(entry, 0.0)),
                 }
             });
             if full {
@@ -421,9 +426,13 @@ impl<'a> scan::Worker<'a> for Gathered<'_, 'a> {
                     format!("{} expires at {} ms, which is before 2009", display(key), record.expire_ms.unwrap_or(0))
                 });
             }
-            let role = context.names.role(record.db, key, can_be_record(&record.value));
+            let ty = KeyType::of(&record.value);
+            let role = context.names.role(record.db, key, ty);
             // By the name alone, whatever type it has: the same name can be there with two types.
-            let asked = role.family != Family::Other || context.names.classes_of(record.db, key).next().is_some();
+            let named =
+                !context.wanted.is_empty() && !empty && context.wanted.see(record, key, context.clock, &mut self.named);
+            let asked =
+                named || role.family != Family::Other || context.names.classes_named(record.db, key).next().is_some();
             self.twice.add(record, key, asked);
             self.slots.add(key, start);
             match role.family {
@@ -462,7 +471,7 @@ impl<'a> scan::Worker<'a> for Gathered<'_, 'a> {
             }
             let Family::Record(first) = role.family else { return Ok(()) };
             // One call, so that it is made a part of this function.
-            for class in std::iter::once(first).chain(context.names.classes_after(first, record.db, key)) {
+            for class in std::iter::once(first).chain(context.names.classes_after(first, record.db, key, ty)) {
                 self.class_record(record, key, class)?;
             }
             Ok(())

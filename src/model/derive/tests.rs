@@ -17,7 +17,7 @@ fn spec(index: &str) -> Spec {
 fn derive(index: &str, document: &str) -> String {
     let spec = spec(index);
     let class = &spec.records[0];
-    let mut extractor = Extractor::new(&class.paths);
+    let mut extractor = Extractor::of(class);
     let slots = extractor.json(document.as_bytes()).unwrap();
     let mut deriver = Deriver::new(class, &spec.indexes[0]);
     let mut out = Vec::new();
@@ -121,7 +121,7 @@ facts! {
 fn the_preset() {
     let spec = Spec::preset("discord-analytics").unwrap();
     let message = &spec.records[1];
-    let mut extractor = Extractor::new(&message.paths);
+    let mut extractor = Extractor::of(message);
     let document = br#"{"id":"message:discord:P:1","projectId":"P","userId":"u","channelId":"c"}"#;
     let slots = extractor.json(document).unwrap();
     let mut seen = Vec::new();
@@ -147,7 +147,7 @@ fn too_many() {
     let document = |a, b| format!(r#"{{"a":{},"b":{}}}"#, ones(a), ones(b));
     let spec = spec(PRODUCT);
     let class = &spec.records[0];
-    let mut extractor = Extractor::new(&class.paths);
+    let mut extractor = Extractor::of(class);
     let mut deriver = Deriver::new(class, &spec.indexes[0]);
     let text = document(1024, 1024);
     let slots = extractor.json(text.as_bytes()).unwrap();

@@ -1,6 +1,6 @@
 //! What was found: for each path its value, or its values with the array positions they stand at.
 
-use crate::model::spec::Path;
+use crate::model::spec::{Filters, Path};
 
 use super::trie::{NodeId, Trie};
 
@@ -51,6 +51,9 @@ pub(super) struct Captures {
     buffer: Vec<u8>,
     /// Whether a path has as many values as are kept.
     full: bool,
+    /// What is made of the values of a path, behind those of the paths: its number and the filters.
+    filtered: Vec<(usize, Filters)>,
+    room: Vec<u8>,
 }
 
 /// More values at one path are refused: a value takes ten times the memory of its two bytes in a text.
@@ -68,7 +71,88 @@ struct Found {
 impl Captures {
     pub fn new(paths: &[Path]) -> Captures {
         let found = |path: &Path| Found { arrays: path.arrays(), values: Vec::new(), positions: Vec::new() };
-        Captures { paths: paths.iter().map(found).collect(), positions: Vec::new(), buffer: Vec::new(), full: false }
+        Captures {
+            paths: paths.iter().map(found).collect(),
+            positions: Vec::new(),
+            buffer: Vec::new(),
+            full: false,
+            filtered: Vec::new(),
+            room: Vec::new(),
+        }
+    }
+
+    /// Adds what filters make of the values of a path. It is known by the next position.
+    pub fn add_filtered(&mut self, path: usize, filters: &Filters) {
+        let arrays = self.paths.get(path).map_or(0, |found| found.arrays);
+        let arrays = arrays.saturating_add(usize::from(filters.is_multi()));
+        self.paths.push(Found { arrays, values: Vec::new(), positions: Vec::new() });
+        self.filtered.push((path, filters.clone()));
+    }
+
+    /// That was all of the document: the filters can be applied.
+    fn filter(&mut self, text: &[u8]) {
+        let filtered = std::mem::take(&mut self.filtered);
+        let first = self.paths.len().saturating_sub(filtered.len());
+        let mut room = std::mem::take(&mut self.room);
+        for (number, (path, filters)) in filtered.iter().enumerate() {
+            let target = first.saturating_add(number);
+            let Some(source) = self.paths.get(*path) else { continue };
+            let arrays = source.arrays;
+            for at in 0..source.values.len() {
+                self.filter_one((*path, at, arrays), filters, target, text, &mut room);
+            }
+        }
+        (self.filtered, self.room) = (filtered, room);
+    }
+
+    fn filter_one(
+        &mut self,
+        (path, at, arrays): (usize, usize, usize),
+        filters: &Filters,
+        target: usize,
+        text: &[u8],
+        room: &mut Vec<u8>,
+    ) {
+        let Some(source) = self.paths.get(path) else { return };
+        let Some(value) = source.values.get(at).copied() else { return };
+        let start = at.saturating_mul(arrays);
+        let mut positions = source.positions.get(start..start.saturating_add(arrays)).unwrap_or_default().to_vec();
+        if filters.is_multi() {
+            positions.push(NO_POSITION);
+        }
+        let (bytes, literal) = match value {
+            Value::Null | Value::Composite => {
+                if let Some(found) = self.paths.get_mut(target) {
+                    found.values.push(value);
+                    found.positions.extend(positions);
+                }
+                return;
+            }
+            Value::Text(start, end) => (text.get(start..end), false),
+            Value::Literal(start, end) => (text.get(start..end), true),
+            Value::OwnText(start, end) => (self.buffer.get(start..end), false),
+            Value::OwnLiteral(start, end) => (self.buffer.get(start..end), true),
+        };
+        let bytes = bytes.unwrap_or_default().to_vec();
+        let mut number: u32 = 0;
+        filters.apply(&bytes, room, &mut |value| {
+            let Some(found) = self.paths.get_mut(target) else { return };
+            if found.values.len() >= MAX_VALUES {
+                self.full = true;
+                return;
+            }
+            let start = self.buffer.len();
+            self.buffer.extend_from_slice(value);
+            let end = self.buffer.len();
+            found.values.push(if literal { Value::OwnLiteral(start, end) } else { Value::OwnText(start, end) });
+            if filters.is_multi()
+                && let Some(last) = positions.last_mut()
+            {
+                *last = number;
+                number = number.saturating_add(1);
+            }
+            found.positions.extend_from_slice(&positions);
+        });
     }
 
     pub fn clear(&mut self) {
@@ -81,7 +165,10 @@ impl Captures {
         self.full = false;
     }
 
-    pub fn slots<'a>(&'a self, text: &'a [u8]) -> Slots<'a> {
+    pub fn slots<'a>(&'a mut self, text: &'a [u8]) -> Slots<'a> {
+        if !self.filtered.is_empty() {
+            self.filter(text);
+        }
         Slots { captures: self, text }
     }
 

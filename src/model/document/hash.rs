@@ -79,7 +79,6 @@ impl<'a> HashFields<'a> {
 
     /// That was the last field.
     pub fn finish(self) -> Slots<'a> {
-        let captures: &'a Captures = self.captures;
-        captures.slots(&[])
+        self.captures.slots(&[])
     }
 }

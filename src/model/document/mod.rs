@@ -23,7 +23,7 @@ mod trie;
 
 use std::fmt;
 
-use crate::model::spec::Path;
+use crate::model::spec::{Path, RecordClass};
 pub use binary::events::Events;
 pub use binary::text;
 use capture::Captures;
@@ -73,6 +73,33 @@ impl Extractor {
             captures: Captures::new(paths),
             room: json::Room::default(),
         }
+    }
+
+    /// An extractor for what the templates of a class ask for: its paths, and behind them what filters make of their values.
+    pub fn of(class: &RecordClass) -> Extractor {
+        let mut extractor = Extractor::new(&class.paths);
+        for (path, filters) in &class.filtered {
+            extractor.captures.add_filtered(*path, filters);
+        }
+        extractor
+    }
+
+    /// The members of a set, as the values of its one path (`{@members[]}`).
+    pub fn members<'m>(&mut self, members: impl IntoIterator<Item = &'m [u8]>) -> Slots<'_> {
+        self.captures.clear();
+        self.captures.enter_array();
+        for (number, member) in members.into_iter().enumerate() {
+            if number > 0 && !self.captures.next_element() {
+                break;
+            }
+            let buffer = self.captures.buffer();
+            let start = buffer.len();
+            buffer.extend_from_slice(member);
+            let end = buffer.len();
+            self.captures.push(0, capture::Value::OwnText(start, end));
+        }
+        self.captures.leave_array();
+        self.captures.slots(&[])
     }
 
     /// The fields of a JSON text (RFC 8259, UTF-8 without a byte order mark).

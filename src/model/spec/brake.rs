@@ -25,6 +25,8 @@ pub enum Brake {
     WrongType,
     /// In keys that exist, more members are missing than are right.
     MostlyMissing,
+    /// Entries name keys, and not one of those is there.
+    NoReference,
     /// Keys of a family have another type than the index.
     OtherType,
     /// Names of a family have more parts than those that are implied.
@@ -44,6 +46,7 @@ pub const BRAKES: &[Brake] = &[
     Brake::NoKeyRight,
     Brake::WrongType,
     Brake::MostlyMissing,
+    Brake::NoReference,
     Brake::OtherType,
     Brake::Nested,
     Brake::ForeignMembers,
@@ -62,6 +65,7 @@ impl Brake {
             Brake::NoKeyRight => "no-key-right",
             Brake::WrongType => "wrong-type",
             Brake::MostlyMissing => "mostly-missing",
+            Brake::NoReference => "no-reference",
             Brake::OtherType => "other-type",
             Brake::Nested => "nested",
             Brake::ForeignMembers => "foreign-members",

@@ -23,10 +23,15 @@ mod table;
 
 pub use brake::{Acceptance, Accepted, BRAKES, Brake};
 pub use error::{SpecError, SpecErrors};
-pub use names::form::Form;
-pub use names::glob::{Glob, GlobFault};
+pub use names::Reading;
+pub use names::capture::{Captured, Captures, Kind, Text, Texts};
+pub use names::filter::{Case, Filters};
+pub use names::form::{Form, bound};
+pub use names::glob::{ByteSet, Glob};
+pub use names::parse::{Part, Wild, literal};
 pub use names::path::{Path, Step};
-pub use names::template::{Part, Template};
+pub use names::pattern::Pattern;
+pub use names::template::Template;
 
 /// The presets that are built in: name and text.
 pub const PRESETS: &[(&str, &str)] = &[("discord-analytics", include_str!("presets/discord-analytics.toml"))];
@@ -60,13 +65,21 @@ pub struct RecordClass {
     /// What the spec calls it.
     pub name: String,
     /// What its keys are named like.
-    pub key: Glob,
+    pub key: Pattern,
     /// The database they are in.
     pub db: u64,
+    /// Only keys of this type are its records; without one, strings, hashes and JSON.
+    pub ty: Option<RecordType>,
+    /// Keys that are not of it, though they are named like it.
+    pub not: Vec<Pattern>,
+    /// A record counts only while the key of this name is there.
+    pub exists: Option<Template>,
     /// Every field path that a maintained or reported index made from this class needs, each once, in the order of use.
     ///
     /// A retired index needs none: its keys are deleted whatever the records say.
     pub paths: Vec<Path>,
+    /// What filters make of their values: the position of a path, and the filters.
+    pub filtered: Vec<(usize, Filters)>,
 }
 
 /// A rule: which sets or sorted sets there must be, and what they must hold.
@@ -86,16 +99,168 @@ pub struct Index {
     pub key: Template,
     /// The names of its keys: those of this form are its family.
     pub family: Form,
-    /// `{@key}` for a retired index that does not say.
+    /// Keys that are not of its family, though they are named like it.
+    pub not: Vec<Pattern>,
+    /// The elements of its keys; the fields of a hash. `{@key}` for an index that does not say; nothing for a string that is
+    /// made from records.
     pub member: Template,
-    /// What its members look like; `None` for a retired index that does not say.
-    pub member_form: Option<Form>,
+    /// More members of the same record.
+    pub more_members: Vec<Template>,
+    /// What its members look like: each one's form; empty for an index that does not say.
+    pub member_forms: Vec<Form>,
+    /// The values of a hash, or the text of a string.
+    pub value: Option<Template>,
+    /// What those look like.
+    pub value_form: Option<Form>,
     /// There is one exactly if `kind` is [`IndexType::Zset`] and the index is not retired.
     pub score: Option<Template>,
     /// Records that must exist for a record to be indexed. Empty for a retired index.
     pub require: Vec<Require>,
+    /// What must be true of a record for it to be indexed.
+    pub when: Vec<Condition>,
+    /// What must be there for an entry to stay: any one of them. Empty for an index that is made from records.
+    pub exists: Vec<Exists>,
+    /// Those of its templates: of its class, or its own if it has `exists`.
+    pub captures: Captures,
     /// Brakes that are lifted for it.
     pub accepted: Accepted,
+}
+
+/// What must be there for an entry to stay.
+#[derive(Clone, Debug)]
+pub struct Exists {
+    /// The key, made of what was captured.
+    pub key: Template,
+    /// A field of the hash at that key, which must be there, too.
+    pub field: Option<Template>,
+    /// What must be true of the value of that key, or of the JSON in that field.
+    pub conditions: Vec<Condition>,
+    /// The fields that the conditions ask for.
+    pub paths: Vec<Path>,
+}
+
+impl Exists {
+    /// Whether it names the same keys as another one, whatever their captures are called.
+    pub fn is_like(&self, other: &Template) -> bool {
+        self.key.canonical() == other.canonical()
+    }
+}
+
+/// What must be true of a field.
+#[derive(Clone, Debug)]
+pub struct Condition {
+    /// Its position in the paths: of the class for `when`, of [`Exists`] for `where`.
+    pub path: usize,
+    /// What must be true.
+    pub test: Test,
+}
+
+/// What is asked of the value of a field.
+#[derive(Clone, Debug)]
+pub enum Test {
+    /// There, and not null.
+    There,
+    /// Absent, or null.
+    Absent,
+    /// Equal to one of these, as text.
+    OneOf(Vec<Template>),
+}
+
+/// The type of the records of a class.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum RecordType {
+    /// Any string.
+    String,
+    /// A hash.
+    Hash,
+    /// A RedisJSON document.
+    Json,
+    /// A set, whose members are its fields.
+    Set,
+}
+
+impl RecordType {
+    /// The word for it in a spec.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            RecordType::String => "string",
+            RecordType::Hash => "hash",
+            RecordType::Json => "json",
+            RecordType::Set => "set",
+        }
+    }
+}
+
+impl RecordClass {
+    /// The path of a part of a template, and what filters it has; `None` for a part that is not a field.
+    pub fn field(&self, part: &Part) -> Option<(&Path, Option<&Filters>)> {
+        match part {
+            Part::Field(path) => Some((self.paths.get(*path)?, None)),
+            Part::Filtered(number) => {
+                let (path, filters) = self.filtered.get(*number)?;
+                Some((self.paths.get(*path)?, Some(filters)))
+            }
+            _ => None,
+        }
+    }
+
+    /// The path behind one of the fields that an extractor of this class gives.
+    pub fn path_of_slot(&self, slot: usize) -> Option<&Path> {
+        match slot.checked_sub(self.paths.len()) {
+            None => self.paths.get(slot),
+            Some(number) => self.paths.get(self.filtered.get(number)?.0),
+        }
+    }
+
+    /// The number of a field among those that an extractor of this class gives.
+    pub fn slot(&self, part: &Part) -> Option<usize> {
+        match part {
+            Part::Field(path) => Some(*path),
+            Part::Filtered(number) => number.checked_add(self.paths.len()),
+            _ => None,
+        }
+    }
+
+    /// Whether a key of this name may be one of its records.
+    #[inline]
+    pub fn takes(&self, key: &[u8]) -> bool {
+        self.key.matches(key) && !self.not.iter().any(|not| not.matches(key))
+    }
+}
+
+impl Index {
+    /// Whether it is about entries that name what is gone, and not about what records imply.
+    pub fn prunes(&self) -> bool {
+        !self.exists.is_empty()
+    }
+
+    /// All templates that are filled in from a record.
+    pub fn templates(&self) -> impl Iterator<Item = &Template> {
+        let require = self.require.iter().map(|require| &require.key);
+        let members = std::iter::once(&self.member).chain(&self.more_members);
+        std::iter::once(&self.key).chain(members).chain(&self.value).chain(&self.score).chain(require)
+    }
+
+    /// The same with one of its members instead of all.
+    pub fn templates_with<'t>(&'t self, member: &'t Template) -> impl Iterator<Item = &'t Template> {
+        let require = self.require.iter().map(|require| &require.key);
+        [&self.key, member].into_iter().chain(&self.value).chain(&self.score).chain(require)
+    }
+
+    /// Whether an entry says which record it is of.
+    pub fn names_its_record(&self) -> bool {
+        match self.kind {
+            IndexType::Hash => self.member.is_record_key() || self.value.as_ref().is_some_and(Template::is_record_key),
+            IndexType::String => self.value.as_ref().is_some_and(Template::is_record_key),
+            _ => self.member.is_record_key() && self.more_members.is_empty(),
+        }
+    }
+
+    /// Whether a key of this name is of its family.
+    #[inline]
+    pub fn takes(&self, key: &[u8]) -> bool {
+        self.family.has(key) && !self.not.iter().any(|not| not.matches(key))
+    }
 }
 
 /// What is done about an index.
@@ -103,6 +268,8 @@ pub struct Index {
 pub enum Policy {
     /// Made exactly right.
     Maintain,
+    /// Entries go that name what is gone.
+    Prune,
     /// Its whole family is deleted.
     Retire,
     /// Its findings are reported; nothing is changed.
@@ -116,6 +283,14 @@ pub enum IndexType {
     Set,
     /// Members with a score.
     Zset,
+    /// Fields with values.
+    Hash,
+    /// Elements in order.
+    List,
+    /// One text.
+    String,
+    /// Whatever it is.
+    Any,
 }
 
 /// A record that must exist, and under which key.
@@ -132,6 +307,7 @@ impl Policy {
     pub fn as_str(self) -> &'static str {
         match self {
             Policy::Maintain => "maintain",
+            Policy::Prune => "prune",
             Policy::Retire => "retire",
             Policy::Report => "report",
         }
@@ -144,6 +320,22 @@ impl IndexType {
         match self {
             IndexType::Set => "set",
             IndexType::Zset => "zset",
+            IndexType::Hash => "hash",
+            IndexType::List => "list",
+            IndexType::String => "string",
+            IndexType::Any => "any",
+        }
+    }
+
+    /// The same in a sentence.
+    pub fn noun(self) -> &'static str {
+        match self {
+            IndexType::Set => "set",
+            IndexType::Zset => "sorted set",
+            IndexType::Hash => "hash",
+            IndexType::List => "list",
+            IndexType::String => "string",
+            IndexType::Any => "key of any type",
         }
     }
 }

@@ -126,6 +126,49 @@ impl Reader<'_> {
         Some((text?, value.span()))
     }
 
+    /// A string, or a list of strings; none if it is not there.
+    pub(super) fn strings<'a>(&mut self, table: Table<'a>, key: &str) -> Vec<Text<'a>> {
+        let Some(value) = table.table.get(key) else { return Vec::new() };
+        if value.get_ref().as_str().is_some() {
+            return self.string(table, key).into_iter().collect();
+        }
+        let help = format!("write {key} = \"…\", or {key} = [\"…\", \"…\"]");
+        let Some(array) = value.get_ref().as_array() else {
+            self.error(value.span(), format!("{key} is a string, or a list of strings"), help);
+            return Vec::new();
+        };
+        let mut all = Vec::new();
+        for item in array.iter() {
+            match item.get_ref().as_str() {
+                Some(text) => all.push((text, item.span())),
+                None => self.error(item.span(), format!("{key} is a string, or a list of strings"), help.clone()),
+            }
+        }
+        all
+    }
+
+    /// `"\x80"` is a character in TOML, which has two bytes: whoever writes it means one.
+    pub(super) fn no_byte_as_character(&mut self, span: &Range<usize>) {
+        let source = self.text.get(span.clone()).unwrap_or_default();
+        if !source.starts_with('"') {
+            return;
+        }
+        let mut at: usize = 0;
+        while let Some(found) = source.get(at..).and_then(|rest| rest.find('\\')) {
+            let here = at.saturating_add(found);
+            let rest = source.as_bytes().get(here.saturating_add(1)..).unwrap_or_default();
+            if let [b'x', b'8' | b'9' | b'a'..=b'f' | b'A'..=b'F', low, ..] = rest
+                && low.is_ascii_hexdigit()
+            {
+                let from = span.start.saturating_add(here);
+                let message = "in double quotes this is a character of two bytes, not a byte";
+                self.error(from..from.saturating_add(4), message, "write names with bytes in single quotes: 'a\\xff'");
+                return;
+            }
+            at = here.saturating_add(2);
+        }
+    }
+
     /// The tables of an array of tables; none if it is not there.
     pub(super) fn tables<'a>(&mut self, table: Table<'a>, key: &str, what: &'static str) -> Vec<Table<'a>> {
         let Some(value) = table.table.get(key) else { return Vec::new() };

@@ -19,6 +19,15 @@ impl Visitor for Fields<'_> {
     }
 }
 
+struct Members(Vec<Vec<u8>>);
+
+impl Visitor for Members {
+    fn set_member(&mut self, member: Element<'_>) -> Flow {
+        self.0.push(member.bytes.to_vec());
+        Flow::Continue(())
+    }
+}
+
 /// The fields of a record, or why it has none that could be relied on.
 pub fn decode<'x, 'a: 'x>(
     record: &Record<'a>,
@@ -46,6 +55,11 @@ pub fn decode<'x, 'a: 'x>(
             }
             None => Ok(Err(format!("a value of the module type {}", value.type_name()))),
         },
+        Kind::Set => {
+            let mut members = Members(Vec::new());
+            value.visit(scratch, &mut members)?;
+            Ok(Ok(extractor.members(members.0.iter().map(Vec::as_slice))))
+        }
         _ => Ok(Err(format!("a {}, which cannot be a record", TypeName::Kind(value.ty.kind())))),
     }
 }

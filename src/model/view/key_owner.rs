@@ -1,7 +1,9 @@
 //! What the name of a key says: which classes and which families it belongs to.
 
-use crate::dump::rdb::{Kind, Value};
-use crate::model::spec::{Glob, Policy, Spec};
+use std::sync::Arc;
+
+use super::{Existing, KeyType};
+use crate::model::spec::{Captured, Glob, Index, Policy, Reading, Spec, Text, Texts};
 
 /// What the name of a key says.
 #[derive(Debug)]
@@ -11,6 +13,8 @@ pub struct Names<'a> {
     /// By index and by record class, how the keys of each begin.
     family_starts: Vec<Start>,
     class_starts: Vec<Start>,
+    /// The keys by which record classes count their records; without them, every one counts.
+    existing: Option<Arc<Existing>>,
 }
 
 /// What a key is, by its name and by what kind of value it has.
@@ -65,21 +69,17 @@ impl Start {
     }
 }
 
-/// Whether a key with this value may be a record: a class takes strings, hashes and JSON.
-pub fn can_be_record(value: &Value<'_>) -> bool {
-    match value.ty.kind() {
-        Kind::String | Kind::Hash => true,
-        Kind::Module => value.module().is_some_and(|module| module.is_json()),
-        Kind::List | Kind::Set | Kind::Zset | Kind::Stream | Kind::Array => false,
-    }
-}
-
 impl<'a> Names<'a> {
     /// Prepares the names of a spec for being matched.
     pub fn new(spec: &'a Spec) -> Self {
         let family_starts = spec.indexes.iter().map(|index| Start::of(index.family.glob())).collect();
-        let class_starts = spec.records.iter().map(|class| Start::of(&class.key)).collect();
-        Self { spec, family_starts, class_starts }
+        let class_starts = spec.records.iter().map(|class| Start::of(class.key.glob())).collect();
+        Self { spec, family_starts, class_starts, existing: None }
+    }
+
+    /// The same, with the keys by which record classes count their records.
+    pub fn with_existing(self, existing: Option<Arc<Existing>>) -> Self {
+        Self { existing, ..self }
     }
 }
 
@@ -89,23 +89,31 @@ impl Names<'_> {
     /// A record is one also if its name is that of an index key. Of several families that a key belongs to, it is counted
     /// in the one that says most about its name.
     #[inline(always)]
-    pub fn role(&self, db: u64, key: &[u8], can_be_record: bool) -> Role {
-        let class = if can_be_record { self.classes_of(db, key).next() } else { None };
+    pub fn role(&self, db: u64, key: &[u8], ty: KeyType) -> Role {
+        let class = self.classes_of(db, key, ty).next();
         let mut families = self.indexes_of(db, key);
-        match (class, families.next()) {
-            (Some(class), family) => Role { family: Family::Record(class), shared: family.is_some() },
-            (None, None) => Role { family: Family::Other, shared: false },
-            (None, Some(first)) => {
+        let first = families.next();
+        if let Some(class) = class {
+            let shared = first.is_some() || self.pruning(db, key, ty).next().is_some();
+            return Role { family: Family::Record(class), shared };
+        }
+        match first {
+            Some(first) => {
                 let shared = families.next().is_some();
                 let index = if shared { self.most_specific(db, key).unwrap_or(first) } else { first };
                 Role { family: Family::Index(index), shared }
             }
+            // Rules that prune one key are judged together.
+            None => match self.pruning(db, key, ty).next() {
+                Some(index) => Role { family: Family::Index(index), shared: false },
+                None => Role { family: Family::Other, shared: false },
+            },
         }
     }
 
     /// The one family that a key is counted in.
-    pub fn family_of(&self, db: u64, key: &[u8], can_be_record: bool) -> Family {
-        self.role(db, key, can_be_record).family
+    pub fn family_of(&self, db: u64, key: &[u8], ty: KeyType) -> Family {
+        self.role(db, key, ty).family
     }
 
     /// The indexes that decide what an index key of this name holds: those whose family it belongs to, but for retired
@@ -114,32 +122,68 @@ impl Names<'_> {
         self.indexes_of(db, key).filter(|at| self.spec.indexes[*at].policy != Policy::Retire)
     }
 
-    /// The indexes whose family a key belongs to.
+    /// The indexes that records imply, or that are retired, and whose family a key belongs to.
     pub fn indexes_of<'n>(&'n self, db: u64, key: &'n [u8]) -> impl Iterator<Item = usize> + 'n {
-        let word = first_word(key);
-        let starts = self.family_starts.iter().enumerate().filter(move |(_, start)| start.allows(word));
-        starts
-            .map(|(at, _)| at)
-            .filter(move |at| self.spec.indexes[*at].db == db && self.spec.indexes[*at].family.has(key))
+        self.named(db, key).filter(|(_, index)| !index.prunes()).map(|(at, _)| at)
     }
 
-    /// The record classes that a key belongs to, after this one of them.
-    pub fn classes_after<'n>(&'n self, first: usize, db: u64, key: &'n [u8]) -> impl Iterator<Item = usize> + 'n {
+    /// The indexes that take away entries of a key of this name and type.
+    pub fn pruning<'n>(&'n self, db: u64, key: &'n [u8], ty: KeyType) -> impl Iterator<Item = usize> + 'n {
+        self.named(db, key).filter(move |(_, index)| index.prunes() && ty.is(index.kind)).map(|(at, _)| at)
+    }
+
+    fn named<'n>(&'n self, db: u64, key: &'n [u8]) -> impl Iterator<Item = (usize, &'n Index)> + 'n {
+        let word = first_word(key);
+        let starts = self.family_starts.iter().zip(&self.spec.indexes).enumerate();
+        let starts = starts.filter(move |(_, (start, _))| start.allows(word));
+        starts.map(|(at, (_, index))| (at, index)).filter(move |(_, index)| index.db == db && index.takes(key))
+    }
+
+    /// The record classes that a key of this type belongs to, after this one of them.
+    pub fn classes_after<'n>(
+        &'n self,
+        first: usize,
+        db: u64,
+        key: &'n [u8],
+        ty: KeyType,
+    ) -> impl Iterator<Item = usize> + 'n {
         let word = first_word(key);
         let starts = self.class_starts.iter().enumerate().skip(first + 1).filter(move |(_, start)| start.allows(word));
-        starts.map(|(at, _)| at).filter(move |at| self.is_of_class(*at, db, key))
+        starts.map(|(at, _)| at).filter(move |at| self.is_of_class(*at, db, key, Some(ty)))
     }
 
-    fn is_of_class(&self, class: usize, db: u64, key: &[u8]) -> bool {
+    fn is_of_class(&self, at: usize, db: u64, key: &[u8], ty: Option<KeyType>) -> bool {
+        let class = &self.spec.records[at];
+        class.db == db
+            && ty.is_none_or(|ty| ty.is_record_of(class))
+            && class.takes(key)
+            && (class.exists.is_none() || self.counts(at, key))
+    }
+
+    /// Whether the key is there by which a record of a class counts.
+    fn counts(&self, class: usize, key: &[u8]) -> bool {
         let class = &self.spec.records[class];
-        class.db == db && class.key.matches(key)
+        let (Some(exists), Some(existing)) = (&class.exists, &self.existing) else { return true };
+        let (mut captured, mut name, texts) = (Captured::default(), Vec::new(), Texts::of_key(key));
+        class.key.form.capture(Text::Key, &texts, &mut Reading::default(), &mut captured)
+            && exists.fill(&captured, &texts, &mut name)
+            && existing.has(class.db, &name)
     }
 
-    /// The record classes that a key belongs to.
-    pub fn classes_of<'n>(&'n self, db: u64, key: &'n [u8]) -> impl Iterator<Item = usize> + 'n {
+    /// The record classes that a key of this type belongs to.
+    pub fn classes_of<'n>(&'n self, db: u64, key: &'n [u8], ty: KeyType) -> impl Iterator<Item = usize> + 'n {
+        self.classes_with(db, key, Some(ty))
+    }
+
+    /// The record classes that a key of this name belongs to, whatever its type.
+    pub fn classes_named<'n>(&'n self, db: u64, key: &'n [u8]) -> impl Iterator<Item = usize> + 'n {
+        self.classes_with(db, key, None)
+    }
+
+    fn classes_with<'n>(&'n self, db: u64, key: &'n [u8], ty: Option<KeyType>) -> impl Iterator<Item = usize> + 'n {
         let word = first_word(key);
         let starts = self.class_starts.iter().enumerate().filter(move |(_, start)| start.allows(word));
-        starts.map(|(at, _)| at).filter(move |at| self.is_of_class(*at, db, key))
+        starts.map(|(at, _)| at).filter(move |at| self.is_of_class(*at, db, key, ty))
     }
 
     /// Of the families that a key belongs to, the one that says most about its name; the first of equals.

@@ -2,12 +2,16 @@
 
 mod diagnostics;
 mod dump;
+mod existing;
 mod expiry;
 mod fields;
 mod key_owner;
+mod key_type;
 
 pub use diagnostics::Diagnostics;
 pub use dump::Dump;
+pub use existing::{Existing, ExistingList, Wanted};
 pub use expiry::{Clock, Expires, Expiry, FIRST_POSSIBLE_MS};
 pub use fields::decode;
-pub use key_owner::{Family, Names, Role, can_be_record};
+pub use key_owner::{Family, Names, Role};
+pub use key_type::KeyType;

@@ -57,7 +57,7 @@ pub fn imply(dump: &[u8], names: &Names<'_>, present: &Present<'_>, watch: &dyn 
     let mut desired: Vec<Desired> = spec.indexes.iter().map(|_| Desired::default()).collect();
     let mut decodable = vec![0_u64; spec.records.len()];
     let mut undecodable: BTreeMap<u64, BTreeSet<Vec<u8>>> = BTreeMap::new();
-    let mut extractors: Vec<Extractor> = spec.records.iter().map(|class| Extractor::new(&class.paths)).collect();
+    let mut extractors: Vec<Extractor> = spec.records.iter().map(Extractor::of).collect();
     let mut derivers: Vec<Option<Deriver>> = spec
         .indexes
         .iter()

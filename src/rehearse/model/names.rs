@@ -2,33 +2,40 @@
 
 use super::super::reading::Reading;
 use crate::dump::rdb::{self, Kind};
-use crate::model::spec::{Glob, Index, IndexType, Spec};
+use crate::model::spec::{Index, IndexType, Pattern, Spec, Template};
 
 /// A spec, and how the names that it describes are read.
 #[derive(Debug)]
 pub struct Names<'a> {
     pub spec: &'a Spec,
-    families: Vec<Glob>,
     /// By index: how names of its keys, and members of these, are read.
-    readings: Vec<(Reading, Option<Reading>)>,
+    readings: Vec<(Reading, Vec<Reading>)>,
+    /// By index: names that are not of its family.
+    not: Vec<Vec<Reading>>,
+    /// By class: names of its records, and those that are not.
+    classes: Vec<(Reading, Vec<Reading>)>,
 }
 
 impl<'a> Names<'a> {
     pub fn new(spec: &'a Spec) -> Self {
-        let families = spec.indexes.iter().map(|index| index.family.glob().clone()).collect();
         let readings = spec.indexes.iter().map(|index| readings(spec, index)).collect();
-        Self { spec, families, readings }
+        let patterns = |not: &[Pattern]| not.iter().map(pattern).collect();
+        let classes = spec.records.iter().map(|class| (pattern(&class.key), patterns(&class.not))).collect();
+        let not = spec.indexes.iter().map(|index| patterns(&index.not)).collect();
+        Self { spec, readings, not, classes }
     }
 
     /// The indexes whose families have this name.
     pub fn indexes_of(&self, db: u64, key: &[u8]) -> Vec<usize> {
-        let indexes = self.spec.indexes.iter().zip(&self.families).enumerate();
-        indexes.filter(|(_, (index, family))| index.db == db && family.matches(key)).map(|(at, _)| at).collect()
+        let indexes = self.spec.indexes.iter().zip(&self.readings).zip(&self.not).enumerate();
+        let of = indexes.filter(|(_, ((index, (family, _)), not))| index.db == db && takes(family, not, key));
+        of.map(|(at, _)| at).collect()
     }
 
     fn classes_of(&self, db: u64, key: &[u8]) -> Vec<usize> {
-        let classes = self.spec.records.iter().enumerate();
-        classes.filter(|(_, class)| class.db == db && class.key.matches(key)).map(|(at, _)| at).collect()
+        let classes = self.spec.records.iter().zip(&self.classes).enumerate();
+        let of = classes.filter(|(_, (class, (names, not)))| class.db == db && takes(names, not, key));
+        of.map(|(at, _)| at).collect()
     }
 
     /// The index that a key of the dump belongs to, of those whose families have its name: the one that implies it. Implied
@@ -49,7 +56,7 @@ impl<'a> Names<'a> {
 
     /// How members of these indexes are read: of those that describe them.
     pub fn member_forms(&self, indexes: &[usize]) -> Vec<&Reading> {
-        indexes.iter().filter_map(|&at| self.readings.get(at)?.1.as_ref()).collect()
+        indexes.iter().filter_map(|&at| self.readings.get(at)).flat_map(|(_, members)| members).collect()
     }
 
     /// The one whose key template has most literal bytes, the first of equals.
@@ -89,10 +96,21 @@ impl Names<'_> {
 
 /// How names of an index's keys are read, and members. Members that the spec does not describe, and those that may be
 /// anything, have none.
-fn readings(spec: &Spec, index: &Index) -> (Reading, Option<Reading>) {
-    let class = index.from.and_then(|class| spec.records.get(class)).map(|class| &class.key);
-    let member = index.member_form.is_some().then(|| Reading::new(&index.member, class));
-    (Reading::new(&index.key, class), member)
+fn readings(spec: &Spec, index: &Index) -> (Reading, Vec<Reading>) {
+    let class = index.from.and_then(|class| spec.records.get(class)).map(|class| class.key.parts.as_slice());
+    let reading = |template: &Template| Reading::new(&template.parts, &index.captures, class);
+    let members = std::iter::once(&index.member).chain(&index.more_members);
+    let says_member = !index.member_forms.is_empty();
+    (reading(&index.key), members.filter(|_| says_member).map(reading).collect())
+}
+
+/// A pattern of keys. The captures of `not` are numbered by themselves; they have no names that mean something.
+fn pattern(pattern: &Pattern) -> Reading {
+    Reading::new(&pattern.parts, &pattern.captures, None)
+}
+
+fn takes(names: &Reading, not: &[Reading], key: &[u8]) -> bool {
+    names.fits(key) && !not.iter().any(|not| not.fits(key))
 }
 
 /// Whether a key has the type of an index.

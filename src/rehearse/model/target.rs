@@ -48,7 +48,7 @@ impl Target<'_, '_> {
         let frozen = |index: usize| {
             let Some(rule) = spec.indexes.get(index) else { return true };
             let in_doubt = of(index).is_some_and(|desired| !desired.undecidable.is_empty());
-            without_records(index) || (in_doubt && !rule.member.is_record_key() && rule.policy != Policy::Retire)
+            without_records(index) || (in_doubt && !rule.names_its_record() && rule.policy != Policy::Retire)
         };
         let keys = u64::try_from(index_keys.len()).unwrap_or(u64::MAX);
         watch.begin("working out the target", Unit::Keys, keys);
@@ -150,8 +150,8 @@ impl Target<'_, '_> {
             return;
         }
         let mut value = match kind {
-            IndexType::Set => Value::Set(BTreeSet::new()),
             IndexType::Zset => Value::Zset(BTreeMap::new()),
+            _ => Value::Set(BTreeSet::new()),
         };
         mend(&mut value, wanted, false, |_| false);
         if value.elements() > 0 {

@@ -371,7 +371,7 @@ pub(super) fn families(difference: &Difference<'_>) -> Vec<Family> {
         family(pattern, FamilyKind::Index, Some(&index.name), Some(index.db), tally)
     });
     let records = spec.records.iter().zip(&stock.records).map(|(class, tally)| {
-        family(class.key.as_bytes().to_vec(), FamilyKind::Record, Some(&class.name), Some(class.db), tally)
+        family(class.key.glob().as_bytes().to_vec(), FamilyKind::Record, Some(&class.name), Some(class.db), tally)
     });
     let others = stock.others.list().into_iter();
     let others = others.map(|(pattern, tally)| family(pattern, FamilyKind::Other, None, None, &tally));

@@ -70,7 +70,8 @@ fn slips_on_databases_of_applications() {
     ] {
         let path = apps.join(slip);
         let folder = path.parent().expect("a folder");
-        let spec = std::fs::read_to_string(&path).expect("a spec");
+        // One of them was written when a brace stood for itself.
+        let spec = std::fs::read_to_string(&path).expect("a spec").replace("{default}", "{{default}}");
         let planned = desk(&folder.join("dump.rdb"), &spec).plan(&[]);
         match brake {
             Some(brake) => planned.refused(&[brake]),

@@ -142,7 +142,7 @@ fn families_are_those_of_the_inventory() {
         let mut counted: BTreeMap<Vec<u8>, u64> =
             stock.others.list().into_iter().map(|(glob, tally)| (glob, tally.keys)).collect();
         for (class, tally) in spec.records.iter().zip(&stock.records) {
-            *counted.entry(class.key.as_bytes().to_vec()).or_default() += tally.keys;
+            *counted.entry(class.key.glob().as_bytes().to_vec()).or_default() += tally.keys;
         }
         for (index, tally) in spec.indexes.iter().zip(&stock.indexes) {
             *counted.entry(index.family.glob().as_bytes().to_vec()).or_default() += tally.keys;

@@ -21,7 +21,7 @@ pub struct Rule {
 }
 
 pub fn rules(spec: &Spec) -> Vec<Rule> {
-    let glob = |class: usize| spec.records[class].key.to_string();
+    let glob = |class: usize| spec.records[class].key.glob().to_string();
     let rule = |index: &Index| Rule {
         key: index.key.text.clone(),
         kind: index.kind.as_str(),

@@ -141,10 +141,7 @@ impl<'a> Events<'a> {
         }
         match self.error {
             Some(error) => Err(error),
-            None => {
-                let captures: &'a Captures = self.captures;
-                Ok(captures.slots(&[]))
-            }
+            None => Ok(self.captures.slots(&[])),
         }
     }
 

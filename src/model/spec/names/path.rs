@@ -30,6 +30,11 @@ pub struct PathFault {
 }
 
 impl Path {
+    /// The members of a record that is a set: `{@members[]}`. No field of another record is called this in a template.
+    pub fn members() -> Path {
+        Path { steps: vec![Step::Name(b"@members".to_vec()), Step::Each] }
+    }
+
     /// How many `[]` it has.
     pub fn arrays(&self) -> usize {
         self.steps.iter().filter(|step| matches!(step, Step::Each)).count()

@@ -67,6 +67,7 @@ impl IndexView {
             option: option(&index.name),
             policy: match index.policy {
                 Policy::Maintain => "maintain: made exactly right",
+                Policy::Prune => "prune: what names a key that is gone is taken out",
                 Policy::Retire => "retire: all of it is deleted",
                 Policy::Report => "report: looked at, not changed",
             },
@@ -90,7 +91,7 @@ fn rule(spec: &spec::Spec, index: &spec::Index, about: &About) -> Html {
     let Some(class) = class.filter(|_| index.policy != Policy::Retire) else {
         return Html::fill("Keys {}.", &[&code(&index.family.glob().to_string(), Room::NAME)]);
     };
-    let records = code(&class.key.to_string(), Room::NAME);
+    let records = code(&class.key.glob().to_string(), Room::NAME);
     let member = code(&index.member.text, Room::NAME);
     let kind = Html::words(about.kind);
     let mut rule = Html::fill("For every record {} the {} {} holds {}", &[&records, &kind, &key, &member]);

@@ -18,6 +18,8 @@ pub struct About {
     pub kind: &'static str,
     /// The fields that decide.
     pub fields: Html,
+    /// What entries must name, as the rule writes it.
+    pub exists: Html,
 }
 
 impl About {
@@ -28,11 +30,9 @@ impl About {
         Self {
             class: code(index.from.map_or("", class), Room::LABEL),
             required: join(required, " or "),
-            kind: match index.kind {
-                crate::model::spec::IndexType::Set => "set",
-                crate::model::spec::IndexType::Zset => "sorted set",
-            },
+            kind: index.kind.noun(),
             fields: join(fields, " or "),
+            exists: join(index.exists.iter().map(|exists| code(&exists.key.text, Room::NAME)), " or "),
         }
     }
 }
@@ -80,6 +80,7 @@ pub fn title(class: Class, count: u64, about: &About) -> Html {
         Class::Orphaned => (keys("there is no such {} record"), vec![&about.required]),
         Class::WrongType => (keys(&format!("they are no {}", plural(about.kind))), vec![]),
         Class::Disputed => (keys("records disagree on every score"), vec![]),
+        Class::NamedKeysGone => (keys("what they name is gone"), vec![]),
         Class::NotIndexed => (members("added", "the record is there, its entry is not"), vec![]),
         Class::ScoreDiffers => {
             (format!("{n} score{} changed: records say otherwise", if one { "" } else { "s" }), vec![])
@@ -89,6 +90,7 @@ pub fn title(class: Class, count: u64, about: &About) -> Html {
         Class::ImpliesNothing => (members("taken out", "the record has no entry in this index"), vec![]),
         Class::Orphan => (members("taken out", "there is no such {} record"), vec![&about.required]),
         Class::NoRecordImplies => (members("taken out", "no record leads to them"), vec![]),
+        Class::NamedKeyGone => (members("taken out", "the key that they name is gone"), vec![]),
     };
     Html::fill(&words, &parts)
 }
@@ -99,7 +101,7 @@ fn plural(kind: &str) -> String {
 
 /// The reason at length.
 pub fn reason(class: Class, about: &About) -> Html {
-    let About { class: of, required, kind, fields } = about;
+    let About { class: of, required, kind, fields, exists } = about;
     match class {
         Class::Retired => Html::words(
             "The spec says `policy = \"retire\"`: nothing needs this family of keys any more, so all of it goes. What the \
@@ -155,6 +157,16 @@ pub fn reason(class: Class, about: &About) -> Html {
             &[required],
         ),
         Class::NoRecordImplies => Html::fill("No record of class {} leads to this member of this key.", &[of]),
+        Class::NamedKeysGone => Html::fill(
+            "All that these keys hold, or their own names, name keys ({}) that are not in the dump, or are not what the \
+             rule asks for.",
+            &[exists],
+        ),
+        Class::NamedKeyGone => Html::fill(
+            "They name a key ({}) that is not in the dump, or is not what the rule asks for: it was deleted or has \
+             expired, and its entry was left behind.",
+            &[exists],
+        ),
     }
 }
 
@@ -201,6 +213,8 @@ pub fn example(class: Class, sample: &Sample, about: &About) -> Html {
             Html::fill("{} exists, its {} record does not; {} still names it.", &[&member, &about.required, &key])
         }
         Class::NoRecordImplies => Html::fill("No record leads to {} in {}.", &[&member, &key]),
+        Class::NamedKeysGone => Html::fill("{} — {}.", &[&key, &holds]),
+        Class::NamedKeyGone => Html::fill("{} in {}.", &[&member, &key]),
     };
     let mut out = mark(class.edit());
     out.push(&words);
@@ -290,6 +304,7 @@ mod tests {
     #[test]
     fn an_example_names_record_field_and_keys() {
         let about = About {
+            exists: Html::default(),
             class: Html::words("`message`"),
             required: Html::words("`project`"),
             kind: "set",

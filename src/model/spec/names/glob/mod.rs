@@ -6,9 +6,12 @@
 //! stretch: at worst the product of both lengths, and a `memcmp` or a `memmem` for the patterns people write.
 
 use std::fmt;
-use std::ops::Range;
 
 use memchr::memmem::Finder;
+
+mod set;
+
+pub use set::ByteSet;
 
 /// A compiled pattern over bytes, case-sensitive.
 #[derive(Clone, Debug)]
@@ -42,24 +45,7 @@ enum Token {
     Star,
     Any,
     Byte(u8),
-    Class(Box<Class>),
-}
-
-#[derive(Clone, Debug)]
-struct Class {
-    negated: bool,
-    members: [bool; 256],
-}
-
-/// Something legal in a pattern that nobody means.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct GlobFault {
-    /// The byte of the pattern where it begins.
-    pub at: usize,
-    /// What is wrong.
-    pub message: &'static str,
-    /// What would be right.
-    pub help: &'static str,
+    Class(Box<ByteSet>),
 }
 
 impl PartialEq for Glob {
@@ -77,9 +63,9 @@ impl fmt::Display for Glob {
 }
 
 impl Glob {
-    /// Compiles a pattern. Every byte string is one, as for a server; [`Glob::fault`] tells the odd ones.
+    /// Compiles a pattern. Every byte string is one, as for a server.
     pub fn new(pattern: &[u8]) -> Glob {
-        let (tokens, _) = compile(pattern);
+        let tokens = compile(pattern);
         let mut prefix = Vec::new();
         let mut tokens = tokens.into_iter().peekable();
         while let Some(Token::Byte(byte)) = tokens.next_if(|token| matches!(token, Token::Byte(_))) {
@@ -114,45 +100,7 @@ impl Glob {
 
     /// How many bytes of a match are given by the pattern.
     pub fn literals(&self) -> usize {
-        compile(&self.pattern).0.iter().filter(|token| matches!(token, Token::Byte(_))).count()
-    }
-
-    /// How many stars a pattern has, runs of them taken as one.
-    pub fn stars(pattern: &[u8]) -> usize {
-        compile(pattern).0.iter().filter(|token| matches!(token, Token::Star)).count()
-    }
-
-    /// Whether what follows the pattern would follow a star.
-    pub fn ends_with_star(pattern: &[u8]) -> bool {
-        matches!(compile(pattern).0.last(), Some(Token::Star))
-    }
-
-    /// Matches, and says what each star stands for: the first one as little as can be, then the second, and so on.
-    ///
-    /// Taking each stretch at its first possible place does that: whatever a later star may be given, it may also be given
-    /// more of it.
-    pub fn read(&self, key: &[u8], stars: &mut Vec<Range<usize>>) -> bool {
-        stars.clear();
-        if !self.matches(key) {
-            return false;
-        }
-        let start = self.prefix.len();
-        let Shape::Stretches { head, middle, tail } = &self.shape else {
-            if matches!(self.shape, Shape::Prefix) {
-                stars.push(start..key.len());
-            }
-            return true;
-        };
-        let Some(tail) = tail else { return true };
-        let mut at = start.saturating_add(head.tokens.len());
-        for stretch in middle {
-            let Some(found) = key.get(at..).and_then(|rest| stretch.position(rest)) else { return false };
-            let found = at.saturating_add(found);
-            stars.push(at..found);
-            at = found.saturating_add(stretch.tokens.len());
-        }
-        stars.push(at..key.len().saturating_sub(tail.tokens.len()));
-        true
+        compile(&self.pattern).iter().filter(|token| matches!(token, Token::Byte(_))).count()
     }
 
     /// Whether a server would call the key a match.
@@ -187,15 +135,6 @@ impl Glob {
             }
             pattern.push(byte);
         }
-    }
-
-    /// The first thing in the pattern that is legal for a server, but surely a slip.
-    pub fn fault(&self) -> Option<GlobFault> {
-        if self.pattern.is_empty() {
-            let help = "write the keys' common part and * for the rest";
-            return Some(GlobFault { at: 0, message: "an empty pattern matches only the empty key", help });
-        }
-        compile(&self.pattern).1
     }
 }
 
@@ -235,18 +174,16 @@ impl Token {
             Token::Star => false,
             Token::Any => true,
             Token::Byte(own) => *own == byte,
-            Token::Class(class) => class.members.get(usize::from(byte)).is_some_and(|member| member != &class.negated),
+            Token::Class(class) => class.has(byte),
         }
     }
 }
 
-/// The tokens of a pattern, runs of `*` made one, and the first odd thing in it.
-fn compile(pattern: &[u8]) -> (Vec<Token>, Option<GlobFault>) {
+/// The tokens of a pattern, runs of `*` made one.
+fn compile(pattern: &[u8]) -> Vec<Token> {
     let mut tokens = Vec::new();
-    let mut fault = None;
     let mut rest = pattern;
     while let Some((&first, after)) = rest.split_first() {
-        let at = pattern.len().saturating_sub(rest.len());
         rest = after;
         tokens.push(match first {
             b'*' => {
@@ -257,16 +194,8 @@ fn compile(pattern: &[u8]) -> (Vec<Token>, Option<GlobFault>) {
             }
             b'?' => Token::Any,
             b'[' => {
-                let (class, after, closed) = Class::parse(rest);
+                let (class, after) = class(rest);
                 rest = after;
-                let empty = !class.members.contains(&true);
-                if !closed {
-                    let help = "close it with ], or write \\[ for the character as such";
-                    fault.get_or_insert(GlobFault { at, message: "this [ is never closed", help });
-                } else if empty {
-                    let help = "name at least one character, or write \\[ for the character as such";
-                    fault.get_or_insert(GlobFault { at, message: "this class has no character", help });
-                }
                 Token::Class(Box::new(class))
             }
             b'\\' => match rest.split_first() {
@@ -274,52 +203,36 @@ fn compile(pattern: &[u8]) -> (Vec<Token>, Option<GlobFault>) {
                     rest = after;
                     Token::Byte(next)
                 }
-                None => {
-                    let help = "write \\\\ for a backslash as such";
-                    fault.get_or_insert(GlobFault { at, message: "this \\ escapes nothing", help });
-                    Token::Byte(b'\\')
-                }
+                None => Token::Byte(b'\\'),
             },
             byte => Token::Byte(byte),
         });
     }
-    (tokens, fault)
+    tokens
 }
 
-impl Class {
-    /// Reads what follows a `[`; gives back what follows the class, and whether there was a `]`.
-    fn parse(text: &[u8]) -> (Class, &[u8], bool) {
-        let (negated, mut rest) = match text.strip_prefix(b"^") {
-            Some(after) => (true, after),
-            None => (false, text),
-        };
-        let mut class = Class { negated, members: [false; 256] };
-        loop {
-            rest = match rest {
-                [] => return (class, rest, false),
-                [b'\\', byte, after @ ..] => {
-                    class.add(*byte, *byte);
-                    after
-                }
-                [b']', after @ ..] => return (class, after, true),
-                [start, b'-', end, after @ ..] => {
-                    class.add(*start, *end);
-                    after
-                }
-                [byte, after @ ..] => {
-                    class.add(*byte, *byte);
-                    after
-                }
+/// Reads what follows a `[`: the class, and what follows it.
+fn class(text: &[u8]) -> (ByteSet, &[u8]) {
+    let (negated, mut rest) = match text.strip_prefix(b"^") {
+        Some(after) => (true, after),
+        None => (false, text),
+    };
+    let mut set = ByteSet::default();
+    loop {
+        rest = match rest {
+            [] => return (set.negated_if(negated), rest),
+            [b'\\', byte, after @ ..] => {
+                set.add(*byte);
+                after
             }
-        }
-    }
-
-    /// Adds a range, in the order of `char` on x86-64, which is signed: a byte from 128 on is below every ASCII one.
-    fn add(&mut self, start: u8, end: u8) {
-        let (start, end) = (start.cast_signed(), end.cast_signed());
-        for byte in start.min(end)..=start.max(end) {
-            if let Some(member) = self.members.get_mut(usize::from(byte.cast_unsigned())) {
-                *member = true;
+            [b']', after @ ..] => return (set.negated_if(negated), after),
+            [start, b'-', end, after @ ..] => {
+                set.add_range(*start, *end);
+                after
+            }
+            [byte, after @ ..] => {
+                set.add(*byte);
+                after
             }
         }
     }

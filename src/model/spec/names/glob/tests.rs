@@ -135,14 +135,6 @@ fn escaped_bytes_match_themselves_only() {
     let glob = Glob::new(&pattern);
     assert!(glob.matches(br"a*?[b]\^-"));
     assert!(!glob.matches(br"axx[b]\^-"));
-    assert_eq!(glob.fault(), None);
-}
-
-#[test]
-fn faults() {
-    for (pattern, at) in [("", Some(0)), ("a[b", Some(1)), ("a[]", Some(1)), (r"ab\", Some(2)), ("a[b]*?", None)] {
-        assert_eq!(Glob::new(pattern.as_bytes()).fault().map(|fault| fault.at), at, "{pattern}");
-    }
 }
 
 #[test]

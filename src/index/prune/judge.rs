@@ -1,0 +1,317 @@
+//! What goes of each key of the prune rules.
+
+use std::cell::RefCell;
+use std::collections::HashSet;
+use std::ops::ControlFlow;
+
+use rayon::iter::{IntoParallelIterator, IntoParallelRefIterator, ParallelIterator};
+
+use super::look_up::{Found, Room, There};
+use crate::dump::rdb::{self, Element, Flow, Scratch, Visitor};
+use crate::index::compare::known::Known;
+use crate::index::compare::stale::{Reason, Stale};
+use crate::index::gather::survey::IndexKey;
+use crate::index::{DeleteReason, Deletion, Present, Summary};
+use crate::model::entry::Entries;
+use crate::model::spec::{IndexType, Policy, Spec};
+use crate::model::view::{Clock, Existing, Expires, KeyType};
+use crate::progress::Watch;
+
+/// What becomes of the keys of prune rules.
+#[derive(Debug, Default)]
+pub struct Pruned {
+    /// Keys that lose some entries.
+    pub present: Vec<Present>,
+    /// Those entries, by the position of their key in `present`.
+    pub stale: Vec<Stale>,
+    pub deletions: Vec<Deletion>,
+    /// By index: entries that would go, and how many name a key that is in the dump.
+    pub evidence: Vec<References>,
+}
+
+/// What the entries of a rule name.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct References {
+    /// Entries that have the form.
+    pub formed: u64,
+    /// Of these, entries that name a key which is in the dump.
+    pub found: u64,
+    /// Entries that go, those of deleted keys included.
+    pub going: u64,
+}
+
+/// What was seen of one key.
+#[derive(Debug, Default)]
+struct Seen {
+    elements: u64,
+    /// By rule of the key.
+    references: Vec<References>,
+    going: u64,
+    /// An entry was looked at that names a key of the dump.
+    found: bool,
+    stale: Vec<Stale>,
+}
+
+/// Looks at all keys of prune rules. `gone` are the keys that the plan deletes for other reasons; those that are deleted here
+/// are added.
+pub fn prune(
+    known: &Known<'_, '_>,
+    (clock, existing): (Clock, &Existing),
+    keys: &[IndexKey],
+    gone: &mut HashSet<u64>,
+    summaries: &mut [Summary],
+    want_stale: bool,
+    watch: &dyn Watch,
+) -> Result<Pruned, rdb::Error> {
+    let spec = known.names.spec;
+    let mut out = Pruned { evidence: vec![References::default(); spec.indexes.len()], ..Pruned::default() };
+    if keys.is_empty() {
+        return Ok(out);
+    }
+    loop {
+        let there = There { dump: known.members.dump, clock, existing, gone };
+        let judged: Vec<Judged> = keys
+            .par_iter()
+            .map(|key| {
+                if watch.stopped() {
+                    // The caller looks, too.
+                    return Ok(Judged::default());
+                }
+                one(known, &there, key, want_stale)
+            })
+            .collect::<Result<_, rdb::Error>>()?;
+        let mut more = false;
+        for (key, judged) in keys.iter().zip(&judged) {
+            let policy = spec.indexes[judged.index].policy;
+            if judged.deleted && policy == Policy::Prune && gone.insert(key.start) {
+                // Only what some entry names can make a difference.
+                more |= judged.named;
+            }
+        }
+        if more && !watch.stopped() {
+            continue;
+        }
+        settle(spec, keys, judged, summaries, &mut out);
+        return Ok(out);
+    }
+}
+
+/// What becomes of one key.
+#[derive(Debug, Default)]
+struct Judged {
+    /// The first rule that takes it.
+    index: usize,
+    seen: Seen,
+    rules: Vec<usize>,
+    deleted: bool,
+    /// Its name is one that entries may have.
+    named: bool,
+    /// It stays as it is, though entries of it would go.
+    kept: bool,
+}
+
+fn one(known: &Known<'_, '_>, there: &There<'_, '_>, key: &IndexKey, want_stale: bool) -> Result<Judged, rdb::Error> {
+    let spec = known.names.spec;
+    let mut scratch = Vec::new();
+    let record = known.record(key.start)?;
+    let name = known.members.dump.key(key.start, &mut scratch)?;
+    let ty = KeyType::of(&record.value);
+    let rules: Vec<usize> = known.names.pruning(record.db, name, ty).collect();
+    let index = rules.first().copied().unwrap_or(key.index as usize);
+    let entries: Vec<Entries<'_>> = rules.iter().filter_map(|at| Entries::new(spec.indexes.get(*at)?, name)).collect();
+    let whole = |at: &usize| spec.indexes[*at].kind == IndexType::Any;
+    let named = there.existing.has(record.db, name);
+    let mut judged = Judged { index, named, ..Judged::default() };
+    judged.seen.references = vec![References::default(); rules.len()];
+
+    // Rules about the key as a whole: it goes if one of them does not find what its name names, and none does.
+    let room = RefCell::new(Room::default());
+    let (mut wholes, mut stays) = (false, false);
+    for (number, entries) in entries.iter().enumerate().filter(|(number, _)| whole(&rules[*number])) {
+        let found = there.look(entries, (&[], &[]), &room)?;
+        let references = &mut judged.seen.references[number];
+        references.formed += 1;
+        references.found += u64::from(found.in_dump);
+        wholes = true;
+        stays |= found.stays;
+    }
+    if wholes && !stays {
+        judged.seen.going = 1;
+        judged.seen.elements = 1;
+        for (number, at) in rules.iter().enumerate() {
+            judged.seen.references[number].going += u64::from(whole(at));
+        }
+        judged.deleted = true;
+        judged.rules = rules;
+        return Ok(judged);
+    }
+    let inner: Vec<usize> = (0..rules.len()).filter(|number| !whole(&rules[*number])).collect();
+    if !inner.is_empty() {
+        let pieces = record.value.pieces();
+        let visit = |piece: usize| {
+            let own: Vec<(usize, Entries<'_>)> =
+                inner.iter().filter_map(|at| Some((*at, entries.get(*at)?.clone()))).collect();
+            let mut look = Look {
+                there,
+                clock: there.clock,
+                entries: own,
+                room: RefCell::new(Room::default()),
+                seen: Seen { references: vec![References::default(); rules.len()], ..Seen::default() },
+                want_stale,
+                error: None,
+            };
+            record.value.visit_piece(piece, &mut Scratch::default(), &mut look)?;
+            look.error.map_or(Ok(look.seen), Err)
+        };
+        let seen: Vec<Seen> = if pieces > 1 {
+            (0..pieces).into_par_iter().map(visit).collect::<Result<_, rdb::Error>>()?
+        } else {
+            vec![visit(0)?]
+        };
+        for seen in seen {
+            judged.seen.join(seen);
+        }
+    }
+    // Without literal text any key of the type is of the family: what holds no name of a key is something else.
+    let vague = rules.iter().all(|at| spec.indexes[*at].family.glob().literals() == 0);
+    if vague && !judged.seen.found {
+        judged.kept = judged.seen.going > 0;
+        judged.seen.going = 0;
+        judged.seen.references.iter_mut().for_each(|references| references.going = 0);
+        judged.seen.stale.clear();
+    }
+    judged.deleted = judged.seen.going > 0 && judged.seen.going == judged.seen.elements;
+    if judged.deleted {
+        judged.seen.stale = Vec::new();
+    }
+    judged.rules = rules;
+    Ok(judged)
+}
+
+impl Seen {
+    fn join(&mut self, other: Seen) {
+        self.elements += other.elements;
+        self.going += other.going;
+        self.found |= other.found;
+        for (all, one) in self.references.iter_mut().zip(other.references) {
+            all.formed += one.formed;
+            all.found += one.found;
+            all.going += one.going;
+        }
+        if self.stale.is_empty() {
+            self.stale = other.stale;
+        } else {
+            self.stale.extend(other.stale);
+        }
+    }
+}
+
+/// Reads the entries of a piece of a key.
+struct Look<'l, 'a, 's> {
+    there: &'l There<'a, 'l>,
+    clock: Clock,
+    /// The rules, by their number among those of the key.
+    entries: Vec<(usize, Entries<'s>)>,
+    room: RefCell<Room>,
+    seen: Seen,
+    want_stale: bool,
+    error: Option<rdb::Error>,
+}
+
+impl Look<'_, '_, '_> {
+    fn entry(&mut self, place: rdb::Place, member: &[u8], value: &[u8]) -> Flow {
+        self.seen.elements += 1;
+        let (mut formed, mut stays) = (false, false);
+        for (number, entries) in &mut self.entries {
+            if !entries.read(member, value) {
+                continue;
+            }
+            formed = true;
+            let found = match self.there.look(entries, (member, value), &self.room) {
+                Ok(found) => found,
+                Err(error) => {
+                    self.error = Some(error);
+                    return ControlFlow::Break(());
+                }
+            };
+            let Found { stays: there, in_dump } = found;
+            let references = &mut self.seen.references[*number];
+            references.formed += 1;
+            references.found += u64::from(in_dump);
+            references.going += u64::from(!there);
+            self.seen.found |= in_dump;
+            stays |= there;
+        }
+        if formed && !stays {
+            self.seen.going += 1;
+            if self.want_stale {
+                let mut stale = Stale::new(place, 0, 0);
+                stale.explain(Reason::NamedKeyGone);
+                self.seen.stale.push(stale);
+            }
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+impl Visitor for Look<'_, '_, '_> {
+    fn string(&mut self, value: Element<'_>) -> Flow {
+        self.entry(value.at, &[], value.bytes)
+    }
+
+    fn list_element(&mut self, _: u64, value: Element<'_>) -> Flow {
+        self.entry(value.at, value.bytes, &[])
+    }
+
+    fn set_member(&mut self, member: Element<'_>) -> Flow {
+        self.entry(member.at, member.bytes, &[])
+    }
+
+    fn zset_member(&mut self, member: Element<'_>, _: f64) -> Flow {
+        self.entry(member.at, member.bytes, &[])
+    }
+
+    fn hash_field(&mut self, field: Element<'_>, value: Element<'_>, expire_ms: Option<i64>) -> Flow {
+        if self.clock.expires(expire_ms) == Expires::Gone {
+            return ControlFlow::Continue(());
+        }
+        self.entry(field.at, field.bytes, value.bytes)
+    }
+}
+
+/// Notes what becomes of the keys.
+fn settle(spec: &Spec, keys: &[IndexKey], judged: Vec<Judged>, summaries: &mut [Summary], out: &mut Pruned) {
+    for (key, judged) in keys.iter().zip(judged) {
+        let Judged { index, seen, rules, deleted, kept, .. } = judged;
+        for (at, references) in rules.iter().zip(&seen.references) {
+            let all = &mut out.evidence[*at];
+            all.formed += references.formed;
+            all.found += references.found;
+            all.going += references.going;
+        }
+        let summary = &mut summaries[index];
+        let changes = spec.indexes[index].policy == Policy::Prune;
+        summary.keys += 1;
+        summary.correct_keys += u64::from(!deleted);
+        summary.unnamed_keys += u64::from(kept);
+        let start = key.start;
+        if deleted {
+            if changes {
+                let reason = DeleteReason::NamedKeysGone;
+                out.deletions.push(Deletion { start, index: index as u32, reason, bytes: key.bytes });
+            }
+            continue;
+        }
+        if seen.going == 0 {
+            continue;
+        }
+        summary.stale_members += seen.going;
+        if changes {
+            let at = out.present.len() as u32;
+            let present =
+                Present { start, index: index as u32, rank: None, frozen: false, shared: false, stale: seen.going };
+            out.present.push(present);
+            out.stale.extend(seen.stale.into_iter().map(|stale| stale.of_key(at)));
+        }
+    }
+}
