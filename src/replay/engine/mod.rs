@@ -300,7 +300,8 @@ impl Engine<'_, '_, '_> {
             {
                 return at;
             }
-            if item.makes_key() {
+            // A field that expires must be there.
+            if item.makes_key() || item.verb == Verb::HEdit {
                 grown.insert((item.db, item.key()));
             }
         }
@@ -365,5 +366,6 @@ impl Engine<'_, '_, '_> {
 
 /// Whether a command needs room.
 fn makes_larger(verb: Verb) -> bool {
-    !matches!(verb, Verb::Unlink | Verb::Del | Verb::SRem | Verb::ZRem | Verb::Select)
+    use Verb::{Del, HDel, LRem, SRem, Select, Unlink, ZRem};
+    !matches!(verb, Unlink | Del | SRem | ZRem | HDel | LRem | Select)
 }

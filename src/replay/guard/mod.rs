@@ -142,13 +142,19 @@ impl<'g> Guard<'g> {
                 }
                 // It never replaces a key.
                 Verb::Restore | Verb::Select => Shape::Plain,
+                // Looked at just before, and judged by their reply.
+                Verb::HEdit | Verb::HDel | Verb::LRem | Verb::SetChanged => Shape::Plain,
                 Verb::PExpireAt => {
                     let content = contents.get(item.db, item.key(), self.known);
                     Shape::Whole(scripts.expire(item, content.as_ref()))
                 }
-                Verb::Set | Verb::Append | Verb::RPush | Verb::HSet | Verb::HPExpireAt | Verb::JsonSet => {
-                    Shape::Whole(scripts.make(item, self.known))
-                }
+                Verb::Set
+                | Verb::SetNew
+                | Verb::Append
+                | Verb::RPush
+                | Verb::HSet
+                | Verb::HPExpireAt
+                | Verb::JsonSet => Shape::Whole(scripts.make(item, self.known)),
                 Verb::SAdd | Verb::SRem | Verb::ZAdd | Verb::ZRem => {
                     let rule = self.judge.rule(item.db, item.key()).cloned().unwrap_or_default();
                     let decide = |(edit, (_, member))| self.decide(item, edit, member, &records, &required);
@@ -202,7 +208,7 @@ impl<'g> Guard<'g> {
     /// Whether a record decides about an edit: one of an index that is kept right, and on the way back one whose state
     /// was noted when the edit was made.
     fn is_judged(&self, item: &Item<'_>, member: &[u8]) -> bool {
-        item.edits_members()
+        item.edits_a_set()
             && self.judge.rule(item.db, item.key()).is_some()
             && (self.way == Way::Apply || self.known.state(item.db, item.key(), member).is_some())
     }
@@ -216,7 +222,7 @@ impl<'g> Guard<'g> {
     ) -> Result<Records<'a>, QueryError> {
         let mut wanted: Vec<(u32, &'a [u8], &Rule)> = Vec::new();
         let mut known = HashSet::new();
-        for item in items.iter().filter(|item| item.edits_members()) {
+        for item in items.iter().filter(|item| item.edits_a_set()) {
             let Some(rule) = self.judge.rule(item.db, item.key()) else { continue };
             for (_, member) in item.parts() {
                 if self.is_judged(item, member) && known.insert((item.db, member)) {
@@ -230,7 +236,7 @@ impl<'g> Guard<'g> {
     /// For each command, what its edits depend on.
     fn judge<'a>(&mut self, items: &[Cow<'_, Item<'a>>], records: &Records<'a>) -> Vec<Vec<Edit>> {
         let mut one = |item: &Item<'a>| -> Vec<Edit> {
-            let Some(rule) = self.judge.rule(item.db, item.key()).filter(|_| item.edits_members()).cloned() else {
+            let Some(rule) = self.judge.rule(item.db, item.key()).filter(|_| item.edits_a_set()).cloned() else {
                 return item.parts().map(|_| Edit { db: item.db, judged: None }).collect();
             };
             let edits = item.parts().map(|(score, member)| {
