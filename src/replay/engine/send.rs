@@ -109,7 +109,7 @@ impl Engine<'_, '_, '_> {
             }
             let keys = item.parts().enumerate().filter(|(part, _)| parts.contains(part));
             let keys: Vec<Vec<u8>> = keys.map(|(_, (_, key))| key.to_vec()).collect();
-            self.taken.extend(keys.iter().map(|key| (item.db, key.clone())));
+            self.moved_on.extend(keys.iter().map(|key| (item.db, key.clone())));
             self.keep(item, keys);
             if !item.to_mut().retain(|part, _| !parts.contains(&part)) {
                 item.to_mut().args.clear();
@@ -188,17 +188,27 @@ impl Engine<'_, '_, '_> {
                 && let Some(answers) = guard::answers(&reply, item.parts().count())
             {
                 if item.verb.deletes_keys() {
-                    let changed = item.parts().zip(&answers).filter(|(_, answer)| **answer < 0);
-                    let changed: Vec<Vec<u8>> = changed.map(|((_, key), _)| key.to_vec()).collect();
+                    let may_be_done = item.may_be_done;
+                    // A list that is gone is not made again, unless it was us before the connection was lost.
+                    let is_list = |was: &Was<'_>| matches!(was, Was::List(_)) && !may_be_done;
+                    let is_kept = |item: &Item<'_>, at: usize| match answers.get(at) {
+                        Some(answer) => *answer < 0 || *answer == 0 && is_list(item.was(at)),
+                        None => true,
+                    };
+                    let changed = item.parts().enumerate().filter(|(at, _)| is_kept(&item, *at));
+                    let changed: Vec<(usize, Vec<u8>)> = changed.map(|(at, (_, key))| (at, key.to_vec())).collect();
                     for ((_, key), _) in item.parts().zip(&answers).filter(|(_, answer)| **answer == 0) {
                         // Somebody else deleted it, unless we did before the connection was lost.
-                        if !item.may_be_done {
+                        if !may_be_done {
                             self.leave_in_place(&item, key);
                         }
                     }
                     if !changed.is_empty() {
-                        self.keep(&item, changed);
-                        item.to_mut().retain(|at, _| answers.get(at).is_some_and(|answer| *answer >= 0));
+                        let known = changed.iter().filter(|(at, _)| *item.was(*at) != Was::Any);
+                        self.moved_on.extend(known.map(|(_, key)| (item.db, key.clone())));
+                        let places: HashSet<usize> = changed.iter().map(|(at, _)| *at).collect();
+                        self.keep(&item, changed.into_iter().map(|(_, key)| key).collect());
+                        item.to_mut().retain(|at, _| !places.contains(&at));
                     }
                     self.count(&item);
                 } else if self.scripted(&mut item, &answers) {
@@ -364,10 +374,8 @@ impl Engine<'_, '_, '_> {
                     Found::Partly(_) => {
                         let theirs = item.parts().enumerate().filter(|(at, _)| found.part(*at) == Part::Theirs);
                         let theirs: Vec<Vec<u8>> = theirs.map(|(_, (_, part))| part.to_vec()).collect();
-                        match theirs.is_empty() {
-                            true => {}
-                            false if item.edits_members() => self.keep(&item, theirs),
-                            false => self.keep(&item, vec![item.key().to_vec()]),
+                        if !theirs.is_empty() {
+                            self.keep(&item, theirs);
                         }
                         if !item.to_mut().retain(|at, _| found.part(at) == Part::Open) {
                             continue;
@@ -395,6 +403,9 @@ fn advice_for(item: &Item<'_>, reply: &Reply) -> &'static str {
         (Verb::SetChanged, Reply::Nil) => "somebody deleted it since; nothing was written",
         (Verb::SetChanged, Reply::Bulk(_) | Reply::Status(_)) => {
             "somebody had changed it since it was looked at, and this overwrote what they wrote; is it right now?"
+        }
+        (Verb::SetChanged, Reply::Error(error)) if error.text().contains("syntax error") => {
+            "a server before 6.2 cannot change a value and tell the old one; nothing was written"
         }
         _ => advice(reply),
     }

@@ -21,6 +21,7 @@ use super::link::{Link, Reply};
 use super::look::query::{LookOptions, QueryError, ask, ask_all};
 use super::script::Verb;
 use super::script::item::Item;
+use super::script::was::Was;
 use super::verify::number;
 use content::Content;
 pub use known::Known;
@@ -137,13 +138,18 @@ impl<'g> Guard<'g> {
         for ((place, item), edits) in items.iter_mut().enumerate().zip(judged) {
             let shape = match item.verb {
                 Verb::Unlink | Verb::Del => {
-                    let of_keys = item.keys().iter().map(|key| contents.get(item.db, key, self.known));
+                    let of_keys = item.keys().iter().enumerate().map(|(at, key)| match item.was(at) {
+                        Was::Any | Was::Absent | Was::AbsentOr(_) => contents.get(item.db, key, self.known),
+                        Was::Is(text) => Content::of_text(text),
+                        Was::List(left) => left.known().and_then(|list| Content::of_list(&list)),
+                    });
                     Shape::Script(scripts.unlink(item, &of_keys.collect::<Vec<_>>()))
                 }
                 // It never replaces a key.
                 Verb::Restore | Verb::Select => Shape::Plain,
-                // Looked at just before, and judged by their reply.
-                Verb::HEdit | Verb::HDel | Verb::LRem | Verb::SetChanged => Shape::Plain,
+                // It takes out what is equal to its element, and nothing else.
+                Verb::LRem => Shape::Plain,
+                Verb::HEdit | Verb::HDel | Verb::SetChanged => Shape::Script(scripts.value(item)),
                 Verb::PExpireAt => {
                     let content = contents.get(item.db, item.key(), self.known);
                     Shape::Whole(scripts.expire(item, content.as_ref()))

@@ -124,6 +124,15 @@ impl<'a> Item<'a> {
         })
     }
 
+    /// What a part is about: a key, and a member of it where it is not the whole key.
+    pub fn subject<'s>(&'s self, part: &'s [u8]) -> (&'s [u8], Option<&'s [u8]>) {
+        match self.edits_members() {
+            true => (self.key(), Some(part)),
+            false if self.verb.deletes_keys() => (part, None),
+            false => (self.key(), None),
+        }
+    }
+
     /// How many members, fields or elements it adds or removes, or values it changes.
     pub fn members(&self) -> u64 {
         match (self.verb, &self.wanted) {
@@ -197,7 +206,7 @@ impl<'a> Item<'a> {
                 left = left.saturating_add(1);
             }
         }
-        if left == before || left == 0 {
+        if left == before {
             return left > 0;
         }
         if self.verb == Verb::HPExpireAt {

@@ -6,7 +6,7 @@ use std::collections::HashSet;
 use crate::replay::link::Link;
 use crate::replay::look::inspect::{Subject, inspect};
 use crate::replay::look::preflight::There;
-use crate::replay::look::query::{Difference, LookOptions, QueryError, Tally};
+use crate::replay::look::query::{Difference, LookOptions, QueryError, Tally, knows};
 use crate::replay::script::Verb;
 use crate::replay::script::item::Item;
 
@@ -56,6 +56,9 @@ pub fn look(
     options: &LookOptions,
     progress: &mut dyn FnMut(u64),
 ) -> Result<Lost, QueryError> {
+    // Without LPOS it cannot be seen whether an element is there.
+    let sees_elements = !done.iter().any(|item| item.verb == Verb::LRem) || knows(link, "LPOS")?;
+    let done: Vec<&Item<'_>> = done.iter().filter(|item| item.verb != Verb::LRem || sees_elements).collect();
     let subjects: Vec<Subject<'_, '_>> =
         done.iter().map(|item| Subject { item, was_sent: true, there: There::Unknown }).collect();
     let found = inspect(link, &subjects, options, progress)?;

@@ -64,10 +64,9 @@ pub fn refused(commands: &Commands<'_>, way: Way, course: &Course) -> Result<Has
     };
     let mut refused = HashSet::new();
     for item in items.iter().filter(|item| course.fate(item.number) == Fate::Failed) {
-        let (db, key) = (item.db, item.key().to_vec());
-        refused.extend(item.parts().map(|(_, part)| match item.edits_members() {
-            true => (db, key.clone(), Some(part.to_vec())),
-            false => (db, part.to_vec(), None),
+        refused.extend(item.parts().map(|(_, part)| {
+            let (key, member) = item.subject(part);
+            (item.db, key.to_vec(), member.map(<[u8]>::to_vec))
         }));
     }
     Ok(refused)

@@ -7,6 +7,7 @@ use rdb_reindex::bundle::content::Content;
 use rdb_reindex::bundle::manifest::{Bytes, Reply};
 
 use crate::operate::bundle::Scene;
+use crate::operate::guard::SPEC;
 use crate::operate::resume::{Ground, run_into_faults};
 use crate::operate::{Ran, Stage};
 use crate::proxy::Fault;
@@ -269,17 +270,7 @@ fn what_moves_on_after_the_look_stays() {
     ] {
         let Some(stage) = Stage::new(&scene()) else { return };
         assert_ran(&stage.confirmed("apply", &[]), 0, &[]);
-        let pause = stage.dir().join("pause");
-        std::fs::write(&pause, b"").expect("writable");
-        let mut command = stage.command("rollback", &["--confirm", &stage.plan_id]);
-        command.stdout(Stdio::null()).stderr(Stdio::piped());
-        let mut child = command.spawn().expect("it starts");
-        let mut said = BufReader::new(child.stderr.take().expect("it is piped")).lines().map_while(Result::ok);
-        assert!(said.any(|line| line.starts_with("paused: ")), "it looked, and waits");
-        run(&stage, &[change]);
-        std::fs::remove_file(&pause).expect("it is there");
-        let text: Vec<String> = said.collect();
-        assert_eq!(child.wait().expect("it ends").code(), Some(7), "{text:?}");
+        let text = after_the_look(&stage, "rollback", &[], change);
         let kept = format!("UNLINK fresh: 1 edit is not right any more and was not made ({key})");
         assert!(text.iter().any(|line| line.contains(&kept)), "{text:?}");
         assert_eq!(stage.server.query::<Vec<String>>(look), is, "{change}");
@@ -348,6 +339,64 @@ fn a_connection_cut_around_each_edit() {
 fn random_faults_with_edits() {
     let Some(ground) = Ground::new(scene()) else { return };
     run_into_faults(&ground, 30_112_026);
+}
+
+#[test]
+fn random_faults_with_edits_under_guard() {
+    let scene = Scene { spec: SPEC.into(), ..scene() };
+    let Some(ground) = Ground::with(scene, &["--guard", "records"]) else { return };
+    run_into_faults(&ground, 21_102_603);
+}
+
+/// The check and the edit are one step: what changes between the look and the edit stays.
+#[test]
+fn under_guard_nothing_is_overwritten() {
+    let paused = |name: &str, change: &str| {
+        let stage = Stage::new(&Scene { spec: SPEC.into(), ..scene() })?;
+        if name == "rollback" {
+            assert_ran(&stage.confirmed("apply", &["--guard", "records"]), 0, &["6 members added, 5 removed"]);
+        }
+        let text = after_the_look(&stage, name, &["--guard", "records"], change);
+        Some((stage, text))
+    };
+    for (name, change, look, is) in [
+        ("apply", "HSET hash stale live", ["HGET", "hash", "stale"], "live"),
+        ("apply", "HSET hash changed live", ["HGET", "hash", "changed"], "live"),
+        ("apply", "HSET hash new live", ["HGET", "hash", "new"], "live"),
+        ("apply", "SET pointer live KEEPTTL", ["GETRANGE", "pointer", "0"], "live"),
+        ("apply", "SET fresh live", ["GETRANGE", "fresh", "0"], "live"),
+        ("apply", "SET dangling live", ["GETRANGE", "dangling", "0"], "live"),
+        ("apply", "HSET emptied a live", ["HGET", "emptied", "a"], "live"),
+        ("apply", "LSET drained 1 live", ["LINDEX", "drained", "1"], "live"),
+        ("rollback", "HSET hash stale live", ["HGET", "hash", "stale"], "live"),
+        ("rollback", "HSET hash changed live", ["HGET", "hash", "changed"], "live"),
+        ("rollback", "HSET hash new live", ["HGET", "hash", "new"], "live"),
+        ("rollback", "HSET created f live", ["HGET", "created", "f"], "live"),
+        ("rollback", "SET pointer live KEEPTTL", ["GETRANGE", "pointer", "0"], "live"),
+        ("rollback", "SET fresh live", ["GETRANGE", "fresh", "0"], "live"),
+        ("rollback", "RPUSH queue live", ["LINDEX", "queue", "3"], "live"),
+    ] {
+        let Some((stage, text)) = paused(name, change) else { return };
+        let mut look = look.to_vec();
+        look.extend((look[0] == "GETRANGE").then_some("-1"));
+        assert_eq!(stage.server.query::<String>(&look), is, "{name}, {change}: {text:?}");
+        assert!(text.iter().any(|line| line.contains("1 edit is not right any more")), "{name}, {change}: {text:?}");
+    }
+}
+
+/// Waits where it has looked, makes a change, and goes on to the end. What it said then.
+fn after_the_look(stage: &Stage, name: &str, args: &[&str], change: &str) -> Vec<String> {
+    let pause = stage.dir().join("pause");
+    std::fs::write(&pause, b"").expect("writable");
+    let mut command = stage.command(name, &["--confirm", &stage.plan_id]);
+    let mut child = command.args(args).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("it starts");
+    let mut said = BufReader::new(child.stderr.take().expect("it is piped")).lines().map_while(Result::ok);
+    assert!(said.any(|line| line.starts_with("paused: ")), "it looked, and waits");
+    run(stage, &[change]);
+    std::fs::remove_file(&pause).expect("it is there");
+    let text: Vec<String> = said.collect();
+    assert_eq!(child.wait().expect("it ends").code(), Some(7), "{change}: {text:?}");
+    text
 }
 
 #[test]
