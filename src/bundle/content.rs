@@ -1,4 +1,4 @@
-//! What a set or sorted set holds, as one number: 128 bits that do not depend on the order of its members.
+//! What a set, a sorted set or a hash holds, as one number: 128 bits that do not depend on the order of its members.
 //!
 //! Each member is hashed, with its score where it has one, and the hashes are added up; so those of some members can be
 //! taken out again. It tells apart what happens to a database by accident; somebody who means to deceive could find two
@@ -18,14 +18,20 @@ impl Content {
         Self(hash(member, score))
     }
 
-    /// Of one field of a hash.
+    /// Of one field of a hash, with its value.
     pub fn of_field(field: &[u8], value: &[u8]) -> Self {
         let mut hasher = SipHasher13::new();
+        // The length tells where a field ends, and the last byte that it is one.
         hasher.write(&u64::try_from(field.len()).unwrap_or(u64::MAX).to_le_bytes());
         hasher.write(field);
         hasher.write(value);
         hasher.write_u8(2);
         Self(hasher.finish128().as_u128())
+    }
+
+    /// Without what another holds that is a part of it.
+    pub fn minus(self, other: Self) -> Self {
+        Self(self.0.wrapping_sub(other.0))
     }
 
     /// Of both.
@@ -81,6 +87,10 @@ mod tests {
         let scored = |score| Content::default().with(b"a", Some(score));
         assert_ne!(scored(1.0), scored(2.0));
         assert_eq!(scored(0.0), scored(-0.0));
+        let field = Content::of_field(b"a", b"b");
+        assert_ne!(field, Content::of_field(b"ab", b""));
+        assert_ne!(field, Content::of_field(b"b", b"a"));
+        assert_eq!(all.plus(field).minus(field), all);
         assert_eq!(Content::from_hex(&all.to_hex()), Some(all));
         assert_eq!(Content::from_hex("+0000000000000000000000000000000"), None);
     }

@@ -19,7 +19,7 @@ use super::{Error, Files};
 use crate::bundle::manifest::Reply as Due;
 use crate::bundle::resp::CommandReader;
 use crate::progress::Unit;
-use crate::text::safe;
+use crate::text::{quoted, safe};
 
 /// Commands and bytes that go out before their replies are read.
 const BATCH_COMMANDS: usize = 500;
@@ -139,6 +139,7 @@ impl Run<'_, '_> {
                     let expected = match due {
                         Some(Due::Integer(n)) => format!("the reply {n}"),
                         Some(Due::Status(text)) => format!("the reply {text}"),
+                        Some(Due::Bulk(value)) => format!("the value {}", quoted(&value.0)),
                         None => "a command for which plan.json has a reply".to_owned(),
                     };
                     self.find(stage, Some((number, offset)), Problem::Reply, key, expected, answer.to_string());

@@ -107,6 +107,9 @@ pub fn execute(model: &Model<'_>, state: &mut State, file: File<'_>, findings: &
             Some(Reply::Status(due)) => {
                 machine.find(Problem::Reply, key, &format!("the reply {due}"), answer.to_string())
             }
+            Some(Reply::Bulk(due)) => {
+                machine.find(Problem::Reply, key, &format!("the value {}", quoted(&due.0)), answer.to_string())
+            }
             None => machine.find(Problem::Reply, key, "a command for which plan.json has a reply", answer.to_string()),
         }
     }

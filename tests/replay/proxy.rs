@@ -80,7 +80,7 @@ struct State {
 }
 
 /// The names of the commands that a replay writes with.
-const WRITES: [&[u8]; 14] = [
+const WRITES: [&[u8]; 17] = [
     b"UNLINK",
     b"SADD",
     b"SREM",
@@ -91,6 +91,9 @@ const WRITES: [&[u8]; 14] = [
     b"APPEND",
     b"RPUSH",
     b"HSET",
+    b"HDEL",
+    b"HPEXPIREAT",
+    b"LREM",
     b"PEXPIREAT",
     b"RESTORE",
     b"EVAL",

@@ -245,6 +245,35 @@ pub enum Reply {
     Integer(i64),
     /// A simple string, such as `OK`.
     Status(String),
+    /// The value that was there, such as `SET … GET` answers: `{"bulk": "…"}`.
+    #[serde(with = "bulk")]
+    Bulk(Bytes),
+}
+
+/// What stands around a value, so that it is not taken for a status.
+mod bulk {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    use super::Bytes;
+
+    #[derive(Serialize)]
+    struct Written<'a> {
+        bulk: &'a Bytes,
+    }
+
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Read {
+        bulk: Bytes,
+    }
+
+    pub fn serialize<S: Serializer>(bytes: &Bytes, serializer: S) -> Result<S::Ok, S::Error> {
+        Written { bulk: bytes }.serialize(serializer)
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Bytes, D::Error> {
+        Read::deserialize(deserializer).map(|read| read.bulk)
+    }
 }
 
 /// A file of the bundle.
@@ -289,7 +318,25 @@ impl<'de> Deserialize<'de> for Bytes {
 
 #[cfg(test)]
 mod tests {
-    use super::Bytes;
+    use super::{Bytes, Reply};
+
+    #[test]
+    fn a_reply_is_a_number_a_status_or_a_value() {
+        let value = |bytes: &[u8]| Reply::Bulk(Bytes(bytes.to_vec()));
+        for (reply, json) in [
+            (Reply::Integer(7), "7"),
+            (Reply::Status("OK".into()), r#""OK""#),
+            (value(b"OK"), r#"{"bulk":"OK"}"#),
+            (value(b""), r#"{"bulk":""}"#),
+            (value(&[0xff, 0xfe]), r#"{"bulk":{"base64":"//4="}}"#),
+        ] {
+            assert_eq!(serde_json::to_string(&reply).expect("serialises"), json);
+            assert_eq!(serde_json::from_str::<Reply>(json).expect("parses"), reply);
+        }
+        for wrong in [r#"{"bulk":1}"#, r#"{"base64":"//4="}"#, r#"{"bulk":"a","more":1}"#, "[]", "null"] {
+            assert!(serde_json::from_str::<Reply>(wrong).is_err(), "{wrong}");
+        }
+    }
 
     #[test]
     fn bytes_are_text_or_base64() {

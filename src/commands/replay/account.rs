@@ -30,7 +30,7 @@ impl Account {
         }
         let key = (item.db, item.key().to_vec());
         match item.verb {
-            Verb::SRem | Verb::ZRem => self.removed += item.members(),
+            Verb::SRem | Verb::ZRem | Verb::HDel | Verb::LRem => self.removed += item.members(),
             Verb::PExpireAt | Verb::HPExpireAt | Verb::Select => {}
             _ if self.deleted_by_apply.contains(&key) => {
                 self.restored.insert(key);

@@ -38,10 +38,11 @@ pub fn differences<'a>(kinds: impl IntoIterator<Item = (&'static str, &'a Tally)
 
 /// So many of a kind, whose name is that of several: its first noun that ends in an s loses it for one.
 pub fn kind(count: u64, several: &str) -> String {
-    let one = match (count, ["keys", "members", "edits"].iter().find(|noun| several.contains(**noun))) {
-        (1, Some(noun)) => several.replacen(noun, noun.trim_end_matches('s'), 1),
-        _ => several.to_owned(),
-    };
+    let one =
+        match (count, ["keys", "members", "edits", "fields", "lists"].iter().find(|noun| several.contains(**noun))) {
+            (1, Some(noun)) => several.replacen(noun, noun.trim_end_matches('s'), 1),
+            _ => several.to_owned(),
+        };
     format!("{} {one}", number(count))
 }
 

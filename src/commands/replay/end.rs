@@ -50,7 +50,9 @@ pub fn conclude(ended: &Ended<'_, '_>) -> Outcome {
     let left_keys = outlook.left.iter().filter(|left| matches!(left, Record::Leave { member: None, .. }));
     let left_keys = count(left_keys.count());
     let left_out = count(outlook.left.iter().filter(|left| matches!(left, Record::Leave { .. })).count());
-    let in_place = left_out.saturating_sub(left_keys);
+    let in_place = outlook.left.iter().filter(|left| matches!(left, Record::Leave { in_place: true, .. }));
+    let in_place = count(in_place.count());
+    let changed = left_out.saturating_sub(left_keys).saturating_sub(in_place);
     let what = match way {
         Way::Apply => account.of_apply(),
         Way::Rollback => account.of_rollback(),
@@ -77,6 +79,7 @@ pub fn conclude(ended: &Ended<'_, '_>) -> Outcome {
     for (count, [one, several]) in [
         (in_place, ["edit was in place already", "edits were in place already"]),
         (left_keys, ["key was left alone, because of drift", "keys were left alone, because of drift"]),
+        (changed, ["field was left alone, because of drift", "fields were left alone, because of drift"]),
         (report.failed, ["command was refused because of its key", "commands were refused because of their key"]),
         (
             report.otherwise,
@@ -115,7 +118,7 @@ pub fn conclude(ended: &Ended<'_, '_>) -> Outcome {
     }
     next(job);
     let left_out_by_drift = job.on_drift() == OnDrift::Skip && left_out.saturating_add(report.otherwise) > 0;
-    match report.failed > 0 || report.kept > 0 || left_keys > 0 || left_out_by_drift {
+    match report.failed > 0 || report.kept > 0 || left_keys > 0 || changed > 0 || left_out_by_drift {
         true => Ok(Exit::Skipped),
         false => Ok(Exit::Done),
     }

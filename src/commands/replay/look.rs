@@ -161,7 +161,9 @@ impl Job<'_> {
 
     /// Says how the database differs, and refuses to go on if it must not.
     pub fn judge(&self, outlook: &Outlook<'_>) -> Result<(), Failure> {
+        let lists = [("lists with other elements than the apply left; left alone", &outlook.lists)];
         if outlook.is_calm() {
+            self.teller.differences(lists, &self.bundle.manifest)?;
             let keys = outlook.preflight.looked_at;
             let are = if keys == 1 { "is as the plan expects it" } else { "are as the plan expects them" };
             let text = format!("{} {are}\n", counted(keys, "touched key"));
@@ -169,9 +171,10 @@ impl Job<'_> {
         }
         let kinds = outlook.preflight.drift.kinds().into_iter().chain([
             ("edits in place already", &outlook.in_place),
+            ("fields with another value", &outlook.changed),
             ("edits that were made and are not there", &outlook.lost.edits),
         ]);
-        self.teller.differences(kinds, &self.bundle.manifest)?;
+        self.teller.differences(kinds.chain(lists), &self.bundle.manifest)?;
         if self.on_drift() != OnDrift::Stop {
             return Ok(());
         }

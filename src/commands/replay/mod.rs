@@ -28,7 +28,7 @@ use crate::bundle::resp::BatchLimits;
 use crate::bundle::sha256;
 use crate::progress::leftovers::Leftover;
 use crate::replay::journal::{History, Journal, JournalError, Record, Way, With, now};
-use crate::replay::{self, Commands, Ending, Files, Guard, OnDrift, QueryError, Session, Terms, Work};
+use crate::replay::{self, Commands, Ending, Files, Guard, OnDrift, QueryError, Session, Terms, Verb, Work};
 use crate::text::{self, Printable, counted};
 use crate::ui::exit::{Exit, Failure, Outcome};
 use crate::ui::interrupt::{self, Leave};
@@ -385,13 +385,13 @@ impl Job<'_> {
         end::conclude(&ended)
     }
 
-    /// Keys that the apply deletes, where that matters.
+    /// Keys that the apply deletes, and lists that the way back makes again, where that matters.
     pub fn deleted(&self) -> Result<HashSet<(u32, Vec<u8>)>, Failure> {
         if self.way == Way::Apply {
             return Ok(HashSet::new());
         }
         let apply = self.commands.apply().map_err(Failure::error)?;
-        let deleting = apply.iter().filter(|item| item.verb.deletes_keys());
+        let deleting = apply.iter().filter(|item| item.verb.deletes_keys() || item.verb == Verb::LRem);
         Ok(deleting.flat_map(|item| item.keys().iter().map(|key| (item.db, key.to_vec()))).collect())
     }
 

@@ -129,17 +129,19 @@ pub fn of_what_is_not_known(terminal: &Terminal, way: Way, is_guarded: bool, his
 /// Without a journal: what would be written, as nobody noted what happened.
 pub fn of_what_is_overwritten(terminal: &Terminal, work: &Work<'_>) {
     let (mut added, mut removed, mut deleted, mut made) = (0, 0, 0, 0);
+    let edits_values = work.items.iter().any(|item| matches!(item.verb, Verb::HEdit | Verb::SetChanged));
+    let old = if edits_values { "scores or values" } else { "scores" };
     for item in &work.items {
         match item.verb {
-            Verb::SAdd | Verb::ZAdd => added += item.members(),
-            Verb::SRem | Verb::ZRem => removed += item.members(),
+            Verb::SAdd | Verb::ZAdd | Verb::HEdit | Verb::SetChanged => added += item.members(),
+            Verb::SRem | Verb::ZRem | Verb::HDel => removed += item.members(),
             Verb::Unlink | Verb::Del => deleted += item.deleted_keys(),
             Verb::Set | Verb::JsonSet | Verb::Restore | Verb::RPush | Verb::HSet => made += 1,
             _ => {}
         }
     }
     terminal.say(format!(
-        "this puts back {} (or their old scores), takes out {}, deletes {}, and makes values anew with {}",
+        "this puts back {} (or their old {old}), takes out {}, deletes {}, and makes values anew with {}",
         counted(added, "member"),
         counted(removed, "member"),
         counted(deleted, "key"),

@@ -214,7 +214,8 @@ fn with_their_keys(found: &mut Verification, excused: &mut Tally, others: &[&Tal
     let all = others.iter().flat_map(|tally| &tally.examples).chain(&excused.examples);
     let all: HashSet<Part> = all.map(key).collect();
     let members = found.missing_members.examples.iter().chain(&found.remaining_members.examples);
-    let wrong: HashSet<Part> = members.chain(&found.wrong_scores.examples).map(key).collect();
+    let values = found.wrong_scores.examples.iter().chain(&found.wrong_fields.examples);
+    let wrong: HashSet<Part> = members.chain(values).map(key).collect();
     let mut is_of_key = |difference: &Difference| all.contains(&key(difference)) && !wrong.contains(&key(difference));
     found.missing_keys.excuse(&mut is_of_key, excused);
     found.wrong_type.excuse(&mut is_of_key, excused);
@@ -264,6 +265,10 @@ fn not_undone(
     let refused = of_refused(found, commands, Way::Rollback, back)?;
     let mut left = found.excuse(|difference| is_left(back, difference, false));
     with_their_keys(found, &mut left, &[&refused]);
+    // Of a key that the apply made, somebody's field is left.
+    let fields = back.left_members.difference(&back.in_place);
+    let keys: HashSet<Part> = fields.map(|(db, key, _)| (*db, key.clone())).collect();
+    found.unexpected_keys.excuse(&mut |difference| keys.contains(&key(difference)), &mut left);
     // What the apply did not do was not undone either; who made those edits before it made them for good.
     let alone = left_alone(found, there);
     let mut never = found.excuse(|difference| is_left(there, difference, true));

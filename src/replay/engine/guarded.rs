@@ -91,11 +91,9 @@ impl Engine<'_, '_, '_> {
 
     fn leave_out(&mut self, item: &Item<'_>, part: &[u8], in_place: bool) {
         let (way, db) = (self.terms.way, item.db);
-        let (key, member) = match item.edits_members() {
-            true => (item.key(), Some(Bytes(part.to_vec()))),
-            false => (part, None),
-        };
-        self.journal.add(&Record::Leave { way, db, key: Bytes(key.to_vec()), member, in_place });
+        let (key, member) = item.subject(part);
+        let (key, member) = (Bytes(key.to_vec()), member.map(|member| Bytes(member.to_vec())));
+        self.journal.add(&Record::Leave { way, db, key, member, in_place });
     }
 
     /// A key that is not made again, because somebody else made it: nothing more of it is.

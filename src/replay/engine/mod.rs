@@ -119,6 +119,7 @@ pub fn run(
         full: None,
         judged_anew: false,
         taken: HashSet::new(),
+        moved_on: HashSet::new(),
         items,
         before: 0,
         given_up: HashSet::new(),
@@ -182,6 +183,8 @@ struct Engine<'e, 'd, 'g> {
     judged_anew: bool,
     /// Keys that are not made again, because somebody else made them: what follows on them is not sent.
     taken: HashSet<(u32, Vec<u8>)>,
+    /// Keys that were not as they must be when they were looked at again: nothing is done about them.
+    moved_on: HashSet<(u32, Vec<u8>)>,
     items: &'e [Item<'e>],
     /// So many of them were answered in batches before.
     before: usize,
@@ -226,7 +229,8 @@ impl Engine<'_, '_, '_> {
         }
         let before = self.items.get(..self.before).unwrap_or_default();
         let is_kept = |item: &&Item<'_>| {
-            !self.given_up.contains(&item.number) && !self.taken.contains(&(item.db, item.key().to_vec()))
+            let key = (item.db, item.key().to_vec());
+            !self.given_up.contains(&item.number) && !self.taken.contains(&key) && !self.moved_on.contains(&key)
         };
         let done = before.iter().filter(is_kept).cloned().collect();
         let done = acked_but_gone::lasting(done, &self.items.iter().collect::<Vec<_>>());
@@ -300,7 +304,8 @@ impl Engine<'_, '_, '_> {
             {
                 return at;
             }
-            if item.makes_key() {
+            // A field that expires must be there.
+            if item.makes_key() || item.verb == Verb::HEdit {
                 grown.insert((item.db, item.key()));
             }
         }
@@ -316,7 +321,9 @@ impl Engine<'_, '_, '_> {
         let mut pending: Vec<Cow<'_, Item<'_>>> = Vec::with_capacity(batch.len());
         for item in batch {
             let is_taken = !self.taken.is_empty() && self.taken.contains(&(item.db, item.key().to_vec()));
+            let has_moved_on = !self.moved_on.is_empty() && self.moved_on.contains(&(item.db, item.key().to_vec()));
             match self.full {
+                _ if has_moved_on && !item.verb.deletes_keys() => {}
                 _ if is_taken && !item.edits_members() => self.keep_key(item),
                 Some(_) if makes_larger(item.verb) => tally.open.push(item.number),
                 _ => pending.push(Cow::Borrowed(item)),
@@ -365,5 +372,6 @@ impl Engine<'_, '_, '_> {
 
 /// Whether a command needs room.
 fn makes_larger(verb: Verb) -> bool {
-    !matches!(verb, Verb::Unlink | Verb::Del | Verb::SRem | Verb::ZRem | Verb::Select)
+    use Verb::{Del, HDel, LRem, SRem, Select, Unlink, ZRem};
+    !matches!(verb, Unlink | Del | SRem | ZRem | HDel | LRem | Select)
 }

@@ -12,10 +12,12 @@ use super::backoff::Backoff;
 use super::event::Event;
 use super::{Engine, Tally, makes_larger};
 use crate::replay::link::server_error::{Class, advice};
-use crate::replay::look::inspect::{Found, Subject, inspect};
+use crate::replay::look::exact;
+use crate::replay::look::inspect::{Found, Part, Subject, inspect};
 use crate::replay::look::preflight::There;
 use crate::replay::look::query::{LookOptions, QueryError};
 use crate::replay::script::item::Item;
+use crate::replay::script::was::Was;
 use crate::text::Printable;
 
 impl Engine<'_, '_, '_> {
@@ -29,6 +31,13 @@ impl Engine<'_, '_, '_> {
             let (shapes, refused) = match self.prepare(&mut pending, rounds)? {
                 Ok(shapes) => (shapes, None),
                 Err(error) => (Vec::new(), Some(error)),
+            };
+            if pending.is_empty() {
+                return Ok(());
+            }
+            let refused = match refused {
+                None if self.guard.is_none() => self.look_again(&mut pending).err(),
+                refused => refused,
             };
             if pending.is_empty() {
                 return Ok(());
@@ -77,6 +86,36 @@ impl Engine<'_, '_, '_> {
             rounds = rounds.saturating_add(u32::from(std::mem::take(&mut self.judged_anew)));
             pending = again;
         }
+        Ok(())
+    }
+
+    /// Looks at the keys of deletions once more, as far as it is known what they must be: between the look before and this
+    /// a person may have taken their time. What is not as it must be is left alone, and what would follow on it.
+    fn look_again(&mut self, pending: &mut Vec<Cow<'_, Item<'_>>>) -> Result<(), QueryError> {
+        let is_known = |item: &Item<'_>| item.verb.deletes_keys() && item.before.iter().any(|was| *was != Was::Any);
+        if !pending.iter().any(|item| is_known(item)) {
+            return Ok(());
+        }
+        let look = LookOptions { limits: self.terms.limits, ..LookOptions::default() };
+        self.connect()?;
+        let items: Vec<&Item<'_>> = pending.iter().map(AsRef::as_ref).collect();
+        let changed = exact::changed(self.session.link()?, &items, &look)?;
+        for (at, item) in pending.iter_mut().enumerate() {
+            // Gone, it may be our own doing.
+            let of_item = changed.iter().filter(|found| found.item == at && !(found.is_gone && item.may_be_done));
+            let parts: Vec<usize> = of_item.map(|found| found.part).collect();
+            if parts.is_empty() {
+                continue;
+            }
+            let keys = item.parts().enumerate().filter(|(part, _)| parts.contains(part));
+            let keys: Vec<Vec<u8>> = keys.map(|(_, (_, key))| key.to_vec()).collect();
+            self.moved_on.extend(keys.iter().map(|key| (item.db, key.clone())));
+            self.keep(item, keys);
+            if !item.to_mut().retain(|part, _| !parts.contains(&part)) {
+                item.to_mut().args.clear();
+            }
+        }
+        pending.retain(|item| !item.args.is_empty());
         Ok(())
     }
 
@@ -149,17 +188,27 @@ impl Engine<'_, '_, '_> {
                 && let Some(answers) = guard::answers(&reply, item.parts().count())
             {
                 if item.verb.deletes_keys() {
-                    let changed = item.parts().zip(&answers).filter(|(_, answer)| **answer < 0);
-                    let changed: Vec<Vec<u8>> = changed.map(|((_, key), _)| key.to_vec()).collect();
+                    let may_be_done = item.may_be_done;
+                    // A list that is gone is not made again, unless it was us before the connection was lost.
+                    let is_list = |was: &Was<'_>| matches!(was, Was::List(_)) && !may_be_done;
+                    let is_kept = |item: &Item<'_>, at: usize| match answers.get(at) {
+                        Some(answer) => *answer < 0 || *answer == 0 && is_list(item.was(at)),
+                        None => true,
+                    };
+                    let changed = item.parts().enumerate().filter(|(at, _)| is_kept(&item, *at));
+                    let changed: Vec<(usize, Vec<u8>)> = changed.map(|(at, (_, key))| (at, key.to_vec())).collect();
                     for ((_, key), _) in item.parts().zip(&answers).filter(|(_, answer)| **answer == 0) {
                         // Somebody else deleted it, unless we did before the connection was lost.
-                        if !item.may_be_done {
+                        if !may_be_done {
                             self.leave_in_place(&item, key);
                         }
                     }
                     if !changed.is_empty() {
-                        self.keep(&item, changed);
-                        item.to_mut().retain(|at, _| answers.get(at).is_some_and(|answer| *answer >= 0));
+                        let known = changed.iter().filter(|(at, _)| *item.was(*at) != Was::Any);
+                        self.moved_on.extend(known.map(|(_, key)| (item.db, key.clone())));
+                        let places: HashSet<usize> = changed.iter().map(|(at, _)| *at).collect();
+                        self.keep(&item, changed.into_iter().map(|(_, key)| key).collect());
+                        item.to_mut().retain(|at, _| !places.contains(&at));
                     }
                     self.count(&item);
                 } else if self.scripted(&mut item, &answers) {
@@ -221,7 +270,18 @@ impl Engine<'_, '_, '_> {
                         tally.open.push(item.number);
                     }
                 },
-                Reply::Nil if matches!(item.verb, Verb::Set | Verb::JsonSet) => {
+                // There is no key any more that could be changed.
+                Reply::Nil if item.verb == Verb::SetChanged => {
+                    self.trouble(&item, &reply);
+                    tally.failed.push((item.number, "there is no key of that name".into()));
+                }
+                // It was another value, which is overwritten.
+                Reply::Bulk(_) | Reply::Status(_) if item.verb == Verb::SetChanged => {
+                    self.trouble(&item, &reply);
+                    tally.otherwise.push((item.number, 0));
+                    self.count(&item);
+                }
+                Reply::Nil if matches!(item.verb, Verb::Set | Verb::SetNew | Verb::JsonSet) => {
                     self.trouble(&item, &reply);
                     self.taken.insert((item.db, item.key().to_vec()));
                     tally.failed.push((item.number, "there is a key of that name".into()));
@@ -260,7 +320,7 @@ impl Engine<'_, '_, '_> {
             key: item.key().to_vec(),
             wanted: item.wanted.to_string(),
             got: reply.to_string(),
-            advice: advice(reply).to_owned(),
+            advice: advice_for(item, reply).to_owned(),
             of_a_cluster: matches!(reply, Reply::Error(error) if error.is_of_a_cluster()),
         });
     }
@@ -311,8 +371,15 @@ impl Engine<'_, '_, '_> {
                         found_done = found_done.saturating_add(1);
                         continue;
                     }
-                    Found::Partly(states) => {
-                        item.to_mut().retain(|at, _| !states.get(at).copied().unwrap_or_default());
+                    Found::Partly(_) => {
+                        let theirs = item.parts().enumerate().filter(|(at, _)| found.part(*at) == Part::Theirs);
+                        let theirs: Vec<Vec<u8>> = theirs.map(|(_, (_, part))| part.to_vec()).collect();
+                        if !theirs.is_empty() {
+                            self.keep(&item, theirs);
+                        }
+                        if !item.to_mut().retain(|at, _| found.part(at) == Part::Open) {
+                            continue;
+                        }
                     }
                     Found::Open => {}
                 }
@@ -328,5 +395,18 @@ impl Engine<'_, '_, '_> {
 
 fn complaint(item: &Item<'_>, reply: &Reply) -> String {
     let (number, name, key) = (item.number, item.verb.name(), Printable(item.key()));
-    format!("command {number}, {name} {key}, was answered with {reply}: {}", advice(reply))
+    format!("command {number}, {name} {key}, was answered with {reply}: {}", advice_for(item, reply))
+}
+
+fn advice_for(item: &Item<'_>, reply: &Reply) -> &'static str {
+    match (item.verb, reply) {
+        (Verb::SetChanged, Reply::Nil) => "somebody deleted it since; nothing was written",
+        (Verb::SetChanged, Reply::Bulk(_) | Reply::Status(_)) => {
+            "somebody had changed it since it was looked at, and this overwrote what they wrote; is it right now?"
+        }
+        (Verb::SetChanged, Reply::Error(error)) if error.text().contains("syntax error") => {
+            "a server before 6.2 cannot change a value and tell the old one; nothing was written"
+        }
+        _ => advice(reply),
+    }
 }

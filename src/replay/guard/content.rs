@@ -44,13 +44,9 @@ impl<'a> Content<'a> {
                 let pieces = items.iter().filter(|item| matches!(item.verb, Verb::Set | Verb::Append));
                 let text: Vec<u8> =
                     pieces.filter_map(|item| item.args.get(2)).flat_map(|piece| *piece).copied().collect();
-                digest("string", "STRLEN", text.len(), sha1(&text))
+                Self::of_text(&text)
             }
-            Verb::RPush => {
-                let mut all = Vec::with_capacity(bytes);
-                parts().for_each(|(_, value)| with_length(value, &mut all));
-                digest("list", "LLEN", elements, sha1(&all))
-            }
+            Verb::RPush => Self::of_list(&parts().map(|(_, value)| value).collect::<Vec<_>>()),
             Verb::SAdd => digest("set", "SCARD", elements, unordered(parts().map(|(_, member)| sha1(member)))),
             Verb::HSet => {
                 let fields = parts().map(|(field, value)| {
@@ -78,6 +74,23 @@ impl<'a> Content<'a> {
             }
             _ => None,
         }
+    }
+
+    /// A string.
+    pub fn of_text(text: &[u8]) -> Option<Self> {
+        let digest = || Self::Digest { how: "string", count: "STRLEN", elements: text.len(), digest: sha1(text) };
+        (text.len() <= MOST_BYTES).then(digest)
+    }
+
+    /// A list of these elements; `None` if it is too much to be compared.
+    pub fn of_list(elements: &[&[u8]]) -> Option<Self> {
+        let bytes = elements.iter().fold(0_usize, |sum, element| sum.saturating_add(element.len()));
+        if bytes > MOST_BYTES || elements.len() > MOST_ELEMENTS {
+            return None;
+        }
+        let mut all = Vec::with_capacity(bytes);
+        elements.iter().for_each(|element| with_length(element, &mut all));
+        Some(Self::Digest { how: "list", count: "LLEN", elements: elements.len(), digest: sha1(&all) })
     }
 
     /// Whether `answer`, what `JSON.GET key $` gives, is the document.

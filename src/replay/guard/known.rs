@@ -101,6 +101,12 @@ fn before(rollback: &[Item<'_>]) -> HashMap<u64, Vec<u8>> {
                 }
                 item.parts().count()
             }
+            Verb::HEdit => {
+                if expire {
+                    values.extend(item.parts().filter_map(|(value, field)| Some(((db, key, field), value?))));
+                }
+                continue;
+            }
             Verb::HPExpireAt => {
                 let field = item.args.get(5).copied().unwrap_or_default();
                 before.insert(item.number, values.get(&(db, key, field)).copied().unwrap_or_default().to_vec());

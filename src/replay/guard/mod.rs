@@ -21,6 +21,7 @@ use super::link::{Link, Reply};
 use super::look::query::{LookOptions, QueryError, ask, ask_all};
 use super::script::Verb;
 use super::script::item::Item;
+use super::script::was::Was;
 use super::verify::number;
 use content::Content;
 pub use known::Known;
@@ -137,18 +138,29 @@ impl<'g> Guard<'g> {
         for ((place, item), edits) in items.iter_mut().enumerate().zip(judged) {
             let shape = match item.verb {
                 Verb::Unlink | Verb::Del => {
-                    let of_keys = item.keys().iter().map(|key| contents.get(item.db, key, self.known));
+                    let of_keys = item.keys().iter().enumerate().map(|(at, key)| match item.was(at) {
+                        Was::Any | Was::Absent | Was::AbsentOr(_) => contents.get(item.db, key, self.known),
+                        Was::Is(text) => Content::of_text(text),
+                        Was::List(left) => left.known().and_then(|list| Content::of_list(&list)),
+                    });
                     Shape::Script(scripts.unlink(item, &of_keys.collect::<Vec<_>>()))
                 }
                 // It never replaces a key.
                 Verb::Restore | Verb::Select => Shape::Plain,
+                // It takes out what is equal to its element, and nothing else.
+                Verb::LRem => Shape::Plain,
+                Verb::HEdit | Verb::HDel | Verb::SetChanged => Shape::Script(scripts.value(item)),
                 Verb::PExpireAt => {
                     let content = contents.get(item.db, item.key(), self.known);
                     Shape::Whole(scripts.expire(item, content.as_ref()))
                 }
-                Verb::Set | Verb::Append | Verb::RPush | Verb::HSet | Verb::HPExpireAt | Verb::JsonSet => {
-                    Shape::Whole(scripts.make(item, self.known))
-                }
+                Verb::Set
+                | Verb::SetNew
+                | Verb::Append
+                | Verb::RPush
+                | Verb::HSet
+                | Verb::HPExpireAt
+                | Verb::JsonSet => Shape::Whole(scripts.make(item, self.known)),
                 Verb::SAdd | Verb::SRem | Verb::ZAdd | Verb::ZRem => {
                     let rule = self.judge.rule(item.db, item.key()).cloned().unwrap_or_default();
                     let decide = |(edit, (_, member))| self.decide(item, edit, member, &records, &required);
@@ -202,7 +214,7 @@ impl<'g> Guard<'g> {
     /// Whether a record decides about an edit: one of an index that is kept right, and on the way back one whose state
     /// was noted when the edit was made.
     fn is_judged(&self, item: &Item<'_>, member: &[u8]) -> bool {
-        item.edits_members()
+        item.edits_a_set()
             && self.judge.rule(item.db, item.key()).is_some()
             && (self.way == Way::Apply || self.known.state(item.db, item.key(), member).is_some())
     }
@@ -216,7 +228,7 @@ impl<'g> Guard<'g> {
     ) -> Result<Records<'a>, QueryError> {
         let mut wanted: Vec<(u32, &'a [u8], &Rule)> = Vec::new();
         let mut known = HashSet::new();
-        for item in items.iter().filter(|item| item.edits_members()) {
+        for item in items.iter().filter(|item| item.edits_a_set()) {
             let Some(rule) = self.judge.rule(item.db, item.key()) else { continue };
             for (_, member) in item.parts() {
                 if self.is_judged(item, member) && known.insert((item.db, member)) {
@@ -230,7 +242,7 @@ impl<'g> Guard<'g> {
     /// For each command, what its edits depend on.
     fn judge<'a>(&mut self, items: &[Cow<'_, Item<'a>>], records: &Records<'a>) -> Vec<Vec<Edit>> {
         let mut one = |item: &Item<'a>| -> Vec<Edit> {
-            let Some(rule) = self.judge.rule(item.db, item.key()).filter(|_| item.edits_members()).cloned() else {
+            let Some(rule) = self.judge.rule(item.db, item.key()).filter(|_| item.edits_a_set()).cloned() else {
                 return item.parts().map(|_| Edit { db: item.db, judged: None }).collect();
             };
             let edits = item.parts().map(|(score, member)| {

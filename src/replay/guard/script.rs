@@ -7,7 +7,9 @@ use super::known::Known;
 use super::record::Records;
 use super::{Decision, Rule};
 use crate::bundle::resp;
+use crate::replay::script::Verb;
 use crate::replay::script::item::Item;
+use crate::replay::script::was::Was;
 
 /// Upstash locks everything for a script that does not say that it declares its keys. Redis knows no such flag.
 pub(super) const DECLARED: &str = "#!lua flags=allow-key-locking\n";
@@ -19,6 +21,7 @@ pub(super) struct Scripts {
     unlink: String,
     make: String,
     expire: String,
+    value: String,
 }
 
 impl Scripts {
@@ -39,6 +42,7 @@ impl Scripts {
             unlink: script(&[content, include_str!("unlink.lua")]),
             make: script(&[include_str!("make.lua")]),
             expire: script(&[content, include_str!("expire.lua")]),
+            value: script(&[include_str!("value.lua")]),
         }
     }
 
@@ -61,6 +65,25 @@ impl Scripts {
         let at = item.args.get(2).copied().unwrap_or_default().to_vec();
         let args = [at].into_iter().chain(Content::arguments(content)).collect();
         call(&self.expire, vec![item.key().to_vec()], args)
+    }
+
+    /// Edits fields of a hash, or a string, each only where it is what it must be ([`Item::was`]).
+    pub fn value(&self, item: &Item<'_>) -> Vec<u8> {
+        let mut args = vec![item.verb.name().as_bytes().to_vec()];
+        for (at, (with, part)) in item.parts().enumerate() {
+            let (must, was): (&str, &[u8]) = match item.was(at) {
+                Was::Any | Was::List(_) => ("any", b""),
+                Was::Absent => ("absent", b""),
+                Was::Is(value) => ("is", value),
+                Was::AbsentOr(value) => ("either", value),
+            };
+            let (field, value) = match item.verb {
+                Verb::SetChanged => (&b""[..], part),
+                _ => (part, with.unwrap_or_default()),
+            };
+            args.extend([must.as_bytes().to_vec(), was.to_vec(), field.to_vec(), value.to_vec()]);
+        }
+        call(&self.value, vec![item.key().to_vec()], args)
     }
 
     /// Makes the edits of a command, each on its conditions.

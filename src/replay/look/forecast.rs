@@ -13,6 +13,8 @@ pub struct Expectation<'a> {
     pub db: u32,
     pub key: &'a [u8],
     pub state: State<'a>,
+    /// The whole of a string, where it is known.
+    pub text: Option<&'a [u8]>,
 }
 
 /// The part of a key's state that a pipelined look at it can tell.
@@ -74,14 +76,17 @@ impl<'a> Forecast<'a> {
         forecast
     }
 
-    /// Notes how long the strings of the dump are: as long as a rollback makes them.
+    /// Notes how long the strings of the dump are, and what they are: a rollback makes them again.
     pub fn measure(&mut self, rollback: &[Item<'a>]) {
-        for item in rollback.iter().filter(|item| matches!(item.verb, Verb::Set | Verb::Append)) {
+        use Verb::{Append, Set, SetChanged};
+        for item in rollback.iter().filter(|item| matches!(item.verb, Set | SetChanged | Append)) {
             let more = item.args.get(2).and_then(|value| u64::try_from(value.len()).ok()).unwrap_or(UNMEASURED);
             let Some(place) = self.places.get(&(item.db, item.key())) else { continue };
             let entry = self.keys.get_mut(*place);
-            if let Some(Expectation { state: State::Present { kind: "string", elements, .. }, .. }) = entry {
-                *elements = if item.verb == Verb::Set { more } else { elements.saturating_add(more) };
+            if let Some(Expectation { state: State::Present { kind: "string", elements, .. }, text, .. }) = entry {
+                let is_first = item.verb != Verb::Append;
+                *elements = if is_first { more } else { elements.saturating_add(more) };
+                *text = item.args.get(2).copied().filter(|_| is_first);
             }
         }
     }
@@ -99,7 +104,7 @@ impl<'a> Forecast<'a> {
         let number = match (answered, &item.wanted) {
             (Some(number), _) => u64::try_from(number).ok(),
             (None, Wanted::Reply(Expected::Integer(number))) => u64::try_from(*number).ok(),
-            (None, Wanted::Reply(Expected::Status(_))) => Some(0),
+            (None, Wanted::Reply(Expected::Status(_) | Expected::Bulk(_))) => Some(0),
             (None, Wanted::UpTo(_)) => None,
         };
         if item.verb.deletes_keys() {
@@ -116,6 +121,11 @@ impl<'a> Forecast<'a> {
             State::Present { elements, expire_at_ms, .. } => (elements, expire_at_ms),
             State::Absent | State::Unknown => (0, None),
         };
+        entry.text = match item.verb {
+            Verb::Set | Verb::SetNew | Verb::SetChanged => item.args.get(2).copied(),
+            Verb::PExpireAt => entry.text,
+            _ => None,
+        };
         let present = |kind: Kind, elements: u64| match elements {
             0 => State::Absent,
             elements => State::Present { kind: kind.type_name(), elements, expire_at_ms: expiry },
@@ -125,9 +135,9 @@ impl<'a> Forecast<'a> {
                 let at = item.args.get(2).and_then(|text| std::str::from_utf8(text).ok()?.parse().ok());
                 State::Present { kind, elements, expire_at_ms: at }
             }
-            (Verb::Set | Verb::Append, _) => {
+            (Verb::Set | Verb::SetNew | Verb::SetChanged | Verb::Append, _) => {
                 let value = item.args.get(2).and_then(|value| u64::try_from(value.len()).ok());
-                let elements = if item.verb == Verb::Set { value.unwrap_or(UNMEASURED) } else { number };
+                let elements = if item.verb == Verb::Append { number } else { value.unwrap_or(UNMEASURED) };
                 State::Present { kind: Kind::String.type_name(), elements, expire_at_ms: expiry }
             }
             (Verb::JsonSet, _) => present(Kind::Json, 1),
@@ -135,7 +145,9 @@ impl<'a> Forecast<'a> {
             (_, State::Unknown) => State::Unknown,
             (Verb::SAdd, _) => present(Kind::Set, old.saturating_add(number)),
             (Verb::ZAdd, _) => present(Kind::ZSet, old.saturating_add(number)),
-            (Verb::HSet, _) => present(Kind::Hash, old.saturating_add(number)),
+            (Verb::HSet | Verb::HEdit, _) => present(Kind::Hash, old.saturating_add(number)),
+            (Verb::HDel, _) => present(Kind::Hash, old.saturating_sub(number)),
+            (Verb::LRem, _) => present(Kind::List, old.saturating_sub(number)),
             (Verb::SRem, _) => present(Kind::Set, old.saturating_sub(number)),
             (Verb::ZRem, _) => present(Kind::ZSet, old.saturating_sub(number)),
             (Verb::RPush, _) => present(Kind::List, number),
@@ -166,7 +178,7 @@ impl<'a> Forecast<'a> {
         let next = self.keys.len();
         let place = *self.places.entry((db, key)).or_insert(next);
         if place == next {
-            self.keys.push(Expectation { db, key, state: State::Absent });
+            self.keys.push(Expectation { db, key, state: State::Absent, text: None });
         }
         self.keys.get_mut(place)
     }

@@ -20,8 +20,36 @@ pub enum Found {
     Open,
     /// All of it.
     Done,
-    /// Those of its parts ([`Item::parts`]) for which this is true.
-    Partly(Vec<bool>),
+    /// Of each of its parts ([`Item::parts`]), what is there.
+    Partly(Vec<Part>),
+}
+
+/// What is there in place of a part of a command.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Part {
+    /// What must be there for the edit to be made.
+    #[default]
+    Open,
+    /// What the edit leads to.
+    Done,
+    /// Something else, which somebody else made ([`Item::was`]).
+    Theirs,
+}
+
+impl Found {
+    /// What is there in place of a part.
+    pub fn part(&self, at: usize) -> Part {
+        match self {
+            Self::Open => Part::Open,
+            Self::Done => Part::Done,
+            Self::Partly(parts) => parts.get(at).copied().unwrap_or_default(),
+        }
+    }
+
+    /// Whether a part is in place.
+    pub fn is_done(&self, at: usize) -> bool {
+        self.part(at) == Part::Done
+    }
 }
 
 /// A command to look at.
@@ -58,6 +86,8 @@ pub fn inspect(
     let any = |verbs: [Verb; 2]| asked().any(|(_, subject)| verbs.contains(&subject.item.verb));
     let sets_at_once = any([Verb::SAdd, Verb::SRem]) && knows(link, "SMISMEMBER")?;
     let zsets_at_once = any([Verb::ZAdd, Verb::ZRem]) && knows(link, "ZMSCORE")?;
+    // Since 6.0.6. Without it a list would have to be read as a whole; an element that is not there is not removed.
+    let finds_elements = any([Verb::LRem; 2]) && knows(link, "LPOS")?;
     // Deletions with some key still there: each key is asked for, to see which.
     let some_left: RefCell<Vec<(usize, usize, usize)>> = RefCell::default();
     let mut looked_at: u64 = 0;
@@ -74,13 +104,16 @@ pub fn inspect(
         if is_other_type {
             // A key of another type has no such member and no such length. Where a removal was sent, it made room for
             // what is there now.
-            if subject.was_sent && matches!(item.verb, Verb::SRem | Verb::ZRem) {
+            if subject.was_sent && removes(item.verb) {
                 *found = Found::Done;
             }
             return Ok(());
         }
         let parts = item.parts().count();
         match query {
+            Query::Whole(_) if matches!(item.verb, Verb::SetNew | Verb::SetChanged) => {
+                *found = summed_up(vec![of_value(item, 0, item.args.get(2).copied(), &reply)]);
+            }
             Query::Whole(_) => {
                 if is_reached(item, &reply) {
                     *found = Found::Done;
@@ -88,11 +121,13 @@ pub fn inspect(
             }
             Query::All(_) => {
                 let Reply::Array(replies) = reply else {
-                    return Err(QueryError::Refused { command: "SMISMEMBER or ZMSCORE", reply });
+                    return Err(QueryError::Refused { command: "SMISMEMBER, ZMSCORE or HMGET", reply });
                 };
-                let states: Vec<bool> =
-                    item.parts().zip(&replies).map(|((score, _), reply)| in_place(item.verb, score, reply)).collect();
-                *found = summed_up(states);
+                let of_part = |(at, ((value, _), reply))| match item.verb {
+                    Verb::HEdit | Verb::HDel => of_value(item, at, value, reply),
+                    verb => in_place(verb, value, reply),
+                };
+                *found = summed_up(item.parts().zip(&replies).enumerate().map(of_part).collect());
             }
             Query::Part(_, part) => {
                 if let Some((score, _)) = item.parts().nth(part) {
@@ -100,7 +135,7 @@ pub fn inspect(
                 }
             }
             Query::Deleted(_, from, to) => match reply {
-                Reply::Integer(0) => set(found, parts, from..to, true),
+                Reply::Integer(0) => set(found, parts, from..to, Part::Done),
                 _ => some_left.borrow_mut().push((at, from, to)),
             },
         }
@@ -114,6 +149,9 @@ pub fn inspect(
         let (all, each) = match item.verb {
             Verb::SAdd | Verb::SRem if sets_at_once => (Some("SMISMEMBER"), ""),
             Verb::ZAdd | Verb::ZRem if zsets_at_once => (Some("ZMSCORE"), ""),
+            Verb::HEdit | Verb::HDel => (Some("HMGET"), ""),
+            Verb::LRem if !finds_elements => continue,
+            Verb::LRem => (None, "LPOS"),
             Verb::SAdd | Verb::SRem => (None, "SISMEMBER"),
             Verb::ZAdd | Verb::ZRem => (None, "ZSCORE"),
             _ => (None, ""),
@@ -139,6 +177,7 @@ pub fn inspect(
                     Verb::RPush => "LLEN",
                     Verb::Append => "STRLEN",
                     Verb::Set | Verb::Restore | Verb::JsonSet => "EXISTS",
+                    Verb::SetNew | Verb::SetChanged => "GET",
                     // Doing it twice does no harm.
                     _ => continue,
                 };
@@ -168,36 +207,42 @@ impl Subject<'_, '_> {
                 None
             }
             // Gone is what a removal wants.
-            (false, true, There::Absent) if matches!(self.item.verb, Verb::SRem | Verb::ZRem) => Some(Found::Done),
+            (false, true, There::Absent) if removes(self.item.verb) => Some(Found::Done),
             (false, ..) => Some(Found::Open),
         }
     }
 }
 
-/// Notes whether some of the parts are in place.
-fn set(found: &mut Found, parts: usize, which: std::ops::Range<usize>, state: bool) {
+/// Whether what the command names is gone once it is done.
+fn removes(verb: Verb) -> bool {
+    matches!(verb, Verb::SRem | Verb::ZRem | Verb::HDel | Verb::LRem)
+}
+
+/// Notes what is there in place of some of the parts.
+fn set(found: &mut Found, parts: usize, which: std::ops::Range<usize>, state: Part) {
     let mut states = match std::mem::replace(found, Found::Open) {
         Found::Partly(states) => states,
-        Found::Done => vec![true; parts],
-        Found::Open => vec![false; parts],
+        Found::Done => vec![Part::Done; parts],
+        Found::Open => vec![Part::Open; parts],
     };
     states.get_mut(which).into_iter().flatten().for_each(|place| *place = state);
     *found = summed_up(states);
 }
 
-fn summed_up(states: Vec<bool>) -> Found {
-    if states.iter().all(|state| *state) {
+fn summed_up(states: Vec<Part>) -> Found {
+    if states.iter().all(|state| *state == Part::Done) {
         Found::Done
-    } else if states.iter().any(|state| *state) {
-        Found::Partly(states)
-    } else {
+    } else if states.iter().all(|state| *state == Part::Open) {
         Found::Open
+    } else {
+        Found::Partly(states)
     }
 }
 
-fn in_place(verb: Verb, score: Option<&[u8]>, reply: &Reply) -> bool {
-    let there = !matches!(reply, Reply::Nil | Reply::Integer(0));
-    match verb {
+fn in_place(verb: Verb, score: Option<&[u8]>, reply: &Reply) -> Part {
+    // The place of the first element of a list is 0.
+    let there = *reply != Reply::Nil && (verb == Verb::LRem || *reply != Reply::Integer(0));
+    let is_done = match verb {
         Verb::SAdd => there,
         Verb::ZAdd => {
             let found = match reply {
@@ -209,6 +254,17 @@ fn in_place(verb: Verb, score: Option<&[u8]>, reply: &Reply) -> bool {
         }
         // Gone is what these want.
         _ => !there,
+    };
+    if is_done { Part::Done } else { Part::Open }
+}
+
+/// Of a field or a string: `value` is what the edit leads to, `reply` what is there.
+fn of_value(item: &Item<'_>, at: usize, value: Option<&[u8]>, reply: &Reply) -> Part {
+    let found = reply.as_bytes();
+    match found == value {
+        true => Part::Done,
+        false if item.was(at).is(found) => Part::Open,
+        false => Part::Theirs,
     }
 }
 

@@ -1,5 +1,6 @@
 //! What is there, before and while something is written. Only reads.
 
+pub mod exact;
 pub mod forecast;
 pub mod inspect;
 pub mod place;

@@ -10,7 +10,7 @@ use super::forecast::{Expectation, State, UNMEASURED, cardinality_command};
 use super::query::{Difference, LookOptions, Pipeline, QueryError, Tally, ask, exist_none};
 use crate::replay::link::server_error::ErrorKind;
 use crate::replay::link::{Link, Reply};
-use crate::text::display;
+use crate::text::{display, quoted};
 
 /// What was found.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -53,6 +53,8 @@ pub struct Drift {
     pub unexpected_keys: Tally,
     pub wrong_type: Tally,
     pub wrong_cardinality: Tally,
+    /// Strings that are not what they were. These are edited in no case: what they name now may be there.
+    pub wrong_value: Tally,
     pub wrong_expiry: Tally,
 }
 
@@ -68,12 +70,13 @@ impl Drift {
     }
 
     /// Every kind of difference and what it is called.
-    pub fn kinds(&self) -> [(&'static str, &Tally); 5] {
+    pub fn kinds(&self) -> [(&'static str, &Tally); 6] {
         [
             ("missing keys", &self.missing_keys),
             ("unexpected keys", &self.unexpected_keys),
             ("keys of another type", &self.wrong_type),
             ("keys of another size", &self.wrong_cardinality),
+            ("keys with another value", &self.wrong_value),
             ("keys of another expiry", &self.wrong_expiry),
         ]
     }
@@ -137,9 +140,18 @@ enum Clock {
     Whether,
 }
 
+/// A string that is longer is only measured.
+const MOST_TEXT: usize = 4096;
+
+/// What a key should be, where it is read as a whole.
+fn text<'a>(key: &Expectation<'a>) -> Option<&'a [u8]> {
+    key.text.filter(|text| text.len() <= MOST_TEXT && matches!(key.state, State::Present { kind: "string", .. }))
+}
+
 /// The command that says how much a key holds, and so of which type it is.
-fn counted_by(state: State<'_>) -> Option<&'static str> {
-    match state {
+fn counted_by(key: &Expectation<'_>) -> Option<&'static str> {
+    match key.state {
+        _ if text(key).is_some() => Some("GET"),
         State::Present { kind, elements, .. } if elements != UNMEASURED => cardinality_command(kind),
         _ => None,
     }
@@ -170,20 +182,21 @@ impl<'k, 'a> Look<'k, 'a> {
     /// The first round: sizes, which prove types; keys that should not be there; and expiries that should.
     fn sizes(&mut self, link: &mut dyn Link) -> Result<(), QueryError> {
         let keys = self.keys;
-        let of_state = |wanted: fn(State<'_>) -> bool| {
-            let places = keys.iter().enumerate().filter(move |(_, key)| wanted(key.state));
+        let which = |wanted: fn(&Expectation<'_>) -> bool| {
+            let places = keys.iter().enumerate().filter(move |(_, key)| wanted(key));
             places.map(|(place, _)| place).collect::<Vec<usize>>()
         };
-        let absent = of_state(|state| state == State::Absent);
-        for place in of_state(|state| state == State::Unknown) {
+        let absent = which(|key| key.state == State::Absent);
+        for place in which(|key| key.state == State::Unknown) {
             self.is(place, There::Unknown);
         }
-        self.unsure = of_state(|state| counted_by(state).is_none() && matches!(state, State::Present { .. }));
+        self.unsure = which(|key| counted_by(key).is_none() && matches!(key.state, State::Present { .. }));
         let mut pipeline = Pipeline::new(link, self.options.limits, |query, reply| self.take(query, &absent, reply));
         for (place, key) in keys.iter().enumerate() {
-            if let Some(command) = counted_by(key.state) {
+            if let Some(command) = counted_by(key) {
+                let bytes = text(key).map_or(0, <[u8]>::len);
                 pipeline.select(key.db)?;
-                pipeline.push(&[command.as_bytes(), key.key], Query::Size(place))?;
+                pipeline.push_expecting(&[command.as_bytes(), key.key], Query::Size(place), bytes)?;
             }
             if matches!(key.state, State::Present { expire_at_ms: Some(_), .. }) {
                 pipeline.select(key.db)?;
@@ -215,6 +228,24 @@ impl<'k, 'a> Look<'k, 'a> {
     fn take_size(&mut self, place: usize, reply: Reply) -> Result<(), QueryError> {
         let Some(key) = self.keys.get(place) else { return Ok(()) };
         let State::Present { kind, elements, .. } = key.state else { return Ok(()) };
+        if let Some(text) = text(key)
+            && !matches!(reply, Reply::Error(_))
+        {
+            let keep = self.options.examples;
+            match reply.as_bytes() {
+                None => {
+                    self.drift.missing_keys.add(keep, || difference(key, kind, "no key"));
+                    self.is(place, There::Absent);
+                }
+                Some(found) => {
+                    if found != text {
+                        self.drift.wrong_value.add(keep, || difference(key, &quoted(text), &quoted(found)));
+                    }
+                    self.is(place, There::Is(kind));
+                }
+            }
+            return Ok(());
+        }
         let found = match reply {
             Reply::Integer(found) => u64::try_from(found).ok(),
             Reply::Error(error) if error.is_wrong_type() => None,

@@ -1,10 +1,11 @@
 //! The command files of a bundle, each read once.
 
 use std::cell::OnceCell;
+use std::collections::HashSet;
 
 use super::error::ReplayError;
 use super::item::{Item, read};
-use super::{Script, Totals};
+use super::{Script, Totals, Verb};
 use crate::bundle::manifest::Manifest;
 
 /// What a bundle holds.
@@ -51,10 +52,26 @@ impl<'a> Commands<'a> {
         let Files { manifest, apply, rollback } = self.files;
         let read = match script {
             Script::Apply => self.apply.get_or_init(|| read(apply, script, &manifest.expected_replies)),
-            Script::Rollback => {
-                self.rollback.get_or_init(|| read(rollback, script, &manifest.rollback_expected_replies))
-            }
+            Script::Rollback => self.rollback.get_or_init(|| {
+                let (mut items, totals) = read(rollback, script, &manifest.rollback_expected_replies)?;
+                if items.iter().any(|item| item.verb == Verb::HSet) {
+                    tell_edits(&mut items, self.apply()?);
+                }
+                Ok((items, totals))
+            }),
         };
         read.as_ref().map_err(Clone::clone)
+    }
+}
+
+/// Tells a `HSET` of the way back that puts fields into a hash from one that makes the hash again: an apply has deleted that.
+fn tell_edits(rollback: &mut [Item<'_>], apply: &[Item<'_>]) {
+    let deleting = apply.iter().filter(|item| item.verb.deletes_keys());
+    let deleted: HashSet<(u32, &[u8])> =
+        deleting.flat_map(|item| item.keys().iter().map(|key| (item.db, *key))).collect();
+    for item in rollback.iter_mut().filter(|item| item.verb == Verb::HSet) {
+        if !deleted.contains(&(item.db, item.key())) {
+            item.verb = Verb::HEdit;
+        }
     }
 }

@@ -3,10 +3,12 @@
 use std::borrow::Cow;
 
 use super::error::ReplayError;
+use super::was::Was;
 use super::{Script, Steps, Totals, Verb};
 use crate::bundle::manifest::Reply as Expected;
 use crate::bundle::resp;
 use crate::replay::link::Reply;
+use crate::text::quoted;
 
 /// One command that is to be sent.
 #[derive(Clone, Debug)]
@@ -22,6 +24,8 @@ pub struct Item<'a> {
     pub wanted: Wanted,
     /// It was sent, and its answer is not known: what is in place of it may be its own doing.
     pub may_be_done: bool,
+    /// What each of its parts must find; empty where that does not matter, or is not looked at.
+    pub before: Vec<Was<'a>>,
 }
 
 /// The answer that a command must give.
@@ -37,6 +41,7 @@ impl std::fmt::Display for Wanted {
         match self {
             Self::Reply(Expected::Integer(number)) => write!(f, "{number}"),
             Self::Reply(Expected::Status(text)) => f.write_str(text),
+            Self::Reply(Expected::Bulk(value)) => f.write_str(&quoted(&value.0)),
             Self::UpTo(most) => write!(f, "0 to {most}"),
         }
     }
@@ -66,6 +71,7 @@ pub fn read<'a>(
                 bytes: Cow::Borrowed(step.command.bytes),
                 wanted: Wanted::Reply(wanted.clone()),
                 may_be_done: false,
+                before: Vec::new(),
             });
         }
     }
@@ -89,30 +95,61 @@ impl<'a> Item<'a> {
 
     /// Whether it makes a key, or a piece of one, as a whole.
     pub fn makes_key(&self) -> bool {
-        matches!(self.verb, Verb::Set | Verb::Append | Verb::RPush | Verb::HSet | Verb::JsonSet | Verb::Restore)
+        use Verb::{Append, HSet, JsonSet, RPush, Restore, Set, SetNew};
+        matches!(self.verb, Set | SetNew | Append | RPush | HSet | JsonSet | Restore)
     }
 
-    /// Whether it edits single members, which can be asked for and left out one by one.
+    /// Whether it edits single members, fields or elements, which can be asked for and left out one by one.
     pub fn edits_members(&self) -> bool {
+        self.edits_a_set() || matches!(self.verb, Verb::HEdit | Verb::HDel | Verb::LRem)
+    }
+
+    /// Whether it edits single members of a set or a sorted set.
+    pub fn edits_a_set(&self) -> bool {
         matches!(self.verb, Verb::SAdd | Verb::SRem | Verb::ZAdd | Verb::ZRem)
     }
 
-    /// What it names, one by one: keys of a deletion, members (with the score, where there is one) of an edit.
+    /// What it names, one by one: keys of a deletion, members (with the score, where there is one) of an edit, fields (with
+    /// the value, where there is one).
+    ///
+    /// Of a hash that is made as a whole, which has none that can be left out, the other way round: what is last is the
+    /// value.
     pub fn parts(&self) -> impl Iterator<Item = (Option<&'a [u8]>, &'a [u8])> {
         let size = self.part_size();
-        self.args.get(self.head()..).unwrap_or_default().chunks_exact(size).map(move |part| match part {
+        let is_field_first = self.verb == Verb::HEdit;
+        self.body().chunks_exact(size).map(move |part| match part {
+            [field, value] if is_field_first => (Some(*value), *field),
             [score, member] => (Some(*score), *member),
             part => (None, part.first().copied().unwrap_or_default()),
         })
     }
 
-    /// How many members, fields or elements it adds or removes.
+    /// What a part is about: a key, and a member of it where it is not the whole key.
+    pub fn subject<'s>(&'s self, part: &'s [u8]) -> (&'s [u8], Option<&'s [u8]>) {
+        match self.edits_members() {
+            true => (self.key(), Some(part)),
+            false if self.verb.deletes_keys() => (part, None),
+            false => (self.key(), None),
+        }
+    }
+
+    /// How many members, fields or elements it adds or removes, or values it changes.
     pub fn members(&self) -> u64 {
-        let members = match self.verb {
-            Verb::SAdd | Verb::SRem | Verb::ZAdd | Verb::ZRem | Verb::RPush | Verb::HSet => self.parts().count(),
+        match (self.verb, &self.wanted) {
+            (Verb::LRem, Wanted::Reply(Expected::Integer(elements)) | Wanted::UpTo(elements)) => {
+                u64::try_from(*elements).unwrap_or_default()
+            }
+            (Verb::RPush | Verb::HSet | Verb::SetNew | Verb::SetChanged, _) => {
+                u64::try_from(self.parts().count()).unwrap_or(u64::MAX)
+            }
+            _ if self.edits_members() => u64::try_from(self.parts().count()).unwrap_or(u64::MAX),
             _ => 0,
-        };
-        u64::try_from(members).unwrap_or(u64::MAX)
+        }
+    }
+
+    /// What a part must find.
+    pub fn was(&self, part: usize) -> &Was<'a> {
+        self.before.get(part).unwrap_or(&Was::Any)
     }
 
     /// How many keys it deletes.
@@ -121,12 +158,32 @@ impl<'a> Item<'a> {
     }
 
     fn part_size(&self) -> usize {
-        if matches!(self.verb, Verb::ZAdd | Verb::HSet) { 2 } else { 1 }
+        if matches!(self.verb, Verb::ZAdd | Verb::HSet | Verb::HEdit) { 2 } else { 1 }
+    }
+
+    /// Its parts, one after the other.
+    fn body(&self) -> &[&'a [u8]] {
+        self.args.get(self.head()..self.end()).unwrap_or_default()
+    }
+
+    /// Flags may follow a value.
+    fn end(&self) -> usize {
+        match self.verb {
+            Verb::Set | Verb::SetNew | Verb::SetChanged => self.args.len().min(3),
+            _ => self.args.len(),
+        }
     }
 
     /// How many arguments stand before the first part.
     fn head(&self) -> usize {
-        let mut head: usize = if self.verb.deletes_keys() { 1 } else { 2 };
+        let mut head: usize = match self.verb {
+            verb if verb.deletes_keys() => 1,
+            // LREM key 0 element
+            Verb::LRem => 3,
+            // HPEXPIREAT key time FIELDS 1 field
+            Verb::HPExpireAt => 5,
+            _ => 2,
+        };
         while self.verb == Verb::ZAdd
             && self.args.get(head).is_some_and(|arg| matches!(*arg, b"NX" | b"XX" | b"GT" | b"LT" | b"CH"))
         {
@@ -141,15 +198,22 @@ impl<'a> Item<'a> {
         let before = self.parts().count();
         let mut args: Vec<&'a [u8]> = self.args.get(..head).unwrap_or_default().to_vec();
         let mut left: usize = 0;
-        for (at, part) in self.args.get(head..).unwrap_or_default().chunks_exact(size).enumerate() {
-            if keep(at, part.last().copied().unwrap_or_default()) {
+        let mut was = Vec::new();
+        for (at, (part, (_, name))) in self.body().chunks_exact(size).zip(self.parts()).enumerate() {
+            if keep(at, name) {
                 args.extend_from_slice(part);
+                was.extend(self.before.get(at).cloned());
                 left = left.saturating_add(1);
             }
         }
         if left == before {
             return left > 0;
         }
+        if self.verb == Verb::HPExpireAt {
+            // It says how many fields it has. A plan has one of each.
+            return false;
+        }
+        self.before = was;
         let count = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
         // Where every part counted, every one that is left does. A score that changes does not count, and which of
         // several do is not known here.
@@ -173,14 +237,14 @@ impl<'a> Item<'a> {
     pub fn careful(&mut self) {
         let parts = i64::try_from(self.parts().count()).unwrap_or(i64::MAX);
         let (at, flag): (usize, &'a [u8]) = match (self.verb, &self.wanted) {
-            (Verb::Set | Verb::JsonSet, _) => (self.args.len(), b"NX"),
+            // That there is a flag already is seen by the number of arguments: a value may be the same bytes.
+            (Verb::Set, _) if self.args.len() == 3 => (3, b"NX"),
+            (Verb::JsonSet, _) if self.args.len() == 4 => (4, b"NX"),
+            (Verb::ZAdd, _) if self.head() > 2 => return,
             (Verb::ZAdd, Wanted::Reply(Expected::Integer(new))) if *new == parts => (2, b"NX"),
             (Verb::ZAdd, Wanted::Reply(Expected::Integer(0))) => (2, b"XX"),
             _ => return,
         };
-        if self.args.contains(&flag) || self.args.len() < at {
-            return;
-        }
         self.args.insert(at, flag);
         let mut bytes = Vec::new();
         resp::encode(&self.args, &mut bytes);
@@ -189,26 +253,34 @@ impl<'a> Item<'a> {
 
     /// The command that takes out what this one adds, as a piece of the command of another number.
     pub fn removal(&self, number: u64) -> Item<'a> {
-        let (verb, name) = if self.verb == Verb::ZAdd { (Verb::ZRem, "ZREM") } else { (Verb::SRem, "SREM") };
+        let (verb, name) = match self.verb {
+            Verb::ZAdd => (Verb::ZRem, "ZREM"),
+            Verb::HEdit => (Verb::HDel, "HDEL"),
+            _ => (Verb::SRem, "SREM"),
+        };
         let args: Vec<&'a [u8]> =
             [name.as_bytes(), self.key()].into_iter().chain(self.parts().map(|(_, member)| member)).collect();
         let mut bytes = Vec::new();
         resp::encode(&args, &mut bytes);
         let count = i64::try_from(self.parts().count()).unwrap_or(i64::MAX);
         let wanted = Wanted::Reply(Expected::Integer(count));
-        Item { number, verb, db: self.db, args, bytes: Cow::Owned(bytes), wanted, may_be_done: false }
+        let values = self.parts().filter(|_| verb == Verb::HDel);
+        let before = values.filter_map(|(value, _)| Some(Was::Is(value?))).collect();
+        Item { number, verb, db: self.db, args, bytes: Cow::Owned(bytes), wanted, may_be_done: false, before }
     }
 
     /// It may have been sent before, and its bytes may even still be on their way: any number will do, as long as doing
     /// it twice does no harm.
     pub fn loosen(&mut self) {
         self.may_be_done = true;
-        if !matches!(
-            self.verb,
-            Verb::RPush | Verb::Append | Verb::Set | Verb::Restore | Verb::JsonSet | Verb::HPExpireAt
-        ) {
-            let parts = i64::try_from(self.parts().count()).unwrap_or(i64::MAX);
-            self.wanted = Wanted::UpTo(parts.max(1));
+        use Verb::{Append, HPExpireAt, JsonSet, LRem, RPush, Restore, Set, SetChanged, SetNew};
+        match (self.verb, &self.wanted) {
+            (RPush | Append | Set | SetNew | SetChanged | Restore | JsonSet | HPExpireAt, _) => {}
+            (LRem, Wanted::Reply(Expected::Integer(elements))) => self.wanted = Wanted::UpTo(*elements),
+            _ => {
+                let parts = i64::try_from(self.parts().count()).unwrap_or(i64::MAX);
+                self.wanted = Wanted::UpTo(parts.max(1));
+            }
         }
     }
 
@@ -222,6 +294,11 @@ impl<'a> Item<'a> {
             (Wanted::Reply(Expected::Status(wanted)), Reply::Status(got)) => got == wanted,
             (Wanted::Reply(Expected::Integer(wanted)), Reply::Array(got)) if self.verb == Verb::HPExpireAt => {
                 !got.is_empty() && got.iter().all(|got| *got == Reply::Integer(*wanted))
+            }
+            // REST cannot tell a value from a status.
+            (Wanted::Reply(Expected::Bulk(wanted)), got) => {
+                let own = self.args.get(2).filter(|_| self.may_be_done).copied();
+                got.as_bytes().is_some_and(|got| *got == wanted.0 || Some(got) == own)
             }
             _ => false,
         }

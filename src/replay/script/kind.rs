@@ -30,9 +30,9 @@ impl Kind {
         match verb {
             Verb::SAdd | Verb::SRem => Some(Self::Set),
             Verb::ZAdd | Verb::ZRem => Some(Self::ZSet),
-            Verb::Set | Verb::Append => Some(Self::String),
-            Verb::RPush => Some(Self::List),
-            Verb::HSet | Verb::HPExpireAt => Some(Self::Hash),
+            Verb::Set | Verb::SetNew | Verb::SetChanged | Verb::Append => Some(Self::String),
+            Verb::RPush | Verb::LRem => Some(Self::List),
+            Verb::HSet | Verb::HEdit | Verb::HDel | Verb::HPExpireAt => Some(Self::Hash),
             Verb::JsonSet => Some(Self::Json),
             // RESTORE does not say; PEXPIREAT takes any type.
             Verb::Restore | Verb::PExpireAt | Verb::Select | Verb::Unlink | Verb::Del => None,

@@ -4,11 +4,13 @@ pub mod commands;
 pub mod error;
 pub mod item;
 pub mod kind;
+pub mod was;
 
 use crate::bundle::resp::{self, Command, CommandReader};
 use crate::text::display;
 
-/// Which file of a bundle is read. A rollback may rebuild keys of any type; an apply only edits sets and sorted sets.
+/// Which file of a bundle is read. A rollback may rebuild keys of any type; an apply deletes keys, and edits what is in
+/// sets, sorted sets, hashes, lists and strings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Script {
     Apply,
@@ -33,10 +35,20 @@ pub enum Verb {
     PExpireAt,
     JsonSet,
     Restore,
+    /// `HSET` that edits fields of a hash, where [`Verb::HSet`] makes one that is not there, or a piece of it.
+    HEdit,
+    HDel,
+    /// `LREM key 0 element`: every element equal to it.
+    LRem,
+    /// `SET key value NX` of an apply: a pointer that was not there.
+    SetNew,
+    /// `SET key value XX KEEPTTL GET`: a pointer that was there, with another value.
+    SetChanged,
 }
 
 impl Verb {
-    const ALL: [Self; 15] = [
+    /// Each name once. What it stands for where several verbs have it, the arguments and the file say.
+    const ALL: [Self; 17] = [
         Self::SAdd,
         Self::SRem,
         Self::Unlink,
@@ -52,6 +64,8 @@ impl Verb {
         Self::JsonSet,
         Self::Restore,
         Self::Del,
+        Self::HDel,
+        Self::LRem,
     ];
 
     /// The name on the wire.
@@ -64,10 +78,12 @@ impl Verb {
             Self::ZAdd => "ZADD",
             Self::ZRem => "ZREM",
             Self::Del => "DEL",
-            Self::Set => "SET",
+            Self::Set | Self::SetNew | Self::SetChanged => "SET",
             Self::Append => "APPEND",
             Self::RPush => "RPUSH",
-            Self::HSet => "HSET",
+            Self::HSet | Self::HEdit => "HSET",
+            Self::HDel => "HDEL",
+            Self::LRem => "LREM",
             Self::HPExpireAt => "HPEXPIREAT",
             Self::PExpireAt => "PEXPIREAT",
             Self::JsonSet => "JSON.SET",
@@ -79,9 +95,22 @@ impl Verb {
         Self::ALL.into_iter().find(|verb| verb.name().as_bytes() == name)
     }
 
+    /// What a command of this file does, by its arguments. Whether a `HSET` on the way back edits a hash or makes one, only
+    /// both files tell: see [`commands::Commands`].
+    fn in_script(self, script: Script, args: &[&[u8]]) -> Self {
+        match (self, script, args) {
+            (Self::Set, _, [_, _, _, b"XX", b"KEEPTTL", b"GET"]) => Self::SetChanged,
+            (Self::Set, Script::Apply, [_, _, _, b"NX"]) => Self::SetNew,
+            (Self::HSet, Script::Apply, _) => Self::HEdit,
+            (verb, ..) => verb,
+        }
+    }
+
     fn belongs_in(self, script: Script) -> bool {
         match self {
             Self::Select | Self::Unlink | Self::SAdd | Self::SRem | Self::ZAdd | Self::ZRem => true,
+            Self::HEdit | Self::HDel | Self::SetChanged => true,
+            Self::SetNew | Self::LRem => script == Script::Apply,
             _ => script == Script::Rollback,
         }
     }
@@ -152,8 +181,10 @@ impl<'r, 'a> Step<'r, 'a> {
     pub fn members(&self) -> u64 {
         let body = self.body().len();
         let members = match self.verb {
-            Verb::SAdd | Verb::SRem | Verb::ZRem | Verb::RPush => body,
-            Verb::ZAdd | Verb::HSet => body / 2,
+            Verb::SAdd | Verb::SRem | Verb::ZRem | Verb::RPush | Verb::HDel => body,
+            Verb::ZAdd | Verb::HSet | Verb::HEdit => body / 2,
+            // Of a list it is the reply that tells how many elements went.
+            Verb::SetNew | Verb::SetChanged | Verb::LRem => 1,
             _ => 0,
         };
         u64::try_from(members).unwrap_or(u64::MAX)
@@ -181,6 +212,7 @@ impl<'a> Steps<'a> {
         self.number = self.number.saturating_add(1);
         let (number, offset) = (self.number, command.offset);
         let verb = Verb::of(command.name())
+            .map(|verb| verb.in_script(self.script, command.args))
             .filter(|verb| verb.belongs_in(self.script))
             .ok_or_else(|| ScriptError::Forbidden { number, offset, name: display(command.name()) })?;
         let mut step = Step { number, verb, db: self.db, command };
@@ -208,8 +240,11 @@ fn well_formed(step: &Step<'_, '_>) -> bool {
     match step.verb {
         Verb::Select => args == 2,
         Verb::Unlink | Verb::Del => args >= 2,
-        Verb::SAdd | Verb::SRem | Verb::ZRem | Verb::RPush | Verb::Set | Verb::PExpireAt => !body.is_empty(),
-        Verb::ZAdd | Verb::HSet => !body.is_empty() && body.len() % 2 == 0,
+        Verb::SAdd | Verb::SRem | Verb::ZRem | Verb::RPush | Verb::HDel | Verb::PExpireAt => !body.is_empty(),
+        Verb::ZAdd | Verb::HSet | Verb::HEdit => !body.is_empty() && body.len() % 2 == 0,
+        Verb::LRem => matches!(body, [b"0", _]),
+        Verb::Set => matches!(body, [_] | [_, b"NX"]),
+        Verb::SetNew | Verb::SetChanged => true,
         Verb::Append => args == 3,
         Verb::JsonSet | Verb::Restore => body.len() >= 2,
         Verb::HPExpireAt => body.len() >= 4,
@@ -304,6 +339,56 @@ mod tests {
         let totals = check(&bytes, Script::Rollback).unwrap();
         assert_eq!((totals.commands, totals.members, totals.deleted_keys), (9, 3, 1));
         assert!(check(&file(&["FLUSHDB"]), Script::Rollback).is_err());
+    }
+
+    #[test]
+    fn a_name_may_stand_for_several_things() {
+        let verbs = |script, commands: &[&str]| {
+            let bytes = file(commands);
+            let mut steps = Steps::new(&bytes, script, 0);
+            let mut verbs = Vec::new();
+            while let Some(step) = steps.next_step().unwrap() {
+                verbs.push(step.verb);
+            }
+            verbs
+        };
+        let apply = ["HSET h f v", "SET k v NX", "SET k v XX KEEPTTL GET", "HDEL h f g", "LREM l 0 NX"];
+        assert_eq!(verbs(Script::Apply, &apply), [Verb::HEdit, Verb::SetNew, Verb::SetChanged, Verb::HDel, Verb::LRem]);
+        assert_eq!(check(&file(&apply), Script::Apply).unwrap().members, 1 + 1 + 1 + 2 + 1);
+        let rollback = ["HSET h f v", "SET k v NX", "SET k NX", "SET k v XX KEEPTTL GET", "HDEL h f"];
+        assert_eq!(
+            verbs(Script::Rollback, &rollback),
+            [Verb::HSet, Verb::Set, Verb::Set, Verb::SetChanged, Verb::HDel]
+        );
+    }
+
+    #[test]
+    fn a_command_stays_in_its_file() {
+        for (script, command) in [
+            (Script::Apply, "SET k v"),
+            (Script::Apply, "SET k NX"),
+            (Script::Apply, "SET k v XX"),
+            (Script::Apply, "SET k v XX GET KEEPTTL"),
+            (Script::Apply, "RPUSH l a"),
+            (Script::Apply, "HPEXPIREAT h 1 FIELDS 1 f"),
+            (Script::Rollback, "LREM l 0 a"),
+        ] {
+            let error = check(&file(&[command]), script).unwrap_err();
+            assert!(matches!(error, ScriptError::Forbidden { number: 1, .. }), "{command}: {error}");
+        }
+        for (script, command) in [
+            (Script::Apply, "LREM l 1 a"),
+            (Script::Apply, "LREM l 0"),
+            (Script::Apply, "LREM l 0 a b"),
+            (Script::Apply, "HDEL h"),
+            (Script::Apply, "HSET h f"),
+            (Script::Rollback, "SET k v XX"),
+            (Script::Rollback, "SET k v EX 10"),
+            (Script::Rollback, "HDEL h"),
+        ] {
+            let error = check(&file(&[command]), script).unwrap_err();
+            assert!(matches!(error, ScriptError::Malformed { number: 1, .. }), "{command}: {error}");
+        }
     }
 
     #[test]

@@ -5,12 +5,13 @@ use hashbrown::{HashMap, HashSet};
 use super::super::guard::is_document;
 use super::super::link::{Link, Reply};
 use super::number;
-use super::state::{KeyState, Members, Named, PAGE, Proof, Value, count, reserve};
+use super::state::{KeyState, Members, Named, PAGE, Proof, Proven, Value, count, reserve};
 use super::verification::Verification;
 use crate::bundle::content::Content;
 use crate::replay::link::server_error::{Class, ErrorKind};
 use crate::replay::look::query::{Difference, LookOptions, Pipeline, QueryError, exist_none};
-use crate::text::{display, rfc3339};
+use crate::replay::script::kind::Kind;
+use crate::text::{display, quoted, rfc3339};
 
 /// The version and the checksum at the end of what `DUMP` answers.
 const FOOTER: usize = 10;
@@ -79,9 +80,17 @@ enum Read<'k, 'a> {
     Once,
 }
 
+/// What stands beside a member.
+#[derive(Clone, Copy)]
+enum With<'v> {
+    Nothing,
+    Score(f64),
+    Value(&'v [u8]),
+}
+
 struct MembersRead<'k, 'a> {
     members: &'k Members<'a>,
-    named: HashMap<&'a [u8], Named, foldhash::fast::RandomState>,
+    named: HashMap<&'a [u8], Named<'a>, foldhash::fast::RandomState>,
     /// A page may give a member again that was given before.
     seen: HashSet<Content, foldhash::fast::RandomState>,
     named_seen: HashSet<&'a [u8], foldhash::fast::RandomState>,
@@ -120,11 +129,15 @@ impl<'k, 'a> Scan<'k, 'a> {
         let (from, to) = (self.from.to_string(), self.from.saturating_add(PAGE).saturating_sub(1).to_string());
         let count = PAGE.to_string();
         match &self.state.value {
-            Value::Members(members) if members.is_zset => {
+            Value::Members(members) if members.kind == Kind::ZSet => {
                 vec![text("ZRANGE"), key, text(&from), text(&to), text("WITHSCORES")]
             }
-            Value::Members(_) => vec![text("SSCAN"), key, self.cursor.clone(), text("COUNT"), text(&count)],
-            Value::Hash(_) => vec![text("HSCAN"), key, self.cursor.clone(), text("COUNT"), text(&count)],
+            Value::Members(members) if members.kind == Kind::Set => {
+                vec![text("SSCAN"), key, self.cursor.clone(), text("COUNT"), text(&count)]
+            }
+            Value::Members(_) | Value::Hash(_) => {
+                vec![text("HSCAN"), key, self.cursor.clone(), text("COUNT"), text(&count)]
+            }
             Value::List(_) => vec![text("LRANGE"), key, text(&from), text(&to)],
             Value::Text(_) => vec![text("GET"), key],
             Value::Document(_) => vec![text("JSON.GET"), key, text("$")],
@@ -141,7 +154,16 @@ impl<'k, 'a> Scan<'k, 'a> {
         match &self.state.value {
             Value::Members(members) => {
                 let first = members.named.first().map_or(MEMBER, |(member, _)| member.len());
-                page(members.size(), first.saturating_add(if members.is_zset { 32 } else { 8 }))
+                let value = members.named.iter().find_map(|(_, named)| match named {
+                    Named::Value(value) => Some(value.len()),
+                    _ => None,
+                });
+                let more = match members.kind {
+                    Kind::ZSet => 32,
+                    Kind::Hash => value.unwrap_or(MEMBER).saturating_add(8),
+                    _ => 8,
+                };
+                page(members.size(), first.saturating_add(more))
             }
             Value::List(elements) => page(count(elements.len()), elements.first().map_or(MEMBER, |first| first.len())),
             Value::Hash(fields) => {
@@ -247,6 +269,8 @@ impl Look<'_> {
                 return Ok(());
             }
             reply @ Reply::Error(_) => return Err(QueryError::Refused { command: "a look at a key", reply }),
+            // REST cannot tell a value from a status.
+            Reply::Status(text) => Reply::Bulk(text.into_bytes()),
             reply => reply,
         };
         let state = scan.state;
@@ -291,7 +315,11 @@ impl Look<'_> {
 
     /// A page of a set, a sorted set or a hash.
     fn take_page(&mut self, scan: &mut Scan<'_, '_>, page: Vec<Reply>) -> Result<(), QueryError> {
-        let is_zset = matches!(&scan.state.value, Value::Members(members) if members.is_zset);
+        let kind = match &scan.state.value {
+            Value::Members(members) => members.kind,
+            _ => Kind::Hash,
+        };
+        let is_zset = kind == Kind::ZSet;
         let items = match is_zset {
             true => page,
             false => {
@@ -323,13 +351,20 @@ impl Look<'_> {
                         Reply::Integer(score) => number(score.to_string().as_bytes()).unwrap_or(f64::NAN),
                         score => score.as_bytes().and_then(number).unwrap_or(f64::NAN),
                     };
-                    self.member(scan.state, read, &bytes_of(member), Some(score));
+                    self.member(scan.state, read, &bytes_of(member), With::Score(score));
+                }
+                read.is_empty()
+            }
+            Read::Members(read) if kind == Kind::Hash => {
+                for pair in items.chunks(2) {
+                    let [field, value] = pair else { continue };
+                    self.member(scan.state, read, &bytes_of(field), With::Value(&bytes_of(value)));
                 }
                 read.is_empty()
             }
             Read::Members(read) => {
                 for member in &items {
-                    self.member(scan.state, read, &bytes_of(member), None);
+                    self.member(scan.state, read, &bytes_of(member), With::Nothing);
                 }
                 read.is_empty()
             }
@@ -366,11 +401,15 @@ impl Look<'_> {
         Ok(())
     }
 
-    fn member(&mut self, state: &KeyState<'_>, read: &mut MembersRead<'_, '_>, member: &[u8], score: Option<f64>) {
+    fn member(&mut self, state: &KeyState<'_>, read: &mut MembersRead<'_, '_>, member: &[u8], with: With<'_>) {
         let keep = self.options.examples;
         let named = read.named.get_key_value(member).map(|(member, named)| (*member, *named));
         let Some((member, named)) = named else {
-            let one = Content::of(member, score);
+            let one = match with {
+                With::Nothing => Content::of(member, None),
+                With::Score(score) => Content::of(member, Some(score)),
+                With::Value(value) => Content::of_field(member, value),
+            };
             if read.seen.insert(one) {
                 read.others = read.others.saturating_add(1);
                 read.content = read.content.plus(one);
@@ -384,13 +423,16 @@ impl Look<'_> {
             return;
         }
         let spell = |expected: String, found: String| state.difference(Some(member), expected, found);
-        match (named, score) {
+        match (named, with) {
             (Named::Gone, _) => {
                 self.found.remaining_members.add(keep, || spell("no member".into(), "a member".into()));
             }
             // Zero and minus zero compare equal, and Redis orders them alike.
-            (Named::Score(wanted), Some(score)) if wanted != score => {
+            (Named::Score(wanted), With::Score(score)) if wanted != score => {
                 self.found.wrong_scores.add(keep, || spell(format!("score {wanted}"), format!("score {score}")));
+            }
+            (Named::Value(wanted), With::Value(value)) if wanted != value => {
+                self.found.wrong_fields.add(keep, || spell(quoted(wanted), quoted(value)));
             }
             _ => {}
         }
@@ -442,17 +484,27 @@ impl Look<'_> {
     }
 
     fn other_value(&mut self, state: &KeyState<'_>) {
-        let spell = || state.difference(None, format!("the {} of the dump", state.kind()), "another value".into());
+        let whose = self.whose();
+        let spell = || state.difference(None, format!("the {} of the {whose}", state.kind()), "another value".into());
         self.found.other_values.add(self.options.examples, spell);
+    }
+
+    /// Where the values come from that are looked for.
+    fn whose(&self) -> &'static str {
+        match self.found.proven {
+            Proven::Target => "plan",
+            Proven::Old => "dump",
+        }
     }
 
     /// More was there than should be, and more than may be read.
     fn unfinished(&mut self, scan: &mut Scan<'_, '_>) {
         self.ended(scan, |look, state| {
+            let whose = look.whose();
             let spell = || {
                 let expected = match &state.value {
                     Value::Members(members) => format!("{} members", members.size()),
-                    _ => format!("the {} of the dump", state.kind()),
+                    _ => format!("the {} of the {whose}", state.kind()),
                 };
                 state.difference(None, expected, "more than can be read with so few commands".into())
             };
@@ -553,8 +605,7 @@ impl KeyState<'_> {
     fn kind(&self) -> &str {
         match &self.value {
             Value::Absent => "none",
-            Value::Members(members) if members.is_zset => "zset",
-            Value::Members(_) => "set",
+            Value::Members(members) => members.kind.type_name(),
             Value::List(_) => "list",
             Value::Hash(_) => "hash",
             Value::Text(_) => "string",

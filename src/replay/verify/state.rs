@@ -1,5 +1,7 @@
 //! What each touched key should be like, from the bundle alone.
 
+use std::collections::HashSet;
+
 use hashbrown::HashMap;
 
 use super::super::script::Verb;
@@ -56,12 +58,12 @@ pub(super) enum Value<'a> {
     Dump(&'a [u8], &'a str),
 }
 
-/// A set or a sorted set.
-#[derive(Clone, Debug, Default)]
+/// A set, a sorted set, or the fields of a hash.
+#[derive(Clone, Debug)]
 pub(super) struct Members<'a> {
-    pub is_zset: bool,
+    pub kind: Kind,
     /// Members that edits name, and what each should be.
-    pub named: Vec<(&'a [u8], Named)>,
+    pub named: Vec<(&'a [u8], Named<'a>)>,
     /// How many others there are, and what they come to; `None` where the plan does not say.
     pub others: u64,
     pub content: Option<Content>,
@@ -69,11 +71,13 @@ pub(super) struct Members<'a> {
 
 /// What a member should be.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) enum Named {
+pub(super) enum Named<'a> {
     There,
     Gone,
     /// In a sorted set with this score; NaN where the plan's own text is not a number.
     Score(f64),
+    /// In a hash with this value.
+    Value(&'a [u8]),
 }
 
 impl Members<'_> {
@@ -125,7 +129,9 @@ impl<'a> Proof<'a> {
             let key = &touched.key.0[..];
             let none = Edits::default();
             let edits = edits.get(&(db, key)).unwrap_or(&none);
-            let is_restored = proven == Proven::Old && edits.deleted;
+            // A list that is edited in place is made again, too.
+            let is_list = || edits.rollback.first().is_some_and(|first| first.verb == Verb::RPush);
+            let is_restored = proven == Proven::Old && (edits.deleted || is_list());
             KeyState {
                 db,
                 key,
@@ -166,36 +172,49 @@ impl KeyState<'_> {
     }
 }
 
-/// The commands of one key that add, as members with their scores.
-fn added<'a>(items: &[&Item<'a>]) -> Vec<(&'a [u8], Named)> {
-    let adding = items.iter().filter(|item| matches!(item.verb, Verb::SAdd | Verb::ZAdd));
-    let named = adding.flat_map(|item| {
-        item.parts().map(|(score, member)| match score {
-            Some(score) => (member, Named::Score(number(score).unwrap_or(f64::NAN))),
-            None => (member, Named::There),
+/// The commands of one key that add, as members with their scores or values.
+fn added<'a>(items: &[&Item<'a>]) -> Vec<(&'a [u8], Named<'a>)> {
+    let named = items.iter().filter(|item| adds(item.verb)).flat_map(|item| {
+        item.parts().map(|(with, part)| match (item.verb, with) {
+            // A hash on the way back may be read as made, or as edited.
+            (Verb::HSet, Some(field)) => (field, Named::Value(part)),
+            (Verb::HEdit, Some(value)) => (part, Named::Value(value)),
+            (_, Some(score)) => (part, Named::Score(number(score).unwrap_or(f64::NAN))),
+            (_, None) => (part, Named::There),
         })
     });
     named.collect()
 }
 
-fn removed<'a>(items: &[&Item<'a>]) -> Vec<(&'a [u8], Named)> {
-    let removing = items.iter().filter(|item| matches!(item.verb, Verb::SRem | Verb::ZRem));
+fn adds(verb: Verb) -> bool {
+    matches!(verb, Verb::SAdd | Verb::ZAdd | Verb::HSet | Verb::HEdit)
+}
+
+fn removed<'a>(items: &[&Item<'a>]) -> Vec<(&'a [u8], Named<'a>)> {
+    let removing = items.iter().filter(|item| matches!(item.verb, Verb::SRem | Verb::ZRem | Verb::HDel));
     removing.flat_map(|item| item.parts().map(|(_, member)| (member, Named::Gone))).collect()
 }
 
 /// How many members the commands add that were not there before.
 fn new_members(items: &[&Item<'_>]) -> u64 {
-    let counts =
-        items.iter().filter(|item| matches!(item.verb, Verb::SAdd | Verb::ZAdd)).map(|item| match item.wanted {
-            Wanted::Reply(Expected::Integer(number)) => u64::try_from(number).unwrap_or_default(),
-            _ => 0,
-        });
+    let counts = items.iter().filter(|item| adds(item.verb)).map(|item| match item.wanted {
+        Wanted::Reply(Expected::Integer(number)) => u64::try_from(number).unwrap_or_default(),
+        _ => 0,
+    });
     counts.fold(0, u64::saturating_add)
 }
 
-fn is_zset(touched: &Touched, items: &[&Item<'_>]) -> bool {
-    items.is_empty() && touched.kind == "zset"
-        || items.iter().any(|item| Kind::written_by(item.verb) == Some(Kind::ZSet))
+/// The type of a key that commands edit, or make.
+fn kind(touched: &Touched, items: &[&Item<'_>]) -> Kind {
+    let written = items.iter().find_map(|item| Kind::written_by(item.verb));
+    let was = match touched.kind.as_ref() {
+        "zset" => Kind::ZSet,
+        "hash" => Kind::Hash,
+        "list" => Kind::List,
+        "string" => Kind::String,
+        _ => Kind::Set,
+    };
+    written.unwrap_or(was)
 }
 
 pub(super) fn count(len: usize) -> u64 {
@@ -205,8 +224,8 @@ pub(super) fn count(len: usize) -> u64 {
 /// What no edit names of a key that is edited in place.
 fn others(touched: &Touched, edits: &Edits<'_, '_>) -> (u64, Option<Content>) {
     let added = added(&edits.apply).len();
-    let rescored = count(added).saturating_sub(new_members(&edits.apply));
-    let named = count(removed(&edits.apply).len()).saturating_add(rescored);
+    let changed = count(added).saturating_sub(new_members(&edits.apply));
+    let named = count(removed(&edits.apply).len()).saturating_add(changed);
     let content = touched.others.as_deref().and_then(Content::from_hex);
     (touched.elements.saturating_sub(named), content)
 }
@@ -215,50 +234,70 @@ fn target<'a>(touched: &Touched, edits: &Edits<'a, '_>) -> Value<'a> {
     if edits.deleted && edits.apply.is_empty() {
         return Value::Absent;
     }
+    let kind = kind(touched, &edits.apply);
+    match kind {
+        _ if edits.apply.is_empty() => {}
+        // The way back has the list as it was.
+        Kind::List => {
+            let gone = edits.apply.iter().filter(|item| item.verb == Verb::LRem).flat_map(|item| item.parts());
+            let gone: HashSet<&[u8]> = gone.map(|(_, element)| element).collect();
+            let mut left = list(&edits.rollback);
+            left.retain(|element| !gone.contains(element));
+            return Value::List(left);
+        }
+        Kind::String => return Value::Text(text(&edits.apply)),
+        _ => {}
+    }
     let is_new = edits.deleted || touched.kind == "none";
     let (others, content) = if is_new { (0, Some(Content::default())) } else { others(touched, edits) };
     let mut named = added(&edits.apply);
     named.extend(removed(&edits.apply));
-    Value::Members(Members { is_zset: is_zset(touched, &edits.apply), named, others, content })
+    Value::Members(Members { kind, named, others, content })
+}
+
+fn list<'a>(makers: &[&Item<'a>]) -> Vec<&'a [u8]> {
+    let pieces = makers.iter().filter(|item| item.verb == Verb::RPush);
+    pieces.flat_map(|item| item.parts().map(|(_, element)| element)).collect()
+}
+
+fn text(makers: &[&Item<'_>]) -> Vec<u8> {
+    use Verb::{Append, Set, SetChanged, SetNew};
+    let texts = makers.iter().filter(|item| matches!(item.verb, Set | SetNew | SetChanged | Append));
+    texts.filter_map(|item| item.args.get(2)).flat_map(|piece| *piece).copied().collect()
 }
 
 fn old<'a>(touched: &'a Touched, edits: &Edits<'a, '_>) -> Value<'a> {
     if touched.kind == "none" {
         return Value::Absent;
     }
-    if !edits.deleted {
-        let (others, content) = others(touched, edits);
-        // Members that were taken out and scores that were changed are put back; what was added goes.
-        let mut named = added(&edits.rollback);
-        named.extend(removed(&edits.rollback));
-        return Value::Members(Members { is_zset: is_zset(touched, &edits.apply), named, others, content });
-    }
     let makers = &edits.rollback;
-    let pieces = |verb: Verb| makers.iter().filter(move |item| item.verb == verb);
     match makers.first().map(|first| first.verb) {
-        Some(Verb::RPush) => {
-            Value::List(pieces(Verb::RPush).flat_map(|item| item.parts().map(|(_, element)| element)).collect())
-        }
-        Some(Verb::HSet) => {
-            let fields = pieces(Verb::HSet).flat_map(|item| item.parts());
-            Value::Hash(fields.filter_map(|(field, value)| Some((field?, value))).collect())
-        }
-        Some(Verb::Set | Verb::Append) => {
-            let texts = makers.iter().filter(|item| matches!(item.verb, Verb::Set | Verb::Append));
-            Value::Text(texts.filter_map(|item| item.args.get(2)).flat_map(|piece| *piece).copied().collect())
+        Some(Verb::RPush) => return Value::List(list(makers)),
+        Some(Verb::Set | Verb::SetChanged | Verb::Append) => return Value::Text(text(makers)),
+        Some(Verb::HSet | Verb::HEdit) if edits.deleted => {
+            let fields = makers.iter().filter(|item| matches!(item.verb, Verb::HSet | Verb::HEdit));
+            let fields = fields.flat_map(|item| {
+                let is_made = item.verb == Verb::HSet;
+                item.parts().map(move |(one, other)| if is_made { (one, Some(other)) } else { (Some(other), one) })
+            });
+            return Value::Hash(fields.filter_map(|(field, value)| Some((field?, value?))).collect());
         }
         Some(Verb::JsonSet) => {
-            Value::Document(makers.first().and_then(|item| item.args.get(3)).copied().unwrap_or(b""))
+            return Value::Document(makers.first().and_then(|item| item.args.get(3)).copied().unwrap_or(b""));
         }
         Some(Verb::Restore) => {
             let dump = makers.first().and_then(|item| item.args.get(3)).copied().unwrap_or_default();
-            Value::Dump(dump, &touched.kind)
+            return Value::Dump(dump, &touched.kind);
         }
-        _ => Value::Members(Members {
-            is_zset: touched.kind == "zset",
-            named: added(makers),
-            others: 0,
-            content: Some(Content::default()),
-        }),
+        _ => {}
     }
+    let mut named = added(makers);
+    if edits.deleted {
+        let content = Some(Content::default());
+        return Value::Members(Members { kind: kind(touched, makers), named, others: 0, content });
+    }
+    let (others, content) = others(touched, edits);
+    // Members that were taken out and scores that were changed are put back; what was added goes.
+    named.extend(removed(makers));
+    Value::Members(Members { kind: kind(touched, &edits.apply), named, others, content })
 }

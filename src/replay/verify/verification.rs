@@ -22,6 +22,8 @@ pub struct Verification {
     /// There, though an edit says that they should not be; or there in a key of which every member is known.
     pub remaining_members: Tally,
     pub wrong_scores: Tally,
+    /// Fields of hashes with another value than an edit gives them.
+    pub wrong_fields: Tally,
     /// Keys that gained, lost or swapped members that no edit names, or in which such a member has another score.
     pub other_members: Tally,
     /// Values of other types that are not what they were.
@@ -57,7 +59,7 @@ impl Verification {
         differences.map(|difference| (difference.db, difference.key.clone())).collect()
     }
 
-    fn kinds_mut(&mut self) -> [&mut Tally; 9] {
+    fn kinds_mut(&mut self) -> [&mut Tally; 10] {
         [
             &mut self.unexpected_keys,
             &mut self.missing_keys,
@@ -65,6 +67,7 @@ impl Verification {
             &mut self.missing_members,
             &mut self.remaining_members,
             &mut self.wrong_scores,
+            &mut self.wrong_fields,
             &mut self.other_members,
             &mut self.other_values,
             &mut self.wrong_expiry,
@@ -72,7 +75,7 @@ impl Verification {
     }
 
     /// Every kind of difference and what it is called.
-    pub fn kinds(&self) -> [(&'static str, &Tally); 9] {
+    pub fn kinds(&self) -> [(&'static str, &Tally); 10] {
         let gone = match self.proven {
             Proven::Target => ["keys that should be deleted", "members that should be removed"],
             Proven::Old => ["keys that should not be there", "members that should not be there"],
@@ -84,6 +87,7 @@ impl Verification {
             ("missing members", &self.missing_members),
             (gone[1], &self.remaining_members),
             ("members of another score", &self.wrong_scores),
+            ("fields with another value", &self.wrong_fields),
             ("keys with other members than before, which no edit names", &self.other_members),
             ("keys with another value", &self.other_values),
             ("keys of another expiry", &self.wrong_expiry),

@@ -4,9 +4,9 @@
 use std::collections::HashSet;
 
 use crate::replay::link::Link;
-use crate::replay::look::inspect::{Found, Subject, inspect};
+use crate::replay::look::inspect::{Subject, inspect};
 use crate::replay::look::preflight::There;
-use crate::replay::look::query::{Difference, LookOptions, QueryError, Tally};
+use crate::replay::look::query::{Difference, LookOptions, QueryError, Tally, knows};
 use crate::replay::script::Verb;
 use crate::replay::script::item::Item;
 
@@ -36,7 +36,7 @@ pub fn lasting<'a>(done: Vec<Item<'a>>, all: &[&Item<'a>]) -> Vec<Item<'a>> {
             .collect()
     };
     let built = keys(|item| !item.verb.deletes_keys());
-    let expiring = keys(|item| item.verb == Verb::PExpireAt);
+    let expiring = keys(|item| matches!(item.verb, Verb::PExpireAt | Verb::HPExpireAt));
     done.into_iter()
         .filter_map(|mut item| {
             let db = item.db;
@@ -56,6 +56,9 @@ pub fn look(
     options: &LookOptions,
     progress: &mut dyn FnMut(u64),
 ) -> Result<Lost, QueryError> {
+    // Without LPOS it cannot be seen whether an element is there.
+    let sees_elements = !done.iter().any(|item| item.verb == Verb::LRem) || knows(link, "LPOS")?;
+    let done: Vec<&Item<'_>> = done.iter().filter(|item| item.verb != Verb::LRem || sees_elements).collect();
     let subjects: Vec<Subject<'_, '_>> =
         done.iter().map(|item| Subject { item, was_sent: true, there: There::Unknown }).collect();
     let found = inspect(link, &subjects, options, progress)?;
@@ -63,12 +66,7 @@ pub fn look(
     for (item, found) in done.iter().zip(found) {
         for (at, (_, part)) in item.parts().enumerate() {
             lost.of = lost.of.saturating_add(1);
-            let there = match &found {
-                Found::Done => true,
-                Found::Open => false,
-                Found::Partly(states) => states.get(at).copied().unwrap_or_default(),
-            };
-            if !there {
+            if !found.is_done(at) {
                 lost.edits.add(options.examples, || difference(item, part));
             }
         }
@@ -81,6 +79,9 @@ fn difference(item: &Item<'_>, part: &[u8]) -> Difference {
         Verb::SAdd => ("a member", "no member"),
         Verb::ZAdd => ("the score of the plan", "another score, or no member"),
         Verb::SRem | Verb::ZRem => ("no member", "a member"),
+        Verb::HEdit => ("the value of the plan", "another value, or no field"),
+        Verb::HDel => ("no field", "a field"),
+        Verb::LRem => ("no such element", "an element"),
         _ => ("no key", "a key"),
     };
     let (key, member) = match item.verb.deletes_keys() {

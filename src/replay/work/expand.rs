@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use crate::replay::journal::{Course, Fate, Way};
 use crate::replay::link::Link;
-use crate::replay::look::inspect::{Found, Subject, inspect};
+use crate::replay::look::inspect::{Subject, inspect};
 use crate::replay::look::preflight::There;
 use crate::replay::look::query::{LookOptions, QueryError};
 use crate::replay::script::Verb;
@@ -64,10 +64,9 @@ pub fn refused(commands: &Commands<'_>, way: Way, course: &Course) -> Result<Has
     };
     let mut refused = HashSet::new();
     for item in items.iter().filter(|item| course.fate(item.number) == Fate::Failed) {
-        let (db, key) = (item.db, item.key().to_vec());
-        refused.extend(item.parts().map(|(_, part)| match item.edits_members() {
-            true => (db, key.clone(), Some(part.to_vec())),
-            false => (db, part.to_vec(), None),
+        refused.extend(item.parts().map(|(_, part)| {
+            let (key, member) = item.subject(part);
+            (item.db, key.to_vec(), member.map(<[u8]>::to_vec))
         }));
     }
     Ok(refused)
@@ -94,12 +93,7 @@ pub fn kept_members(
     let mut there = Vec::new();
     for (item, found) in items.iter().zip(found) {
         for (at, (_, member)) in item.parts().enumerate() {
-            let is_gone = match &found {
-                Found::Done => true,
-                Found::Open => false,
-                Found::Partly(states) => states.get(at).copied().unwrap_or_default(),
-            };
-            if !is_gone {
+            if !found.is_done(at) {
                 there.push((item.db, item.key().to_vec(), Some(member.to_vec())));
             }
         }
@@ -107,12 +101,13 @@ pub fn kept_members(
     Ok(Kept { looked_at: items.iter().map(|item| (item.db, item.key().to_vec())).collect(), there })
 }
 
-/// What an apply built anew in the place of a key of another type, for each key that the way back takes out of the way.
+/// What an apply built anew in the place of a key of another type, for each key that the way back takes out of the way:
+/// nothing where that is a string, or a list that the apply took elements out of.
 pub fn built<'a>(apply: &[Item<'a>], rollback: &[Item<'a>]) -> HashMap<(u32, &'a [u8]), Vec<Item<'a>>> {
     let deleting = rollback.iter().filter(|item| item.verb.deletes_keys());
     let mut built: HashMap<(u32, &[u8]), Vec<Item<'a>>> =
         deleting.flat_map(|item| item.keys().iter().map(|key| ((item.db, *key), Vec::new()))).collect();
-    for item in apply.iter().filter(|item| matches!(item.verb, Verb::SAdd | Verb::ZAdd)) {
+    for item in apply.iter().filter(|item| matches!(item.verb, Verb::SAdd | Verb::ZAdd | Verb::HEdit)) {
         if let Some(items) = built.get_mut(&(item.db, item.key())) {
             items.push(item.clone());
         }
@@ -120,7 +115,8 @@ pub fn built<'a>(apply: &[Item<'a>], rollback: &[Item<'a>]) -> HashMap<(u32, &'a
     built
 }
 
-/// Puts removals of what an apply built in the place of the deletion of such keys: what came since stays.
+/// Puts removals of what an apply built in the place of the deletion of such keys: what came since stays. Other keys are
+/// still deleted, as long as they are as the apply left them ([`Item::was`]).
 pub fn taken_out<'a>(
     items: Vec<Item<'a>>,
     built: &HashMap<(u32, &'a [u8]), Vec<Item<'a>>>,
@@ -131,6 +127,10 @@ pub fn taken_out<'a>(
         if !item.verb.deletes_keys() {
             all.push(item);
             continue;
+        }
+        let mut whole = item.clone();
+        if whole.retain(|_, key| built.get(&(item.db, key)).is_none_or(Vec::is_empty)) {
+            all.push(whole);
         }
         for key in item.keys() {
             for piece in built.get(&(item.db, *key)).into_iter().flatten() {

@@ -1,6 +1,7 @@
 //! What is to be done now: the commands of a file, less what was done, what must stay, and what never happened.
 
 pub mod acked_but_gone;
+mod before;
 pub mod expand;
 pub mod not_applied;
 
@@ -10,15 +11,18 @@ use super::engine::OnDrift;
 use super::guard::Known;
 use super::journal::{Course, Fate, History, Record, Way};
 use super::link::Link;
+use super::look::exact;
 use super::look::forecast::{Expectation, Forecast, State};
-use super::look::inspect::{Found, Subject, inspect};
+use super::look::inspect::{Found, Part, Subject, inspect};
 use super::look::preflight::{Drift, Preflight, There, preflight};
 use super::look::query::{Difference, LookOptions, QueryError, Tally};
 use super::script::commands::Commands;
 use super::script::error::ReplayError;
 use super::script::item::Item;
+use super::script::was::Was;
 use super::script::{Script, Verb};
 use crate::bundle::manifest::{Bytes, Manifest};
+use crate::text::quoted;
 use acked_but_gone::Lost;
 use expand::{built, one_by_one, taken_out};
 use not_applied::Undone;
@@ -35,6 +39,8 @@ pub struct Work<'a> {
     /// For a guard.
     pub known: Known<'a>,
     forecast: Forecast<'a>,
+    /// On the way back: lists whose old order comes back, by being made again.
+    lists: HashSet<(u32, &'a [u8])>,
     /// How many keys of each database have an expiry in the dump, beside those that the plan touches.
     elsewhere: HashMap<u32, u64>,
     way: Way,
@@ -47,6 +53,11 @@ pub struct Outlook<'a> {
     pub preflight: Preflight<'a>,
     /// Edits that are in place and were not made by an earlier run.
     pub in_place: Tally,
+    /// Fields that are neither as they were nor as the edit would leave them: somebody changed them.
+    pub changed: Tally,
+    /// On the way back, lists that are not as the apply left them. They stay as they are, whatever is done about drift: a
+    /// list is something that others work on.
+    pub lists: Tally,
     /// Commands of an earlier run that turned out to have been carried out.
     pub found_done: u64,
     /// Edits that earlier runs made and that are not there.
@@ -58,7 +69,10 @@ pub struct Outlook<'a> {
 impl Outlook<'_> {
     /// Whether everything is as the plan expects it.
     pub fn is_calm(&self) -> bool {
-        self.preflight.drift.is_empty() && self.in_place.is_empty() && self.lost.edits.is_empty()
+        self.preflight.drift.is_empty()
+            && self.in_place.is_empty()
+            && self.changed.is_empty()
+            && self.lost.edits.is_empty()
     }
 }
 
@@ -87,10 +101,14 @@ impl<'a> Work<'a> {
             if manifest.touched.iter().any(|touched| touched.kind == "string") {
                 forecast.measure(commands.rollback()?);
             }
+            if apply.iter().any(|item| matches!(item.verb, Verb::HEdit | Verb::HDel | Verb::SetChanged)) {
+                before::tell(&mut apply, commands.rollback()?, way);
+            }
             let of = of(Script::Apply, &apply)?;
             let done = done(&apply, way, history);
             let (items, sent) = take_done(apply, way, history, &mut forecast);
-            return Ok(Self { items, of, sent, done, known, forecast, elsewhere, way, guarded });
+            let lists = HashSet::new();
+            return Ok(Self { items, of, sent, done, known, forecast, lists, elsewhere, way, guarded });
         }
         let mut items = commands.rollback()?.to_vec();
         forecast.measure(&items);
@@ -98,6 +116,8 @@ impl<'a> Work<'a> {
             known = Known::back(&apply, &items, history.apply.states.clone());
         }
         let built = if guarded { built(&apply, &items) } else { HashMap::new() };
+        before::tell(&mut items, &apply, way);
+        let lists = before::tell_lists(&mut items, &apply, history.apply.started.as_ref().map(|_| &history.apply));
         if history.apply.started.is_some() {
             let undone = Undone::new(&apply, history);
             take_done(apply, Way::Apply, history, &mut forecast);
@@ -117,7 +137,7 @@ impl<'a> Work<'a> {
         let of = of(Script::Rollback, &items)?;
         let done = done(&items, way, history);
         let (items, sent) = take_done(items, way, history, &mut forecast);
-        Ok(Self { items, of, sent, done, known, forecast, elsewhere, way, guarded })
+        Ok(Self { items, of, sent, done, known, forecast, lists, elsewhere, way, guarded })
     }
 
     /// How much there is to look at: what the progress of [`Work::look`] counts to.
@@ -141,7 +161,9 @@ impl<'a> Work<'a> {
     fn may_have_been_sent(&self, item: &Item<'a>) -> bool {
         let is_unknown =
             |key: &&[u8]| matches!(self.forecast.get(item.db, key), Some(Expectation { state: State::Unknown, .. }));
-        self.sent.contains(&item.number) || item.keys().iter().any(is_unknown)
+        // A list that comes back has elements before it is made again: how many there are says nothing.
+        let is_made_again = || item.makes_key() && self.lists.contains(&(item.db, item.key()));
+        self.sent.contains(&item.number) || item.keys().iter().any(is_unknown) && !is_made_again()
     }
 
     /// Looks at every key and every member that the remaining commands touch, and leaves out what must be left out.
@@ -155,7 +177,14 @@ impl<'a> Work<'a> {
         progress: &mut dyn FnMut(u64),
     ) -> Result<Outlook<'a>, QueryError> {
         let mut outlook = Outlook::default();
-        let keys = self.keys();
+        let mut keys = self.keys();
+        let deleting = self.items.iter().filter(|item| item.verb.deletes_keys());
+        for key in deleting.flat_map(|item| item.keys().iter().map(|key| (item.db, *key))) {
+            // Looked at as a whole, below.
+            if self.lists.contains(&key) {
+                keys.remove(&key);
+            }
+        }
         let expectations: Vec<Expectation<'a>> =
             self.forecast.keys().iter().filter(|key| keys.contains(&(key.db, key.key))).copied().collect();
         // Every difference is needed, not only the first few.
@@ -180,7 +209,10 @@ impl<'a> Work<'a> {
             outlook.lost = lost;
         }
 
-        let drifted = self.drifted(&outlook.preflight.drift, on_drift);
+        let mut drifted = self.drifted(&outlook.preflight.drift, on_drift);
+        drifted.extend(self.look_at_lists(link, options, &mut outlook)?);
+        let lists = u64::try_from(self.keys().len().saturating_sub(keys.len())).unwrap_or(u64::MAX);
+        outlook.preflight.looked_at = looked_at.saturating_add(lists);
         let way = self.way;
         outlook.left = drifted
             .iter()
@@ -199,32 +231,37 @@ impl<'a> Work<'a> {
             if was_sent {
                 item.loosen();
             }
-            let states = match found {
-                Found::Open => {
-                    items.push(item);
-                    continue;
-                }
-                Found::Done => vec![true; item.parts().count()],
-                Found::Partly(states) => states,
-            };
+            if found == Found::Open {
+                items.push(item);
+                continue;
+            }
+            let states: Vec<Part> = (0..item.parts().count()).map(|at| found.part(at)).collect();
+            let theirs = || item.parts().zip(&states).enumerate().filter(|(_, (_, state))| **state == Part::Theirs);
+            for (at, ((_, part), _)) in theirs() {
+                let member = item.edits_members().then(|| part.to_vec());
+                outlook.changed.add(options.examples, || changed(&item, at, member.clone()));
+                let (key, member) = (Bytes(key.clone()), member.map(Bytes));
+                outlook.left.push(Record::Leave { way, db, key, member, in_place: false });
+            }
             if was_sent {
-                let all = states.iter().all(|state| *state);
+                let all = states.iter().all(|state| *state == Part::Done);
                 outlook.found_done = outlook.found_done.saturating_add(u64::from(all));
                 if all {
                     done.push(item.number);
                 }
             } else {
-                for ((_, member), _) in item.parts().zip(&states).filter(|(_, state)| **state) {
+                for ((_, member), _) in item.parts().zip(&states).filter(|(_, state)| **state == Part::Done) {
                     outlook.in_place.add(options.examples, || difference(&item, member));
                     let member = Some(Bytes(member.to_vec()));
                     outlook.left.push(Record::Leave { way, db, key: Bytes(key.clone()), member, in_place: true });
                 }
             }
             let whole = !item.edits_members() && !item.verb.deletes_keys();
-            if !whole && item.retain(|at, _| !states.get(at).copied().unwrap_or_default()) {
+            if !whole && item.retain(|at, _| states.get(at) == Some(&Part::Open)) {
                 items.push(item);
             }
         }
+        self.leave_expiries(&mut items, &outlook.left);
         // Noted, so that no later run asks again: what was built since would be taken for what was to be deleted.
         let open: HashSet<u64> = items.iter().map(|item| item.number).collect();
         done.dedup();
@@ -236,6 +273,54 @@ impl<'a> Work<'a> {
         }
         self.items = items;
         Ok(outlook)
+    }
+
+    /// Lists that are not as the apply left them, by database and name.
+    fn look_at_lists(
+        &self,
+        link: &mut dyn Link,
+        options: &LookOptions,
+        outlook: &mut Outlook<'a>,
+    ) -> Result<Vec<(u32, Vec<u8>)>, QueryError> {
+        if self.lists.is_empty() {
+            return Ok(Vec::new());
+        }
+        let items: Vec<&Item<'a>> = self.items.iter().filter(|item| item.verb.deletes_keys()).collect();
+        let mut changed = Vec::new();
+        for found in exact::changed(link, &items, options)? {
+            let Some(item) = items.get(found.item) else { continue };
+            let Some((_, key)) = item.parts().nth(found.part) else { continue };
+            // Gone, it may be our own doing.
+            let is_ours = found.is_gone && self.sent.contains(&item.number);
+            if is_ours || !self.lists.contains(&(item.db, key)) {
+                continue;
+            }
+            let is = if found.is_gone { "no key" } else { "another list, or another type" };
+            outlook.lists.add(usize::MAX, || Difference {
+                db: item.db,
+                key: key.to_vec(),
+                member: None,
+                expected: "the list that the apply left".into(),
+                found: is.into(),
+            });
+            changed.push((item.db, key.to_vec()));
+        }
+        Ok(changed)
+    }
+
+    /// Takes out expiries of fields that are left alone.
+    fn leave_expiries(&self, items: &mut Vec<Item<'a>>, left: &[Record]) {
+        let left: HashSet<(u32, &[u8], &[u8])> = left
+            .iter()
+            .filter_map(|left| match left {
+                Record::Leave { db, key, member: Some(member), .. } => Some((*db, &key.0[..], &member.0[..])),
+                _ => None,
+            })
+            .collect();
+        items.retain_mut(|item| {
+            let (db, key) = (item.db, item.key());
+            item.verb != Verb::HPExpireAt || item.retain(|_, field| !left.contains(&(db, key, field)))
+        });
     }
 
     /// Keys that are left alone because they differ.
@@ -267,7 +352,9 @@ impl<'a> Work<'a> {
                 };
                 let taken = drift.unexpected_keys.examples.iter();
                 let taken = taken.filter(|difference| made.contains(&(difference.db, &difference.key[..])));
-                other_type.chain(gone).chain(taken).map(key).collect()
+                // A string that names something else now is somebody else's.
+                let other_value = drift.wrong_value.examples.iter();
+                other_type.chain(gone).chain(taken).chain(other_value).map(key).collect()
             }
         }
     }
@@ -291,6 +378,9 @@ fn difference(item: &Item<'_>, member: &[u8]) -> Difference {
     let (expected, found) = match item.verb {
         Verb::SAdd => ("no member", "a member"),
         Verb::ZAdd => ("another score, or no member", "the score of the plan"),
+        Verb::HEdit => ("another value, or no field", "the value of the plan"),
+        Verb::HDel => ("a field", "no field"),
+        Verb::LRem => ("an element", "no such element"),
         _ => ("a member", "no member"),
     };
     Difference {
@@ -300,6 +390,15 @@ fn difference(item: &Item<'_>, member: &[u8]) -> Difference {
         expected: expected.into(),
         found: found.into(),
     }
+}
+
+/// A part that is neither as it was nor as the command would leave it.
+fn changed(item: &Item<'_>, at: usize, member: Option<Vec<u8>>) -> Difference {
+    let expected = match item.was(at) {
+        Was::Is(value) | Was::AbsentOr(value) => quoted(value),
+        _ => "nothing".into(),
+    };
+    Difference { db: item.db, key: item.key().to_vec(), member, expected, found: "another value".into() }
 }
 
 /// Takes out of a command what is left out in every run; whether anything remains.

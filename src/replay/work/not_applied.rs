@@ -3,6 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use crate::replay::journal::{Fate, History};
+use crate::replay::script::Verb;
 use crate::replay::script::item::Item;
 
 /// The edits of an apply that were *not* made: a rollback must not undo them.
@@ -12,6 +13,9 @@ pub struct Undone<'a, 'h> {
     pub members: HashSet<(u32, &'a [u8], &'a [u8])>,
     /// Keys that it may have written to.
     written: HashSet<(u32, &'a [u8])>,
+    /// Strings that it may have written, and lists that it may have taken elements out of: what undoes that is about the key
+    /// as a whole.
+    whole: HashSet<(u32, &'a [u8])>,
     /// Members that stayed of keys that it took the members out of.
     kept: HashMap<(u32, &'h [u8]), HashSet<&'h [u8]>>,
 }
@@ -19,8 +23,13 @@ pub struct Undone<'a, 'h> {
 impl<'a, 'h> Undone<'a, 'h> {
     pub fn new(apply: &[Item<'a>], history: &'h History) -> Self {
         let course = &history.apply;
-        let mut undone =
-            Self { deletions: HashMap::new(), members: HashSet::new(), written: HashSet::new(), kept: HashMap::new() };
+        let mut undone = Self {
+            deletions: HashMap::new(),
+            members: HashSet::new(),
+            written: HashSet::new(),
+            whole: HashSet::new(),
+            kept: HashMap::new(),
+        };
         // A guard may have kept members of a key that is emptied instead of deleted.
         for (db, key, member) in &course.left_members {
             undone.kept.entry((*db, key)).or_default().insert(member);
@@ -40,6 +49,8 @@ impl<'a, 'h> Undone<'a, 'h> {
                         && course.left_members.contains(&(item.db, item.key().to_vec(), part.to_vec()));
                     if !may_have_happened || in_place || left(item.key()) {
                         undone.members.insert((item.db, item.key(), part));
+                    } else if matches!(item.verb, Verb::LRem | Verb::SetNew | Verb::SetChanged) {
+                        undone.whole.insert((item.db, item.key()));
                     }
                 }
             }
@@ -52,8 +63,9 @@ impl<'a, 'h> Undone<'a, 'h> {
         let (db, key) = (item.db, item.key());
         if item.verb.deletes_keys() {
             // What was deleted and never built anew need not be deleted.
-            return item.retain(|_, key| {
-                self.written.contains(&(db, key)) && self.deletions.get(&(db, key)).copied().unwrap_or_default()
+            return item.retain(|_, key| match self.deletions.get(&(db, key)) {
+                Some(was_deleted) => *was_deleted && self.written.contains(&(db, key)),
+                None => self.whole.contains(&(db, key)),
             });
         }
         match self.deletions.get(&(db, key)) {
@@ -62,9 +74,11 @@ impl<'a, 'h> Undone<'a, 'h> {
                 item.retain(|_, member| !kept.is_some_and(|kept| kept.contains(member)))
             }
             Some(was_deleted) => *was_deleted,
-            None if item.edits_members() => item.retain(|_, member| !self.members.contains(&(db, key, member))),
+            None if item.edits_members() || item.verb == Verb::HPExpireAt => {
+                item.retain(|_, member| !self.members.contains(&(db, key, member)))
+            }
             // Nothing but a deletion takes a key's expiry or its other types away.
-            None => false,
+            None => self.whole.contains(&(db, key)),
         }
     }
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::path::Path;
 
+use rdb_reindex::bundle::content::Content;
 use rdb_reindex::bundle::manifest::{
     APPLY, Bytes, CHANGES, Caps, Counts, FORMAT_VERSION, FileId, IndexPlan, MANIFEST, Manifest, ROLLBACK, Replay,
     Reply, SnapshotId, SpecId, Touched, Witness,
@@ -83,6 +84,34 @@ impl Scene {
     pub fn rollback(mut self, command: &str, reply: i64) -> Self {
         resp::encode(&words(command), &mut self.rollback);
         self.rolled_back.push(Reply::Integer(reply));
+        self
+    }
+
+    /// How a key is in the dump that is edited in place, with what the fields that no edit names come to.
+    pub fn touch_with(mut self, key: &str, kind: &str, elements: u64, others: Content) -> Self {
+        self = self.touch(key, kind, elements);
+        let touched = self.touched.last_mut().expect("it was just added");
+        touched.others = Some(others.to_hex().into());
+        self
+    }
+
+    /// The key that was touched last expires.
+    pub fn expiring(mut self, at_ms: i64) -> Self {
+        self.touched.last_mut().expect("a key was touched").expire_at_ms = Some(at_ms);
+        self
+    }
+
+    /// A command of the apply that answers something else than a number.
+    pub fn apply_answered(mut self, command: &str, reply: Reply) -> Self {
+        resp::encode(&words(command), &mut self.apply);
+        self.applied.push(reply);
+        self
+    }
+
+    /// The same of the rollback.
+    pub fn rollback_answered(mut self, command: &str, reply: Reply) -> Self {
+        resp::encode(&words(command), &mut self.rollback);
+        self.rolled_back.push(reply);
         self
     }
 

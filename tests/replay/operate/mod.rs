@@ -6,6 +6,7 @@ mod basic;
 mod bundle;
 mod ctrl_c;
 mod drift;
+mod edits;
 mod fixture;
 mod guard;
 mod https;

@@ -81,7 +81,7 @@ pub struct Ground {
 }
 
 impl Ground {
-    fn new(scene: Scene) -> Option<Self> {
+    pub fn new(scene: Scene) -> Option<Self> {
         Self::with(scene, &[])
     }
 
@@ -236,7 +236,7 @@ fn random_faults_under_guard() {
 }
 
 /// Two faults there and two back, time after time, from a seed.
-fn run_into_faults(ground: &Ground, mut seed: u64) {
+pub fn run_into_faults(ground: &Ground, mut seed: u64) {
     let count: u32 = std::env::var("RDB_REINDEX_FAULTS").ok().and_then(|text| text.parse().ok()).unwrap_or(40);
     let (_folder, dir, plan_id) = ground.reset();
     let (writes, sent, received) = ground.traffic("apply", &dir, &plan_id, 7);

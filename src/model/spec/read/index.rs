@@ -127,7 +127,7 @@ impl Reader<'_> {
                 retired,
             },
         };
-        if policy.is_some() {
+        if policy.is_some() && (kind.is_some() || !has("type")) {
             self.fits_together(table, policy, wanted, prunes);
         }
         let own_db = self.db(table);
