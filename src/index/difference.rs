@@ -13,7 +13,7 @@ use super::compare::{Compared, Joined, compare};
 use super::gather::survey::{Context, Gathered};
 use super::gather::witness::Witness;
 use super::store::buckets::{Edits, Members};
-use super::store::entry::{Entry, Scored, Source};
+use super::store::entry::{Entry, Membership, Scored, Source};
 use super::store::hash::Hasher;
 use super::store::interner::Interned;
 use super::store::keys::Keys;
@@ -264,6 +264,11 @@ impl<'a> Difference<'a> {
 
     fn members(&self) -> Members<'a, '_> {
         Members { dump: self.dump, interned: &self.interned, prefixes: &self.prefixes }
+    }
+
+    /// The value of a field that is to be set, or the text of a string.
+    pub fn value<M: Membership>(&self, membership: &M) -> &[u8] {
+        self.interned.get(membership.score() as u32)
     }
 
     /// The bytes of a member that is to be added.

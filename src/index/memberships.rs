@@ -25,7 +25,7 @@ use crate::dump::rdb::{self, Element, Flow, Record, Scratch, Visitor};
 use crate::dump::scan::Observer;
 use crate::model::spec::{IndexType, Spec};
 use crate::model::stock::Stock;
-use crate::model::view::{Diagnostics, Dump, Expiry, Names};
+use crate::model::view::{Clock, Diagnostics, Dump, Expires, Expiry, Names};
 
 /// What is to be said of a membership.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -86,6 +86,7 @@ pub struct Memberships<'a> {
     pub diagnostics: Diagnostics,
     names: Names<'a>,
     dump: Dump<'a>,
+    clock: Clock,
     hasher: Hasher,
     keys: Keys,
     interned: Interned,
@@ -141,6 +142,7 @@ impl<'a> Memberships<'a> {
             diagnostics: compared.diagnostics,
             names: compared.names,
             dump: compared.dump,
+            clock: compared.clock,
             hasher: compared.hasher,
             keys: compared.keys,
             interned: compared.interned,
@@ -197,7 +199,9 @@ impl<'a> Memberships<'a> {
             }
             Fate::All(state) => record.value.visit_piece(piece, &mut reader.scratch, &mut Same { state, each }),
             Fate::Stays(at) => match kind {
-                IndexType::Zset => self.look_up(&self.zsets, at, record, piece, reader, each),
+                IndexType::Zset | IndexType::Hash | IndexType::String => {
+                    self.look_up(&self.zsets, at, record, piece, reader, each)
+                }
                 _ => self.look_up(&self.sets, at, record, piece, reader, each),
             },
         }
@@ -226,6 +230,7 @@ impl<'a> Memberships<'a> {
             store,
             members: known.members,
             hasher: &self.hasher,
+            clock: self.clock,
             held: &held,
             forms: &forms,
             may_rescore: !key.frozen,
@@ -245,7 +250,14 @@ impl<'a> Memberships<'a> {
 
     fn known(&self) -> Known<'_, 'a> {
         let members = Members { dump: self.dump, interned: &self.interned, prefixes: &self.member_prefixes };
-        Known { names: &self.names, members, hasher: &self.hasher, kept: &self.kept, undecided: &self.undecided }
+        Known {
+            names: &self.names,
+            members,
+            hasher: &self.hasher,
+            clock: self.clock,
+            kept: &self.kept,
+            undecided: &self.undecided,
+        }
     }
 
     /// What is implied and in no index key at all; to be asked for when the keys have been told.
@@ -275,6 +287,14 @@ struct Same<'t, 'e> {
 }
 
 impl Visitor for Same<'_, '_> {
+    fn string(&mut self, _: Element<'_>) -> Flow {
+        (self.each)(Some(&[]), self.state)
+    }
+
+    fn hash_field(&mut self, field: Element<'_>, _: Element<'_>, _: Option<i64>) -> Flow {
+        (self.each)(Some(field.bytes), self.state)
+    }
+
     fn set_member(&mut self, member: Element<'_>) -> Flow {
         (self.each)(Some(member.bytes), self.state)
     }
@@ -289,6 +309,7 @@ struct Teller<'t, 'a, 'e, M> {
     store: &'t Store<M>,
     members: Members<'a, 't>,
     hasher: &'t Hasher,
+    clock: Clock,
     held: &'t AnyOf<'t>,
     forms: &'t MemberForms<'t>,
     may_rescore: bool,
@@ -307,6 +328,12 @@ impl<'t, 'a: 't, M: Membership> Teller<'t, 'a, '_, M> {
         if full { self.flush() } else { ControlFlow::Continue(()) }
     }
 
+    fn field(&mut self, (field, at): (&[u8], rdb::Place), value: &[u8], expires: bool) -> Flow {
+        let full = self.batch.push(&self.near, self.hasher, field, at, 0.0);
+        self.batch.with_value(value, expires);
+        if full { self.flush() } else { ControlFlow::Continue(()) }
+    }
+
     fn flush(&mut self) -> Flow {
         let told = self.settle();
         self.batch.clear();
@@ -320,12 +347,20 @@ impl<'t, 'a: 't, M: Membership> Teller<'t, 'a, '_, M> {
         self.store.find_all(&mut self.near, self.batch, self.members, self.proof, self.bytes)?;
         for item in &self.batch.items {
             let member = self.batch.bytes.get(item.bytes.clone()).unwrap_or_default();
+            let value = item.value.as_ref().and_then(|value| self.batch.bytes.get(value.clone()));
             let state = match item.found.filter(|_| self.has_rank) {
                 Some(found) if self.store.mark(found.at) == Mark::Conflict => State::Conflict,
-                Some(found) if found.score != item.score && self.may_rescore => State::Missing,
-                Some(_) => State::Correct,
+                Some(found) => {
+                    let right = match value {
+                        // The score is the number of the value; one that expires stays what it is.
+                        Some(value) => item.expires || self.members.interned.get(found.score as u32) == value,
+                        None => found.score == item.score,
+                    };
+                    if right || !self.may_rescore { State::Correct } else { State::Missing }
+                }
                 None if self.held.contains(&self.members.dump, member, self.hasher, self.bytes)? => State::Held,
-                None if !self.forms.accepted && self.forms.is_foreign(member) => State::Foreign,
+                None if self.is_value_held(value)? => State::Held,
+                None if (!self.forms.accepted || value.is_some()) && self.forms.is_foreign(member) => State::Foreign,
                 None => State::Stale,
             };
             if (self.each)(Some(member), state).is_break() {
@@ -336,7 +371,29 @@ impl<'t, 'a: 't, M: Membership> Teller<'t, 'a, '_, M> {
     }
 }
 
+impl<M: Membership> Teller<'_, '_, '_, M> {
+    fn is_value_held(&self, value: Option<&[u8]>) -> Result<bool, rdb::Error> {
+        match value {
+            Some(value) if !value.is_empty() => {
+                self.held.contains(&self.members.dump, value, self.hasher, &mut Vec::new())
+            }
+            _ => Ok(false),
+        }
+    }
+}
+
 impl<'t, 'a: 't, M: Membership> Visitor for Teller<'t, 'a, '_, M> {
+    fn string(&mut self, value: Element<'_>) -> Flow {
+        self.field((&[], value.at), value.bytes, false)
+    }
+
+    fn hash_field(&mut self, field: Element<'_>, value: Element<'_>, expire_ms: Option<i64>) -> Flow {
+        match self.clock.expires(expire_ms) {
+            Expires::Gone => ControlFlow::Continue(()),
+            expires => self.field((field.bytes, field.at), value.bytes, expires != Expires::Never),
+        }
+    }
+
     fn set_member(&mut self, member: Element<'_>) -> Flow {
         self.member(member, 0.0)
     }

@@ -65,6 +65,8 @@ pub struct Summary {
     pub held_members: u64,
     /// Members that stay because records disagree on their score.
     pub conflict_members: u64,
+    /// Fields with another value that stay because they have an expiry of their own.
+    pub expiring_members: u64,
     /// Keys of which nothing is taken, because their names also fit another index of which too little is known.
     pub overlapped_keys: u64,
     /// Wrong keys that stay because they hold a member whose record cannot be decoded.

@@ -6,7 +6,7 @@ use std::collections::{HashMap, HashSet};
 use rayon::iter::ParallelIterator;
 use rayon::slice::ParallelSlice;
 
-use super::changes::{ADD, Changes, DELETE, REMOVE, RESCORE, Rows, Waiting};
+use super::changes::{ADD, CHANGE, Changes, DELETE, REMOVE, RESCORE, Rows, Waiting};
 use super::command::{CommandFile, Pending, Written};
 use super::cost::Sums;
 use super::edits::by_key;
@@ -203,10 +203,18 @@ impl<'d, 'a> Apply<'d, 'a> {
             }
             self.select(db)?;
             let key = d.keys.name(rank);
-            let is_zset = d.spec.indexes[index].kind == IndexType::Zset;
-            self.file.begin(&mut pending, if is_zset { "ZADD" } else { "SADD" }, Some(key));
+            let kind = d.spec.indexes[index].kind;
+            let is_scored = matches!(kind, IndexType::Zset | IndexType::Hash | IndexType::String);
+            let verb = match kind {
+                IndexType::Zset => "ZADD",
+                IndexType::Hash => "HSET",
+                IndexType::String => "SET",
+                _ => "SADD",
+            };
+            self.file.begin(&mut pending, verb, Some(key));
+            let (mut set, mut made) = (Written::default(), Written::default());
             let (mut size, mut edit) = (0_u64, Edit::Rescore);
-            let old = |entry: &Entry| d.rescored.get(&(entry.key, entry.source)).copied().filter(|_| is_zset);
+            let old = |entry: &Entry| d.rescored.get(&(entry.key, entry.source)).copied().filter(|_| is_scored);
             let name = self.name(index);
             let rows = |members: &[M], waiting: &Waiting| {
                 let mut rows = Rows::new((index, name));
@@ -215,8 +223,13 @@ impl<'d, 'a> Apply<'d, 'a> {
                 for member in members {
                     let bytes = d.member(member.entry(), &mut scratch)?;
                     let rescored = old(member.entry()).is_some();
-                    let (edit, reason) =
-                        if rescored { (RESCORE, "score differs") } else { (ADD, "record not indexed") };
+                    let (edit, reason) = match (rescored, kind) {
+                        (false, _) => (ADD, "record not indexed"),
+                        (true, IndexType::Hash | IndexType::String) => (CHANGE, "value differs"),
+                        (true, _) => (RESCORE, "score differs"),
+                    };
+                    // Of a pointer the text is what is added.
+                    let bytes = if kind == IndexType::String { d.value(member) } else { bytes };
                     rows.add(edit, Some(bytes), reason, waiting).map_err(writing(CHANGES))?;
                     if waiting.enough() {
                         break;
@@ -233,20 +246,38 @@ impl<'d, 'a> Apply<'d, 'a> {
                     if !rescored {
                         edit = Edit::Add;
                     }
-                    let scores = old.map(|old| (old, member.score()));
+                    let scores = old.filter(|_| kind == IndexType::Zset).map(|old| (old, member.score()));
                     let rule = (index, &d.spec.indexes[index]);
                     apply.digest.addition(d, rule, key, (member.entry().source, bytes), scores);
-                    score.clear();
-                    write_score(member.score(), &mut score);
-                    let pair: [&[u8]; 2] = [&score, bytes];
-                    let args = if is_zset { &pair[..] } else { &pair[1..] };
-                    apply.file.push(&mut pending, args, i64::from(!rescored)).map_err(writing(APPLY))?;
+                    let counts = i64::from(!rescored);
+                    match kind {
+                        IndexType::Zset => {
+                            score.clear();
+                            write_score(member.score(), &mut score);
+                            apply.file.push(&mut pending, &[&score, bytes], counts).map_err(writing(APPLY))?;
+                        }
+                        IndexType::Hash => {
+                            apply.file.push(&mut pending, &[bytes, d.value(member)], counts).map_err(writing(APPLY))?;
+                        }
+                        IndexType::String => {
+                            let old = match there.get(&rank).filter(|_| rescored) {
+                                Some((_, present)) => Some(string(d, present)?),
+                                None => None,
+                            };
+                            set.add(pointer(&mut apply.file, key, d.value(member), old).map_err(writing(APPLY))?);
+                        }
+                        _ => {
+                            apply.file.push(&mut pending, &[bytes], counts).map_err(writing(APPLY))?;
+                        }
+                    }
                     apply.counts[index].added_members += 1;
                     apply.total.added_members += 1;
                 }
                 Ok(())
             })?;
-            let written = self.file.end(&mut pending).map_err(writing(APPLY))?;
+            made.add(self.file.end(&mut pending).map_err(writing(APPLY))?);
+            made.add(set);
+            let written = made;
             self.count(index, written);
             let is_present = there.contains_key(&rank) && !self.rebuilt.contains(&rank);
             self.sums.addition(index, written.commands, size, is_present);
@@ -376,6 +407,23 @@ impl<'d, 'a> Apply<'d, 'a> {
             self.watch.add(round.len() as u64);
             earlier = (round, made?);
         }
+    }
+}
+
+/// The text of a string of the dump.
+pub fn string(d: &Difference<'_>, present: &Present) -> Result<Vec<u8>, rdb::Error> {
+    let value = d.open_record(present.start)?.value;
+    let raw = rdb::string_at(value.bytes, 0)?;
+    let mut room = Vec::new();
+    let text = raw.decode(&mut room).map_err(|kind| rdb::Error::in_string(value.offset as u64, kind))?;
+    Ok(text.to_vec())
+}
+
+/// Makes a pointer, or changes it from what it was: its expiry stays.
+pub fn pointer(file: &mut CommandFile, key: &[u8], text: &[u8], old: Option<Vec<u8>>) -> std::io::Result<Written> {
+    match old {
+        None => file.single(&[b"SET", key, text, b"NX"], Reply::Status("OK".into())),
+        Some(old) => file.single(&[b"SET", key, text, b"XX", b"KEEPTTL", b"GET"], Reply::Bulk(Bytes(old))),
     }
 }
 

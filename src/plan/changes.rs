@@ -16,6 +16,7 @@ pub const DELETE: &str = "delete key";
 pub const ADD: &str = "add member";
 pub const REMOVE: &str = "remove member";
 pub const RESCORE: &str = "change score";
+pub const CHANGE: &str = "change value";
 
 /// Writes the list of edits, and keeps some as examples.
 #[derive(Debug)]

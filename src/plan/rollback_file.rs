@@ -1,12 +1,13 @@
 //! `rollback.resp`: from the target state back to the dump.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::io;
 use std::ops::ControlFlow;
 
 use rayon::iter::ParallelIterator;
 use rayon::slice::ParallelSlice;
 
+use super::apply_file::{pointer, string};
 use super::command::{CommandFile, Pending};
 use super::edits::by_key;
 use super::error::{Error, writing};
@@ -143,20 +144,42 @@ impl<'d, 'a> Rollback<'d, 'a> {
             self.on_present += file.end(&mut pending).map_err(&io)?.commands;
         }
         let on_present = &mut self.on_present;
+        let there: HashMap<u32, &Present> =
+            d.present.iter().filter(|_| !d.rescored.is_empty()).filter_map(|key| Some((key.rank?, key))).collect();
         by_key(&d.zsets, d, |rank, members| {
+            let kind = d.spec.indexes[d.keys.index(rank)].kind;
+            let mut old_fields: Option<HashMap<Vec<u8>, Vec<u8>>> = None;
             let mut begun = false;
             for member in members {
                 let entry = member.entry();
                 let Some(old) = d.rescored.get(&(entry.key, entry.source)) else { continue };
+                let key = d.keys.name(rank);
                 if !begun {
                     begun = true;
                     file.select(index_db(d, rank)).map_err(&io)?;
-                    file.begin(&mut pending, "ZADD", Some(d.keys.name(rank)));
+                    file.begin(&mut pending, if kind == IndexType::Hash { "HSET" } else { "ZADD" }, Some(key));
                 }
                 let bytes = d.member(entry, &mut scratch)?;
-                score.clear();
-                write_score(*old, &mut score);
-                file.push(&mut pending, &[&score, bytes], 0).map_err(&io)?;
+                match (kind, there.get(&rank)) {
+                    (IndexType::Hash, Some(present)) => {
+                        if old_fields.is_none() {
+                            old_fields = Some(fields(d, present)?);
+                        }
+                        let value = old_fields.as_ref().and_then(|fields| fields.get(bytes));
+                        let value = value.map_or(&[][..], Vec::as_slice);
+                        file.push(&mut pending, &[bytes, value], 0).map_err(&io)?;
+                    }
+                    (IndexType::String, Some(present)) => {
+                        let new = d.value(member).to_vec();
+                        pointer(file, key, &string(d, present)?, Some(new)).map_err(&io)?;
+                        *on_present += 1;
+                    }
+                    _ => {
+                        score.clear();
+                        write_score(*old, &mut score);
+                        file.push(&mut pending, &[&score, bytes], 0).map_err(&io)?;
+                    }
+                }
             }
             if begun {
                 *on_present += file.end(&mut pending).map_err(&io)?.commands;
@@ -220,20 +243,31 @@ impl<'d, 'a> Rollback<'d, 'a> {
             if self.watch.stopped() {
                 return Err(Error::Interrupted);
             }
-            let is_zset = d.spec.indexes[d.keys.index(rank)].kind == IndexType::Zset;
+            let kind = d.spec.indexes[d.keys.index(rank)].kind;
+            let is_scored = matches!(kind, IndexType::Zset | IndexType::Hash | IndexType::String);
             let mut begun = false;
             let mut made = 0;
             for member in members {
                 made += 1;
                 let entry = member.entry();
-                if is_zset && d.rescored.contains_key(&(entry.key, entry.source)) {
+                if is_scored && d.rescored.contains_key(&(entry.key, entry.source)) {
                     continue;
                 }
                 if !begun {
                     begun = true;
                     self.file.select(index_db(d, rank)).map_err(&io)?;
-                    let verb = if is_zset { "ZREM" } else { "SREM" };
-                    self.file.begin(&mut pending, verb, Some(d.keys.name(rank)));
+                    let key = d.keys.name(rank);
+                    let (verb, key) = match kind {
+                        IndexType::Zset => ("ZREM", Some(key)),
+                        IndexType::Hash => ("HDEL", Some(key)),
+                        IndexType::String => ("UNLINK", None),
+                        _ => ("SREM", Some(key)),
+                    };
+                    self.file.begin(&mut pending, verb, key);
+                }
+                if kind == IndexType::String {
+                    self.file.push(&mut pending, &[d.keys.name(rank)], 1).map_err(&io)?;
+                    continue;
                 }
                 let bytes = d.member(entry, &mut scratch)?;
                 self.file.push(&mut pending, &[bytes], 1).map_err(&io)?;
@@ -245,6 +279,20 @@ impl<'d, 'a> Rollback<'d, 'a> {
             Ok(())
         })
     }
+}
+
+/// The fields of a hash of the dump, with their values.
+fn fields(d: &Difference<'_>, present: &Present) -> Result<HashMap<Vec<u8>, Vec<u8>>, Error> {
+    struct Fields(HashMap<Vec<u8>, Vec<u8>>);
+    impl Visitor for Fields {
+        fn hash_field(&mut self, field: Element<'_>, value: Element<'_>, _: Option<i64>) -> Flow {
+            self.0.entry(field.bytes.to_vec()).or_insert_with(|| value.bytes.to_vec());
+            ControlFlow::Continue(())
+        }
+    }
+    let mut all = Fields(HashMap::new());
+    d.open_record(present.start)?.value.visit(&mut Scratch::default(), &mut all)?;
+    Ok(all.0)
 }
 
 /// Puts members of a sorted set back. Their scores are read where they are needed: to keep them would take a third more

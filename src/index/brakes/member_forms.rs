@@ -56,4 +56,8 @@ impl Visitor for FindForeign<'_, '_> {
     fn zset_member(&mut self, member: Element<'_>, _: f64) -> Flow {
         self.look(member.bytes)
     }
+
+    fn hash_field(&mut self, field: Element<'_>, _: Element<'_>, _: Option<i64>) -> Flow {
+        self.look(field.bytes)
+    }
 }

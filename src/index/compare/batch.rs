@@ -41,6 +41,10 @@ pub struct Item {
     number: Option<u64>,
     pub place: rdb::Place,
     pub score: f64,
+    /// The value of a field, of [`Batch::bytes`].
+    pub value: Option<Range<usize>>,
+    /// It has an expiry of its own.
+    pub expires: bool,
     at: At,
     /// Where the record of the first candidate starts, if the bytes there have to decide.
     start: u64,
@@ -65,8 +69,19 @@ impl Batch {
         let (hashed, number) = NamePrefix::hash(near.prefix, member, hasher);
         let bytes = start..self.bytes.len();
         let at = At { bucket: hashed.bucket(), entry: 0 };
-        self.items.push(Item { bytes, hashed, number, place, score, at, start: u64::MAX, found: None });
+        let (value, expires) = (None, false);
+        self.items.push(Item { bytes, hashed, number, place, score, value, expires, at, start: u64::MAX, found: None });
         self.items.len() >= Self::LEN
+    }
+
+    /// Gives the member that was added last a value, and says whether it has an expiry of its own.
+    pub fn with_value(&mut self, value: &[u8], expires: bool) {
+        let start = self.bytes.len();
+        self.bytes.extend_from_slice(value);
+        if let Some(item) = self.items.last_mut() {
+            item.value = Some(start..self.bytes.len());
+            item.expires = expires;
+        }
     }
 
     /// The records that members were taken for without a look at them, and those members.

@@ -10,13 +10,14 @@ use crate::index::store::keys::Keys;
 use crate::index::store::name_prefix::NamePrefix;
 use crate::index::store::record_set::{AnyOf, RecordSet};
 use crate::model::spec::Policy;
-use crate::model::view::Names;
+use crate::model::view::{Clock, Names};
 
 /// What it takes to look at index keys.
 pub struct Known<'l, 'a> {
     pub names: &'l Names<'a>,
     pub members: Members<'a, 'l>,
     pub hasher: &'l Hasher,
+    pub clock: Clock,
     pub kept: &'l HashMap<u64, Record<'a>>,
     pub undecided: &'l Undecided,
 }

@@ -231,7 +231,7 @@ pub fn compare<'a, 'o>(
             ..Summary::default()
         })
         .collect();
-    let known = Known { names: &names, members, hasher: &hasher, kept: &kept, undecided: &undecided };
+    let known = Known { names: &names, members, hasher: &hasher, clock, kept: &kept, undecided: &undecided };
     let records = &joined.named_like_keys;
     let (prune_keys, index_keys): (Vec<IndexKey>, Vec<IndexKey>) =
         joined.index_keys.into_iter().partition(|key| spec.indexes[key.index as usize].prunes());
@@ -264,6 +264,7 @@ pub fn compare<'a, 'o>(
         summary.stale_members += counts.stale;
         summary.held_members += counts.held;
         summary.conflict_members += counts.conflicts;
+        summary.expiring_members += counts.expiring;
         let accepted = spec.indexes[key.index as usize].accepted.has(Brake::ForeignMembers);
         (if accepted { &mut summary.lifted } else { &mut summary.kept }).foreign_members += counts.foreign;
     }
@@ -350,7 +351,8 @@ impl<'a> Compared<'a> {
             spec.indexes[key.index as usize].policy == Policy::Maintain && !key.frozen
         });
         stale.par_sort_unstable_by_key(|stale| (stale.key, stale.place));
-        let known = Known { names: &names, members, hasher: &hasher, kept: &kept, undecided: &undecided };
+        let known =
+            Known { names: &names, members, hasher: &hasher, clock: self.clock, kept: &kept, undecided: &undecided };
         let implied = Implied { keys: &keys, sets: &sets, zsets: &zsets };
         let staying = present.len();
         gone::some_of(&known, &deletions, &mut present, &mut stale)?;

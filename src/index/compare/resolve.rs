@@ -14,7 +14,7 @@ use crate::index::gather::survey::{IndexKey, is_index_type};
 use crate::index::store::keys::Keys;
 use crate::index::store::record_set::RecordSet;
 use crate::index::{DeleteReason, Deletion, Present, Summary};
-use crate::model::spec::{Brake, Policy, Reading};
+use crate::model::spec::{Brake, IndexType, Policy, Reading};
 use crate::model::view::Diagnostics;
 use crate::text::display;
 
@@ -128,7 +128,9 @@ pub fn resolve(
         let doubts = if desired || frozen { Vec::new() } else { doubts(owner, limits[at]) };
         let mut kept = None;
         for brake in doubts {
-            let lifted = index.accepted.has(brake);
+            // Of a hash the other fields are somebody else's, whatever is accepted.
+            let lifted =
+                index.accepted.has(brake) && !(brake == Brake::ForeignMembers && index.kind == IndexType::Hash);
             (if lifted { &mut summary.lifted } else { &mut summary.kept }).add(brake);
             let name = || Ok(display(known.members.dump.key(key.start, &mut scratch)?));
             out.examples.add::<rdb::Error>(brake, at, name)?;
@@ -294,10 +296,11 @@ fn owner(known: &Known<'_, '_>, key: &IndexKey, keys: &Keys, summaries: &[Summar
     // What is kept anyway need not be looked at; nor a retired key whose members somebody has accepted.
     let owned = &spec.indexes[index];
     let forms = known.member_forms(index, key.shared, name);
-    let is_collection = matches!(key.kind, Kind::Set | Kind::Zset);
+    let is_hash = key.kind == Kind::Hash && owned.kind == IndexType::Hash;
+    let is_collection = matches!(key.kind, Kind::Set | Kind::Zset) || is_hash;
     let by_type = !owner.right_type && !owned.accepted.has(Brake::OtherType);
     let stays = owner.frozen || owner.holds || summaries[index].frozen.is_some() || by_type;
-    let looks = !forms.accepted || owned.policy != Policy::Retire;
+    let looks = !forms.accepted || is_hash || owned.policy != Policy::Retire;
     if is_collection && !stays && looks && !forms.is_empty() {
         let mut foreign = FindForeign { forms: &forms, found: false };
         known.record(key.start)?.value.visit(&mut Scratch::default(), &mut foreign)?;

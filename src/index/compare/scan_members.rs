@@ -21,7 +21,7 @@ use crate::index::store::name_prefix::NamePrefix;
 use crate::index::store::record_set::AnyOf;
 use crate::model::document;
 use crate::model::spec::{IndexType, Policy};
-use crate::model::view::Diagnostics;
+use crate::model::view::{Clock, Diagnostics, Expires};
 use crate::progress::{Order, Watch};
 use crate::text::display;
 
@@ -51,6 +51,8 @@ pub struct Counts {
     /// Records disagree on their score.
     pub conflicts: u64,
     pub stale: u64,
+    /// Fields with another value that have an expiry of their own, which no command keeps.
+    pub expiring: u64,
     /// They have not the form of a member. They stay; if that was accepted, they are among the stale ones as well.
     pub foreign: u64,
 }
@@ -76,6 +78,7 @@ pub struct Probe<'p, 'a, M> {
     pub store: &'p Store<M>,
     pub members: Members<'a, 'p>,
     pub hasher: &'p Hasher,
+    clock: Clock,
     /// Records whose memberships are held; empty where members are not keys of records.
     pub held: &'p AnyOf<'p>,
     forms: &'p MemberForms<'p>,
@@ -108,6 +111,7 @@ impl<'p, 'a: 'p, M: Membership> Probe<'p, 'a, M> {
             store,
             members: known.members,
             hasher: known.hasher,
+            clock: known.clock,
             held,
             forms,
             deferred,
@@ -158,11 +162,19 @@ impl<'p, 'a: 'p, M: Membership> Probe<'p, 'a, M> {
         if full { self.flush() } else { Ok(()) }
     }
 
+    /// A field with its value; the text of a string is the value of a field without a name.
+    fn field(&mut self, (field, at): (&[u8], rdb::Place), value: &[u8], expires: bool) -> Result<(), rdb::Error> {
+        let full = self.batch.push(&self.near, self.hasher, field, at, 0.0);
+        self.batch.with_value(value, expires);
+        if full { self.flush() } else { Ok(()) }
+    }
+
     fn flush(&mut self) -> Result<(), rdb::Error> {
         let mut batch = std::mem::take(&mut self.batch);
         self.find_all(&mut batch)?;
         for item in &batch.items {
-            self.settle(item, batch.bytes.get(item.bytes.clone()).unwrap_or_default())?;
+            let value = item.value.as_ref().and_then(|value| batch.bytes.get(value.clone()));
+            self.settle(item, batch.bytes.get(item.bytes.clone()).unwrap_or_default(), value)?;
         }
         self.watch.add(batch.items.len() as u64);
         self.stopped = self.watch.stopped();
@@ -188,9 +200,17 @@ impl<'p, 'a: 'p, M: Membership> Probe<'p, 'a, M> {
         Ok(())
     }
 
-    fn settle(&mut self, item: &Item, member: &[u8]) -> Result<(), rdb::Error> {
+    fn settle(&mut self, item: &Item, member: &[u8], value: Option<&[u8]>) -> Result<(), rdb::Error> {
         if let (Some(rank), Some(found)) = (self.rank, item.found) {
-            let right = found.score == item.score;
+            let mut right = match value {
+                // The score is the number of the value.
+                Some(value) => self.members.interned.get(found.score as u32) == value,
+                None => found.score == item.score,
+            };
+            if !right && item.expires && self.may.rescore {
+                self.counts.expiring += 1;
+                right = true;
+            }
             let mark = if right || !self.may.rescore { Mark::Right } else { Mark::Rescore };
             match self.store.set_mark(found.at, mark) {
                 Mark::Missing if mark == Mark::Rescore => self.out.rescored.push((rank, found.source, item.score)),
@@ -203,13 +223,16 @@ impl<'p, 'a: 'p, M: Membership> Probe<'p, 'a, M> {
                     });
                 }
             }
-        } else if self.held.contains(&self.members.dump, member, self.hasher, &mut self.scratch)? {
+        } else if self.is_held(member)?
+            || (value.is_some_and(|value| !value.is_empty()) && self.is_held(value.unwrap_or_default())?)
+        {
             self.counts.held += 1;
         } else {
             if self.forms.is_foreign(member) {
                 self.counts.foreign += 1;
                 self.out.diagnostics.add("index.foreign_member", item.place.string, || display(member));
-                if !self.forms.accepted {
+                // Of a hash the other fields are somebody else's, whatever is accepted.
+                if !self.forms.accepted || value.is_some() {
                     return Ok(());
                 }
             }
@@ -219,6 +242,10 @@ impl<'p, 'a: 'p, M: Membership> Probe<'p, 'a, M> {
             }
         }
         Ok(())
+    }
+
+    fn is_held(&mut self, name: &[u8]) -> Result<bool, rdb::Error> {
+        self.held.contains(&self.members.dump, name, self.hasher, &mut self.scratch)
     }
 
     fn flow(&mut self, result: Result<(), rdb::Error>) -> Flow {
@@ -241,6 +268,21 @@ impl<'p, 'a: 'p, M: Membership> Visitor for Probe<'p, 'a, M> {
 
     fn zset_member(&mut self, member: Element<'_>, score: f64) -> Flow {
         let result = self.member(member, score);
+        self.flow(result)
+    }
+
+    fn string(&mut self, value: Element<'_>) -> Flow {
+        let result = self.field((&[], value.at), value.bytes, false);
+        self.flow(result)
+    }
+
+    fn hash_field(&mut self, field: Element<'_>, value: Element<'_>, expire_ms: Option<i64>) -> Flow {
+        let expires = match self.clock.expires(expire_ms) {
+            Expires::Gone => return ControlFlow::Continue(()),
+            Expires::Never => false,
+            Expires::At(_) | Expires::InDoubt => true,
+        };
+        let result = self.field((field.bytes, field.at), value.bytes, expires);
         self.flow(result)
     }
 }
@@ -370,12 +412,12 @@ fn one(
     (0..record.value.pieces())
         .into_par_iter()
         .map(|piece| match kind {
-            IndexType::Set | IndexType::Hash | IndexType::List | IndexType::String | IndexType::Any => {
+            IndexType::Set | IndexType::List | IndexType::Any => {
                 let mut scan = Probe::new(implied.sets, known, (held, forms), deferred, may, watch);
                 scan.piece(at, (key.rank, prefix), &record, piece)?;
                 Ok(scan.out)
             }
-            IndexType::Zset => {
+            IndexType::Zset | IndexType::Hash | IndexType::String => {
                 let mut scan = Probe::new(implied.zsets, known, (held, forms), deferred, may, watch);
                 scan.piece(at, (key.rank, prefix), &record, piece)?;
                 Ok(scan.out)

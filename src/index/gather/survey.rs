@@ -308,7 +308,7 @@ impl<'c, 'a> Gathered<'c, 'a> {
                 continue;
             }
             let index = &context.names.spec.indexes[*at];
-            let by_key = index.member.is_record_key();
+            let by_key = index.member.is_record_key() && index.more_members.is_empty();
             self.required_set.clear();
             let (mut full, mut last_group) = (false, 0);
             let derived = deriver.derive(key, &slots, |_, implied| {
@@ -336,6 +336,13 @@ impl<'c, 'a> Gathered<'c, 'a> {
                 let entry = Entry { key: group, hash: hashed.hash(), source };
                 match index.kind {
                     IndexType::Zset => self.zsets.push(hashed.bucket(), Scored::new(entry, implied.score)),
+                    // A value stands by its number, which is its score.
+                    IndexType::Hash | IndexType::String => {
+                        match self.member_cache.intern(&context.members, implied.value, &context.hasher) {
+                            Ok(value) => self.zsets.push(hashed.bucket(), Scored::new(entry, f64::from(value))),
+                            Err(_) => full = true,
+                        }
+                    }
                     _ => self.sets.push(hashed.bucket(), Entry::new(entry, 0.0)),
                 }
             });
@@ -395,7 +402,15 @@ fn remember(
 
 /// Whether a value is of the type that an index has.
 pub fn is_index_type(kind: Kind, index: IndexType) -> bool {
-    matches!((kind, index), (Kind::Set, IndexType::Set) | (Kind::Zset, IndexType::Zset))
+    matches!(
+        (kind, index),
+        (Kind::Set, IndexType::Set)
+            | (Kind::Zset, IndexType::Zset)
+            | (Kind::Hash, IndexType::Hash)
+            | (Kind::List, IndexType::List)
+            | (Kind::String, IndexType::String)
+            | (_, IndexType::Any)
+    )
 }
 
 impl<'a> scan::Worker<'a> for Gathered<'_, 'a> {
