@@ -9,6 +9,7 @@ use std::ops::ControlFlow;
 use super::brakes::member_forms::MemberForms;
 use super::compare::Compared;
 use super::compare::batch::{Batch, Near, Proof};
+use super::compare::held::Held;
 use super::compare::known::{Known, Undecided};
 use super::compare::resolve::{Resolved, Why};
 use super::compare::scan_members::Ask;
@@ -19,7 +20,6 @@ use super::store::hash::Hasher;
 use super::store::interner::Interned;
 use super::store::keys::Keys;
 use super::store::name_prefix::MemberPrefixes;
-use super::store::record_set::AnyOf;
 use super::{Error, Facts, Present, Summary};
 use crate::dump::rdb::{self, Element, Flow, Record, Scratch, Visitor};
 use crate::dump::scan::Observer;
@@ -220,8 +220,8 @@ impl<'a> Memberships<'a> {
         let index = key.index as usize;
         let known = self.known();
         let mut name = Vec::new();
-        let name = if key.shared { self.dump.key(key.start, &mut name)? } else { &[] };
-        let held = known.held(&known.claimants(index, key.shared, name));
+        let name = self.dump.key(key.start, &mut name)?;
+        let held = known.held(&known.claimants(index, key.shared, name), name);
         let forms = known.member_forms(index, key.shared, name);
         let members = record.value.elements()? / record.value.pieces().max(1) as u64;
         let Reader { scratch, bytes, batch } = reader;
@@ -231,7 +231,7 @@ impl<'a> Memberships<'a> {
             members: known.members,
             hasher: &self.hasher,
             clock: self.clock,
-            held: &held,
+            held,
             forms: &forms,
             may_rescore: !key.frozen,
             has_rank: key.rank.is_some(),
@@ -310,7 +310,7 @@ struct Teller<'t, 'a, 'e, M> {
     members: Members<'a, 't>,
     hasher: &'t Hasher,
     clock: Clock,
-    held: &'t AnyOf<'t>,
+    held: Held<'t>,
     forms: &'t MemberForms<'t>,
     may_rescore: bool,
     has_rank: bool,
@@ -358,8 +358,15 @@ impl<'t, 'a: 't, M: Membership> Teller<'t, 'a, '_, M> {
                     };
                     if right || !self.may_rescore { State::Correct } else { State::Missing }
                 }
-                None if self.held.contains(&self.members.dump, member, self.hasher, self.bytes)? => State::Held,
-                None if self.is_value_held(value)? => State::Held,
+                None if self.held.holds(
+                    &self.members.dump,
+                    (member, value.unwrap_or_default()),
+                    self.hasher,
+                    self.bytes,
+                )? =>
+                {
+                    State::Held
+                }
                 None if (!self.forms.accepted || value.is_some()) && self.forms.is_foreign(member) => State::Foreign,
                 None => State::Stale,
             };
@@ -368,17 +375,6 @@ impl<'t, 'a: 't, M: Membership> Teller<'t, 'a, '_, M> {
             }
         }
         Ok(ControlFlow::Continue(()))
-    }
-}
-
-impl<M: Membership> Teller<'_, '_, '_, M> {
-    fn is_value_held(&self, value: Option<&[u8]>) -> Result<bool, rdb::Error> {
-        match value {
-            Some(value) if !value.is_empty() => {
-                self.held.contains(&self.members.dump, value, self.hasher, &mut Vec::new())
-            }
-            _ => Ok(false),
-        }
     }
 }
 

@@ -1,11 +1,12 @@
-//! Entries that name keys: read by the templates of an index with `exists`.
+//! Entries that name keys: read by the templates of an index with `exists`, or of one whose entries make up the names of their
+//! records.
 
 use std::borrow::Cow;
 
 use super::document::{Slot, Slots};
-use super::spec::{Captured, Condition, Exists, Form, Index, Reading, Template, Test, Text, Texts, bound};
+use super::spec::{Captured, Condition, Exists, Form, Index, Part, Reading, Template, Test, Text, Texts, bound, fill};
 
-/// Reads the entries of one key of an index with `exists`.
+/// Reads the entries of one key of an index.
 #[derive(Clone, Debug)]
 pub struct Entries<'s> {
     /// The index.
@@ -54,6 +55,11 @@ impl<'s> Entries<'s> {
     /// Appends a text that is made of what the entry that was read last stands for. False if the template takes more.
     pub fn fill(&self, template: &Template, member: &[u8], value: &[u8], out: &mut Vec<u8>) -> bool {
         template.fill(&self.captured, &Texts { key: &self.key, member, value }, out)
+    }
+
+    /// The same for parts of a name.
+    pub fn fill_parts(&self, parts: &[Part], member: &[u8], value: &[u8], out: &mut Vec<u8>) -> bool {
+        fill(parts, &self.captured, &Texts { key: &self.key, member, value }, out)
     }
 
     /// Whether what `exists` says of the named key holds; `None` if it cannot be said.

@@ -175,7 +175,7 @@ fn finish(
         name: index.name.clone(),
         policy: index.policy.as_str().to_owned(),
         left_keys: summary.wrong_keys().saturating_sub(counts.deleted_keys),
-        unmatched: summary.keys == 0 && summary.absent_keys == 0,
+        unmatched: summary.keys == 0 && summary.absent_keys == 0 && d.spec.is_first_of_keys(&index.name),
         left_members: summary.held_members
             + summary.conflict_members
             + summary.kept.foreign_members

@@ -106,6 +106,8 @@ pub struct Evidence {
     pub exposed_keys: u64,
     /// Some record implies an entry of it, and lacks nothing.
     pub has_entry: bool,
+    /// `when` alone leaves all records out, and each of its values occurs.
+    pub left_out_by_when: bool,
     /// Members of existing keys that are implied: those that are right, and those that are not there.
     pub right_members: u64,
     pub missing_members: u64,
@@ -175,7 +177,8 @@ pub fn judge(
         if index.policy != Policy::Retire && summary.frozen.is_none() {
             let keys = counted(summary.keys, "key");
             let typed = counted(evidence.typed_keys, if index.kind == IndexType::Zset { "sorted set" } else { "set" });
-            if loses && class.records > 0 && !evidence.has_entry && summary.keys > 0 {
+            let no_entry = !evidence.has_entry && !evidence.left_out_by_when;
+            if loses && class.records > 0 && no_entry && summary.keys > 0 {
                 let records = counted(class.records, "record");
                 let text = if summary.orphan_records > 0 {
                     let lacking: Vec<&str> = index
@@ -193,7 +196,8 @@ pub fn judge(
                 } else {
                     format!(
                         "{records} of class {class_name}, and none implies an entry of the index, so none of its {keys} is \
-                         right; look at the names of the fields in its key and member"
+                         right; look at the names of the fields in its key and member{}",
+                        if index.when.is_empty() { "" } else { ", and at the values in when" }
                     )
                 };
                 add(Brake::NoEntry, text, accepted(Brake::NoEntry));

@@ -282,7 +282,7 @@ mod tests {
                 collector.push(hashed.bucket(), Entry { key: group, hash: hashed.hash(), source });
             }
         }
-        let keys = Keys::new(interner.freeze(), prefixes, |_, _, _| Ok(false)).unwrap();
+        let keys = Keys::new(interner.freeze(), prefixes, vec![0], |_, _, _| Ok(false)).unwrap();
         let interned = Interner::default().freeze();
         let members = Members { dump, interned: &interned, prefixes: &[] };
         let store = Store::new(vec![collector], &keys, members).unwrap();

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use super::held::Held;
 use crate::dump::rdb::{self, Record};
 use crate::index::brakes::member_forms::MemberForms;
 use crate::index::store::buckets::Members;
@@ -9,6 +10,7 @@ use crate::index::store::hash::Hasher;
 use crate::index::store::keys::Keys;
 use crate::index::store::name_prefix::NamePrefix;
 use crate::index::store::record_set::{AnyOf, RecordSet};
+use crate::model::entry::Entries;
 use crate::model::spec::Policy;
 use crate::model::view::{Clock, Names};
 
@@ -52,12 +54,22 @@ impl<'l, 'a> Known<'l, 'a> {
 
     /// Records that hold what names them in an index key with these claimants: those of which nothing can be said in
     /// their indexes, and every record of the same database that cannot be decoded, whatever its class.
-    pub fn held(&self, claimants: &[usize]) -> AnyOf<'l> {
+    ///
+    /// `key` is the name of that index key.
+    pub fn held(&self, claimants: &[usize], key: &[u8]) -> Held<'l> {
         let spec = self.names.spec;
         let db = claimants.first().map(|&index| spec.indexes[index].db);
         let classes = spec.records.iter().zip(&self.undecided.by_class);
         let of_db = classes.filter(|(class, _)| Some(class.db) == db).map(|(_, set)| set);
-        AnyOf::new(claimants.iter().map(|&index| &self.undecided.by_index[index]).chain(of_db))
+        let any = AnyOf::new(claimants.iter().map(|&index| &self.undecided.by_index[index]).chain(of_db));
+        if any.is_empty() {
+            return Held::default();
+        }
+        let readers = claimants.iter().filter_map(|&at| {
+            let index = spec.indexes.get(at).filter(|index| index.makes_up_its_record)?;
+            Some((Entries::new(index, key)?, &spec.records.get(index.from?)?.key))
+        });
+        Held::new(any, readers.collect())
     }
 
     /// The prefix of an index key: members that have it are known by their numbers.

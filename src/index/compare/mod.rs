@@ -4,6 +4,7 @@ pub mod batch;
 pub mod deferred_checks;
 mod disputed;
 pub mod gone;
+pub mod held;
 mod json_strings;
 pub mod known;
 mod missing;
@@ -20,7 +21,7 @@ use rayon::slice::ParallelSliceMut;
 use super::brakes::judge::{self, Braked};
 use super::brakes::whole;
 use super::gather::required_set;
-use super::gather::survey::{ClassCount, Context, Gathered, IndexKey};
+use super::gather::survey::{ClassCount, Context, Gathered, IndexKey, WhenSeen};
 use super::gather::witness::{Witness, Witnesses};
 use super::prune::{self, Pruned, References};
 use super::store::buckets::{self, Implied, Mark, Members, Store};
@@ -33,7 +34,7 @@ use super::store::record_set::{RecordList, RecordSet};
 use super::{Deletion, Difference, Error, Facts, Frozen, Present, Summary};
 use crate::dump::rdb::{self, Record};
 use crate::dump::scan::Observer;
-use crate::model::spec::{Brake, Policy, Spec};
+use crate::model::spec::{Brake, Condition, Policy, Spec, Test};
 use crate::model::stock::Stock;
 use crate::model::view::{Clock, Diagnostics, Dump, ExistingList, Names};
 use crate::progress::{Unit, Watch};
@@ -62,6 +63,7 @@ pub struct Joined<'a> {
     witnesses: Witnesses,
     named_like_keys: RecordSet,
     named: Vec<ExistingList>,
+    when: Vec<WhenSeen>,
 }
 
 impl<'a> Joined<'a> {
@@ -79,9 +81,13 @@ impl<'a> Joined<'a> {
         let (mut existing, mut unindexed) = (Vec::new(), Vec::new());
         let (mut undecodable, mut undecidable) = (Vec::new(), Vec::new());
         let (mut named_like_keys, mut named) = (Vec::new(), Vec::new());
+        let mut when = vec![WhenSeen::default(); spec.indexes.len()];
         for worker in workers {
             named_like_keys.push(worker.named_like_keys);
             named.push(worker.named);
+            for (all, one) in when.iter_mut().zip(&worker.when) {
+                all.merge(one);
+            }
             stock.merge(worker.stock);
             witnesses.merge(worker.witnesses);
             diagnostics.merge(worker.diagnostics);
@@ -129,6 +135,7 @@ impl<'a> Joined<'a> {
             witnesses,
             named_like_keys: RecordSet::new(named_like_keys),
             named,
+            when,
         }
     }
 }
@@ -212,7 +219,7 @@ pub fn compare<'a, 'o>(
             }
         }
     }
-    let mut keys = Keys::new(groups.freeze(), prefixes, lacks)?;
+    let mut keys = Keys::new(groups.freeze(), prefixes, joint(spec), lacks)?;
     let interned = members.freeze();
     let members = Members { dump, interned: &interned, prefixes: &member_prefixes };
     observer.begin("sorting the memberships", Unit::Members, 0);
@@ -304,6 +311,11 @@ pub fn compare<'a, 'o>(
     if observer.stopped() {
         return Err(Error::Interrupted);
     }
+    for ((index, seen), evidence) in spec.indexes.iter().zip(&joined.when).zip(&mut resolved.evidence) {
+        let is_compared = |condition: &Condition| matches!(condition.test, Test::OneOf(_));
+        let all_met = index.when.iter().zip(&seen.met).all(|(condition, met)| *met || !is_compared(condition));
+        evidence.left_out_by_when = !index.when.is_empty() && seen.without && all_met;
+    }
     let examples = std::mem::take(&mut resolved.examples);
     let mut brakes =
         judge::judge(spec, &stock, &joined.classes, &summaries, (&resolved.evidence, &pruned.evidence), examples);
@@ -390,6 +402,11 @@ impl<'a> Compared<'a> {
             kept,
         })
     }
+}
+
+/// By index: the first one with the same keys. What both imply belongs there.
+fn joint(spec: &Spec) -> Vec<u16> {
+    (0..spec.indexes.len()).map(|at| u16::try_from(spec.first_of_keys(at)).unwrap_or(u16::MAX)).collect()
 }
 
 /// Adds what prune rules take away, in the same order.

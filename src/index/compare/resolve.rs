@@ -265,7 +265,7 @@ fn owner(known: &Known<'_, '_>, key: &IndexKey, keys: &Keys, summaries: &[Summar
         if let Some((index, rank)) = claims.next() {
             owner.index = index as u32;
             owner.rank = Some(rank);
-            owner.contested = claims.next().is_some();
+            owner.contested = claims.any(|(_, other)| other != rank);
             owner.depths = Depths::of(&spec.indexes[index].family, name, &mut Reading::default());
         }
     }
@@ -277,7 +277,7 @@ fn owner(known: &Known<'_, '_>, key: &IndexKey, keys: &Keys, summaries: &[Summar
     if desired && owner.right_type {
         return Ok(owner);
     }
-    let held = &known.held(&claimants);
+    let held = known.held(&claimants, name);
     if !held.is_empty() {
         let mut holds = Holds {
             members: known.members,

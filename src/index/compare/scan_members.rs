@@ -13,12 +13,12 @@ use super::stale::Stale;
 use crate::dump::rdb::{self, Element, Flow, Json, Record, Scratch, StreamFields, StreamId, Visitor};
 use crate::index::Present;
 use crate::index::brakes::member_forms::MemberForms;
+use crate::index::compare::held::Held;
 use crate::index::compare::known::Known;
 use crate::index::store::buckets::{Implied, Mark, Members, Store};
 use crate::index::store::entry::{Membership, Source};
 use crate::index::store::hash::Hasher;
 use crate::index::store::name_prefix::NamePrefix;
-use crate::index::store::record_set::AnyOf;
 use crate::model::document;
 use crate::model::spec::{IndexType, Policy};
 use crate::model::view::{Clock, Diagnostics, Expires};
@@ -80,7 +80,7 @@ pub struct Probe<'p, 'a, M> {
     pub hasher: &'p Hasher,
     clock: Clock,
     /// Records whose memberships are held; empty where members are not keys of records.
-    pub held: &'p AnyOf<'p>,
+    pub held: Held<'p>,
     forms: &'p MemberForms<'p>,
     deferred: &'p DeferredChecks<'p>,
     /// What may be done to the index key.
@@ -102,7 +102,7 @@ impl<'p, 'a: 'p, M: Membership> Probe<'p, 'a, M> {
     pub fn new(
         store: &'p Store<M>,
         known: &Known<'p, 'a>,
-        (held, forms): (&'p AnyOf<'p>, &'p MemberForms<'p>),
+        (held, forms): (&Held<'p>, &'p MemberForms<'p>),
         deferred: &'p DeferredChecks<'p>,
         may: May,
         watch: &'p dyn Watch,
@@ -112,7 +112,7 @@ impl<'p, 'a: 'p, M: Membership> Probe<'p, 'a, M> {
             members: known.members,
             hasher: known.hasher,
             clock: known.clock,
-            held,
+            held: held.clone(),
             forms,
             deferred,
             may,
@@ -223,9 +223,12 @@ impl<'p, 'a: 'p, M: Membership> Probe<'p, 'a, M> {
                     });
                 }
             }
-        } else if self.is_held(member)?
-            || (value.is_some_and(|value| !value.is_empty()) && self.is_held(value.unwrap_or_default())?)
-        {
+        } else if self.held.holds(
+            &self.members.dump,
+            (member, value.unwrap_or_default()),
+            self.hasher,
+            &mut self.scratch,
+        )? {
             self.counts.held += 1;
         } else {
             if self.forms.is_foreign(member) {
@@ -242,10 +245,6 @@ impl<'p, 'a: 'p, M: Membership> Probe<'p, 'a, M> {
             }
         }
         Ok(())
-    }
-
-    fn is_held(&mut self, name: &[u8]) -> Result<bool, rdb::Error> {
-        self.held.contains(&self.members.dump, name, self.hasher, &mut self.scratch)
     }
 
     fn flow(&mut self, result: Result<(), rdb::Error>) -> Flow {
@@ -291,7 +290,7 @@ impl<'p, 'a: 'p, M: Membership> Visitor for Probe<'p, 'a, M> {
 pub struct Holds<'p, 'a> {
     pub members: Members<'a, 'p>,
     pub hasher: &'p Hasher,
-    pub held: &'p AnyOf<'p>,
+    pub held: Held<'p>,
     pub found: bool,
     pub error: Option<rdb::Error>,
     pub scratch: Vec<u8>,
@@ -299,23 +298,22 @@ pub struct Holds<'p, 'a> {
 
 impl Holds<'_, '_> {
     fn look(&mut self, bytes: &[u8]) -> Flow {
-        match self.held.contains(&self.members.dump, bytes, self.hasher, &mut self.scratch) {
+        self.look_at_both(bytes, &[])
+    }
+
+    fn look_at_both(&mut self, member: &[u8], value: &[u8]) -> Flow {
+        match self.held.holds(&self.members.dump, (member, value), self.hasher, &mut self.scratch) {
             Ok(false) => return ControlFlow::Continue(()),
             Ok(true) => self.found = true,
             Err(error) => self.error = Some(error),
         }
         ControlFlow::Break(())
     }
-
-    fn look_at_both(&mut self, a: &[u8], b: &[u8]) -> Flow {
-        self.look(a)?;
-        self.look(b)
-    }
 }
 
 impl Visitor for Holds<'_, '_> {
     fn string(&mut self, value: Element<'_>) -> Flow {
-        self.look(value.bytes)
+        self.look_at_both(&[], value.bytes)
     }
     fn list_element(&mut self, _: u64, value: Element<'_>) -> Flow {
         self.look(value.bytes)
@@ -401,8 +399,8 @@ fn one(
     let record = known.record(key.start)?;
     let index = key.index as usize;
     let mut scratch = Vec::new();
-    let name = if key.shared { known.members.dump.key(key.start, &mut scratch)? } else { &[] };
-    let held = &known.held(&known.claimants(index, key.shared, name));
+    let name = known.members.dump.key(key.start, &mut scratch)?;
+    let held = &known.held(&known.claimants(index, key.shared, name), name);
     let forms = &known.member_forms(index, key.shared, name);
     let policy = known.names.spec.indexes[index].policy;
     let remove = ask == Ask::Edits && !key.frozen && policy == Policy::Maintain;

@@ -19,7 +19,7 @@ use crate::index::store::name_prefix::{MemberPrefixes, NamePrefix, NamePrefixes}
 use crate::index::store::record_set::RecordList;
 use crate::model::derive::Deriver;
 use crate::model::document::{Extractor, Slot};
-use crate::model::spec::{IndexType, Policy, Reading, Spec};
+use crate::model::spec::{Index, IndexType, Policy, Reading, RecordType, Spec};
 use crate::model::stock::{Stock, Tally};
 use crate::model::view::{Clock, Diagnostics, Dump, ExistingList, Expires, Family, KeyType, Names, Wanted, decode};
 use crate::text::display;
@@ -73,7 +73,15 @@ impl<'a> Context<'a> {
                 uses[from].derived |= index.policy != Policy::Retire;
             }
         }
-        let member_prefixes = spec.indexes.iter().map(|index| NamePrefix::of_index(&index.member, &hasher)).collect();
+        // Members of one key have one prefix; those of several indexes may have several.
+        let alone = |at: usize| {
+            let first = spec.first_of_keys(at);
+            first == at && (at + 1..spec.indexes.len()).all(|other| spec.first_of_keys(other) != at)
+        };
+        let of_index = |(at, index): (usize, &Index)| {
+            if alone(at) { NamePrefix::of_index(&index.member, &hasher) } else { None }
+        };
+        let member_prefixes = spec.indexes.iter().enumerate().map(of_index).collect();
         Self {
             names: Names::new(spec),
             dump,
@@ -135,6 +143,30 @@ struct Rule {
     index: usize,
     deriver: Deriver,
     value_cache: ValueCache,
+    /// The same without `when`, to tell what that leaves out.
+    bare: Option<Deriver>,
+}
+
+/// What records say of the `when` of an index.
+#[derive(Clone, Debug, Default)]
+pub struct WhenSeen {
+    /// Some record would have an entry without it.
+    pub without: bool,
+    /// For each condition, whether some record meets it.
+    pub met: Vec<bool>,
+}
+
+impl WhenSeen {
+    /// What either says.
+    pub fn merge(&mut self, other: &Self) {
+        self.without |= other.without;
+        if self.met.is_empty() {
+            self.met.clone_from(&other.met);
+        }
+        for (met, other) in self.met.iter_mut().zip(&other.met) {
+            *met |= other;
+        }
+    }
 }
 
 /// What one thread gathers.
@@ -165,6 +197,8 @@ pub struct Gathered<'c, 'a> {
     /// Records by the set of records they require.
     pub required_sets: Vec<u64>,
     pub witnesses: Witnesses,
+    /// By index.
+    pub when: Vec<WhenSeen>,
     /// Keys that entries may name.
     pub named: ExistingList,
     /// Per record class: its extractor, and its indexes.
@@ -195,6 +229,8 @@ impl<'c, 'a> Gathered<'c, 'a> {
                 index: at,
                 deriver: Deriver::new(record, index),
                 value_cache: ValueCache::default(),
+                bare: (!index.when.is_empty())
+                    .then(|| Deriver::new(record, &Index { when: Vec::new(), ..Index::clone(index) })),
             };
             (Extractor::of(record), derivers.map(rule).collect())
         });
@@ -217,6 +253,7 @@ impl<'c, 'a> Gathered<'c, 'a> {
             undecidable_count: vec![0; spec.indexes.len()],
             required_sets: Vec::new(),
             witnesses: Witnesses::new(context.dump.file.len()),
+            when: vec![WhenSeen::default(); spec.indexes.len()],
             named: ExistingList::default(),
             readers: readers.collect(),
             group_cache: Cache::default(),
@@ -277,8 +314,27 @@ impl<'c, 'a> Gathered<'c, 'a> {
         } else {
             decode(record, extractor, &mut self.text, &mut self.scratch, context.clock)?
         };
-        let slots = match decoded {
-            Ok(slots) => slots,
+        let (slots, rules) = match decoded {
+            Ok(slots) => (slots, rules.iter_mut().collect()),
+            // Any string is a record of such a class; only an index that reads a field of it cannot be decided.
+            Err(reason)
+                if context.names.spec.records[class].ty == Some(RecordType::String) && !context.is_damaged(start) =>
+            {
+                let of_string = rules.iter_mut().filter(|rule| {
+                    let index = &context.names.spec.indexes[rule.index];
+                    let reads = index.reads_fields();
+                    if reads {
+                        self.undecidable[rule.index].push(context.hasher.hash(key), start);
+                        self.undecidable_count[rule.index] += 1;
+                        self.diagnostics.add("record.undecidable", start, || {
+                            format!("{}: {reason} (index {})", display(key), index.name)
+                        });
+                    }
+                    !reads
+                });
+                let of_string: Vec<&mut Rule> = of_string.collect();
+                (extractor.nothing(), of_string)
+            }
             Err(reason) => {
                 self.diagnostics.add("record.undecodable", start, || format!("{}: {reason}", display(key)));
                 self.undecodable[class].push(context.hasher.hash(key), start);
@@ -294,7 +350,7 @@ impl<'c, 'a> Gathered<'c, 'a> {
                 NamePrefix::hash(context.prefixes.of(group, key, &context.hasher), key, &context.hasher);
             (hashed, Source::key_at(start, hashed, number.is_some()))
         };
-        for Rule { index: at, deriver, value_cache } in rules {
+        for Rule { index: at, deriver, value_cache, bare } in rules {
             let value = match deriver.decided_by().map(|path| slots.get(path)) {
                 Some(Slot::Text(value)) => Some(value),
                 _ => None,
@@ -308,6 +364,13 @@ impl<'c, 'a> Gathered<'c, 'a> {
                 continue;
             }
             let index = &context.names.spec.indexes[*at];
+            if let Some(bare) = bare {
+                let seen = &mut self.when[*at];
+                if seen.met.is_empty() || seen.met.contains(&false) {
+                    seen.merge(&WhenSeen { without: false, met: deriver.meets(key, &slots) });
+                }
+                seen.without = seen.without || bare.derive(key, &slots, |_, _| {}).is_ok_and(|entries| entries > 0);
+            }
             let by_key = index.member.is_record_key() && index.more_members.is_empty();
             self.required_set.clear();
             let (mut full, mut last_group) = (false, 0);

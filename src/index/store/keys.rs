@@ -46,6 +46,8 @@ pub struct Keys {
     prefixes: NamePrefixes,
     /// Groups that have not the prefix of their key, in order.
     strangers: Vec<u32>,
+    /// By index: the one whose keys its own are, too.
+    joint: Vec<u16>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -60,17 +62,20 @@ struct Rank {
 }
 
 impl Keys {
-    /// Orders the groups, which have these prefixes. `lacks` tells whether a required record (index, position in its `require`,
+    /// Orders the groups, which have these prefixes. `joint` has for each index the first one with the same keys: those are
+    /// one. `lacks` tells whether a required record (index, position in its `require`,
     /// key) is missing.
     pub fn new(
         groups: Interned,
         prefixes: NamePrefixes,
+        joint: Vec<u16>,
         mut lacks: impl FnMut(u16, usize, &[u8]) -> Result<bool, rdb::Error>,
     ) -> Result<Self, rdb::Error> {
         let mut ids: Vec<u32> = groups.ids().collect();
+        let joined = |index: u16| joint.get(usize::from(index)).copied().unwrap_or(index);
         ids.par_sort_unstable_by(|&a, &b| {
             let ((a_index, a_key, _), (b_index, b_key, _)) = (read_group(groups.get(a)), read_group(groups.get(b)));
-            (a_index, a_key).cmp(&(b_index, b_key)).then_with(|| groups.get(a).cmp(groups.get(b)))
+            (joined(a_index), a_key).cmp(&(joined(b_index), b_key)).then_with(|| groups.get(a).cmp(groups.get(b)))
         });
         let mut ranks: Vec<Rank> = Vec::new();
         let mut rank_of = vec![0; groups.bound()];
@@ -83,10 +88,10 @@ impl Keys {
             }
             let known = ranks.last().is_some_and(|last| {
                 let (last_index, last_key, _) = read_group(groups.get(last.group));
-                (last_index, last_key) == (index, key)
+                (joined(last_index), last_key) == (joined(index), key)
             });
             if !known {
-                ranks.push(Rank { index, live: false, blocked: false, group: id });
+                ranks.push(Rank { index: joined(index), live: false, blocked: false, group: id });
             }
             if let Some(last) = ranks.last_mut() {
                 last.live |= !orphan;
@@ -98,7 +103,7 @@ impl Keys {
             rank_of[id as usize] = if orphan { rank | ORPHAN } else { rank };
         }
         strangers.sort_unstable();
-        Ok(Self { groups, ranks, rank_of, prefixes, strangers })
+        Ok(Self { groups, ranks, rank_of, prefixes, strangers, joint })
     }
 
     /// How many there are, orphaned ones included.
@@ -162,7 +167,7 @@ impl Keys {
 
     /// The rank of a key of an index, if a record implies it, lacking something or not.
     pub fn find(&self, index: usize, name: &[u8]) -> Option<u32> {
-        let range = self.of_index(index);
+        let range = self.of_index(self.joint.get(index).map_or(index, |joint| usize::from(*joint)));
         let ranks = self.ranks.get(range.start as usize..range.end as usize)?;
         let at = ranks.partition_point(|rank| read_group(self.groups.get(rank.group)).1 < name);
         let rank = range.start + at as u32;
@@ -192,7 +197,8 @@ mod tests {
             ids.push(interner.intern(&bytes, hasher.hash(&bytes), &hasher).unwrap());
         }
         let keys =
-            Keys::new(interner.freeze(), NamePrefixes::default(), |_, _, required| Ok(required == b"q")).unwrap();
+            Keys::new(interner.freeze(), NamePrefixes::default(), vec![0, 1], |_, _, required| Ok(required == b"q"))
+                .unwrap();
         let ranks: Vec<u32> = ids.iter().map(|&id| keys.rank_of(id)).collect();
         assert_eq!(ranks, [3, 2, 1 | ORPHAN, 2 | ORPHAN, 0]);
         assert_eq!([0, 1, 2, 3].map(|rank| keys.is_live(rank)), [true, false, true, true]);

@@ -60,7 +60,7 @@ impl RecordSet {
 }
 
 /// Several sets asked as one.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct AnyOf<'s>(Vec<&'s RecordSet>);
 
 impl<'s> AnyOf<'s> {

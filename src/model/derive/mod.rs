@@ -126,7 +126,8 @@ impl Deriver {
             let require = || index.require.iter().map(|require| &require.key);
             let decides = !retired
                 && index.kind == IndexType::Set
-                && index.names_its_record()
+                && index.member.is_record_key()
+                && index.more_members.is_empty()
                 && index.when.is_empty()
                 && std::iter::once(&index.key).chain(require()).all(by_value);
             decided_by = match paths.as_slice() {

@@ -102,6 +102,12 @@ impl Extractor {
         self.captures.slots(&[])
     }
 
+    /// A record without any field.
+    pub fn nothing(&mut self) -> Slots<'_> {
+        self.captures.clear();
+        self.captures.slots(&[])
+    }
+
     /// The fields of a JSON text (RFC 8259, UTF-8 without a byte order mark).
     ///
     /// A top level that is not an object is an error: a counter, a lock or a text that was encoded twice is not a record.

@@ -31,7 +31,7 @@ pub use names::glob::{ByteSet, Glob};
 pub use names::parse::{Part, Wild, literal};
 pub use names::path::{Path, Step};
 pub use names::pattern::Pattern;
-pub use names::template::Template;
+pub use names::template::{Template, fill};
 
 /// The presets that are built in: name and text.
 pub const PRESETS: &[(&str, &str)] = &[("discord-analytics", include_str!("presets/discord-analytics.toml"))];
@@ -118,6 +118,8 @@ pub struct Index {
     pub require: Vec<Require>,
     /// What must be true of a record for it to be indexed.
     pub when: Vec<Condition>,
+    /// What an entry says makes up the name of its record, by captures.
+    pub makes_up_its_record: bool,
     /// What must be there for an entry to stay: any one of them. Empty for an index that is made from records.
     pub exists: Vec<Exists>,
     /// Those of its templates: of its class, or its own if it has `exists`.
@@ -247,8 +249,18 @@ impl Index {
         [&self.key, member].into_iter().chain(&self.value).chain(&self.score).chain(require)
     }
 
+    /// Whether something in a record decides whether it has an entry, or which.
+    pub fn reads_fields(&self) -> bool {
+        !self.when.is_empty() || self.templates().any(|template| template.fields().next().is_some())
+    }
+
     /// Whether an entry says which record it is of.
     pub fn names_its_record(&self) -> bool {
+        self.makes_up_its_record || self.holds_record_keys()
+    }
+
+    /// Whether the name of the record stands in an entry as it is.
+    pub fn holds_record_keys(&self) -> bool {
         match self.kind {
             IndexType::Hash => self.member.is_record_key() || self.value.as_ref().is_some_and(Template::is_record_key),
             IndexType::String => self.value.as_ref().is_some_and(Template::is_record_key),
@@ -371,6 +383,27 @@ impl Spec {
     /// The indexes made from the class at this position.
     pub fn indexes_from(&self, record: usize) -> impl Iterator<Item = &Index> {
         self.indexes.iter().filter(move |index| index.from == Some(record))
+    }
+
+    /// The first index with the keys of this one: of several that are made from records and have one key template, all make the
+    /// same keys.
+    pub fn first_of_keys(&self, at: usize) -> usize {
+        let same = |other: &Index, index: &Index| {
+            let made = |index: &Index| index.policy == Policy::Maintain;
+            made(other)
+                && made(index)
+                && other.db == index.db
+                && other.kind == index.kind
+                && other.family == index.family
+        };
+        let Some(index) = self.indexes.get(at) else { return at };
+        self.indexes.iter().position(|other| same(other, index)).unwrap_or(at)
+    }
+
+    /// Whether the index of this name is the first with its keys.
+    pub fn is_first_of_keys(&self, name: &str) -> bool {
+        let at = self.indexes.iter().position(|index| index.name == name);
+        at.is_some_and(|at| self.first_of_keys(at) == at)
     }
 
     /// Whether a brake is lifted, for the index at this position if it is about one.

@@ -46,14 +46,7 @@ impl Template {
 
     /// Appends the name that captures make up. False if one of them was not read, or it takes more than captures.
     pub fn fill(&self, captured: &Captured, texts: &Texts<'_>, out: &mut Vec<u8>) -> bool {
-        self.parts.iter().all(|part| {
-            let value = match part {
-                Part::Literal(bytes) => Some(bytes.as_slice()),
-                Part::Capture(number) => captured.get(*number, texts),
-                _ => None,
-            };
-            value.inspect(|value| out.extend_from_slice(value)).is_some()
-        })
+        fill(&self.parts, captured, texts, out)
     }
 
     /// Its parts, with captures numbered by where they first occur: templates with the same differ in names at most.
@@ -68,4 +61,16 @@ impl Template {
         let part = |part: &Part| if let Part::Capture(at) = part { Part::Capture(number(*at)) } else { part.clone() };
         self.parts.iter().map(part).collect()
     }
+}
+
+/// Appends what these parts give with captures. False if one of them was not read, or it takes more than captures.
+pub fn fill(parts: &[Part], captured: &Captured, texts: &Texts<'_>, out: &mut Vec<u8>) -> bool {
+    parts.iter().all(|part| {
+        let value = match part {
+            Part::Literal(bytes) => Some(bytes.as_slice()),
+            Part::Capture(number) => captured.get(*number, texts),
+            _ => None,
+        };
+        value.inspect(|value| out.extend_from_slice(value)).is_some()
+    })
 }

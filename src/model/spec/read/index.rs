@@ -176,6 +176,12 @@ impl Reader<'_> {
         let more_members: Vec<Template> = members.collect();
         let class = from.and_then(|from| records.get(from)).map(|class| class.key.parts.as_slice());
         let form = |template: &Template| Form::new(&template.parts, &scope.captures, class);
+        let said: Vec<usize> =
+            [&key, &member].into_iter().chain(&value).flat_map(|template| template.captures()).collect();
+        let key_pattern = from.and_then(|from| records.get(from)).map(|class| &class.key);
+        let makes_up_its_record = !retired
+            && more_members.is_empty()
+            && key_pattern.is_some_and(|pattern| pattern.follows_from(|capture| said.contains(&capture)));
         let index = Index {
             name,
             policy: policy?,
@@ -196,6 +202,7 @@ impl Reader<'_> {
             value,
             score: if retired { None } else { score },
             require: if retired { Vec::new() } else { require },
+            makes_up_its_record,
             when: if retired { Vec::new() } else { when },
             exists,
             captures: scope.captures,
@@ -387,12 +394,23 @@ impl Reader<'_> {
 
     /// Two indexes may share their keys only where an entry of the one is an entry of the other.
     pub(super) fn has_its_own_keys(&mut self, index: &Index, span: &Range<usize>, others: &[(Index, Range<usize>)]) {
+        let together = |other: &Index| match (index.policy, other.policy) {
+            // Their union.
+            (Policy::Maintain, Policy::Maintain) => index.kind == other.kind,
+            // What records imply is never pruned.
+            (Policy::Retire, _) | (_, Policy::Retire) => false,
+            _ => index.prunes() || other.prunes(),
+        };
         let same = |(other, _): &&(Index, Range<usize>)| {
-            index.db == other.db && index.family == other.family && !(index.prunes() && other.prunes())
+            index.db == other.db && index.family == other.family && !together(other)
         };
         if let Some((other, _)) = others.iter().find(same) {
             let message = format!("the same keys as index {:?}: each would undo the other", other.name);
-            self.error(span.clone(), message, "an index key can belong to one index; remove one of the two");
+            self.error(
+                span.clone(),
+                message,
+                "several maintained indexes of one type may share their keys; remove one of these",
+            );
         }
     }
 }
