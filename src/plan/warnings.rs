@@ -45,9 +45,23 @@ pub fn warnings(
         }
         if summary.conflict_members > 0 {
             out.push(format!(
-                "index {}: {} left as found, because records disagree on the score",
+                "index {}: {} left as found, because records disagree on the score or the value",
                 index.name,
                 counted(summary.conflict_members, "member")
+            ));
+        }
+        if summary.unnamed_keys > 0 {
+            out.push(format!(
+                "index {}: {} left as found, because no entry names a key of the dump: it may be something else",
+                index.name,
+                counted(summary.unnamed_keys, "key")
+            ));
+        }
+        if summary.expiring_members > 0 {
+            out.push(format!(
+                "index {}: {} with another value left as found, because HSET would take away an expiry of its own",
+                index.name,
+                counted(summary.expiring_members, "field")
             ));
         }
         if summary.overlapped_keys > 0 {

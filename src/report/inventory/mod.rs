@@ -221,6 +221,15 @@ pub struct Index {
     pub braked_members: u64,
     /// Keys that a plan would delete.
     pub deleted_keys: u64,
+    /// It is about entries that name keys.
+    #[serde(skip)]
+    pub prunes: bool,
+    /// Keys that stay because none of their entries names a key of the dump.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub unnamed_keys: u64,
+    /// Fields with another value that stay because they have an expiry of their own.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub expiring_members: u64,
     /// Why nothing is deleted or removed.
     #[serde(serialize_with = "frozen_words")]
     pub frozen: Option<Frozen>,
@@ -232,6 +241,11 @@ impl Index {
         let wrong = [self.wrong_keys, self.absent_keys, self.missing_members, self.stale_members, self.braked_members];
         if self.policy == Policy::Retire.as_str() { self.keys == 0 } else { wrong == [0; 5] }
     }
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 /// One of the largest keys.
@@ -403,6 +417,9 @@ pub(super) fn indexes(difference: &Difference<'_>) -> Vec<Index> {
             braked_keys: summary.kept.keys(),
             braked_members: summary.kept.foreign_members,
             deleted_keys: deleted(at),
+            prunes: index.prunes(),
+            unnamed_keys: summary.unnamed_keys,
+            expiring_members: summary.expiring_members,
             frozen: summary.frozen,
         })
         .collect()

@@ -16,6 +16,9 @@ pub fn verdict(index: &Index) -> String {
             (_, some) => format!("{keys}, {} to be deleted", number(some)),
         };
     }
+    if index.prunes {
+        return of_entries(index);
+    }
     if index.keys == 0 && index.absent_keys == 0 && index.frozen.is_some() {
         return "no keys, and no records for any".to_owned();
     }
@@ -36,6 +39,33 @@ pub fn verdict(index: &Index) -> String {
     )
 }
 
+/// The same of an index about entries that name keys.
+fn of_entries(index: &Index) -> String {
+    if index.keys == 0 {
+        return "no key of such a name and type in the dump".to_owned();
+    }
+    let held = format!("{} with {}", counted(index.keys, "key"), counted(index.members, "element"));
+    let gone = match index.wrong_keys {
+        0 => None,
+        1 => Some("1 key names nothing that is there".to_owned()),
+        keys => Some(format!("{} keys name nothing that is there", number(keys))),
+    };
+    let stale = match index.stale_members {
+        0 => None,
+        1 => Some(format!("1 entry {}names a key that is gone", if gone.is_some() { "of the others " } else { "" })),
+        entries => Some(format!(
+            "{} entries {}name keys that are gone",
+            number(entries),
+            if gone.is_some() { "of the others " } else { "" }
+        )),
+    };
+    let all: Vec<String> = [gone, stale].into_iter().flatten().collect();
+    if all.is_empty() {
+        return format!("{held}: none names a key that is gone");
+    }
+    format!("{held}: {}", all.join(", "))
+}
+
 /// Why less is done than the verdict lets one expect.
 pub fn limits(index: &Index) -> Vec<String> {
     let mut notes = Vec::new();
@@ -51,6 +81,15 @@ pub fn limits(index: &Index) -> Vec<String> {
             counted(index.undecidable_records, "undecidable record")
         )),
         None => {}
+    }
+    if index.unnamed_keys > 0 {
+        let (keys, stay) = (counted(index.unnamed_keys, "key"), if index.unnamed_keys == 1 { "stays" } else { "stay" });
+        notes.push(format!("{keys} {stay}: no entry names a key of the dump, so it may be something else"));
+    }
+    if index.expiring_members > 0 {
+        let fields = counted(index.expiring_members, "field");
+        let stay = if index.expiring_members == 1 { "stays" } else { "stay" };
+        notes.push(format!("{fields} with another value {stay}: HSET would take away an expiry of its own"));
     }
     if index.policy == "report" && !index.is_right() {
         notes.push("findings only: the policy is report".to_owned());
@@ -73,7 +112,7 @@ pub fn limits(index: &Index) -> Vec<String> {
     if index.conflict_members > 0 {
         let members = counted(index.conflict_members, "member");
         let stay = if index.conflict_members == 1 { "stays" } else { "stay" };
-        notes.push(format!("{members} {stay} as found, because records disagree on the score"));
+        notes.push(format!("{members} {stay} as found, because records disagree on the score or the value"));
     }
     if index.overlapped_keys > 0 {
         let keys = counted(index.overlapped_keys, "key");
@@ -126,6 +165,9 @@ mod tests {
             held_members: 0,
             contested_keys: 0,
             conflict_members: 0,
+            prunes: false,
+            unnamed_keys: 0,
+            expiring_members: 0,
             overlapped_keys: 0,
             braked_keys: 0,
             braked_members: 0,

@@ -109,7 +109,9 @@ pub(super) fn as_they_should_be(manifest: &Manifest) -> String {
     }
     let others =
         if unmatched.len() < manifest.indexes.len() { "the other indexes are as they should be; " } else { "" };
-    format!("{others}the dump has no key of {}, and no record implies one.", unmatched.join(", "))
+    let from_records = manifest.indexes.iter().any(|index| index.unmatched && index.policy != "prune");
+    let implied = if from_records { ", and no record implies one" } else { "" };
+    format!("{others}the dump has no key of {}{implied}.", unmatched.join(", "))
 }
 
 /// What is wrong, or may be, and is not changed.

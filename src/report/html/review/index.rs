@@ -84,10 +84,37 @@ impl IndexView {
     }
 }
 
+/// The rule of an index about entries that name keys.
+fn of_entries(index: &spec::Index, about: &About) -> Html {
+    let key = code(&index.key.text, Room::NAME);
+    if index.kind == spec::IndexType::Any {
+        return Html::fill("A key {} may exist only while {} does.", &[&key, &about.exists]);
+    }
+    let entry = |text: &str| code(text, Room::NAME);
+    let kind = Html::words(about.kind);
+    match (&index.value, index.member_forms.is_empty()) {
+        (Some(value), true) => {
+            let words = "The {} {} may say {} only while {} is there.";
+            Html::fill(words, &[&kind, &key, &entry(&value.text), &about.exists])
+        }
+        (Some(value), false) => {
+            let words = "In the {} {} a field {} may say {} only while {} is there.";
+            Html::fill(words, &[&kind, &key, &entry(&index.member.text), &entry(&value.text), &about.exists])
+        }
+        (None, _) => {
+            let words = "The {} {} may hold {} only while {} is there.";
+            Html::fill(words, &[&kind, &key, &entry(&index.member.text), &about.exists])
+        }
+    }
+}
+
 /// The rule of the index in a sentence.
 fn rule(spec: &spec::Spec, index: &spec::Index, about: &About) -> Html {
     let key = code(&index.key.text, Room::NAME);
     let class = index.from.and_then(|class| spec.records.get(class));
+    if index.prunes() {
+        return of_entries(index, about);
+    }
     let Some(class) = class.filter(|_| index.policy != Policy::Retire) else {
         return Html::fill("Keys {}.", &[&code(&index.family.glob().to_string(), Room::NAME)]);
     };
@@ -197,6 +224,9 @@ mod tests {
             held_members: 1,
             contested_keys: 0,
             conflict_members: 0,
+            prunes: false,
+            unnamed_keys: 0,
+            expiring_members: 0,
             overlapped_keys: 0,
             braked_keys: 0,
             braked_members: 0,
