@@ -14,3 +14,6 @@ pub mod pattern;
 pub mod template;
 
 pub use matcher::Reading;
+
+#[cfg(test)]
+mod tests;
