@@ -1,13 +1,17 @@
 //! Answers to commands, whoever gives them.
 
 use crate::bundle::manifest::Reply;
-use crate::text::safe;
+use crate::text::{quoted, safe};
 
 /// What a command answers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Answer {
     Integer(i64),
     Status(String),
+    /// A value.
+    Bulk(Vec<u8>),
+    /// That there is none.
+    Nothing,
     Array(Vec<i64>),
     Error(String),
     /// Nothing that a plan's command could answer.
@@ -21,6 +25,7 @@ impl Answer {
             (Self::Integer(found), Reply::Integer(due)) => found == due,
             (Self::Array(found), Reply::Integer(due)) => !found.is_empty() && found.iter().all(|found| found == due),
             (Self::Status(found), Reply::Status(due)) => found == due,
+            (Self::Bulk(found), Reply::Bulk(due)) => *found == due.0,
             _ => false,
         }
     }
@@ -31,6 +36,8 @@ impl std::fmt::Display for Answer {
         match self {
             Self::Integer(n) => write!(f, "{n}"),
             Self::Status(text) | Self::Error(text) | Self::Odd(text) => f.write_str(&safe(text)),
+            Self::Bulk(value) => f.write_str(&quoted(value)),
+            Self::Nothing => f.write_str("nothing"),
             Self::Array(all) => write!(f, "{all:?}"),
         }
     }

@@ -29,6 +29,25 @@ pub enum Command<'a> {
         value: &'a [u8],
         expire_ms: Option<i64>,
     },
+    /// `SET … NX`
+    SetNew {
+        key: &'a [u8],
+        value: &'a [u8],
+    },
+    /// `SET … XX KEEPTTL GET`
+    SetChanged {
+        key: &'a [u8],
+        value: &'a [u8],
+    },
+    HDel {
+        key: &'a [u8],
+        fields: &'a [&'a [u8]],
+    },
+    /// Every element that is equal to this one.
+    LRem {
+        key: &'a [u8],
+        element: &'a [u8],
+    },
     Append {
         key: &'a [u8],
         value: &'a [u8],
@@ -98,6 +117,11 @@ impl<'a> Command<'a> {
                 }
                 Self::ZAdd { key, flags, members }
             }
+            (b"HSET", [key, fields @ ..]) if !fields.is_empty() && fields.len() % 2 == 0 => Self::HSet { key, fields },
+            (b"HDEL", [key, fields @ ..]) if !fields.is_empty() => Self::HDel { key, fields },
+            (b"LREM", [key, b"0", element]) => Self::LRem { key, element },
+            (b"SET", [key, value, b"NX"]) => Self::SetNew { key, value },
+            (b"SET", [key, value, b"XX", b"KEEPTTL", b"GET"]) => Self::SetChanged { key, value },
             (_, rest) if stage == Stage::Rollback => Self::parse_rollback(name, rest)?,
             _ => return Err("a command that apply.resp may hold, with its arguments"),
         };
@@ -110,7 +134,6 @@ impl<'a> Command<'a> {
             (b"SET", [key, value, b"PXAT", ms]) => Self::Set { key, value, expire_ms: Some(number(ms).ok_or(NUMBER)?) },
             (b"APPEND", [key, value]) => Self::Append { key, value },
             (b"RPUSH", [key, elements @ ..]) if !elements.is_empty() => Self::RPush { key, elements },
-            (b"HSET", [key, fields @ ..]) if !fields.is_empty() && fields.len() % 2 == 0 => Self::HSet { key, fields },
             (b"HPEXPIREAT", [key, ms, b"FIELDS", n, fields @ ..]) if !fields.is_empty() => {
                 if number(n).and_then(|n| usize::try_from(n).ok()) != Some(fields.len()) {
                     return Err("as many fields as it says");
@@ -144,6 +167,10 @@ impl<'a> Command<'a> {
             | Self::ZAdd { key, .. }
             | Self::ZRem { key, .. }
             | Self::Set { key, .. }
+            | Self::SetNew { key, .. }
+            | Self::SetChanged { key, .. }
+            | Self::HDel { key, .. }
+            | Self::LRem { key, .. }
             | Self::Append { key, .. }
             | Self::RPush { key, .. }
             | Self::HSet { key, .. }
@@ -166,8 +193,12 @@ impl<'a> Command<'a> {
     pub fn phase(&self) -> Option<Phase> {
         match self {
             Self::Unlink(_) => Some(Phase::Delete),
-            Self::SAdd { .. } | Self::ZAdd { .. } => Some(Phase::Add),
-            Self::SRem { .. } | Self::ZRem { .. } => Some(Phase::Remove),
+            Self::SAdd { .. }
+            | Self::ZAdd { .. }
+            | Self::HSet { .. }
+            | Self::SetNew { .. }
+            | Self::SetChanged { .. } => Some(Phase::Add),
+            Self::SRem { .. } | Self::ZRem { .. } | Self::HDel { .. } | Self::LRem { .. } => Some(Phase::Remove),
             _ => None,
         }
     }

@@ -283,6 +283,8 @@ impl Run<'_, '_> {
 fn answer(reply: Reply) -> Answer {
     match reply {
         Reply::Int(n) => Answer::Integer(n),
+        Reply::BulkString(value) => Answer::Bulk(value),
+        Reply::Nil => Answer::Nothing,
         Reply::Okay => Answer::Status("OK".into()),
         Reply::SimpleString(text) => Answer::Status(text),
         Reply::Array(all) => {

@@ -181,6 +181,10 @@ impl Machine<'_, '_> {
             Command::ZAdd { key, flags, members } => self.zadd(key, flags, members),
             Command::ZRem { key, members } => self.remove(key, members, "zset"),
             Command::Set { key, value, expire_ms } => Ok(self.set(key, Value::String(value.to_vec()), expire_ms)),
+            Command::SetNew { key, value } => Ok(self.set_new(key, value)),
+            Command::SetChanged { key, value } => self.set_changed(key, value),
+            Command::HDel { key, fields } => self.remove(key, fields, "hash"),
+            Command::LRem { key, element } => self.lrem(key, element),
             Command::Append { key, value } => self.append(key, value),
             Command::RPush { key, elements } => self.rpush(key, elements),
             Command::HSet { key, fields } => self.hset(key, fields),
@@ -285,6 +289,7 @@ impl Machine<'_, '_> {
                 None => false,
                 Some(Value::Set(set)) if kind == "set" => set.remove(*member),
                 Some(Value::Zset(zset)) if kind == "zset" => zset.remove(*member).is_some(),
+                Some(Value::Hash(fields)) if kind == "hash" => fields.remove(*member).is_some(),
                 Some(_) => return Err(WRONG_TYPE),
             };
             if !there {
@@ -293,19 +298,65 @@ impl Machine<'_, '_> {
             }
             removed = removed.saturating_add(1);
             self.tally.removed_members = self.tally.removed_members.saturating_add(1);
-            if self.entry(key).is_some_and(|entry| entry.value.elements() == 0) {
-                self.state.remove(&(self.db, key.to_vec()));
-                if self.stage == Stage::Apply {
-                    self.find(
-                        Problem::Emptied,
-                        Some(key),
-                        "the deletion of the key",
-                        "the removal of all members".into(),
-                    );
-                }
-            }
+            self.emptied(key);
         }
         Ok(Answer::Integer(removed))
+    }
+
+    /// A key without elements is gone; a plan deletes such a key instead.
+    fn emptied(&mut self, key: &[u8]) {
+        if self.entry(key).is_some_and(|entry| entry.value.elements() == 0) {
+            self.state.remove(&(self.db, key.to_vec()));
+            if self.stage == Stage::Apply {
+                self.find(Problem::Emptied, Some(key), "the deletion of the key", "the removal of all members".into());
+            }
+        }
+    }
+
+    fn lrem(&mut self, key: &[u8], element: &[u8]) -> Result<Answer, &'static str> {
+        self.name(key, element);
+        let removed = match self.entry(key).map(|entry| &mut entry.value) {
+            None => 0,
+            Some(Value::List(elements)) => {
+                let before = elements.len();
+                elements.retain(|own| own != element);
+                before.saturating_sub(elements.len())
+            }
+            Some(_) => return Err(WRONG_TYPE),
+        };
+        if removed == 0 {
+            self.no_op(key, format!("the removal of {}, which is not there", quoted(element)));
+        }
+        let count = u64::try_from(removed).unwrap_or(u64::MAX);
+        self.tally.removed_members = self.tally.removed_members.saturating_add(count);
+        self.emptied(key);
+        Ok(Answer::Integer(length(removed)))
+    }
+
+    fn set_new(&mut self, key: &[u8], value: &[u8]) -> Answer {
+        if self.entry(key).is_some() {
+            self.no_op(key, "SET … NX of a key that is there".into());
+            return Answer::Nothing;
+        }
+        self.tally.added_members = self.tally.added_members.saturating_add(1);
+        self.set(key, Value::String(value.to_vec()), None)
+    }
+
+    /// Changes a string; its expiry stays.
+    fn set_changed(&mut self, key: &[u8], value: &[u8]) -> Result<Answer, &'static str> {
+        let old = match self.entry(key).map(|entry| &mut entry.value) {
+            None => {
+                self.no_op(key, "SET … XX of a key that is not there".into());
+                return Ok(Answer::Nothing);
+            }
+            Some(Value::String(text)) => std::mem::replace(text, value.to_vec()),
+            Some(_) => return Err(WRONG_TYPE),
+        };
+        if old == value {
+            self.no_op(key, "the value that was there".into());
+        }
+        self.tally.rescored_members = self.tally.rescored_members.saturating_add(1);
+        Ok(Answer::Bulk(old))
     }
 
     fn set(&mut self, key: &[u8], value: Value, expire_ms: Option<i64>) -> Answer {
@@ -340,9 +391,12 @@ impl Machine<'_, '_> {
             let Value::Hash(fields) = self.value(key, Value::Hash(BTreeMap::new())) else { return Err(WRONG_TYPE) };
             let field = Field { value: value.to_vec(), expire_ms: None };
             match fields.insert(name.to_vec(), field.clone()) {
-                None => added = added.saturating_add(1),
+                None => {
+                    added = added.saturating_add(1);
+                    self.tally.added_members = self.tally.added_members.saturating_add(1);
+                }
                 Some(old) if old == field => self.no_op(key, format!("the field {}, as it was", quoted(name))),
-                Some(_) => {}
+                Some(_) => self.tally.rescored_members = self.tally.rescored_members.saturating_add(1),
             }
         }
         Ok(Answer::Integer(added))

@@ -38,6 +38,8 @@ impl Packing {
             Command::SAdd { key, members } => ("SADD", Some(key), members, 1),
             Command::SRem { key, members } => ("SREM", Some(key), members, 1),
             Command::ZRem { key, members } => ("ZREM", Some(key), members, 1),
+            Command::HDel { key, fields } => ("HDEL", Some(key), fields, 1),
+            Command::HSet { key, fields } => ("HSET", Some(key), fields, 2),
             Command::ZAdd { key, members, .. } => ("ZADD", Some(key), members, 2),
             _ => return,
         };
@@ -69,7 +71,11 @@ pub fn is_within(caps: Caps, command: &Command<'_>, args: &[&[u8]], bytes: usize
     let least = match command {
         Command::Unlink(_) => 2,
         Command::ZAdd { .. } | Command::HSet { .. } => 4,
-        Command::SAdd { .. } | Command::SRem { .. } | Command::ZRem { .. } | Command::RPush { .. } => 3,
+        Command::SAdd { .. }
+        | Command::SRem { .. }
+        | Command::ZRem { .. }
+        | Command::HDel { .. }
+        | Command::RPush { .. } => 3,
         // They cannot be divided.
         _ => return true,
     };

@@ -186,7 +186,7 @@ wrong! {
     same_index_name: "name = \"timeline\"", "name = \"by project\"" =>
         ["21:8 there is another index called \"by project\" (give each its own name)"];
     same_family: "\"timeline:{channel}\"", "\"index:{channel}:{x}\"" =>
-        ["25:7 the same keys as index \"by project\": each would undo the other (an index key can belong to one index; remove one of the two)"];
+        ["25:7 the same keys as index \"by project\": each would undo the other (several maintained indexes of one type may share their keys; remove one of these)"];
     same_records: "\"message:*\"\ndb = 3", "\"project:*\"" =>
         ["9:7 the same keys as record class \"project\" (a key belongs to one class; remove one of the two)"];
     negative_db: "db = 3", "db = -3" => ["10:6 db is not a database number (write a number from 0 on, as in db = 0)"];

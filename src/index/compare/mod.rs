@@ -31,7 +31,7 @@ use super::store::interner::Interned;
 use super::store::keys::Keys;
 use super::store::name_prefix::MemberPrefixes;
 use super::store::record_set::{RecordList, RecordSet};
-use super::{Deletion, Difference, Error, Facts, Frozen, Present, Summary};
+use super::{DeleteReason, Deletion, Difference, Error, Facts, Frozen, Present, Summary};
 use crate::dump::rdb::{self, Record};
 use crate::dump::scan::Observer;
 use crate::model::spec::{Brake, Condition, Policy, Spec, Test};
@@ -304,9 +304,20 @@ pub fn compare<'a, 'o>(
     } else {
         let existing = wanted.join(joined.named);
         observer.begin("looking for named keys", Unit::Keys, prune_keys.len() as u64);
-        let mut gone: HashSet<u64> = resolved.deletions.iter().map(|key| key.start).collect();
+        let mut gone = HashSet::new();
+        for key in &resolved.deletions {
+            // A key of another type that is built anew is there again.
+            let rebuilt = key.reason == DeleteReason::WrongType
+                && keys
+                    .find(key.index as usize, dump.key(key.start, &mut scratch)?)
+                    .is_some_and(|rank| keys.is_live(rank) && !keys.is_blocked(rank));
+            if !rebuilt {
+                gone.insert(key.start);
+            }
+        }
         let seen = (clock, &existing);
-        prune::prune(&known, seen, &prune_keys, &mut gone, &mut summaries, ask == Ask::Edits, observer)?
+        let notes = (&mut summaries[..], &mut diagnostics);
+        prune::prune(&known, seen, &prune_keys, &mut gone, notes, ask == Ask::Edits, observer)?
     };
     if observer.stopped() {
         return Err(Error::Interrupted);

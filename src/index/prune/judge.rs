@@ -7,15 +7,17 @@ use std::ops::ControlFlow;
 use rayon::iter::{IntoParallelIterator, IntoParallelRefIterator, ParallelIterator};
 
 use super::look_up::{Found, Room, There};
-use crate::dump::rdb::{self, Element, Flow, Scratch, Visitor};
+use crate::dump::rdb::{self, Element, Flow, Kind, Scratch, Visitor};
 use crate::index::compare::known::Known;
 use crate::index::compare::stale::{Reason, Stale};
 use crate::index::gather::survey::IndexKey;
+use crate::index::store::hash::Hasher;
 use crate::index::{DeleteReason, Deletion, Present, Summary};
 use crate::model::entry::Entries;
 use crate::model::spec::{IndexType, Policy, Spec};
-use crate::model::view::{Clock, Existing, Expires, KeyType};
+use crate::model::view::{Clock, Diagnostics, Existing, Expires, KeyType};
 use crate::progress::Watch;
+use crate::text::display;
 
 /// What becomes of the keys of prune rules.
 #[derive(Debug, Default)]
@@ -50,6 +52,8 @@ struct Seen {
     /// An entry was looked at that names a key of the dump.
     found: bool,
     stale: Vec<Stale>,
+    /// Hashes of the members or fields that go.
+    hashes: Vec<u64>,
 }
 
 /// Looks at all keys of prune rules. `gone` are the keys that the plan deletes for other reasons; those that are deleted here
@@ -59,7 +63,7 @@ pub fn prune(
     (clock, existing): (Clock, &Existing),
     keys: &[IndexKey],
     gone: &mut HashSet<u64>,
-    summaries: &mut [Summary],
+    (summaries, diagnostics): (&mut [Summary], &mut Diagnostics),
     want_stale: bool,
     watch: &dyn Watch,
 ) -> Result<Pruned, rdb::Error> {
@@ -68,6 +72,7 @@ pub fn prune(
     if keys.is_empty() {
         return Ok(out);
     }
+    let mut scratch = Vec::new();
     loop {
         let there = There { dump: known.members.dump, clock, existing, gone };
         let judged: Vec<Judged> = keys
@@ -91,6 +96,11 @@ pub fn prune(
         if more && !watch.stopped() {
             continue;
         }
+        for (key, _) in keys.iter().zip(&judged).filter(|(_, judged)| judged.repeated) {
+            let name = known.members.dump.key(key.start, &mut scratch)?;
+            diagnostics
+                .add("index.repeated_member", key.start, || format!("an entry stands twice in {}", display(name)));
+        }
         settle(spec, keys, judged, summaries, &mut out);
         return Ok(out);
     }
@@ -108,6 +118,8 @@ struct Judged {
     named: bool,
     /// It stays as it is, though entries of it would go.
     kept: bool,
+    /// An entry that would go stands in it twice.
+    repeated: bool,
 }
 
 fn one(known: &Known<'_, '_>, there: &There<'_, '_>, key: &IndexKey, want_stale: bool) -> Result<Judged, rdb::Error> {
@@ -116,10 +128,15 @@ fn one(known: &Known<'_, '_>, there: &There<'_, '_>, key: &IndexKey, want_stale:
     let record = known.record(key.start)?;
     let name = known.members.dump.key(key.start, &mut scratch)?;
     let ty = KeyType::of(&record.value);
-    let rules: Vec<usize> = known.names.pruning(record.db, name, ty).collect();
+    let mut rules: Vec<usize> = known.names.pruning(record.db, name, ty).collect();
+    // What is only reported on takes nothing away, and keeps nothing from being taken.
+    if rules.iter().any(|at| spec.indexes[*at].policy == Policy::Prune) {
+        rules.retain(|at| spec.indexes[*at].policy == Policy::Prune);
+    }
     let index = rules.first().copied().unwrap_or(key.index as usize);
     let entries: Vec<Entries<'_>> = rules.iter().filter_map(|at| Entries::new(spec.indexes.get(*at)?, name)).collect();
     let whole = |at: &usize| spec.indexes[*at].kind == IndexType::Any;
+    let vague = |at: &usize| spec.indexes[*at].family.literals() == 0;
     let named = there.existing.has(record.db, name);
     let mut judged = Judged { index, named, ..Judged::default() };
     judged.seen.references = vec![References::default(); rules.len()];
@@ -127,7 +144,9 @@ fn one(known: &Known<'_, '_>, there: &There<'_, '_>, key: &IndexKey, want_stale:
     // Rules about the key as a whole: it goes if one of them does not find what its name names, and none does.
     let room = RefCell::new(Room::default());
     let (mut wholes, mut stays) = (false, false);
-    for (number, entries) in entries.iter().enumerate().filter(|(number, _)| whole(&rules[*number])) {
+    // Without literal text any key is of the family, and one that names nothing is something else.
+    let by_name = |number: usize| whole(&rules[number]) && !vague(&rules[number]);
+    for (number, entries) in entries.iter().enumerate().filter(|(number, _)| by_name(*number)) {
         let found = there.look(entries, (&[], &[]), &room)?;
         let references = &mut judged.seen.references[number];
         references.formed += 1;
@@ -158,6 +177,7 @@ fn one(known: &Known<'_, '_>, there: &There<'_, '_>, key: &IndexKey, want_stale:
                 room: RefCell::new(Room::default()),
                 seen: Seen { references: vec![References::default(); rules.len()], ..Seen::default() },
                 want_stale,
+                hasher: known.hasher,
                 error: None,
             };
             record.value.visit_piece(piece, &mut Scratch::default(), &mut look)?;
@@ -172,13 +192,21 @@ fn one(known: &Known<'_, '_>, there: &There<'_, '_>, key: &IndexKey, want_stale:
             judged.seen.join(seen);
         }
     }
-    // Without literal text any key of the type is of the family: what holds no name of a key is something else.
-    let vague = rules.iter().all(|at| spec.indexes[*at].family.glob().literals() == 0);
-    if vague && !judged.seen.found {
+    if rules.iter().all(vague) && !judged.seen.found {
         judged.kept = judged.seen.going > 0;
         judged.seen.going = 0;
         judged.seen.references.iter_mut().for_each(|references| references.going = 0);
         judged.seen.stale.clear();
+    }
+    // No server writes a set, a sorted set or a hash with the same entry twice: what an edit of it comes to nobody knows.
+    let mut hashes = std::mem::take(&mut judged.seen.hashes);
+    if record.value.ty.kind() != Kind::List && hashes.len() > 1 {
+        hashes.sort_unstable();
+        judged.repeated = hashes.windows(2).any(|pair| pair[0] == pair[1]);
+        if judged.repeated {
+            judged.seen.going = 0;
+            judged.seen.stale.clear();
+        }
     }
     judged.deleted = judged.seen.going > 0 && judged.seen.going == judged.seen.elements;
     if judged.deleted {
@@ -198,6 +226,7 @@ impl Seen {
             all.found += one.found;
             all.going += one.going;
         }
+        self.hashes.extend(other.hashes);
         if self.stale.is_empty() {
             self.stale = other.stale;
         } else {
@@ -215,6 +244,7 @@ struct Look<'l, 'a, 's> {
     room: RefCell<Room>,
     seen: Seen,
     want_stale: bool,
+    hasher: &'l Hasher,
     error: Option<rdb::Error>,
 }
 
@@ -244,6 +274,7 @@ impl Look<'_, '_, '_> {
         }
         if formed && !stays {
             self.seen.going += 1;
+            self.seen.hashes.push(self.hasher.hash(member));
             if self.want_stale {
                 let mut stale = Stale::new(place, 0, 0);
                 stale.explain(Reason::NamedKeyGone);

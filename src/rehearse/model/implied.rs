@@ -11,13 +11,14 @@ use super::walk::{bytes, step, text};
 use crate::dump::rdb::{Item, Record, Walker};
 use crate::model::derive::Deriver;
 use crate::model::document::Extractor;
-use crate::model::spec::Policy;
+use crate::model::spec::{IndexType, Policy, RecordType, Spec};
 use crate::progress::{Unit, Watch};
 
-/// A score that records imply.
-#[derive(Clone, Copy, Debug, PartialEq)]
+/// What records imply of a member: its score, or the value of a field.
+#[derive(Clone, Debug, PartialEq)]
 pub enum Score {
     One(f64),
+    Value(Vec<u8>),
     /// Records disagree.
     Several,
 }
@@ -76,7 +77,7 @@ pub fn imply(dump: &[u8], names: &Names<'_>, present: &Present<'_>, watch: &dyn 
             continue;
         }
         let key = text(record.key)?;
-        let Role::Record(classes) = names.role(record.db, &key, &record.value) else { continue };
+        let Role::Record(classes) = names.role(record.db, &key, &record.value, &present.named) else { continue };
         for class in classes {
             let Some(extractor) = extractors.get_mut(class) else { continue };
             let mut json = Vec::new();
@@ -85,8 +86,13 @@ pub fn imply(dump: &[u8], names: &Names<'_>, present: &Present<'_>, watch: &dyn 
                 Content::Hash(fields) => {
                     Some(extractor.hash(fields.iter().map(|(field, value)| (field.as_slice(), value.as_slice()))))
                 }
+                Content::Members(members) => Some(extractor.members(members.iter().map(Vec::as_slice))),
                 Content::Nothing => None,
             };
+            // Any string is a record of such a class: only an index that reads a field of it cannot be decided.
+            let any_string =
+                slots.is_none() && spec.records.get(class).is_some_and(|of| of.ty == Some(RecordType::String));
+            let slots = if any_string { Some(extractor.nothing()) } else { slots };
             if let (Some(_), Some(count)) = (&slots, decodable.get_mut(class)) {
                 *count = count.saturating_add(1);
             }
@@ -96,7 +102,8 @@ pub fn imply(dump: &[u8], names: &Names<'_>, present: &Present<'_>, watch: &dyn 
                 if slots.is_none() {
                     undecodable.entry(record.db).or_default().insert(key.clone());
                 }
-                let derived = slots.as_ref().map(|slots| {
+                let slots = slots.as_ref().filter(|_| !(any_string && index.reads_fields()));
+                let derived = slots.map(|slots| {
                     deriver.derive(&key, slots, |_, implied| {
                         let mut required = index.require.iter().zip(implied.require());
                         let lacks = |class: usize, key: &[u8]| {
@@ -106,8 +113,12 @@ pub fn imply(dump: &[u8], names: &Names<'_>, present: &Present<'_>, watch: &dyn 
                             return;
                         }
                         let members = desired.keys.entry(implied.key.to_vec()).or_default();
-                        let score = members.entry(implied.member.to_vec()).or_insert(Score::One(implied.score));
-                        if *score != Score::One(implied.score) {
+                        let due = match index.kind {
+                            IndexType::Hash | IndexType::String => Score::Value(implied.value.to_vec()),
+                            _ => Score::One(implied.score),
+                        };
+                        let score = members.entry(implied.member.to_vec()).or_insert_with(|| due.clone());
+                        if *score != due {
                             *score = Score::Several;
                         }
                     })
@@ -118,13 +129,36 @@ pub fn imply(dump: &[u8], names: &Names<'_>, present: &Present<'_>, watch: &dyn 
             }
         }
     }
+    join(spec, &mut desired);
     Ok(Implied { desired, decodable, undecodable })
+}
+
+/// Several indexes with the same keys are one, the first of them.
+fn join(spec: &Spec, desired: &mut [Desired]) {
+    for at in 0..desired.len() {
+        let first = spec.first_of_keys(at);
+        if first == at {
+            continue;
+        }
+        let keys = desired.get_mut(at).map(|of| std::mem::take(&mut of.keys)).unwrap_or_default();
+        let Some(all) = desired.get_mut(first) else { continue };
+        for (key, members) in keys {
+            let known = all.keys.entry(key).or_default();
+            for (member, score) in members {
+                let own = known.entry(member).or_insert_with(|| score.clone());
+                if *own != score {
+                    *own = Score::Several;
+                }
+            }
+        }
+    }
 }
 
 /// What a record can be read from.
 enum Content {
     Json,
     Hash(Vec<(Vec<u8>, Vec<u8>)>),
+    Members(BTreeSet<Vec<u8>>),
     Nothing,
 }
 
@@ -137,6 +171,7 @@ fn content(record: &Record<'_>, clock: &Clock, json: &mut Vec<u8>) -> Result<Con
         Some(Value::Hash(fields)) => {
             Content::Hash(fields.into_iter().map(|(name, field)| (name, field.value)).collect())
         }
+        Some(Value::Set(members)) => Content::Members(members),
         _ => Content::Nothing,
     })
 }

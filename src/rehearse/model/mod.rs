@@ -10,9 +10,9 @@
 //!   touched, and for nothing else: what records hold is read by the one parser alone;
 //! - the fields of a record (`model::document`: `Extractor`), and the names, members and scores that follow from them
 //!   (`model::derive`: `Deriver`);
-//! - the spec (`model::spec`): its reading, its templates, its patterns (`Glob`), which decide what names a class or a family
-//!   has, how many literal bytes a template has, and what is accepted. Only how a name is read back by a template is worked out
-//!   anew (`reading`);
+//! - the spec (`model::spec`): its parts and what is accepted, how many literal bytes a template has, and which indexes have the
+//!   same keys. How a name is read is worked out anew (`reading`), and with it which keys are of a class or a family, and what
+//!   entries name (`entry`, `prune`);
 //! - the manifest and the reader of command files (`bundle`).
 //!
 //! For these there are tests against real servers, the corpus, and values worked out by hand.
@@ -20,9 +20,12 @@
 //! Where the words of the contract leave a choice, the comment says which one was taken.
 
 mod depths;
+mod entry;
 mod implied;
+mod named;
 mod names;
 mod present;
+mod prune;
 mod target;
 mod walk;
 
@@ -90,6 +93,7 @@ impl<'a> Model<'a> {
             index_keys: records,
             records_in_families,
             existing: _,
+            named: _,
         } = present;
         Ok(Self {
             spec,
@@ -111,7 +115,9 @@ impl<'a> Model<'a> {
 
     /// Whether a plan may write to a key: it is in the family of an index, and no record.
     pub fn is_index_key(&self, name: &Name) -> bool {
-        let in_family = !self.names.indexes_of(name.0, &name.1).is_empty();
+        let prunes = |record: &Record<'_>| !self.names.pruning(name.0, &name.1, record.value.ty.kind()).is_empty();
+        let in_family =
+            !self.names.indexes_of(name.0, &name.1).is_empty() || self.records.get(name).is_some_and(prunes);
         in_family && !self.records_in_families.contains(name)
     }
 }

@@ -1,8 +1,10 @@
 //! What the name of a key says: whether it is a record or an index key, and of which index.
 
 use super::super::reading::Reading;
+use super::entry::{Entry, captures, fill};
+use super::named::Named;
 use crate::dump::rdb::{self, Kind};
-use crate::model::spec::{Index, IndexType, Pattern, Spec, Template};
+use crate::model::spec::{Index, IndexType, Pattern, RecordType, Spec, Template};
 
 /// A spec, and how the names that it describes are read.
 #[derive(Debug)]
@@ -27,14 +29,49 @@ impl<'a> Names<'a> {
 
     /// The indexes whose families have this name.
     pub fn indexes_of(&self, db: u64, key: &[u8]) -> Vec<usize> {
-        let indexes = self.spec.indexes.iter().zip(&self.readings).zip(&self.not).enumerate();
-        let of = indexes.filter(|(_, ((index, (family, _)), not))| index.db == db && takes(family, not, key));
-        of.map(|(at, _)| at).collect()
+        self.named(db, key).filter(|(_, index)| index.exists.is_empty()).map(|(at, _)| at).collect()
     }
 
-    fn classes_of(&self, db: u64, key: &[u8]) -> Vec<usize> {
+    /// The rules that take away entries of a key of this name and type.
+    pub fn pruning(&self, db: u64, key: &[u8], kind: Kind) -> Vec<usize> {
+        let rules = self.named(db, key).filter(|(_, index)| !index.exists.is_empty() && is_of(kind, index.kind));
+        rules.map(|(at, _)| at).collect()
+    }
+
+    fn named<'n>(&'n self, db: u64, key: &'n [u8]) -> impl Iterator<Item = (usize, &'a Index)> + 'n {
+        let indexes = self.spec.indexes.iter().zip(&self.readings).zip(&self.not).enumerate();
+        let of = indexes.filter(move |(_, ((index, (family, ..)), not))| index.db == db && takes(family, not, key));
+        of.map(|(at, ((index, _), _))| (at, index))
+    }
+
+    /// How names of an index's keys are read.
+    pub fn key_reading(&self, index: usize) -> Option<&Reading> {
+        self.readings.get(index).map(|(key, _)| key)
+    }
+
+    /// Whether a key of this name is of a class, and counts by the names that are there.
+    fn counts(&self, class: usize, key: &[u8], named: &Named<'_>) -> bool {
+        let (Some(of), Some((reading, _))) = (self.spec.records.get(class), self.classes.get(class)) else {
+            return false;
+        };
+        let Some(exists) = &of.exists else { return true };
+        let captured = reading.read(key).map(|slots| captures(&slots, key)).unwrap_or_default();
+        fill(&exists.parts, &captured).is_some_and(|name| named.contains_key(&(of.db, name)))
+    }
+
+    /// The name of the record that an entry of an index makes up.
+    pub fn record_of(&self, index: usize, key: &[u8], member: &[u8], value: &[u8]) -> Option<Vec<u8>> {
+        let rule = self.spec.indexes.get(index).filter(|rule| rule.makes_up_its_record)?;
+        let class = self.spec.records.get(rule.from?)?;
+        let entry = Entry::read(rule, self.key_reading(index)?, key, member, value)?;
+        fill(&class.key.parts, &entry)
+    }
+
+    fn classes_of(&self, db: u64, key: &[u8], value: &rdb::Value<'_>, named: &Named<'_>) -> Vec<usize> {
         let classes = self.spec.records.iter().zip(&self.classes).enumerate();
-        let of = classes.filter(|(_, (class, (names, not)))| class.db == db && takes(names, not, key));
+        let of = classes.filter(|(at, (class, (names, not)))| {
+            class.db == db && can_be(value, class.ty) && takes(names, not, key) && self.counts(*at, key, named)
+        });
         of.map(|(at, _)| at).collect()
     }
 
@@ -76,21 +113,28 @@ pub enum Role {
 }
 
 impl Names<'_> {
-    /// A class takes strings, hashes and JSON; a key of another type that is named like one of its records is not a record.
-    pub fn role(&self, db: u64, key: &[u8], value: &rdb::Value<'_>) -> Role {
-        let can_be_record = match value.ty.kind() {
-            Kind::String | Kind::Hash => true,
-            Kind::Module => value.type_name().as_str() == "ReJSON-RL",
-            _ => false,
-        };
-        let classes = if can_be_record { self.classes_of(db, key) } else { Vec::new() };
+    /// Without a type, a class takes strings, hashes and JSON; a key of another type that is named like one of its records is
+    /// not a record.
+    pub fn role(&self, db: u64, key: &[u8], value: &rdb::Value<'_>, named: &Named<'_>) -> Role {
+        let classes = self.classes_of(db, key, value, named);
         if !classes.is_empty() {
             Role::Record(classes)
-        } else if self.indexes_of(db, key).is_empty() {
+        } else if self.indexes_of(db, key).is_empty() && self.pruning(db, key, value.ty.kind()).is_empty() {
             Role::Other
         } else {
             Role::Index
         }
+    }
+}
+
+fn can_be(value: &rdb::Value<'_>, ty: Option<RecordType>) -> bool {
+    let json = value.ty.kind() == Kind::Module && value.type_name().as_str() == "ReJSON-RL";
+    match (value.ty.kind(), ty) {
+        (Kind::String, None | Some(RecordType::String)) => true,
+        (Kind::Hash, None | Some(RecordType::Hash)) => true,
+        (Kind::Set, Some(RecordType::Set)) => true,
+        (Kind::Module, None | Some(RecordType::Json)) => json,
+        _ => false,
     }
 }
 
@@ -115,5 +159,13 @@ fn takes(names: &Reading, not: &[Reading], key: &[u8]) -> bool {
 
 /// Whether a key has the type of an index.
 pub fn is_of(kind: Kind, index: IndexType) -> bool {
-    matches!((kind, index), (Kind::Set, IndexType::Set) | (Kind::Zset, IndexType::Zset))
+    matches!(
+        (kind, index),
+        (Kind::Set, IndexType::Set)
+            | (Kind::Zset, IndexType::Zset)
+            | (Kind::Hash, IndexType::Hash)
+            | (Kind::List, IndexType::List)
+            | (Kind::String, IndexType::String)
+            | (_, IndexType::Any)
+    )
 }

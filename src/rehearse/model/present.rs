@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::super::Error;
 use super::super::clock::{Clock, Due, Meaning};
 use super::super::state::{Entry, Name, State, Value};
+use super::named::{Named, named};
 use super::names::{Names, Role};
 use super::walk::{bytes, step, text};
 use crate::dump::rdb::{Footer, Header, Item, Kind, Record, Walker};
@@ -23,6 +24,8 @@ pub struct Present<'a> {
     pub records_in_families: BTreeSet<Name>,
     /// By class: the records there are, if some index requires them.
     pub existing: Vec<BTreeSet<Vec<u8>>>,
+    /// Keys that the spec asks for by name.
+    pub named: Named<'a>,
 }
 
 impl<'a> Present<'a> {
@@ -33,6 +36,7 @@ impl<'a> Present<'a> {
         let (mut start, mut index_keys, mut records_in_families) = (State::new(), BTreeMap::new(), BTreeSet::new());
         let mut existing: Vec<BTreeSet<Vec<u8>>> = vec![BTreeSet::new(); spec.records.len()];
         let is_required = |class: usize| spec.indexes.iter().flat_map(|i| &i.require).any(|r| r.record == class);
+        let named = named(dump, spec, clock)?;
         let mut walker = Walker::new(dump)?;
         let header = walker.header();
         let mut footer = None;
@@ -61,14 +65,16 @@ impl<'a> Present<'a> {
                         modules.insert(record.value.type_name().as_str().to_owned());
                     }
                     let name = (record.db, text(record.key)?);
-                    match names.role(name.0, &name.1, &record.value) {
+                    match names.role(name.0, &name.1, &record.value, &named) {
                         Role::Record(classes) => {
                             for class in classes.into_iter().filter(|&class| is_required(class)) {
                                 if let Some(existing) = existing.get_mut(class) {
                                     existing.insert(name.1.clone());
                                 }
                             }
-                            if !names.indexes_of(name.0, &name.1).is_empty() {
+                            let in_family = !names.indexes_of(name.0, &name.1).is_empty()
+                                || !names.pruning(name.0, &name.1, record.value.ty.kind()).is_empty();
+                            if in_family {
                                 records_in_families.insert(name);
                             }
                         }
@@ -87,6 +93,18 @@ impl<'a> Present<'a> {
             }
         }
         let footer = footer.ok_or(Error::NoEnd)?;
-        Ok(Self { header, footer, clock, keys, last_db, modules, start, index_keys, records_in_families, existing })
+        Ok(Self {
+            header,
+            footer,
+            clock,
+            keys,
+            last_db,
+            modules,
+            start,
+            index_keys,
+            records_in_families,
+            existing,
+            named,
+        })
     }
 }

@@ -4,11 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::Error;
 use super::super::holds::Holds;
-use super::super::state::{Entry, Name, State, Value};
+use super::super::state::{Entry, Field, Name, State, Value};
 use super::depths::Depths;
 use super::implied::{Implied, Members, Score};
 use super::names::{Names, is_of};
 use super::present::Present;
+use super::prune::Rules;
 use crate::dump::rdb::{Element, Flow, Record, Scratch, Visitor};
 use crate::model::spec::{Brake, IndexType, Policy};
 use crate::progress::{Unit, Watch};
@@ -18,6 +19,8 @@ pub fn target(names: &Names<'_>, present: &Present<'_>, implied: &Implied, watch
     let records_in_families = &present.records_in_families;
     let mut made = Target { names, records_in_families, target: present.start.clone() };
     made.aim(&present.index_keys, implied, watch)?;
+    let rules = Rules { names, named: &present.named, clock: present.clock };
+    rules.prune(&present.index_keys, &present.start, &mut made.target)?;
     Ok(made.target)
 }
 
@@ -73,7 +76,31 @@ impl Target<'_, '_> {
             let held: Vec<&BTreeSet<Vec<u8>>> =
                 claimants.clone().filter_map(of).map(|desired| &desired.undecidable).chain(in_any).collect();
             let frozen = frozen(owner) || claimants.clone().any(&frozen);
-            let holds = Holds::find(record, &held)?;
+            let mut holds = Holds::find(record, &held)?;
+            // Entries that make up the name of their record.
+            let claims: Vec<usize> = claimants.clone().collect();
+            let names_held = |member: &[u8], value: &[u8]| {
+                claims.iter().any(|&at| {
+                    let record = names.record_of(at, &name.1, member, value);
+                    record.is_some_and(|record| held.iter().any(|held| held.contains(&record)))
+                })
+            };
+            let held_as = |member: &[u8], value: &[u8]| {
+                let as_it_is = |text: &[u8]| held.iter().any(|held| held.contains(text));
+                as_it_is(member) || (!value.is_empty() && as_it_is(value)) || names_held(member, value)
+            };
+            if !held.iter().all(|held| held.is_empty())
+                && let Some(entry) = self.target.get(name)
+            {
+                holds |= match &entry.value {
+                    Value::Set(members) => members.iter().any(|member| names_held(member, &[])),
+                    Value::Zset(members) => members.keys().any(|member| names_held(member, &[])),
+                    Value::List(elements) => elements.iter().any(|element| names_held(element, &[])),
+                    Value::Hash(fields) => fields.iter().any(|(field, of)| names_held(field, &of.value)),
+                    Value::String(text) => names_held(&[], text),
+                    Value::Json(_) | Value::Other(_) => false,
+                };
+            }
             let wanted = of(owner).and_then(|desired| desired.keys.get(&name.1));
             let right_type = is_of(record.value.ty.kind(), rule.kind);
             // What the brakes keep of keys that no record implies, each by itself.
@@ -85,12 +112,13 @@ impl Target<'_, '_> {
                 continue;
             }
             let forms = names.member_forms(&families);
-            let is_foreign = |member: &[u8]| {
-                !lifted(Brake::ForeignMembers) && !forms.is_empty() && !forms.iter().any(|form| form.fits(member))
-            };
+            // Of a hash the other fields are somebody else's, whatever is accepted.
+            let counts = !lifted(Brake::ForeignMembers) || (rule.kind == IndexType::Hash && right_type);
+            let is_foreign = |member: &[u8]| counts && !forms.is_empty() && !forms.iter().any(|form| form.fits(member));
             let has_foreign = self.target.get(name).is_some_and(|entry| match &entry.value {
                 Value::Set(members) => members.iter().any(|member| is_foreign(member)),
                 Value::Zset(members) => members.keys().any(|member| is_foreign(member)),
+                Value::Hash(fields) if right_type => fields.keys().any(|field| is_foreign(field)),
                 _ => false,
             });
             let foreign = in_question && !holds && has_foreign;
@@ -104,10 +132,10 @@ impl Target<'_, '_> {
                 continue;
             }
             if right_type && (wanted.is_some() || holds || foreign) {
-                let is_held = |member: &[u8]| held.iter().any(|held| held.contains(member)) || is_foreign(member);
+                let is_held = |member: &[u8], value: &[u8]| held_as(member, value) || is_foreign(member);
                 let stands_twice = repeated(record)?.iter().any(|member| match wanted.and_then(|w| w.get(member)) {
                     Some(score) => *score != Score::Several,
-                    None => !frozen && !is_held(member),
+                    None => !frozen && !is_held(member, &[]),
                 });
                 // Nobody knows what an edit of such a key comes to.
                 if stands_twice {
@@ -151,9 +179,14 @@ impl Target<'_, '_> {
         }
         let mut value = match kind {
             IndexType::Zset => Value::Zset(BTreeMap::new()),
+            IndexType::Hash => Value::Hash(BTreeMap::new()),
+            IndexType::String => match wanted.values().next() {
+                Some(Score::Value(text)) => Value::String(text.clone()),
+                _ => return,
+            },
             _ => Value::Set(BTreeSet::new()),
         };
-        mend(&mut value, wanted, false, |_| false);
+        mend(&mut value, wanted, false, |_, _| false);
         if value.elements() > 0 {
             self.target.insert(name.clone(), Entry { value, expire_ms: None });
         }
@@ -161,7 +194,7 @@ impl Target<'_, '_> {
 }
 
 /// The members of a set or sorted set that stand in it twice, which none should.
-fn repeated(record: &Record<'_>) -> Result<BTreeSet<Vec<u8>>, Error> {
+pub fn repeated(record: &Record<'_>) -> Result<BTreeSet<Vec<u8>>, Error> {
     #[derive(Default)]
     struct Twice {
         once: BTreeSet<Vec<u8>>,
@@ -177,6 +210,9 @@ fn repeated(record: &Record<'_>) -> Result<BTreeSet<Vec<u8>>, Error> {
         fn zset_member(&mut self, member: Element<'_>, _: f64) -> Flow {
             self.set_member(member)
         }
+        fn hash_field(&mut self, field: Element<'_>, _: Element<'_>, _: Option<i64>) -> Flow {
+            self.set_member(field)
+        }
     }
     let mut all = Twice::default();
     record.value.visit(&mut Scratch::default(), &mut all)?;
@@ -184,15 +220,15 @@ fn repeated(record: &Record<'_>) -> Result<BTreeSet<Vec<u8>>, Error> {
 }
 
 /// Adds what is wanted, and removes what is not, from a value of the right type.
-fn mend(value: &mut Value, wanted: &Members, frozen: bool, is_held: impl Fn(&[u8]) -> bool) {
-    let stays = |member: &Vec<u8>| frozen || wanted.contains_key(member) || is_held(member);
+fn mend(value: &mut Value, wanted: &Members, frozen: bool, is_held: impl Fn(&[u8], &[u8]) -> bool) {
+    let stays = |member: &Vec<u8>, value: &[u8]| frozen || wanted.contains_key(member) || is_held(member, value);
     match value {
         Value::Set(members) => {
-            members.retain(|member| stays(member));
+            members.retain(|member| stays(member, &[]));
             members.extend(wanted.keys().cloned());
         }
         Value::Zset(members) => {
-            members.retain(|member, _| stays(member));
+            members.retain(|member, _| stays(member, &[]));
             for (member, score) in wanted {
                 // In a frozen index the score that is there may be that of the record that cannot be read.
                 if let Score::One(score) = score
@@ -200,6 +236,25 @@ fn mend(value: &mut Value, wanted: &Members, frozen: bool, is_held: impl Fn(&[u8
                 {
                     members.insert(member.clone(), *score);
                 }
+            }
+        }
+        Value::Hash(fields) => {
+            fields.retain(|field, of| stays(field, &of.value));
+            for (field, value) in wanted {
+                let Score::Value(value) = value else { continue };
+                match fields.get_mut(field) {
+                    // To set it again would take its own expiry away.
+                    Some(of) if frozen || of.expire_ms.is_some() => {}
+                    Some(of) => of.value.clone_from(value),
+                    None => {
+                        fields.insert(field.clone(), Field { value: value.clone(), expire_ms: None });
+                    }
+                }
+            }
+        }
+        Value::String(text) => {
+            if let (false, Some(Score::Value(value))) = (frozen, wanted.values().next()) {
+                text.clone_from(value);
             }
         }
         _ => {}

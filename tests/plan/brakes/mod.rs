@@ -4,6 +4,8 @@
 //! command file by a reader of its own.
 
 mod kept;
+mod made;
+mod named;
 mod refused;
 mod shared;
 mod slips;
@@ -95,7 +97,7 @@ impl Planned {
         let sorted = |words: &[String]| {
             let mut words = words.to_vec();
             let from = if words[0] == "UNLINK" { 1 } else { 2 };
-            if words[0] != "ZADD" {
+            if matches!(words[0].as_str(), "UNLINK" | "SADD" | "SREM" | "ZREM" | "HDEL") {
                 words[from..].sort();
             }
             words.join(" ")

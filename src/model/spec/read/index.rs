@@ -10,8 +10,10 @@ use crate::model::spec::names::template::Template;
 use crate::model::spec::nearest::nearest;
 use crate::model::spec::{Brake, Filters, Index, IndexType, Path, Policy, RecordType, Require};
 
-const INDEX_KEYS: &[&str] =
-    &["name", "policy", "type", "from", "db", "key", "member", "value", "score", "require", "exists", "not", "accept"];
+const INDEX_KEYS: &[&str] = &[
+    "name", "policy", "type", "from", "db", "key", "member", "value", "score", "require", "when", "exists", "not",
+    "accept",
+];
 const REQUIRE_KEYS: &[&str] = &["record", "key"];
 /// More entries in a `require` are refused.
 const MAX_REQUIRE: usize = 16;

@@ -1,0 +1,210 @@
+//! What prune rules take away: the contract's list of what is kept, and nothing else.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::super::Error;
+use super::super::clock::{Clock, Due};
+use super::super::state::{Name, State, Value};
+use super::entry::{Captured, Entry, fill};
+use super::named::Named;
+use super::names::Names;
+use super::target::repeated;
+use crate::dump::rdb::Record;
+use crate::model::document::{Extractor, Slot, Slots};
+use crate::model::spec::{Condition, Exists, Index, IndexType, Part, Policy, Test};
+
+/// What it takes to know whether a named key is there.
+pub struct Rules<'r, 'a> {
+    pub names: &'r Names<'a>,
+    pub named: &'r Named<'a>,
+    pub clock: Clock,
+}
+
+/// What became of the key that an entry names.
+#[derive(Clone, Copy, Default)]
+struct Found {
+    stays: bool,
+    in_dump: bool,
+}
+
+impl Rules<'_, '_> {
+    /// Takes away what names a key that is gone, to the end of the chain. `start` is what there was.
+    pub fn prune(&self, keys: &BTreeMap<Name, Record<'_>>, start: &State, target: &mut State) -> Result<(), Error> {
+        let mut gone: BTreeSet<Name> = start.keys().filter(|name| !target.contains_key(*name)).cloned().collect();
+        loop {
+            let mut next = BTreeMap::new();
+            for (name, record) in keys {
+                if self.names.indexes_of(name.0, &name.1).is_empty()
+                    && let Some(entry) = start.get(name)
+                {
+                    next.insert(name, self.one(name, record, &entry.value, &gone)?);
+                }
+            }
+            let mut more = false;
+            for (name, left) in &next {
+                more |= left.is_none() && gone.insert((*name).clone());
+            }
+            if more {
+                continue;
+            }
+            for (name, left) in next {
+                match left {
+                    None => {
+                        target.remove(name);
+                    }
+                    Some(value) => {
+                        if let Some(entry) = target.get_mut(name) {
+                            entry.value = value;
+                        }
+                    }
+                }
+            }
+            return Ok(());
+        }
+    }
+
+    /// What is left of a key; nothing if it goes.
+    fn one(
+        &self,
+        name: &Name,
+        record: &Record<'_>,
+        value: &Value,
+        gone: &BTreeSet<Name>,
+    ) -> Result<Option<Value>, Error> {
+        let indexes = &self.names.spec.indexes;
+        let rules: Vec<(usize, &Index)> = self
+            .names
+            .pruning(name.0, &name.1, record.value.ty.kind())
+            .into_iter()
+            .filter_map(|at| Some((at, indexes.get(at)?)))
+            .filter(|(_, index)| index.policy == Policy::Prune)
+            .collect();
+        let is_vague = |index: &Index| !index.key.parts.iter().any(|part| matches!(part, Part::Literal(_)));
+        let (mut asked, mut stays) = (false, false);
+        for (at, index) in rules.iter().filter(|(_, index)| index.kind == IndexType::Any && !is_vague(index)) {
+            let Some(captured) = self.read(*at, index, name, &[], &[]) else { continue };
+            asked = true;
+            stays |= self.find(index, &captured, gone)?.stays;
+        }
+        if asked && !stays {
+            return Ok(None);
+        }
+        let mut going: Vec<(Vec<u8>, Vec<u8>)> = Vec::new();
+        let mut any_in_dump = false;
+        let entries: Vec<(&[u8], &[u8])> = match value {
+            Value::Set(members) => members.iter().map(|member| (&member[..], &[][..])).collect(),
+            Value::Zset(members) => members.keys().map(|member| (&member[..], &[][..])).collect(),
+            Value::List(elements) => elements.iter().map(|element| (&element[..], &[][..])).collect(),
+            Value::Hash(fields) => fields.iter().map(|(field, of)| (&field[..], &of.value[..])).collect(),
+            Value::String(text) => vec![(&[][..], &text[..])],
+            Value::Json(_) | Value::Other(_) => Vec::new(),
+        };
+        for (member, text) in entries {
+            let (mut formed, mut stays) = (false, false);
+            for (at, index) in rules.iter().filter(|(_, index)| index.kind != IndexType::Any) {
+                let Some(captured) = self.read(*at, index, name, member, text) else { continue };
+                formed = true;
+                let found = self.find(index, &captured, gone)?;
+                any_in_dump |= found.in_dump;
+                stays |= found.stays;
+            }
+            if formed && !stays {
+                going.push((member.to_vec(), text.to_vec()));
+            }
+        }
+        if rules.iter().all(|(_, index)| is_vague(index)) && !any_in_dump {
+            return Ok(Some(value.clone()));
+        }
+        let twice = repeated(record)?;
+        if going.iter().any(|(member, _)| twice.contains(member)) {
+            return Ok(Some(value.clone()));
+        }
+        let goes: BTreeSet<&[u8]> = going.iter().map(|(member, _)| &member[..]).collect();
+        let mut left = value.clone();
+        match &mut left {
+            Value::Set(members) => members.retain(|member| !goes.contains(&member[..])),
+            Value::Zset(members) => members.retain(|member, _| !goes.contains(&member[..])),
+            Value::List(elements) => elements.retain(|element| !goes.contains(&element[..])),
+            Value::Hash(fields) => fields.retain(|field, _| !goes.contains(&field[..])),
+            Value::String(_) if !going.is_empty() => return Ok(None),
+            Value::String(_) | Value::Json(_) | Value::Other(_) => {}
+        }
+        Ok((left.elements() > 0).then_some(left))
+    }
+
+    fn read(&self, at: usize, index: &Index, name: &Name, member: &[u8], text: &[u8]) -> Option<Captured> {
+        Entry::read(index, self.names.key_reading(at)?, &name.1, member, text)
+    }
+
+    /// Looks for any of the keys that would let an entry stay.
+    fn find(&self, index: &Index, captured: &Captured, gone: &BTreeSet<Name>) -> Result<Found, Error> {
+        let mut found = Found::default();
+        for exists in &index.exists {
+            let Some(name) = fill(&exists.key.parts, captured) else {
+                return Ok(Found { stays: true, in_dump: found.in_dump });
+            };
+            let name = (index.db, name);
+            let Some(record) = self.named.get(&name) else { continue };
+            found.in_dump = true;
+            if !gone.contains(&name) {
+                found.stays |= self.is_as_asked(exists, captured, record)?;
+            }
+        }
+        Ok(found)
+    }
+
+    /// Whether a key that is there is what `exists` asks for, or may be.
+    fn is_as_asked(&self, exists: &Exists, captured: &Captured, record: &Record<'_>) -> Result<bool, Error> {
+        // An expiry that cannot be meant as a time leaves in doubt whether the key is there at all.
+        let in_doubt = record.expire_ms.is_some() && self.clock.due(record.expire_ms) == Due::Never;
+        if in_doubt || (exists.field.is_none() && exists.conditions.is_empty()) {
+            return Ok(true);
+        }
+        let mut extractor = Extractor::new(&exists.paths);
+        let slots = match (Value::read(&record.value, &self.clock)?, &exists.field) {
+            (Some(Value::Hash(fields)), Some(field)) => {
+                let Some(name) = fill(&field.parts, captured) else { return Ok(true) };
+                let Some(of) = fields.get(&name) else { return Ok(false) };
+                if exists.conditions.is_empty() {
+                    return Ok(true);
+                }
+                let Ok(slots) = extractor.json(&of.value) else { return Ok(true) };
+                return Ok(meets(&exists.conditions, captured, &slots));
+            }
+            (_, Some(_)) => return Ok(true),
+            (Some(Value::Hash(fields)), None) => {
+                extractor.hash(fields.iter().map(|(field, of)| (&field[..], &of.value[..])))
+            }
+            (Some(Value::String(text) | Value::Json(text)), None) => match extractor.json(&text) {
+                Ok(slots) => return Ok(meets(&exists.conditions, captured, &slots)),
+                Err(_) => return Ok(true),
+            },
+            _ => return Ok(true),
+        };
+        Ok(meets(&exists.conditions, captured, &slots))
+    }
+}
+
+/// Whether all conditions are met, or it cannot be said that one is not.
+fn meets(conditions: &[Condition], captured: &Captured, slots: &Slots<'_>) -> bool {
+    let mut known = true;
+    conditions.iter().all(|condition| {
+        let compares = matches!(condition.test, Test::OneOf(_));
+        let all: Vec<Slot<'_>> = slots.elements(condition.path).map(|(_, slot)| slot).collect();
+        known &= !(compares && all.contains(&Slot::Composite));
+        let text = |slot: &Slot<'_>| match slot {
+            Slot::Text(text) | Slot::Literal(text) => Some(text.to_vec()),
+            _ => None,
+        };
+        let there = all.iter().any(|slot| !matches!(slot, Slot::Null | Slot::Absent));
+        let met = match &condition.test {
+            Test::There => there,
+            Test::Absent => !there,
+            Test::OneOf(texts) => {
+                let asked: Vec<Vec<u8>> = texts.iter().filter_map(|template| fill(&template.parts, captured)).collect();
+                all.iter().filter_map(text).any(|text| asked.contains(&text))
+            }
+        };
+        met || !known
+    })
+}
