@@ -2,6 +2,7 @@
 
 mod agree;
 mod caught;
+mod entries;
 mod live;
 mod rules;
 mod second;
