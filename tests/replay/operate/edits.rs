@@ -165,6 +165,7 @@ fn what_somebody_changed_before_is_not_edited() {
         ("SET pointer own KEEPTTL", "pointer: expected \"old\", found \"own\"", ["GETRANGE", "pointer", "0"], "own"),
         ("SET dangling live", "dangling: expected \"gone\", found \"live\"", ["GETRANGE", "dangling", "0"], "live"),
         ("SET fresh mine", "fresh: expected no key, found string", ["GETRANGE", "fresh", "0"], "mine"),
+        ("LSET drained 1 live", "drained: expected the list of the dump", ["LINDEX", "drained", "1"], "live"),
     ] {
         for mode in ["skip", "proceed"] {
             let Some(stage) = Stage::new(&scene()) else { return };
@@ -263,6 +264,12 @@ fn a_list_that_moved_on_stays() {
 /// Between the look and the first command a person may take their time.
 #[test]
 fn what_moves_on_after_the_look_stays() {
+    let Some(stage) = Stage::new(&scene()) else { return };
+    let text = after_the_look(&stage, "apply", &[], "LSET drained 1 live");
+    let kept = "UNLINK dangling: 1 edit is not right any more and was not made (drained)";
+    assert!(text.iter().any(|line| line.contains(kept)), "{text:?}");
+    assert_eq!(list(&stage, "drained"), ["x", "live"]);
+    assert_eq!(list(&stage, "queue"), ["a", "b", "c"]);
     for (change, key, look, is) in [
         ("RPUSH queue d", "queue", &["LRANGE", "queue", "0", "-1"][..], &["a", "b", "c", "d"][..]),
         ("DEL queue", "queue", &["LRANGE", "queue", "0", "-1"], &[]),
@@ -447,7 +454,7 @@ fn the_look_is_cheap() {
         assert_eq!(count(&apply, name), times, "{name}: {apply:?}");
     }
     // hash new, changed, stale (created is not there); x and y of the list, and whether LPOS is known; the same of tags.
-    for (name, times) in [("HMGET", 3), ("LPOS", 3), ("SMISMEMBER", 2)] {
+    for (name, times) in [("HMGET", 3), ("LPOS", 3), ("SMISMEMBER", 2), ("LRANGE", 1)] {
         assert_eq!(count(&apply, name), times, "{name}: {apply:?}");
     }
     assert_ran(&stage.confirmed("apply", &[]), 0, &[]);
