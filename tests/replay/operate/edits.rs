@@ -487,3 +487,25 @@ fn without_lpos_elements_are_removed_all_the_same() {
     assert_ran(&stage.confirmed("rollback", &[]), 0, &[]);
     assert_eq!(stage.server.digest(), stage.before);
 }
+
+/// The field had an expiry in the dump that is over when it is put back.
+#[test]
+fn a_field_whose_time_is_over_is_no_trouble() {
+    let Some(server) = Server::builder().program(Program::Redis82).start() else { return };
+    let scene = Scene::default()
+        .state(&["HSET h stale gone kept 1", "HSET emptied f v"])
+        .touch("emptied", "hash", 1)
+        .touch_with("h", "hash", 2, Content::of_field(b"kept", b"1"))
+        .apply("UNLINK emptied", 1)
+        .apply("HDEL h stale", 1)
+        .rollback("HSET emptied f v", 1)
+        .rollback("HPEXPIREAT emptied 1577836800000 FIELDS 1 f", 1)
+        .rollback("HSET h stale gone", 1)
+        .rollback("HPEXPIREAT h 1577836800000 FIELDS 1 stale", 1);
+    let stage = Stage::on(server, &scene);
+    assert_ran(&stage.confirmed("apply", &[]), 0, &[]);
+    assert_ran(&stage.confirmed("rollback", &[]), 0, &[]);
+    assert_eq!(stage.server.query::<Vec<String>>(&["HGETALL", "h"]), ["kept", "1"]);
+    assert_eq!(stage.server.query::<u64>(&["EXISTS", "emptied"]), 0);
+    assert_ran(&stage.run("verify", &["--settle", "0"]), 0, &[]);
+}
