@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use std::time::Instant;
 
 use super::super::guard::{self, Shape};
-use super::super::journal::JournalError;
+use super::super::journal::{JournalError, Way};
 use super::super::link::{LinkError, Reply};
 use super::super::script::Verb;
 use super::backoff::Backoff;
@@ -101,8 +101,9 @@ impl Engine<'_, '_, '_> {
         let items: Vec<&Item<'_>> = pending.iter().map(AsRef::as_ref).collect();
         let changed = exact::changed(self.session.link()?, &items, &look)?;
         for (at, item) in pending.iter_mut().enumerate() {
-            // Gone, it may be our own doing.
-            let of_item = changed.iter().filter(|found| found.item == at && !(found.is_gone && item.may_be_done));
+            // Gone, it may be our own doing; and that is all that an apply wants.
+            let is_right = item.may_be_done || self.terms.way == Way::Apply;
+            let of_item = changed.iter().filter(|found| found.item == at && !(found.is_gone && is_right));
             let parts: Vec<usize> = of_item.map(|found| found.part).collect();
             if parts.is_empty() {
                 continue;
@@ -190,7 +191,8 @@ impl Engine<'_, '_, '_> {
                 if item.verb.deletes_keys() {
                     let may_be_done = item.may_be_done;
                     // A list that is gone is not made again, unless it was us before the connection was lost.
-                    let is_list = |was: &Was<'_>| matches!(was, Was::List(_)) && !may_be_done;
+                    let goes_back = self.terms.way == Way::Rollback && !may_be_done;
+                    let is_list = |was: &Was<'_>| matches!(was, Was::List(_)) && goes_back;
                     let is_kept = |item: &Item<'_>, at: usize| match answers.get(at) {
                         Some(answer) => *answer < 0 || *answer == 0 && is_list(item.was(at)),
                         None => true,

@@ -239,6 +239,48 @@ mod tests {
     }
 
     #[test]
+    fn fields_elements_and_values_move_their_key() {
+        let dump = [
+            touched("hash", "hash", 4, Some(99)),
+            touched("list", "list", 6, None),
+            touched("text", "string", 1, Some(77)),
+            touched("fresh", "none", 0, None),
+            touched("made", "none", 0, None),
+        ];
+        let value = |text: &str| Expected::Bulk(Bytes(text.into()));
+        let number = Expected::Integer;
+        let mut apply = Vec::new();
+        let mut replies = Vec::new();
+        for (command, reply) in [
+            ("HSET hash new 1 newer 2", number(2)),
+            ("HSET hash changed 1", number(0)),
+            ("HSET made f 1", number(1)),
+            ("SET fresh four NX", Expected::Status("OK".into())),
+            ("SET text longer XX KEEPTTL GET", value("old")),
+            ("HDEL hash stale", number(1)),
+            ("LREM list 0 x", number(2)),
+            ("LREM list 0 y", number(1)),
+        ] {
+            resp::encode(&command.split(' ').collect::<Vec<_>>(), &mut apply);
+            replies.push(reply);
+        }
+        let (items, _) = read(&apply, Script::Apply, &replies).unwrap();
+        let forecast = Forecast::new(&dump).after(&items);
+        let states: Vec<_> = forecast.keys().iter().map(|key| (key.state, key.text)).collect();
+        let present = |kind, elements, expire_at_ms| State::Present { kind, elements, expire_at_ms };
+        assert_eq!(
+            states,
+            [
+                (present("hash", 5, Some(99)), None),
+                (present("list", 3, None), None),
+                (present("string", 6, Some(77)), Some(&b"longer"[..])),
+                (present("string", 4, None), Some(b"four")),
+                (present("hash", 1, None), None),
+            ]
+        );
+    }
+
+    #[test]
     fn a_rollback_leads_back() {
         let dump = [touched("gone", "list", 3, Some(77)), touched("other", "stream", 5, None)];
         let mut rollback = Vec::new();

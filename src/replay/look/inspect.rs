@@ -9,6 +9,7 @@ use crate::replay::link::{Link, Reply};
 use crate::replay::script::Verb;
 use crate::replay::script::item::Item;
 use crate::replay::script::kind::Kind;
+use crate::replay::script::was::Was;
 use crate::replay::verify::number;
 
 use crate::replay::script::item::Wanted;
@@ -161,7 +162,12 @@ pub fn inspect(
             (Some(name), _) => {
                 let head = [name.as_bytes(), item.key()];
                 let args: Vec<&[u8]> = head.into_iter().chain(item.parts().map(|(_, member)| member)).collect();
-                pipeline.push(&args, Query::All(at))?;
+                // Fields come with their values.
+                let values = item.parts().enumerate().map(|(part, (value, _))| match item.was(part) {
+                    Was::Is(was) | Was::AbsentOr(was) => was.len(),
+                    _ => value.map_or(0, <[u8]>::len),
+                });
+                pipeline.push_expecting(&args, Query::All(at), values.fold(0, usize::saturating_add))?;
             }
             (None, Verb::Unlink | Verb::Del) => {
                 let keys: Vec<(u32, &[u8])> = item.keys().iter().map(|key| (item.db, *key)).collect();

@@ -53,7 +53,7 @@ pub struct Drift {
     pub unexpected_keys: Tally,
     pub wrong_type: Tally,
     pub wrong_cardinality: Tally,
-    /// Strings that are not what they were. These are edited in no case: what they name now may be there.
+    /// Strings, and lists that are to be deleted, that are not what they were. These are edited in no case: what they name now may be there.
     pub wrong_value: Tally,
     pub wrong_expiry: Tally,
 }

@@ -286,14 +286,16 @@ impl<'a> Item<'a> {
 
     /// Whether a reply is the one that was promised.
     ///
-    /// `HPEXPIREAT` alone answers with a list, a number a field; there the plan's one number stands for each of them.
+    /// `HPEXPIREAT` alone answers with a list, a number a field; there the plan's one number stands for each of them, and so
+    /// does 2: the time is over, and the field went as it would have.
     pub fn accepts(&self, reply: &Reply) -> bool {
         match (&self.wanted, reply) {
             (Wanted::Reply(Expected::Integer(wanted)), Reply::Integer(got)) => got == wanted,
             (Wanted::UpTo(most), Reply::Integer(got)) => (0..=*most).contains(got),
             (Wanted::Reply(Expected::Status(wanted)), Reply::Status(got)) => got == wanted,
             (Wanted::Reply(Expected::Integer(wanted)), Reply::Array(got)) if self.verb == Verb::HPExpireAt => {
-                !got.is_empty() && got.iter().all(|got| *got == Reply::Integer(*wanted))
+                let is_right = |got: &Reply| matches!(got, Reply::Integer(got) if got == wanted || *got == 2);
+                !got.is_empty() && got.iter().all(is_right)
             }
             // REST cannot tell a value from a status.
             (Wanted::Reply(Expected::Bulk(wanted)), got) => {
@@ -351,6 +353,58 @@ mod tests {
             assert_eq!(*item.bytes, *bytes);
             assert!(!item.retain(|_, _| false));
         }
+    }
+
+    #[test]
+    fn fields_and_elements_are_left_out_one_by_one() {
+        let mut bytes = Vec::new();
+        for command in ["HSET h f 1 g 2", "HSET h f 1 g 2", "HDEL h f g", "LREM l 0 x"] {
+            resp::encode(&command.split(' ').collect::<Vec<_>>(), &mut bytes);
+        }
+        let replies = [2, 0, 2, 7].map(Expected::Integer);
+        let (mut items, _) = read(&bytes, Script::Apply, &replies).unwrap();
+        let value = |text: &'static str| Was::Is(text.as_bytes());
+        items[0].before = vec![value("1"), value("2")];
+        assert!(items[0].parts().eq([(Some(&b"1"[..]), &b"f"[..]), (Some(b"2"), b"g")]));
+        assert!(items[3].parts().eq([(None, &b"x"[..])]));
+        // Seven elements are equal to it.
+        assert_eq!(items.iter().map(Item::members).collect::<Vec<_>>(), [2, 2, 2, 7]);
+        let removal = items[0].removal(9);
+        assert_eq!((text(&removal).as_str(), &removal.before), ("HDEL h f g", &vec![value("1"), value("2")]));
+        let wanted = [("HSET h g 2", 1), ("HSET h g 2", 0), ("HDEL h g", 1), ("LREM l 0 x", 7)];
+        for (item, (command, reply)) in items.iter_mut().zip(wanted) {
+            assert!(item.retain(|_, part| part != b"f"));
+            assert_eq!((text(item).as_str(), &item.wanted), (command, &Wanted::Reply(Expected::Integer(reply))));
+            item.loosen();
+            assert_eq!(item.wanted, Wanted::UpTo(reply.max(1)));
+        }
+        assert_eq!((items[0].was(0), items[0].was(1)), (&value("2"), &Was::Any));
+        assert!(!items[3].retain(|_, part| part != b"x"));
+    }
+
+    #[test]
+    fn a_value_that_is_changed_answers_the_old_one() {
+        let mut bytes = Vec::new();
+        resp::encode(&["SET", "k", "new", "XX", "KEEPTTL", "GET"], &mut bytes);
+        let old = Expected::Bulk(crate::bundle::manifest::Bytes(b"OK".to_vec()));
+        let mut item = read(&bytes, Script::Apply, &[old]).unwrap().0.remove(0);
+        let bulk = |text: &str| Reply::Bulk(text.into());
+        // REST cannot tell a value from a status.
+        assert!(item.accepts(&bulk("OK")) && item.accepts(&Reply::Status("OK".into())));
+        assert!(!item.accepts(&bulk("new")) && !item.accepts(&Reply::Nil) && !item.accepts(&Reply::Integer(1)));
+        item.loosen();
+        assert!(item.accepts(&bulk("OK")) && item.accepts(&bulk("new")), "it was our own doing");
+        assert!(!item.accepts(&bulk("other")));
+    }
+
+    #[test]
+    fn a_value_is_no_flag() {
+        let mut bytes = Vec::new();
+        let mut items = items(&mut bytes, &[("SET k NX", Expected::Status("OK".into()))]);
+        items[0].careful();
+        assert_eq!(text(&items[0]), "SET k NX NX");
+        items[0].careful();
+        assert_eq!(text(&items[0]), "SET k NX NX");
     }
 
     #[test]
@@ -413,6 +467,7 @@ mod tests {
         let items = items(&mut bytes, &[("HPEXPIREAT h 1 FIELDS 2 f g", Expected::Integer(1))]);
         let list = |numbers: &[i64]| Reply::Array(numbers.iter().copied().map(Reply::Integer).collect());
         assert!(items[0].accepts(&list(&[1, 1])));
+        assert!(items[0].accepts(&list(&[1, 2])), "its time was over");
         assert!(!items[0].accepts(&list(&[1, -2])), "the second field does not exist");
         assert!(!items[0].accepts(&list(&[])));
         assert!(!items[0].accepts(&Reply::Status("1".into())));

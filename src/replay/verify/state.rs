@@ -12,6 +12,7 @@ use crate::replay::script::commands::Commands;
 use crate::replay::script::error::ReplayError;
 use crate::replay::script::item::{Item, Wanted};
 use crate::replay::script::kind::Kind;
+use crate::text::rfc3339;
 
 /// Which state is to be proven.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -266,11 +267,22 @@ fn text(makers: &[&Item<'_>]) -> Vec<u8> {
     texts.filter_map(|item| item.args.get(2)).flat_map(|piece| *piece).copied().collect()
 }
 
+/// Fields that were put back and have expired since.
+fn expired_fields<'a>(makers: &[&Item<'a>]) -> HashSet<&'a [u8]> {
+    let now = rfc3339::now_ms();
+    let is_over = |item: &&&Item<'a>| {
+        let at = item.args.get(2).and_then(|at| std::str::from_utf8(at).ok()?.parse::<i64>().ok());
+        item.verb == Verb::HPExpireAt && at.is_some_and(|at| at <= now)
+    };
+    makers.iter().filter(is_over).flat_map(|item| item.parts().map(|(_, field)| field)).collect()
+}
+
 fn old<'a>(touched: &'a Touched, edits: &Edits<'a, '_>) -> Value<'a> {
     if touched.kind == "none" {
         return Value::Absent;
     }
     let makers = &edits.rollback;
+    let expired = expired_fields(makers);
     match makers.first().map(|first| first.verb) {
         Some(Verb::RPush) => return Value::List(list(makers)),
         Some(Verb::Set | Verb::SetChanged | Verb::Append) => return Value::Text(text(makers)),
@@ -280,7 +292,9 @@ fn old<'a>(touched: &'a Touched, edits: &Edits<'a, '_>) -> Value<'a> {
                 let is_made = item.verb == Verb::HSet;
                 item.parts().map(move |(one, other)| if is_made { (one, Some(other)) } else { (Some(other), one) })
             });
-            return Value::Hash(fields.filter_map(|(field, value)| Some((field?, value?))).collect());
+            let fields = fields.filter_map(|(field, value)| Some((field?, value?)));
+            let fields: Vec<_> = fields.filter(|(field, _)| !expired.contains(field)).collect();
+            return if fields.is_empty() { Value::Absent } else { Value::Hash(fields) };
         }
         Some(Verb::JsonSet) => {
             return Value::Document(makers.first().and_then(|item| item.args.get(3)).copied().unwrap_or(b""));
@@ -292,6 +306,9 @@ fn old<'a>(touched: &'a Touched, edits: &Edits<'a, '_>) -> Value<'a> {
         _ => {}
     }
     let mut named = added(makers);
+    for (_, named) in named.iter_mut().filter(|(field, _)| expired.contains(field)) {
+        *named = Named::Gone;
+    }
     if edits.deleted {
         let content = Some(Content::default());
         return Value::Members(Members { kind: kind(touched, makers), named, others: 0, content });

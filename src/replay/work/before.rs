@@ -72,18 +72,48 @@ pub fn tell_lists<'a>(rollback: &mut [Item<'a>], apply: &[Item<'a>], done: Optio
             }
         }
     }
-    if lists.is_empty() {
-        return HashSet::new();
-    }
+    let keys = lists.keys().copied().collect();
+    let made: Vec<Item<'a>> = match lists.is_empty() {
+        true => return keys,
+        false => rollback.iter().filter(|item| item.verb == Verb::RPush).cloned().collect(),
+    };
+    tell_left(rollback, lists, &made);
+    keys
+}
+
+/// Lists that have more elements are only counted before they are deleted.
+const MOST_ELEMENTS: usize = 100_000;
+
+/// Tells each deletion of a list how that was in the dump: a queue may hold as many elements as then, and others.
+pub fn tell_deleted_lists<'a>(apply: &mut [Item<'a>], rollback: &[Item<'a>]) {
+    let deleting = apply.iter().filter(|item| item.verb.deletes_keys());
+    let deleted: HashSet<Key<'a>> = deleting.flat_map(|item| item.keys().iter().map(|key| (item.db, *key))).collect();
+    let mut lists: HashMap<Key<'a>, ListLeft<'a>> = HashMap::new();
+    let mut elements: HashMap<Key<'a>, usize> = HashMap::new();
     for item in rollback.iter().filter(|item| item.verb == Verb::RPush) {
+        let key = (item.db, item.key());
+        if deleted.contains(&key) {
+            lists.entry(key).or_default();
+            let count = elements.entry(key).or_default();
+            *count = count.saturating_add(item.parts().count());
+        }
+    }
+    lists.retain(|key, _| elements.get(key).is_some_and(|count| *count <= MOST_ELEMENTS));
+    if !lists.is_empty() {
+        tell_left(apply, lists, rollback);
+    }
+}
+
+/// Tells deletions what these lists are once their old elements are known, which `makers` push.
+fn tell_left<'a>(deleting: &mut [Item<'a>], mut lists: HashMap<Key<'a>, ListLeft<'a>>, makers: &[Item<'a>]) {
+    for item in makers.iter().filter(|item| item.verb == Verb::RPush) {
         if let Some(list) = lists.get_mut(&(item.db, item.key())) {
             list.old.extend(item.parts().map(|(_, element)| element));
         }
     }
-    let keys = lists.keys().copied().collect();
     let lists: HashMap<Key<'a>, Arc<ListLeft<'a>>> =
         lists.into_iter().map(|(key, list)| (key, Arc::new(list))).collect();
-    for item in rollback.iter_mut().filter(|item| item.verb.deletes_keys()) {
+    for item in deleting.iter_mut().filter(|item| item.verb.deletes_keys()) {
         let db = item.db;
         let mut before: Vec<Was<'a>> = item.parts().enumerate().map(|(at, _)| item.was(at).clone()).collect();
         for (was, (_, key)) in before.iter_mut().zip(item.parts()) {
@@ -93,5 +123,4 @@ pub fn tell_lists<'a>(rollback: &mut [Item<'a>], apply: &[Item<'a>], done: Optio
         }
         item.before = before;
     }
-    keys
 }

@@ -104,6 +104,10 @@ impl<'a> Work<'a> {
             if apply.iter().any(|item| matches!(item.verb, Verb::HEdit | Verb::HDel | Verb::SetChanged)) {
                 before::tell(&mut apply, commands.rollback()?, way);
             }
+            // A guard compares them when it deletes them.
+            if !guarded && manifest.touched.iter().any(|touched| touched.kind == "list") {
+                before::tell_deleted_lists(&mut apply, commands.rollback()?);
+            }
             let of = of(Script::Apply, &apply)?;
             let done = done(&apply, way, history);
             let (items, sent) = take_done(apply, way, history, &mut forecast);
@@ -191,6 +195,9 @@ impl<'a> Work<'a> {
         let all = LookOptions { examples: usize::MAX, ..*options };
         outlook.preflight = preflight(link, &expectations, &self.elsewhere, &all, progress)?;
         let looked_at = outlook.preflight.looked_at;
+        if self.way == Way::Apply {
+            self.look_at_deleted_lists(link, options, &expectations, &mut outlook.preflight)?;
+        }
         let there = expectations.iter().zip(&outlook.preflight.there);
         let there: HashMap<(u32, &[u8]), There<'a>> = there.map(|(key, there)| ((key.db, key.key), *there)).collect();
         let subject = |item| Subject {
@@ -306,6 +313,39 @@ impl<'a> Work<'a> {
             changed.push((item.db, key.to_vec()));
         }
         Ok(changed)
+    }
+
+    /// Lists that are to be deleted, and that have as many elements as in the dump: whether they are the same.
+    fn look_at_deleted_lists(
+        &self,
+        link: &mut dyn Link,
+        options: &LookOptions,
+        expectations: &[Expectation<'a>],
+        preflight: &mut Preflight<'a>,
+    ) -> Result<(), QueryError> {
+        let found = expectations.iter().zip(&preflight.there);
+        let lists: HashSet<(u32, &[u8])> =
+            found.filter(|(_, there)| **there == There::Is("list")).map(|(key, _)| (key.db, key.key)).collect();
+        let other_size = preflight.drift.wrong_cardinality.examples.iter();
+        let other_size: HashSet<(u32, &[u8])> = other_size.map(|other| (other.db, &other.key[..])).collect();
+        let asked = |db: u32, key: &[u8]| lists.contains(&(db, key)) && !other_size.contains(&(db, key));
+        let mut items: Vec<Item<'a>> = self.items.iter().filter(|item| item.verb.deletes_keys()).cloned().collect();
+        items.retain_mut(|item| {
+            let db = item.db;
+            item.retain(|_, key| asked(db, key))
+        });
+        for found in exact::changed(link, &items.iter().collect::<Vec<_>>(), options)? {
+            let key = items.get(found.item).and_then(|item| Some((item.db, item.parts().nth(found.part)?.1)));
+            let Some((db, key)) = key else { continue };
+            preflight.drift.wrong_value.add(usize::MAX, || Difference {
+                db,
+                key: key.to_vec(),
+                member: None,
+                expected: "the list of the dump".into(),
+                found: "another list".into(),
+            });
+        }
+        Ok(())
     }
 
     /// Takes out expiries of fields that are left alone.

@@ -48,6 +48,7 @@ fn a_dry_run_writes_nothing() {
             "SCARD",
             "ZCARD",
             "LLEN",
+            "LRANGE",
             "PEXPIRETIME",
             "SMISMEMBER",
             "ZMSCORE",

@@ -9,8 +9,8 @@ use rdb_reindex::bundle::manifest::{Bytes, Reply};
 use crate::operate::bundle::Scene;
 use crate::operate::guard::SPEC;
 use crate::operate::resume::{Ground, run_into_faults};
-use crate::operate::{Ran, Stage};
-use crate::proxy::Fault;
+use crate::operate::{Ran, Stage, program, ran};
+use crate::proxy::{Fault, Proxy};
 use crate::support::server::{Program, Server};
 
 /// 2100-01-01 in ms
@@ -25,7 +25,7 @@ fn ok() -> Reply {
 }
 
 /// A key of each kind: edited in place, emptied, made. Worked out by hand.
-fn scene() -> Scene {
+pub fn scene() -> Scene {
     let others = Content::of_field(b"kept", b"1").plus(Content::of_field(b"foreign", b"2"));
     Scene::default()
         .state(&[
@@ -165,6 +165,7 @@ fn what_somebody_changed_before_is_not_edited() {
         ("SET pointer own KEEPTTL", "pointer: expected \"old\", found \"own\"", ["GETRANGE", "pointer", "0"], "own"),
         ("SET dangling live", "dangling: expected \"gone\", found \"live\"", ["GETRANGE", "dangling", "0"], "live"),
         ("SET fresh mine", "fresh: expected no key, found string", ["GETRANGE", "fresh", "0"], "mine"),
+        ("LSET drained 1 live", "drained: expected the list of the dump", ["LINDEX", "drained", "1"], "live"),
     ] {
         for mode in ["skip", "proceed"] {
             let Some(stage) = Stage::new(&scene()) else { return };
@@ -263,6 +264,12 @@ fn a_list_that_moved_on_stays() {
 /// Between the look and the first command a person may take their time.
 #[test]
 fn what_moves_on_after_the_look_stays() {
+    let Some(stage) = Stage::new(&scene()) else { return };
+    let text = after_the_look(&stage, "apply", &[], "LSET drained 1 live");
+    let kept = "UNLINK dangling: 1 edit is not right any more and was not made (drained)";
+    assert!(text.iter().any(|line| line.contains(kept)), "{text:?}");
+    assert_eq!(list(&stage, "drained"), ["x", "live"]);
+    assert_eq!(list(&stage, "queue"), ["a", "b", "c"]);
     for (change, key, look, is) in [
         ("RPUSH queue d", "queue", &["LRANGE", "queue", "0", "-1"][..], &["a", "b", "c", "d"][..]),
         ("DEL queue", "queue", &["LRANGE", "queue", "0", "-1"], &[]),
@@ -413,11 +420,11 @@ fn a_rollback_of_half_of_the_edits() {
                 },
             };
             let _ = std::fs::remove_file(stage.dir().join("journal.ndjson"));
-            let proxy = crate::proxy::Proxy::start(stage.server.port(), fault);
-            let mut command = crate::operate::program();
+            let proxy = Proxy::start(stage.server.port(), fault);
+            let mut command = program();
             command.arg("apply").arg(stage.dir()).args(["--to", &format!("redis://127.0.0.1:{}", proxy.port)]);
             command.args(["--confirm", &stage.plan_id, "--retry-for", "0", "--batch-commands", "1"]);
-            assert_eq!(crate::operate::ran(&mut command).status, Some(6), "{write}");
+            assert_eq!(ran(&mut command).status, Some(6), "{write}");
             drop(proxy);
             if stage.server.digest() == stage.before {
                 continue;
@@ -426,4 +433,79 @@ fn a_rollback_of_half_of_the_edits() {
             assert_eq!(stage.server.digest(), stage.before, "{write}, {cut}");
         }
     }
+}
+
+/// One command per key, and one per command that names fields or elements; nothing is written.
+#[test]
+fn the_look_is_cheap() {
+    let Some(stage) = Stage::new(&scene()) else { return };
+    let looked = |name: &str| -> Vec<String> {
+        let monitor = stage.server.monitor();
+        assert_ran(&stage.run(name, &["--dry-run"]), 0, &[]);
+        let lines = monitor.finish(&stage.server);
+        let names =
+            lines.iter().map(|line| line.trim_start_matches('"').split('"').next().unwrap_or_default().to_owned());
+        names.collect()
+    };
+    let count = |names: &[String], name: &str| names.iter().filter(|found| *found == name).count();
+    let apply = looked("apply");
+    // Of the seven keys that are there; the two that are not, in one.
+    for (name, times) in [("GET", 2), ("HLEN", 2), ("LLEN", 2), ("SCARD", 1), ("EXISTS", 1), ("PEXPIRETIME", 2)] {
+        assert_eq!(count(&apply, name), times, "{name}: {apply:?}");
+    }
+    // hash new, changed, stale (created is not there); x and y of the list, and whether LPOS is known; the same of tags.
+    for (name, times) in [("HMGET", 3), ("LPOS", 3), ("SMISMEMBER", 2), ("LRANGE", 1)] {
+        assert_eq!(count(&apply, name), times, "{name}: {apply:?}");
+    }
+    assert_ran(&stage.confirmed("apply", &[]), 0, &[]);
+    let back = looked("rollback");
+    for (name, times) in [("LRANGE", 1), ("GET", 3), ("HLEN", 2), ("EXISTS", 1), ("HMGET", 4)] {
+        assert_eq!(count(&back, name), times, "{name}: {back:?}");
+    }
+    for name in apply.iter().chain(&back) {
+        assert!(!["SET", "HSET", "HDEL", "LREM", "UNLINK", "EVAL", "RPUSH"].contains(&name.as_str()), "{name}");
+    }
+}
+
+/// A server before 6.0.6 cannot say whether an element is there.
+#[test]
+fn without_lpos_elements_are_removed_all_the_same() {
+    let server = || Server::builder().args(&["--rename-command", "LPOS", ""]).start();
+    let Some(stage) = server().map(|server| Stage::on(server, &scene())) else { return };
+    assert_ran(&stage.confirmed("apply", &[]), 0, &["5 removed"]);
+    assert_ran(&stage.confirmed("rollback", &[]), 0, &[]);
+    assert_eq!(stage.server.digest(), stage.before);
+    // Stopped and resumed: what was done is not looked for in vain.
+    let Some(stage) = server().map(|server| Stage::on(server, &scene())) else { return };
+    let text = "READONLY You can't write against a read only replica.".into();
+    let proxy = Proxy::start(stage.server.port(), Fault::Refuse { write: 10, text, times: 1 });
+    let mut command = program();
+    command.arg("apply").arg(stage.dir()).args(["--to", &format!("redis://127.0.0.1:{}", proxy.port)]);
+    assert_eq!(ran(command.args(["--confirm", &stage.plan_id])).status, Some(6));
+    assert_ran(&stage.run("apply", &["--resume"]), 0, &[]);
+    assert_ran(&stage.run("verify", &["--settle", "0"]), 0, &[]);
+    assert_ran(&stage.confirmed("rollback", &[]), 0, &[]);
+    assert_eq!(stage.server.digest(), stage.before);
+}
+
+/// The field had an expiry in the dump that is over when it is put back.
+#[test]
+fn a_field_whose_time_is_over_is_no_trouble() {
+    let Some(server) = Server::builder().program(Program::Redis82).start() else { return };
+    let scene = Scene::default()
+        .state(&["HSET h stale gone kept 1", "HSET emptied f v"])
+        .touch("emptied", "hash", 1)
+        .touch_with("h", "hash", 2, Content::of_field(b"kept", b"1"))
+        .apply("UNLINK emptied", 1)
+        .apply("HDEL h stale", 1)
+        .rollback("HSET emptied f v", 1)
+        .rollback("HPEXPIREAT emptied 1577836800000 FIELDS 1 f", 1)
+        .rollback("HSET h stale gone", 1)
+        .rollback("HPEXPIREAT h 1577836800000 FIELDS 1 stale", 1);
+    let stage = Stage::on(server, &scene);
+    assert_ran(&stage.confirmed("apply", &[]), 0, &[]);
+    assert_ran(&stage.confirmed("rollback", &[]), 0, &[]);
+    assert_eq!(stage.server.query::<Vec<String>>(&["HGETALL", "h"]), ["kept", "1"]);
+    assert_eq!(stage.server.query::<u64>(&["EXISTS", "emptied"]), 0);
+    assert_ran(&stage.run("verify", &["--settle", "0"]), 0, &[]);
 }

@@ -270,3 +270,15 @@ fn the_token_is_never_sent_to_a_proxy_in_clear_text() {
     assert_eq!(refused.status, Some(2), "{refused:?}");
     assert!(refused.err.contains("http:// would show the token") && !refused.err.contains(TOKEN), "{refused:?}");
 }
+
+/// A value cannot be told from a status there.
+#[test]
+fn fields_elements_and_values_over_rest() {
+    let Some(stage) = Stage::new(&crate::operate::edits::scene()) else { return };
+    let Some((_server, port)) = served(&stage) else { return };
+    for (name, status) in [("verify", 5), ("apply", 0), ("verify", 0), ("rollback", 0), ("verify", 0)] {
+        let ran = over_rest(&stage, port, name, if name == "verify" { &["--settle", "0"] } else { &[] });
+        assert_eq!(ran.status, Some(status), "{name}: {ran:?}");
+    }
+    assert_eq!(stage.server.digest(), stage.before);
+}
