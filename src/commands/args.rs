@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::ValueEnum;
 
 use crate::bundle::manifest::Manifest;
+use crate::model::spec::{PRESETS, Preset};
 use crate::model::view::Expiry;
 use crate::text::rfc3339::unix_millis;
 use crate::text::shell_path;
@@ -22,9 +23,8 @@ pub struct DumpArgs {
     /// More dumps: the other shards of the same database.
     #[arg(value_name = "DUMP")]
     pub more: Vec<PathBuf>,
-    /// Which keys are records and which indexes follow from them; the preset `discord-analytics` if not given.
-    #[arg(long, value_name = "FILE")]
-    pub spec: Option<PathBuf>,
+    #[command(flatten)]
+    pub spec: SpecChoice,
     /// Read the file instead of mapping it into memory.
     #[arg(long, help_heading = READING)]
     pub no_mmap: bool,
@@ -34,6 +34,33 @@ pub struct DumpArgs {
     /// What expiries before 2009 mean, which some services write.
     #[arg(long, value_enum, value_name = "MEANING", help_heading = READING)]
     pub expiry: Option<ExpiryMode>,
+}
+
+/// The spec that a dump is seen through.
+#[derive(Clone, Debug, Default, clap::Args)]
+pub struct SpecChoice {
+    /// Which keys are records and which indexes follow from them; the preset `discord-analytics` if not given.
+    #[arg(long, value_name = "FILE")]
+    pub spec: Option<PathBuf>,
+    /// A spec that is built in, for an application: `rdb-reindex spec --list` names them.
+    #[arg(long, value_name = "NAME", conflicts_with = "spec", value_parser = preset_names())]
+    pub preset: Option<String>,
+}
+
+fn preset_names() -> clap::builder::PossibleValuesParser {
+    let name = |preset: &Preset| clap::builder::PossibleValue::new(preset.name).help(preset.about);
+    clap::builder::PossibleValuesParser::new(PRESETS.iter().map(name))
+}
+
+impl SpecChoice {
+    /// The option that names it, as words of a command behind a space; nothing for the default.
+    pub fn words(&self) -> String {
+        match (&self.spec, &self.preset) {
+            (Some(path), _) => format!(" --spec {}", shell_path(path)),
+            (None, Some(name)) => format!(" --preset {name}"),
+            (None, None) => String::new(),
+        }
+    }
 }
 
 impl DumpArgs {

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
 
-use super::args::ExpiryMode;
+use super::args::{ExpiryMode, SpecChoice};
 use super::{open, spec};
 use crate::diff::{self, Diff as Difference, Seed, Side};
 use crate::dump::rdb::{Checksum, Tail};
@@ -33,9 +33,8 @@ pub struct Diff {
     /// The later dump.
     #[arg(value_name = "NEW")]
     pub new: PathBuf,
-    /// Which keys are records and which are indexes; the preset `discord-analytics` if not given.
-    #[arg(long, value_name = "FILE")]
-    pub spec: Option<PathBuf>,
+    #[command(flatten)]
+    pub spec: SpecChoice,
     /// What to tell.
     #[arg(long, value_enum, default_value_t, value_name = "TABLE")]
     pub table: DiffTable,
@@ -120,7 +119,7 @@ pub fn run(args: &Diff, terminal: &Terminal) -> Outcome {
         let failure = Failure::new(Exit::Usage, "both dumps are -: standard input holds one");
         return Err(failure.with_hint("name a file for the other"));
     }
-    let spec = spec::load(args.spec.as_deref(), terminal)?;
+    let spec = spec::load(&args.spec, terminal)?;
     let observer = open::observer();
     let open = |path: &PathBuf| open::open_all(path, &[], !args.no_mmap, args.ignore_checksum, &observer, terminal);
     let (old_file, new_file) = (open(&args.old)?, open(&args.new)?);
@@ -242,9 +241,7 @@ fn warn(dump: &Dump, args: &Diff, terminal: &Terminal) {
 fn command(args: &Diff) -> String {
     let word = |path: &Path| text::shell_path(path);
     let mut command = format!("rdb-reindex diff {} {}", word(&args.old), word(&args.new));
-    if let Some(spec) = &args.spec {
-        command.push_str(&format!(" --spec {}", word(spec)));
-    }
+    command.push_str(&args.spec.words());
     match args.expiry {
         Some(ExpiryMode::Absolute) => command.push_str(" --expiry absolute"),
         Some(ExpiryMode::Relative) => command.push_str(" --expiry relative"),

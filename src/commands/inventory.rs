@@ -43,7 +43,7 @@ pub enum Format {
 }
 
 pub fn run(args: &InventoryArgs, terminal: &Terminal) -> Outcome {
-    let spec = spec::load(args.dump.spec.as_deref(), terminal)?;
+    let spec = spec::load(&args.dump.spec, terminal)?;
     let observer = open::observer();
     let snapshot = open::open(&args.dump, &observer, terminal)?;
     let began = Instant::now();
@@ -92,10 +92,7 @@ fn warn(diagnostics: &[Diagnostic], terminal: &Terminal) {
 
 /// The command that makes a plan of this dump.
 fn next(args: &args::DumpArgs) -> String {
-    let mut command = format!("rdb-reindex plan {}", args.words());
-    if let Some(spec) = &args.spec {
-        command.push_str(&format!(" --spec {}", text::shell_path(spec)));
-    }
+    let mut command = format!("rdb-reindex plan {}{}", args.words(), args.spec.words());
     match args.expiry {
         Some(args::ExpiryMode::Absolute) => command.push_str(" --expiry absolute"),
         Some(args::ExpiryMode::Relative) => command.push_str(" --expiry relative"),

@@ -42,7 +42,7 @@ pub struct PlanArgs {
 pub fn run(args: &PlanArgs, terminal: &Terminal) -> Outcome {
     // What would be refused at the end is refused before any work is done.
     bundle::check_destination(&args.out).map_err(|error| failure(plan::Error::Bundle(error)))?;
-    let spec = spec::load_accepting(args.dump.spec.as_deref(), &args.accept, terminal)?;
+    let spec = spec::load_accepting(&args.dump.spec, &args.accept, terminal)?;
     let observer = open::observer();
     let snapshot = open::open(&args.dump, &observer, terminal)?;
     let difference = open::compare(&args.dump, &snapshot, &spec, &observer)?;

@@ -7,6 +7,7 @@ mod applications;
 mod brakes;
 mod glob;
 mod judge;
+mod presets;
 mod rehearse;
 mod robust;
 mod spec;

@@ -73,7 +73,7 @@ pub fn run(args: &ExportArgs, terminal: &Terminal) -> Outcome {
         ExportFormat::Parquet => Format::Parquet,
     };
     check(table, format, args)?;
-    let spec = spec::load(args.dump.spec.as_deref(), terminal)?;
+    let spec = spec::load(&args.dump.spec, terminal)?;
     let filter = args.filter.build();
     let observer = open::observer();
     let snapshot = open::open(&args.dump, &observer, terminal)?;

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::json;
 
-use super::args::ExpiryMode;
+use super::args::{ExpiryMode, SpecChoice};
 use super::replay::args::DatabaseArgs;
 use super::replay::events::{Teller, Telling};
 use super::{args, bundle, open};
@@ -59,7 +59,7 @@ fn against_dump(bundle: &Bundle, path: &Path, args: &VerifyArgs, terminal: &Term
     let dump_args = args::DumpArgs {
         dump: path.to_owned(),
         more: Vec::new(),
-        spec: None,
+        spec: SpecChoice::default(),
         no_mmap: false,
         ignore_checksum: false,
         expiry,

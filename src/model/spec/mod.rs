@@ -18,6 +18,7 @@ mod brake;
 mod error;
 mod names;
 mod nearest;
+mod presets;
 mod read;
 mod table;
 
@@ -32,9 +33,8 @@ pub use names::parse::{Part, Wild, literal};
 pub use names::path::{Path, Step};
 pub use names::pattern::Pattern;
 pub use names::template::{Template, fill};
-
-/// The presets that are built in: name and text.
-pub const PRESETS: &[(&str, &str)] = &[("discord-analytics", include_str!("presets/discord-analytics.toml"))];
+pub use nearest::nearest;
+pub use presets::{PRESETS, Preset};
 
 /// The preset that is used when no other spec is named.
 pub const DEFAULT_PRESET: &str = "discord-analytics";
@@ -375,7 +375,7 @@ impl Spec {
 
     /// The spec of a built-in preset; `None` if there is no preset of that name.
     pub fn preset(name: &str) -> Option<Spec> {
-        let (name, text) = PRESETS.iter().find(|(known, _)| *known == name)?;
+        let Preset { name, text, .. } = PRESETS.iter().find(|known| known.name == name)?;
         // A test reads every preset, so the error cannot happen; if it did, there is no such preset.
         Spec::parse(text, name).ok()
     }

@@ -1,7 +1,7 @@
 //! The known word that an unknown one was probably meant to be.
 
 /// The nearest of the words, if it is near enough to be worth a question.
-pub(super) fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     // A long word is no slip of a short one, and the distance takes the product of both lengths.
     if word.len() > 64 {
         return None;

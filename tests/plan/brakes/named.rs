@@ -98,6 +98,15 @@ fn several_ways_to_stay() {
 }
 
 #[test]
+fn what_is_only_built_needs_no_text_between_its_parts() {
+    let mut dump = dump();
+    dump.string("app:a:1", "").zset("app:tag:t:entries", &[("a:1", 1.0), ("a:2", 1.0)]);
+    let text = "type = \"zset\"\nkey = \"{@prefix*}tag:{@tag*}:entries\"\nmember = \"{@item*}\"\n\
+                exists = \"{@prefix}{@item}\"";
+    plan(&dump, &[text]).does(&["ZREM app:tag:t:entries a:2"]);
+}
+
+#[test]
 fn what_is_asked_of_the_named_key() {
     let mut dump = dump();
     dump.hash("job:1", &[("status", "failed"), ("q", "a")]).hash("job:2", &[("status", "done"), ("q", "a")]);

@@ -64,6 +64,8 @@ pub struct Rules<'a> {
     pub declares: bool,
     /// `{@key}` means something.
     pub record_key: bool,
+    /// The text is never read: two variable parts may have nothing between them.
+    pub only_builds: bool,
     /// What part a field becomes; without it a field is an error.
     pub bind: Option<&'a mut dyn FnMut(Field) -> Part>,
 }
@@ -172,7 +174,7 @@ pub(super) fn parse(text: &str, language: Language, rules: &mut Rules<'_>) -> Re
             parts.push(part);
             variable = None;
         } else {
-            if let Some(before) = variable {
+            if let Some(before) = variable.filter(|_| !rules.only_builds) {
                 let help = "nothing says where the first one ends: put text between them, or take one of them away";
                 return Err(Fault::new(before..end, "two variable parts with nothing between them", help));
             }

@@ -37,7 +37,7 @@ impl Pattern {
     }
 
     fn new(text: &str, language: Language, captures: &mut Captures) -> Result<Pattern, Fault> {
-        let mut rules = Rules { captures, declares: true, record_key: false, bind: None };
+        let mut rules = Rules { captures, declares: true, record_key: false, only_builds: false, bind: None };
         let parts = parse(text, language, &mut rules)?;
         let captures = captures.clone();
         let form = Form::new(&parts, &captures, None);

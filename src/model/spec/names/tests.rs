@@ -12,7 +12,7 @@ use super::template::Template;
 /// A template of an index with `exists`, which declares its captures.
 fn template(text: &str) -> Result<(Template, Captures), Fault> {
     let mut captures = Captures::default();
-    let rules = Rules { captures: &mut captures, declares: true, record_key: false, bind: None };
+    let rules = Rules { captures: &mut captures, declares: true, record_key: false, only_builds: false, bind: None };
     Template::parse(text, rules).map(|template| (template, captures))
 }
 
@@ -21,7 +21,8 @@ fn with_fields(text: &str) -> Result<Template, Fault> {
     let mut captures = Captures::default();
     Pattern::record("r:{@id}", &mut captures)?;
     let mut bind = |_: Field| Part::Field(0);
-    let rules = Rules { captures: &mut captures, declares: false, record_key: true, bind: Some(&mut bind) };
+    let rules =
+        Rules { captures: &mut captures, declares: false, record_key: true, only_builds: false, bind: Some(&mut bind) };
     Template::parse(text, rules)
 }
 
@@ -84,7 +85,7 @@ fn a_name_is_read_as_the_language_says() {
 #[test]
 fn a_capture_of_the_key_is_text_in_a_member() {
     let (key, mut captures) = template("tag:{@p*}:x").expect("a template");
-    let rules = Rules { captures: &mut captures, declares: true, record_key: false, bind: None };
+    let rules = Rules { captures: &mut captures, declares: true, record_key: false, only_builds: false, bind: None };
     let member = Template::parse("{@p*}:{@rest*}", rules).expect("a template");
     let (mut captured, mut reading) = (Captured::default(), Reading::default());
     let texts = Texts { key: b"tag:a:b:x", member: b"a:b:c", value: b"" };

@@ -36,7 +36,7 @@ struct Scope {
 }
 
 impl Scope {
-    fn template(&mut self, text: &str) -> Result<Template, Fault> {
+    fn template(&mut self, text: &str, only_builds: bool) -> Result<Template, Fault> {
         let Scope { captures, declares, record_key, fields, ty, retired } = self;
         let (declares, record_key, retired) = (*declares, *record_key, *retired);
         let mut wrong = None;
@@ -62,7 +62,7 @@ impl Scope {
             }
         };
         let bind: Option<&mut dyn FnMut(Field) -> Part> = if declares { None } else { Some(&mut bind) };
-        let template = Template::parse(text, Rules { captures, declares, record_key, bind })?;
+        let template = Template::parse(text, Rules { captures, declares, record_key, only_builds, bind })?;
         match wrong {
             Some((message, help)) => Err(Fault { at: 0..text.len(), message: message.into(), help: help.into() }),
             None => Ok(template),
@@ -161,7 +161,7 @@ impl Reader<'_> {
             members.push(Template::record_key());
         }
         let value = self.string(table, "value").and_then(|(text, span)| self.template(text, &span, &mut scope));
-        let score = self.string(table, "score").and_then(|(text, span)| self.template(text, &span, &mut scope));
+        let score = self.string(table, "score").and_then(|(text, span)| self.to_build(text, &span, &mut scope));
         let require = self.require(table, records, &mut scope);
         let mut when = Vec::new();
         if let Some((paths, _)) = &mut scope.fields {
@@ -347,15 +347,30 @@ impl Reader<'_> {
                 .and_then(|(name, span)| self.class(name, span, records));
             let key = self
                 .required(table, "key", "the key of the record that must exist, as in key = \"{projectId}\"")
-                .and_then(|(key, span)| self.template(key, &span, scope));
+                .and_then(|(key, span)| self.to_build(key, &span, scope));
             all.extend(record.zip(key).map(|(record, key)| Require { record, key }));
         }
         all
     }
 
     fn template(&mut self, text: &str, span: &Range<usize>, scope: &mut Scope) -> Option<Template> {
+        self.template_to(text, span, scope, false)
+    }
+
+    /// A template of which names are only built, and never read.
+    fn to_build(&mut self, text: &str, span: &Range<usize>, scope: &mut Scope) -> Option<Template> {
+        self.template_to(text, span, scope, true)
+    }
+
+    fn template_to(
+        &mut self,
+        text: &str,
+        span: &Range<usize>,
+        scope: &mut Scope,
+        only_builds: bool,
+    ) -> Option<Template> {
         self.no_byte_as_character(span);
-        match scope.template(text) {
+        match scope.template(text, only_builds) {
             Ok(template) => Some(template),
             Err(fault) => {
                 self.fault(text, span, fault);
@@ -367,7 +382,7 @@ impl Reader<'_> {
     /// A template of captures that are declared elsewhere.
     pub(super) fn captured(&mut self, (text, span): Text<'_>, captures: &mut Captures) -> Option<Template> {
         self.no_byte_as_character(&span);
-        let rules = Rules { captures, declares: false, record_key: false, bind: None };
+        let rules = Rules { captures, declares: false, record_key: false, only_builds: true, bind: None };
         match Template::parse(text, rules) {
             Ok(template) => Some(template),
             Err(fault) => {
