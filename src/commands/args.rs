@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::ValueEnum;
 
 use crate::bundle::manifest::Manifest;
-use crate::model::spec::{PRESETS, Preset};
+use crate::model::spec::PRESETS;
 use crate::model::view::Expiry;
 use crate::text::rfc3339::unix_millis;
 use crate::text::shell_path;
@@ -43,13 +43,12 @@ pub struct SpecChoice {
     #[arg(long, value_name = "FILE")]
     pub spec: Option<PathBuf>,
     /// A spec that is built in, for an application: `rdb-reindex spec --list` names them.
-    #[arg(long, value_name = "NAME", conflicts_with = "spec", value_parser = preset_names())]
+    #[arg(long, value_name = "NAME", conflicts_with = "spec", value_parser = preset_names(), hide_possible_values = true)]
     pub preset: Option<String>,
 }
 
-fn preset_names() -> clap::builder::PossibleValuesParser {
-    let name = |preset: &Preset| clap::builder::PossibleValue::new(preset.name).help(preset.about);
-    clap::builder::PossibleValuesParser::new(PRESETS.iter().map(name))
+pub fn preset_names() -> clap::builder::PossibleValuesParser {
+    clap::builder::PossibleValuesParser::new(PRESETS.iter().map(|(name, _)| *name))
 }
 
 impl SpecChoice {

@@ -106,6 +106,9 @@ pub const SPEC: &str = "\
 Examples:
   # The preset, ready to edit
   rdb-reindex spec > my.toml
+  # Those that are built in, and one of them
+  rdb-reindex spec --list
+  rdb-reindex spec --preset rq
   # Is mine right? Errors point at the line
   rdb-reindex spec --spec my.toml > /dev/null";
 

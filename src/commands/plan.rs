@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use super::args::DumpArgs;
+use super::presets::presets_for;
 use super::{open, spec};
 use crate::bundle;
 use crate::bundle::manifest::{BrakeNote, Caps, Manifest, REVIEW};
@@ -91,11 +92,12 @@ fn way_out(notes: &[BrakeNote], dump: &[u8], args: &PlanArgs) -> String {
         return format!("correct the spec, or take a whole dump; {lift}");
     }
     let infer = format!("`rdb-reindex infer {}` proposes a spec from the data", args.dump.words());
-    let presets = spec::presets_for(dump);
+    let presets = presets_for(dump);
     if presets.is_empty() {
         return format!("{infer}, and --spec FILE takes it");
     }
-    format!("{infer}; of the presets, {} would match", presets.join(", "))
+    let best = presets.first().copied().unwrap_or_default();
+    format!("{infer}; of the presets, {} would match: --preset {best}", presets.join(", "))
 }
 
 fn failure(error: plan::Error) -> Failure {

@@ -2,10 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use super::args::SpecChoice;
-use crate::dump::rdb::Walker;
-use crate::model::spec::{Acceptance, DEFAULT_PRESET, MAX_SPEC_BYTES, PRESETS, Spec, nearest};
-use crate::model::view::{Family, KeyType, Names};
+use super::args::{SpecChoice, preset_names};
+use crate::model::spec::{Acceptance, DEFAULT_PRESET, MAX_SPEC_BYTES, PRESETS, Spec, purpose};
 use crate::text;
 use crate::ui::exit::{Exit, Failure, Outcome};
 use crate::ui::terminal::Terminal;
@@ -17,7 +15,7 @@ pub struct SpecArgs {
     #[arg(long, value_name = "FILE")]
     pub spec: Option<PathBuf>,
     /// The preset to print; `discord-analytics` if not given.
-    #[arg(long, value_name = "NAME", conflicts_with = "spec")]
+    #[arg(long, value_name = "NAME", conflicts_with = "spec", value_parser = preset_names(), hide_possible_values = true)]
     pub preset: Option<String>,
     /// List the presets, each with what it is for.
     #[arg(long, conflicts_with_all = ["spec", "preset"])]
@@ -26,9 +24,8 @@ pub struct SpecArgs {
 
 pub fn run(args: &SpecArgs, terminal: &Terminal) -> Outcome {
     if args.list {
-        let widest = PRESETS.iter().map(|preset| preset.name.len()).max().unwrap_or(0);
-        let lines: String =
-            PRESETS.iter().map(|preset| format!("{:widest$}  {}\n", preset.name, preset.about)).collect();
+        let widest = PRESETS.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
+        let lines: String = PRESETS.iter().map(|(name, text)| format!("{name:widest$}  {}\n", purpose(text))).collect();
         terminal.data(lines.as_bytes())?;
         return Ok(Exit::Done);
     }
@@ -49,15 +46,8 @@ pub fn load(choice: &SpecChoice, terminal: &Terminal) -> Result<Spec, Failure> {
 pub fn load_accepting(choice: &SpecChoice, accept: &[Acceptance], terminal: &Terminal) -> Result<Spec, Failure> {
     let Some(path) = &choice.spec else {
         let name = choice.preset.as_deref().unwrap_or(DEFAULT_PRESET);
-        let Some(preset) = PRESETS.iter().find(|preset| preset.name == name) else {
-            let near = nearest(name, PRESETS.iter().map(|preset| preset.name));
-            let hint = match near {
-                Some(near) => format!("did you mean --preset {near}? `rdb-reindex spec --list` names them all"),
-                None => "`rdb-reindex spec --list` names them all".to_owned(),
-            };
-            return Err(Failure::new(Exit::Usage, format!("there is no preset {name:?}")).with_hint(hint));
-        };
-        return Spec::parse_accepting(preset.text, preset.name, accept)
+        let text = PRESETS.iter().find(|(known, _)| *known == name).map_or("", |(_, text)| *text);
+        return Spec::parse_accepting(text, name, accept)
             .map_err(|errors| Failure::report(errors.render(terminal.colour)));
     };
     let bytes = read_bounded(path).map_err(|error| {
@@ -77,37 +67,6 @@ pub fn load_accepting(choice: &SpecChoice, accept: &[Acceptance], terminal: &Ter
         let is_explained = errors.errors().iter().all(|error| error.help.is_some());
         failure.with_any_hint((!is_explained).then_some(START))
     })
-}
-
-/// The presets that describe keys of a dump, those that describe most first.
-///
-/// A key counts by the literal text that its family or class gives of its name: an open capture takes any key, and says
-/// nothing of where it comes from. One key whose name happens to look alike is not enough, where the preset has several
-/// families and the dump many keys.
-pub fn presets_for(dump: &[u8]) -> Vec<&'static str> {
-    /// Bytes that a name must have in common with its family.
-    const LITERALS: usize = 5;
-    let specs: Vec<(&'static str, Spec)> =
-        PRESETS.iter().filter_map(|preset| Some((preset.name, Spec::preset(preset.name)?))).collect();
-    let names: Vec<Names<'_>> = specs.iter().map(|(_, spec)| Names::new(spec)).collect();
-    let mut counts = vec![0_u64; specs.len()];
-    let mut scratch = Vec::new();
-    let Ok(walker) = Walker::new(dump) else { return Vec::new() };
-    for record in walker.records().map_while(Result::ok) {
-        let Ok(key) = record.key.decode(&mut scratch) else { continue };
-        for ((names, (_, spec)), count) in names.iter().zip(&specs).zip(&mut counts) {
-            let literals = match names.family_of(record.db, key, KeyType::of(&record.value)) {
-                Family::Record(at) => spec.records.get(at).map_or(0, |class| class.key.form.literals()),
-                Family::Index(at) => spec.indexes.get(at).map_or(0, |index| index.family.literals()),
-                Family::Other => 0,
-            };
-            *count = count.saturating_add(u64::from(literals >= LITERALS));
-        }
-    }
-    let mut found: Vec<(u64, &'static str)> =
-        counts.iter().zip(&specs).filter(|(count, _)| **count > 0).map(|(count, (name, _))| (*count, *name)).collect();
-    found.sort_by_key(|(count, _)| std::cmp::Reverse(*count));
-    found.into_iter().map(|(_, name)| name).collect()
 }
 
 /// Reads no more than it takes to see that a file is too large.

@@ -38,6 +38,6 @@ pub fn snapshot_id(d: &Difference<'_>) -> SnapshotId {
 /// What the spec is known by.
 pub fn spec_id(d: &Difference<'_>) -> SpecId {
     let text = d.spec.text.clone();
-    let preset = PRESETS.iter().find(|preset| preset.text == text);
-    SpecId { name: preset.map_or("custom", |preset| preset.name).to_owned(), sha256: sha256(text.as_bytes()), text }
+    let preset = PRESETS.iter().find(|(_, preset)| *preset == text);
+    SpecId { name: preset.map_or("custom", |(name, _)| name).to_owned(), sha256: sha256(text.as_bytes()), text }
 }

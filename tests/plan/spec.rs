@@ -88,9 +88,9 @@ fn a_spec() {
 
 #[test]
 fn presets() {
-    for preset in PRESETS {
-        let spec = Spec::parse(preset.text, preset.name).unwrap_or_else(|errors| panic!("{errors}"));
-        assert_eq!(Spec::preset(preset.name).unwrap().text, spec.text);
+    for (name, text) in PRESETS {
+        let spec = Spec::parse(text, name).unwrap_or_else(|errors| panic!("{errors}"));
+        assert_eq!(Spec::preset(name).unwrap().text, spec.text);
     }
     assert!(Spec::preset("none").is_none());
 

@@ -33,11 +33,7 @@ pub use names::parse::{Part, Wild, literal};
 pub use names::path::{Path, Step};
 pub use names::pattern::Pattern;
 pub use names::template::{Template, fill};
-pub use nearest::nearest;
-pub use presets::{PRESETS, Preset};
-
-/// The preset that is used when no other spec is named.
-pub const DEFAULT_PRESET: &str = "discord-analytics";
+pub use presets::{DEFAULT_PRESET, PRESETS, purpose};
 
 /// A spec larger than this is refused before it is parsed.
 pub const MAX_SPEC_BYTES: usize = 1 << 20;
@@ -375,7 +371,7 @@ impl Spec {
 
     /// The spec of a built-in preset; `None` if there is no preset of that name.
     pub fn preset(name: &str) -> Option<Spec> {
-        let Preset { name, text, .. } = PRESETS.iter().find(|known| known.name == name)?;
+        let (name, text) = PRESETS.iter().find(|(known, _)| *known == name)?;
         // A test reads every preset, so the error cannot happen; if it did, there is no such preset.
         Spec::parse(text, name).ok()
     }

@@ -80,7 +80,7 @@ pub struct SpecName {
 
 impl SpecName {
     fn of(spec: &Spec) -> Self {
-        let preset = PRESETS.iter().any(|preset| preset.name == spec.name && preset.text == spec.text);
+        let preset = PRESETS.iter().any(|(name, text)| *name == spec.name && *text == spec.text);
         Self { name: spec.name.clone(), preset }
     }
 }

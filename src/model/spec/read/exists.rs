@@ -22,7 +22,7 @@ impl Reader<'_> {
         let Some(value) = table.table.get("exists") else { return all };
         match value.get_ref() {
             DeValue::Array(array) => {
-                if array.len() == 0 || array.len() > MAX_EXISTS {
+                if array.is_empty() || array.len() > MAX_EXISTS {
                     self.error(value.span(), format!("exists names 1 to {MAX_EXISTS} keys"), HOW);
                 }
                 for item in array.iter().take(MAX_EXISTS) {
@@ -112,7 +112,7 @@ impl Reader<'_> {
         let mut texts = Vec::new();
         match value.get_ref() {
             DeValue::Array(array) => {
-                if array.len() == 0 || array.len() > MAX_CONDITIONS {
+                if array.is_empty() || array.len() > MAX_CONDITIONS {
                     let message = format!("a list in {what} has 1 to {MAX_CONDITIONS} texts");
                     self.error(value.span(), message, "write field = [\"one\", \"two\"]");
                 }

@@ -21,6 +21,9 @@ const POLICIES: &[Policy] = &[Policy::Maintain, Policy::Prune, Policy::Retire, P
 const TYPES: &[IndexType] =
     &[IndexType::Set, IndexType::Zset, IndexType::Hash, IndexType::List, IndexType::String, IndexType::Any];
 
+/// The paths of a class, and what filters make of their values.
+type Fields = (Vec<Path>, Vec<(usize, Filters)>);
+
 /// The names that an index may use while its templates are read.
 struct Scope {
     captures: Captures,
@@ -28,7 +31,7 @@ struct Scope {
     declares: bool,
     record_key: bool,
     /// The paths of the class, and what filters make of them; without a class there are none.
-    fields: Option<(Vec<Path>, Vec<(usize, Filters)>)>,
+    fields: Option<Fields>,
     /// The type of the records of the class.
     ty: Option<RecordType>,
     /// Fields are never filled in.
@@ -161,7 +164,7 @@ impl Reader<'_> {
             members.push(Template::record_key());
         }
         let value = self.string(table, "value").and_then(|(text, span)| self.template(text, &span, &mut scope));
-        let score = self.string(table, "score").and_then(|(text, span)| self.to_build(text, &span, &mut scope));
+        let score = self.string(table, "score").and_then(|(text, span)| self.built(text, &span, &mut scope));
         let require = self.require(table, records, &mut scope);
         let mut when = Vec::new();
         if let Some((paths, _)) = &mut scope.fields {
@@ -347,7 +350,7 @@ impl Reader<'_> {
                 .and_then(|(name, span)| self.class(name, span, records));
             let key = self
                 .required(table, "key", "the key of the record that must exist, as in key = \"{projectId}\"")
-                .and_then(|(key, span)| self.to_build(key, &span, scope));
+                .and_then(|(key, span)| self.built(key, &span, scope));
             all.extend(record.zip(key).map(|(record, key)| Require { record, key }));
         }
         all
@@ -358,7 +361,7 @@ impl Reader<'_> {
     }
 
     /// A template of which names are only built, and never read.
-    fn to_build(&mut self, text: &str, span: &Range<usize>, scope: &mut Scope) -> Option<Template> {
+    fn built(&mut self, text: &str, span: &Range<usize>, scope: &mut Scope) -> Option<Template> {
         self.template_to(text, span, scope, true)
     }
 
