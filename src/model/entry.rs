@@ -80,7 +80,7 @@ pub(super) fn hold(
 ) -> Option<bool> {
     let mut known = true;
     for condition in conditions {
-        let (mut there, mut equal) = (false, false);
+        let (mut there, mut equal, mut unknown) = (false, false, false);
         for (_, slot) in slots.elements(condition.path) {
             match slot {
                 Slot::Text(text) | Slot::Literal(text) => {
@@ -90,7 +90,7 @@ pub(super) fn hold(
                     }
                 }
                 // It is there; what it is equal to cannot be said.
-                Slot::Composite if matches!(condition.test, Test::OneOf(_)) => known = false,
+                Slot::Composite if matches!(condition.test, Test::OneOf(_)) => unknown = true,
                 Slot::Composite => there = true,
                 Slot::Null | Slot::Absent => {}
             }
@@ -100,7 +100,10 @@ pub(super) fn hold(
             Test::Absent => !there,
             Test::OneOf(_) => equal,
         };
-        if !met && known {
+        // One that is surely not met decides, whatever cannot be said of the others.
+        if unknown {
+            known = false;
+        } else if !met {
             return Some(false);
         }
     }

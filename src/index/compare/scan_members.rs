@@ -207,9 +207,12 @@ impl<'p, 'a: 'p, M: Membership> Probe<'p, 'a, M> {
                 Some(value) => self.members.interned.get(found.score as u32) == value,
                 None => found.score == item.score,
             };
-            if !right && item.expires && self.may.rescore {
-                self.counts.expiring += 1;
-                right = true;
+            if let (false, true, Some(value)) = (right, self.may.rescore, value) {
+                // What is there names a record of which nothing can be said: it may be right.
+                let held = self.held.holds(&self.members.dump, (member, value), self.hasher, &mut self.scratch)?;
+                self.counts.held += u64::from(held);
+                self.counts.expiring += u64::from(item.expires && !held);
+                right = held || item.expires;
             }
             let mark = if right || !self.may.rescore { Mark::Right } else { Mark::Rescore };
             match self.store.set_mark(found.at, mark) {

@@ -143,6 +143,8 @@ struct Rule {
     index: usize,
     deriver: Deriver,
     value_cache: ValueCache,
+    /// A field of the record decides.
+    reads_fields: bool,
     /// The same without `when`, to tell what that leaves out.
     bare: Option<Deriver>,
 }
@@ -229,6 +231,7 @@ impl<'c, 'a> Gathered<'c, 'a> {
                 index: at,
                 deriver: Deriver::new(record, index),
                 value_cache: ValueCache::default(),
+                reads_fields: index.reads_fields(),
                 bare: (!index.when.is_empty())
                     .then(|| Deriver::new(record, &Index { when: Vec::new(), ..Index::clone(index) })),
             };
@@ -314,26 +317,23 @@ impl<'c, 'a> Gathered<'c, 'a> {
         } else {
             decode(record, extractor, &mut self.text, &mut self.scratch, context.clock)?
         };
-        let (slots, rules) = match decoded {
-            Ok(slots) => (slots, rules.iter_mut().collect()),
+        let mut no_fields = false;
+        let slots = match decoded {
+            Ok(slots) => slots,
             // Any string is a record of such a class; only an index that reads a field of it cannot be decided.
             Err(reason)
                 if context.names.spec.records[class].ty == Some(RecordType::String) && !context.is_damaged(start) =>
             {
-                let of_string = rules.iter_mut().filter(|rule| {
+                for rule in rules.iter().filter(|rule| rule.reads_fields) {
                     let index = &context.names.spec.indexes[rule.index];
-                    let reads = index.reads_fields();
-                    if reads {
-                        self.undecidable[rule.index].push(context.hasher.hash(key), start);
-                        self.undecidable_count[rule.index] += 1;
-                        self.diagnostics.add("record.undecidable", start, || {
-                            format!("{}: {reason} (index {})", display(key), index.name)
-                        });
-                    }
-                    !reads
-                });
-                let of_string: Vec<&mut Rule> = of_string.collect();
-                (extractor.nothing(), of_string)
+                    self.undecidable[rule.index].push(context.hasher.hash(key), start);
+                    self.undecidable_count[rule.index] += 1;
+                    self.diagnostics.add("record.undecidable", start, || {
+                        format!("{}: {reason} (index {})", display(key), index.name)
+                    });
+                }
+                no_fields = true;
+                extractor.nothing()
             }
             Err(reason) => {
                 self.diagnostics.add("record.undecodable", start, || format!("{}: {reason}", display(key)));
@@ -350,7 +350,10 @@ impl<'c, 'a> Gathered<'c, 'a> {
                 NamePrefix::hash(context.prefixes.of(group, key, &context.hasher), key, &context.hasher);
             (hashed, Source::key_at(start, hashed, number.is_some()))
         };
-        for Rule { index: at, deriver, value_cache, bare } in rules {
+        for Rule { index: at, deriver, value_cache, bare, reads_fields } in rules {
+            if no_fields && *reads_fields {
+                continue;
+            }
             let value = match deriver.decided_by().map(|path| slots.get(path)) {
                 Some(Slot::Text(value)) => Some(value),
                 _ => None,

@@ -49,8 +49,6 @@ struct Seen {
     /// By rule of the key.
     references: Vec<References>,
     going: u64,
-    /// An entry was looked at that names a key of the dump.
-    found: bool,
     stale: Vec<Stale>,
     /// Hashes of the members or fields that go.
     hashes: Vec<u64>,
@@ -167,7 +165,7 @@ fn one(known: &Known<'_, '_>, there: &There<'_, '_>, key: &IndexKey, want_stale:
     let inner: Vec<usize> = (0..rules.len()).filter(|number| !whole(&rules[*number])).collect();
     if !inner.is_empty() {
         let pieces = record.value.pieces();
-        let visit = |piece: usize| {
+        let visit = |piece: usize, inner: &[usize]| {
             let own: Vec<(usize, Entries<'_>)> =
                 inner.iter().filter_map(|at| Some((*at, entries.get(*at)?.clone()))).collect();
             let mut look = Look {
@@ -183,20 +181,26 @@ fn one(known: &Known<'_, '_>, there: &There<'_, '_>, key: &IndexKey, want_stale:
             record.value.visit_piece(piece, &mut Scratch::default(), &mut look)?;
             look.error.map_or(Ok(look.seen), Err)
         };
-        let seen: Vec<Seen> = if pieces > 1 {
-            (0..pieces).into_par_iter().map(visit).collect::<Result<_, rdb::Error>>()?
-        } else {
-            vec![visit(0)?]
+        let visit_all = |inner: &[usize]| -> Result<Seen, rdb::Error> {
+            let visit = |piece: usize| visit(piece, inner);
+            if pieces == 1 {
+                return visit(0);
+            }
+            let pieces: Vec<Seen> = (0..pieces).into_par_iter().map(visit).collect::<Result<_, rdb::Error>>()?;
+            let mut all = Seen { references: vec![References::default(); rules.len()], ..Seen::default() };
+            pieces.into_iter().for_each(|seen| all.join(seen));
+            Ok(all)
         };
-        for seen in seen {
-            judged.seen.join(seen);
+        let mut seen = visit_all(&inner)?;
+        // Without literal text in its template a rule is about this key only if some entry names a key of the dump.
+        let idle = |seen: &Seen, at: usize| vague(&rules[at]) && seen.references[at].found == 0;
+        let unnamed = inner.iter().any(|at| idle(&seen, *at) && seen.references[*at].going > 0);
+        if unnamed {
+            let counting: Vec<usize> = inner.iter().copied().filter(|at| !idle(&seen, *at)).collect();
+            seen = visit_all(&counting)?;
+            judged.kept = counting.is_empty();
         }
-    }
-    if rules.iter().all(vague) && !judged.seen.found {
-        judged.kept = judged.seen.going > 0;
-        judged.seen.going = 0;
-        judged.seen.references.iter_mut().for_each(|references| references.going = 0);
-        judged.seen.stale.clear();
+        judged.seen.join(seen);
     }
     // No server writes a set, a sorted set or a hash with the same entry twice: what an edit of it comes to nobody knows.
     let mut hashes = std::mem::take(&mut judged.seen.hashes);
@@ -220,7 +224,6 @@ impl Seen {
     fn join(&mut self, other: Seen) {
         self.elements += other.elements;
         self.going += other.going;
-        self.found |= other.found;
         for (all, one) in self.references.iter_mut().zip(other.references) {
             all.formed += one.formed;
             all.found += one.found;
@@ -269,7 +272,6 @@ impl Look<'_, '_, '_> {
             references.formed += 1;
             references.found += u64::from(in_dump);
             references.going += u64::from(!there);
-            self.seen.found |= in_dump;
             stays |= there;
         }
         if formed && !stays {

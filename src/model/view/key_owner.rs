@@ -13,6 +13,8 @@ pub struct Names<'a> {
     /// By index and by record class, how the keys of each begin.
     family_starts: Vec<Start>,
     class_starts: Vec<Start>,
+    /// Some index prunes.
+    prunes: bool,
     /// The keys by which record classes count their records; without them, every one counts.
     existing: Option<Arc<Existing>>,
 }
@@ -74,7 +76,8 @@ impl<'a> Names<'a> {
     pub fn new(spec: &'a Spec) -> Self {
         let family_starts = spec.indexes.iter().map(|index| Start::of(index.family.glob())).collect();
         let class_starts = spec.records.iter().map(|class| Start::of(class.key.glob())).collect();
-        Self { spec, family_starts, class_starts, existing: None }
+        let prunes = spec.indexes.iter().any(Index::prunes);
+        Self { spec, family_starts, class_starts, prunes, existing: None }
     }
 
     /// The same, with the keys by which record classes count their records.
@@ -94,7 +97,7 @@ impl Names<'_> {
         let mut families = self.indexes_of(db, key);
         let first = families.next();
         if let Some(class) = class {
-            let shared = first.is_some() || self.pruning(db, key, ty).next().is_some();
+            let shared = first.is_some() || (self.prunes && self.pruning(db, key, ty).next().is_some());
             return Role { family: Family::Record(class), shared };
         }
         match first {
@@ -103,6 +106,7 @@ impl Names<'_> {
                 let index = if shared { self.most_specific(db, key).unwrap_or(first) } else { first };
                 Role { family: Family::Index(index), shared }
             }
+            None if !self.prunes => Role { family: Family::Other, shared: false },
             // Rules that prune one key are judged together.
             None => match self.pruning(db, key, ty).next() {
                 Some(index) => Role { family: Family::Index(index), shared: false },

@@ -90,7 +90,6 @@ impl Rules<'_, '_> {
             return Ok(None);
         }
         let mut going: Vec<(Vec<u8>, Vec<u8>)> = Vec::new();
-        let mut any_in_dump = false;
         let entries: Vec<(&[u8], &[u8])> = match value {
             Value::Set(members) => members.iter().map(|member| (&member[..], &[][..])).collect(),
             Value::Zset(members) => members.keys().map(|member| (&member[..], &[][..])).collect(),
@@ -99,21 +98,29 @@ impl Rules<'_, '_> {
             Value::String(text) => vec![(&[][..], &text[..])],
             Value::Json(_) | Value::Other(_) => Vec::new(),
         };
+        // Without literal text in its template a rule is about this key only if some entry names a key of the dump.
+        let mut counting: Vec<(usize, &Index)> = Vec::new();
+        for (at, index) in rules.iter().filter(|(_, index)| index.kind != IndexType::Any) {
+            let mut in_dump = !is_vague(index);
+            for (member, text) in &entries {
+                if let (false, Some(captured)) = (in_dump, self.read(*at, index, name, member, text)) {
+                    in_dump = self.find(index, &captured, gone)?.in_dump;
+                }
+            }
+            if in_dump {
+                counting.push((*at, index));
+            }
+        }
         for (member, text) in entries {
             let (mut formed, mut stays) = (false, false);
-            for (at, index) in rules.iter().filter(|(_, index)| index.kind != IndexType::Any) {
+            for (at, index) in &counting {
                 let Some(captured) = self.read(*at, index, name, member, text) else { continue };
                 formed = true;
-                let found = self.find(index, &captured, gone)?;
-                any_in_dump |= found.in_dump;
-                stays |= found.stays;
+                stays |= self.find(index, &captured, gone)?.stays;
             }
             if formed && !stays {
                 going.push((member.to_vec(), text.to_vec()));
             }
-        }
-        if rules.iter().all(|(_, index)| is_vague(index)) && !any_in_dump {
-            return Ok(Some(value.clone()));
         }
         let twice = repeated(record)?;
         if going.iter().any(|(member, _)| twice.contains(member)) {
@@ -187,11 +194,9 @@ impl Rules<'_, '_> {
 
 /// Whether all conditions are met, or it cannot be said that one is not.
 fn meets(conditions: &[Condition], captured: &Captured, slots: &Slots<'_>) -> bool {
-    let mut known = true;
     conditions.iter().all(|condition| {
         let compares = matches!(condition.test, Test::OneOf(_));
         let all: Vec<Slot<'_>> = slots.elements(condition.path).map(|(_, slot)| slot).collect();
-        known &= !(compares && all.contains(&Slot::Composite));
         let text = |slot: &Slot<'_>| match slot {
             Slot::Text(text) | Slot::Literal(text) => Some(text.to_vec()),
             _ => None,
@@ -205,6 +210,6 @@ fn meets(conditions: &[Condition], captured: &Captured, slots: &Slots<'_>) -> bo
                 all.iter().filter_map(text).any(|text| asked.contains(&text))
             }
         };
-        met || !known
+        met || (compares && all.contains(&Slot::Composite))
     })
 }

@@ -243,8 +243,9 @@ fn mend(value: &mut Value, wanted: &Members, frozen: bool, is_held: impl Fn(&[u8
             for (field, value) in wanted {
                 let Score::Value(value) = value else { continue };
                 match fields.get_mut(field) {
-                    // To set it again would take its own expiry away.
-                    Some(of) if frozen || of.expire_ms.is_some() => {}
+                    // To set it again would take its own expiry away; and what names a record of which nothing can be said
+                    // may be right.
+                    Some(of) if frozen || of.expire_ms.is_some() || is_held(field, &of.value) => {}
                     Some(of) => of.value.clone_from(value),
                     None => {
                         fields.insert(field.clone(), Field { value: value.clone(), expire_ms: None });
@@ -253,7 +254,7 @@ fn mend(value: &mut Value, wanted: &Members, frozen: bool, is_held: impl Fn(&[u8
             }
         }
         Value::String(text) => {
-            if let (false, Some(Score::Value(value))) = (frozen, wanted.values().next()) {
+            if let (false, Some(Score::Value(value))) = (frozen || is_held(&[], text), wanted.values().next()) {
                 text.clone_from(value);
             }
         }

@@ -186,6 +186,12 @@ fn a_template_without_text_takes_only_what_names_keys() {
         planned.stderr
     );
     plan(&dump, &["key = \"{@k*}\"\nnot = [\"t*\"]\nmember = \"{@m*}\"\nexists = \"{@m}\""]).does(&[]);
+    // Each rule by itself: that another one has literal text says nothing of this one.
+    let mut mixed = super::dump();
+    mixed.list("k:aa", &["1", "1"]).string("job:aa", "").list("k:x", &["1", "job:aa"]);
+    let any = "type = \"any\"\nkey = \"k:{@id}\"\nexists = [\"job:{@id}\"]\n";
+    let open = "type = \"list\"\nkey = \"{@a*}\"\nmember = \"{@m*}\"\nexists = \"{@m}\"";
+    plan(&mixed, &[open, any]).does(&["UNLINK k:x"]);
     // Nor does a key as a whole.
     plan(&dump, &["type = \"any\"\nkey = \"{@k*}\"\nexists = \"{@k}:meta\""]).does(&[]);
 }

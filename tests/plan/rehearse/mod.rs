@@ -1,6 +1,7 @@
 //! `rehearse`: the contract's rules one by one, and wrong plans that must be caught.
 
 mod agree;
+mod by_hand;
 mod caught;
 mod entries;
 mod live;
