@@ -13,7 +13,9 @@ use super::compare::held::Held;
 use super::compare::known::{Known, Undecided};
 use super::compare::resolve::{Resolved, Why};
 use super::compare::scan_members::Ask;
+use super::compare::stale::Stale;
 use super::gather::survey::is_index_type;
+use super::prune;
 use super::store::buckets::{Edits, Mark, Members, Store};
 use super::store::entry::{Entry, Membership, Scored, Source};
 use super::store::hash::Hasher;
@@ -76,6 +78,8 @@ enum Fate {
     Stays(u32),
     /// All its members are in this state.
     All(State),
+    /// Its entries name keys, and those at these places of [`Memberships::gone`] name keys that are gone.
+    Named { from: u32, to: u32 },
 }
 
 /// Index keys and what the records imply, compared.
@@ -94,6 +98,8 @@ pub struct Memberships<'a> {
     zsets: Store<Scored>,
     present: Vec<Present>,
     listed: Vec<Listed>,
+    /// Entries that name keys which are gone, key by key, in the order of the dump.
+    gone: Vec<Stale>,
     kept: HashMap<u64, Record<'a>>,
     undecided: Undecided,
     member_prefixes: MemberPrefixes,
@@ -115,7 +121,7 @@ impl<'a> Memberships<'a> {
         damaged: &'a [u64],
         observer: &Observer,
     ) -> Result<Self, Error> {
-        Ok(Self::of(super::difference::read((file, damaged), &[], spec, expiry, Ask::Counts, observer)?))
+        Ok(Self::of(super::difference::read((file, damaged), &[], spec, expiry, Ask::Memberships, observer)?))
     }
 
     pub(super) fn of(compared: Compared<'a>) -> Self {
@@ -131,8 +137,25 @@ impl<'a> Memberships<'a> {
             (key.start, key.index, Fate::All(state))
         });
         // A key whose members are all disputed stands among those that stay, and among those that are deleted.
-        let mut listed: Vec<Listed> =
-            goes.chain(rests).chain(stays).map(|(start, index, fate)| Listed { start, index, fate }).collect();
+        let mut gone = compared.pruned.stale;
+        gone.sort_unstable_by_key(|stale| (stale.key, stale.place));
+        let named = compared.pruned.fates.iter().map(|(start, index, fate)| {
+            let fate = match fate {
+                prune::Fate::Goes => Fate::All(State::Stale),
+                prune::Fate::Stays | prune::Fate::Loses(None) => Fate::Named { from: 0, to: 0 },
+                prune::Fate::Loses(Some(at)) => Fate::Named {
+                    from: gone.partition_point(|stale| stale.key < *at) as u32,
+                    to: gone.partition_point(|stale| stale.key <= *at) as u32,
+                },
+            };
+            (*start, *index, fate)
+        });
+        let mut listed: Vec<Listed> = goes
+            .chain(rests)
+            .chain(stays)
+            .chain(named)
+            .map(|(start, index, fate)| Listed { start, index, fate })
+            .collect();
         listed.sort_by_key(|key| (key.index, key.start));
         listed.dedup_by_key(|key| key.start);
         Self {
@@ -150,6 +173,7 @@ impl<'a> Memberships<'a> {
             zsets: compared.zsets,
             present,
             listed,
+            gone,
             kept: compared.kept,
             undecided: compared.undecided,
             member_prefixes: compared.member_prefixes,
@@ -198,6 +222,16 @@ impl<'a> Memberships<'a> {
                 Ok(())
             }
             Fate::All(state) => record.value.visit_piece(piece, &mut reader.scratch, &mut Same { state, each }),
+            Fate::Named { .. } if kind == IndexType::Any => {
+                if piece == 0 {
+                    let _ = each(None, State::Correct);
+                }
+                Ok(())
+            }
+            Fate::Named { from, to } => {
+                let gone = self.gone.get(from as usize..to as usize).unwrap_or_default();
+                record.value.visit_piece(piece, &mut reader.scratch, &mut Named { gone, each })
+            }
             Fate::Stays(at) => match kind {
                 IndexType::Zset | IndexType::Hash | IndexType::String => {
                     self.look_up(&self.zsets, at, record, piece, reader, each)
@@ -287,6 +321,10 @@ struct Same<'t, 'e> {
 }
 
 impl Visitor for Same<'_, '_> {
+    fn list_element(&mut self, _: u64, element: Element<'_>) -> Flow {
+        (self.each)(Some(element.bytes), self.state)
+    }
+
     fn string(&mut self, _: Element<'_>) -> Flow {
         (self.each)(Some(&[]), self.state)
     }
@@ -301,6 +339,41 @@ impl Visitor for Same<'_, '_> {
 
     fn zset_member(&mut self, member: Element<'_>, _: f64) -> Flow {
         (self.each)(Some(member.bytes), self.state)
+    }
+}
+
+/// Says of entries that name keys which of them are gone.
+struct Named<'t, 'e> {
+    gone: &'t [Stale],
+    each: &'t mut Each<'e>,
+}
+
+impl Named<'_, '_> {
+    fn tell(&mut self, entry: Element<'_>) -> Flow {
+        let is_gone = self.gone.binary_search_by(|stale| stale.place.cmp(&entry.at)).is_ok();
+        (self.each)(Some(entry.bytes), if is_gone { State::Stale } else { State::Correct })
+    }
+}
+
+impl Visitor for Named<'_, '_> {
+    fn string(&mut self, value: Element<'_>) -> Flow {
+        self.tell(value)
+    }
+
+    fn list_element(&mut self, _: u64, element: Element<'_>) -> Flow {
+        self.tell(element)
+    }
+
+    fn set_member(&mut self, member: Element<'_>) -> Flow {
+        self.tell(member)
+    }
+
+    fn zset_member(&mut self, member: Element<'_>, _: f64) -> Flow {
+        self.tell(member)
+    }
+
+    fn hash_field(&mut self, field: Element<'_>, _: Element<'_>, _: Option<i64>) -> Flow {
+        self.tell(field)
     }
 }
 

@@ -91,6 +91,14 @@ pub fn warnings(
             counted(in_doubt, "key")
         ));
     }
+    let booleans = d.diagnostics.count("when.boolean");
+    if booleans > 0 {
+        out.push(format!(
+            "{} with true or false in a field of which `when` asks only whether it is there: write [\"true\"] or [\"false\"] \
+             for the value",
+            counted(booleans, "record")
+        ));
+    }
     if d.diagnostics.count("index.repeated_member") > 0 {
         out.push(
             "the dump has index keys with the same member twice, which no server writes: they are left as they are; \

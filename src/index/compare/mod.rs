@@ -317,7 +317,7 @@ pub fn compare<'a, 'o>(
         }
         let seen = (clock, &existing);
         let notes = (&mut summaries[..], &mut diagnostics);
-        prune::prune(&known, seen, &prune_keys, &mut gone, notes, ask == Ask::Edits, observer)?
+        prune::prune(&known, seen, &prune_keys, &mut gone, notes, ask, observer)?
     };
     if observer.stopped() {
         return Err(Error::Interrupted);

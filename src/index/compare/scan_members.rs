@@ -64,6 +64,8 @@ pub enum Ask {
     Counts,
     /// The edits as well.
     Edits,
+    /// Which entries name keys that are gone as well: members are told one by one afterwards.
+    Memberships,
 }
 
 /// What may be done to an index key: what nothing will be done about, or not now, is only counted.

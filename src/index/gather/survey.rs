@@ -19,7 +19,7 @@ use crate::index::store::name_prefix::{MemberPrefixes, NamePrefix, NamePrefixes}
 use crate::index::store::record_set::RecordList;
 use crate::model::derive::Deriver;
 use crate::model::document::{Extractor, Slot};
-use crate::model::spec::{Index, IndexType, Policy, Reading, RecordType, Spec};
+use crate::model::spec::{Index, IndexType, Policy, Reading, RecordType, Spec, Test};
 use crate::model::stock::{Stock, Tally};
 use crate::model::view::{Clock, Diagnostics, Dump, ExistingList, Expires, Family, KeyType, Names, Wanted, decode};
 use crate::text::display;
@@ -371,6 +371,17 @@ impl<'c, 'a> Gathered<'c, 'a> {
                 let seen = &mut self.when[*at];
                 if seen.met.is_empty() || seen.met.contains(&false) {
                     seen.merge(&WhenSeen { without: false, met: deriver.meets(key, &slots) });
+                }
+                // Who writes `x = false` may mean the value, and asks whether the field is there.
+                let asks = index.when.iter().filter(|condition| !matches!(condition.test, Test::OneOf(_)));
+                for condition in asks {
+                    if let Slot::Literal(b"true" | b"false") = slots.get(condition.path) {
+                        let path = context.names.spec.records[class].paths.get(condition.path);
+                        self.diagnostics.add("when.boolean", start, || {
+                            let path = path.map(ToString::to_string).unwrap_or_default();
+                            format!("{path} of {} (index {})", display(key), index.name)
+                        });
+                    }
                 }
                 seen.without = seen.without || bare.derive(key, &slots, |_, _| {}).is_ok_and(|entries| entries > 0);
             }

@@ -9,6 +9,7 @@ use rayon::iter::{IntoParallelIterator, IntoParallelRefIterator, ParallelIterato
 use super::look_up::{Found, Room, There};
 use crate::dump::rdb::{self, Element, Flow, Kind, Scratch, Visitor};
 use crate::index::compare::known::Known;
+use crate::index::compare::scan_members::Ask;
 use crate::index::compare::stale::{Reason, Stale};
 use crate::index::gather::survey::IndexKey;
 use crate::index::store::hash::Hasher;
@@ -27,8 +28,21 @@ pub struct Pruned {
     /// Those entries, by the position of their key in `present`.
     pub stale: Vec<Stale>,
     pub deletions: Vec<Deletion>,
+    /// Every key, with its index, by what becomes of it.
+    pub fates: Vec<(u64, u32, Fate)>,
     /// By index: entries that would go, and how many name a key that is in the dump.
     pub evidence: Vec<References>,
+}
+
+/// What becomes of a key of a prune rule.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fate {
+    /// All of it goes.
+    Goes,
+    /// It loses some entries: its position in [`Pruned::present`], if these were kept.
+    Loses(Option<u32>),
+    /// It stays as it is.
+    Stays,
 }
 
 /// What the entries of a rule name.
@@ -62,9 +76,10 @@ pub fn prune(
     keys: &[IndexKey],
     gone: &mut HashSet<u64>,
     (summaries, diagnostics): (&mut [Summary], &mut Diagnostics),
-    want_stale: bool,
+    ask: Ask,
     watch: &dyn Watch,
 ) -> Result<Pruned, rdb::Error> {
+    let want_stale = ask != Ask::Counts;
     let spec = known.names.spec;
     let mut out = Pruned { evidence: vec![References::default(); spec.indexes.len()], ..Pruned::default() };
     if keys.is_empty() {
@@ -99,7 +114,7 @@ pub fn prune(
             diagnostics
                 .add("index.repeated_member", key.start, || format!("an entry stands twice in {}", display(name)));
         }
-        settle(spec, keys, judged, summaries, &mut out);
+        settle(spec, keys, judged, ask, summaries, &mut out);
         return Ok(out);
     }
 }
@@ -313,7 +328,7 @@ impl Visitor for Look<'_, '_, '_> {
 }
 
 /// Notes what becomes of the keys.
-fn settle(spec: &Spec, keys: &[IndexKey], judged: Vec<Judged>, summaries: &mut [Summary], out: &mut Pruned) {
+fn settle(spec: &Spec, keys: &[IndexKey], judged: Vec<Judged>, ask: Ask, summaries: &mut [Summary], out: &mut Pruned) {
     for (key, judged) in keys.iter().zip(judged) {
         let Judged { index, seen, rules, deleted, kept, .. } = judged;
         for (at, references) in rules.iter().zip(&seen.references) {
@@ -323,11 +338,19 @@ fn settle(spec: &Spec, keys: &[IndexKey], judged: Vec<Judged>, summaries: &mut [
             all.going += references.going;
         }
         let summary = &mut summaries[index];
-        let changes = spec.indexes[index].policy == Policy::Prune;
+        // What is told one by one is told of reports, too.
+        let changes = spec.indexes[index].policy == Policy::Prune || ask == Ask::Memberships;
         summary.keys += 1;
         summary.correct_keys += u64::from(!deleted);
         summary.unnamed_keys += u64::from(kept);
         let start = key.start;
+        let loses = (changes && seen.going > 0).then_some(out.present.len() as u32);
+        let fate = match (deleted, seen.going) {
+            (true, _) => Fate::Goes,
+            (false, 0) => Fate::Stays,
+            (false, _) => Fate::Loses(loses),
+        };
+        out.fates.push((start, index as u32, fate));
         if deleted {
             if changes {
                 let reason = DeleteReason::NamedKeysGone;

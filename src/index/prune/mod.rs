@@ -7,4 +7,4 @@
 mod judge;
 mod look_up;
 
-pub use judge::{Pruned, References, prune};
+pub use judge::{Fate, Pruned, References, prune};

@@ -25,6 +25,11 @@ pub fn words(diagnostic: &Diagnostic) -> String {
         }
         "index.contested_key" => format!("{} claimed by several indexes: left alone", some("index key")),
         "index.key_is_record" => format!("{} named like a record: not made", some("index key")),
+        "when.boolean" => format!(
+            "{} with true or false in a field of which `when` asks only whether it is there: write [\"true\"] or [\"false\"] \
+             for the value",
+            some("record")
+        ),
         "index.repeated_member" => {
             format!("{} in an index key twice: the key is left as it is", some("member"))
         }

@@ -19,6 +19,8 @@ pub struct Form {
     matcher: Matcher,
     /// It has captures, which the glob knows nothing of.
     captures: bool,
+    /// The capture of any bytes that is all of it.
+    whole: Option<usize>,
     literals: usize,
 }
 
@@ -56,7 +58,12 @@ impl Form {
         let glob = Glob::new(&pattern);
         let literals = glob.literals();
         let has_captures = all.iter().any(|part| matches!(part, Part::Capture(_)));
-        Form { glob, matcher: Matcher::new(&all, captures), captures: has_captures, literals }
+        let matcher = Matcher::new(&all, captures);
+        let whole = match all.as_slice() {
+            [Part::Capture(number)] if matcher.is_one_run_of_any() => Some(*number),
+            _ => None,
+        };
+        Form { glob, matcher, captures: has_captures, whole, literals }
     }
 
     /// All names of this form, as a pattern in which a capture is a star.
@@ -99,6 +106,13 @@ impl Form {
     /// Reads one of several texts, and notes what its captures stand for. A capture that another text has given already
     /// must be the same here.
     pub fn capture(&self, text: Text, texts: &Texts<'_>, reading: &mut Reading, captured: &mut Captured) -> bool {
+        // One capture of any bytes, which is all there is: what most members are.
+        if let (Some(number), name) = (self.whole, texts.get(text))
+            && captured.get(number, texts).is_none()
+        {
+            captured.set(number, text, 0..name.len());
+            return !name.is_empty();
+        }
         if !self.matcher.read(texts.get(text), reading) {
             return false;
         }
