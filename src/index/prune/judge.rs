@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 use std::collections::HashSet;
-use std::ops::ControlFlow;
+use std::ops::{ControlFlow, Range};
 
 use rayon::iter::{IntoParallelIterator, IntoParallelRefIterator, ParallelIterator};
 
@@ -15,7 +15,7 @@ use crate::index::gather::survey::IndexKey;
 use crate::index::store::hash::Hasher;
 use crate::index::{DeleteReason, Deletion, Present, Summary};
 use crate::model::entry::Entries;
-use crate::model::spec::{IndexType, Policy, Spec};
+use crate::model::spec::{Exists, IndexType, Policy, Spec};
 use crate::model::view::{Clock, Diagnostics, Existing, Expires, KeyType};
 use crate::progress::Watch;
 use crate::text::display;
@@ -186,7 +186,9 @@ fn one(known: &Known<'_, '_>, there: &There<'_, '_>, key: &IndexKey, want_stale:
             let mut look = Look {
                 there,
                 clock: there.clock,
+                plain: own.iter().all(|(_, entries)| entries.index.exists.iter().all(Exists::is_plain)),
                 entries: own,
+                batch: Batch::default(),
                 room: RefCell::new(Room::default()),
                 seen: Seen { references: vec![References::default(); rules.len()], ..Seen::default() },
                 want_stale,
@@ -194,6 +196,7 @@ fn one(known: &Known<'_, '_>, there: &There<'_, '_>, key: &IndexKey, want_stale:
                 error: None,
             };
             record.value.visit_piece(piece, &mut Scratch::default(), &mut look)?;
+            look.flush();
             look.error.map_or(Ok(look.seen), Err)
         };
         let visit_all = |inner: &[usize]| -> Result<Seen, rdb::Error> {
@@ -236,6 +239,14 @@ fn one(known: &Known<'_, '_>, there: &There<'_, '_>, key: &IndexKey, want_stale:
 }
 
 impl Seen {
+    /// One more entry that has the form of a rule.
+    fn count(&mut self, rule: usize, found: Found) {
+        let references = &mut self.references[rule];
+        references.formed += 1;
+        references.found += u64::from(found.in_dump);
+        references.going += u64::from(!found.stays);
+    }
+
     fn join(&mut self, other: Seen) {
         self.elements += other.elements;
         self.going += other.going;
@@ -253,12 +264,18 @@ impl Seen {
     }
 }
 
+/// Entries that are looked up together, so that the loads of all overlap.
+const BATCH: usize = 64;
+
 /// Reads the entries of a piece of a key.
 struct Look<'l, 'a, 's> {
     there: &'l There<'a, 'l>,
     clock: Clock,
     /// The rules, by their number among those of the key.
     entries: Vec<(usize, Entries<'s>)>,
+    /// No rule asks for more than that the named key is there.
+    plain: bool,
+    batch: Batch,
     room: RefCell<Room>,
     seen: Seen,
     want_stale: bool,
@@ -266,9 +283,23 @@ struct Look<'l, 'a, 's> {
     error: Option<rdb::Error>,
 }
 
+/// Entries of which the named keys are known by their hashes, and not yet whether they are there.
+#[derive(Debug, Default)]
+struct Batch {
+    /// Place and hash of each entry, and where its names end.
+    entries: Vec<(rdb::Place, u64, usize)>,
+    /// The number of the rule, whether it is the last name of the rule for this entry, the hash, and where such hashes are.
+    names: Vec<(usize, bool, u64, Range<usize>)>,
+    name: Vec<u8>,
+}
+
 impl Look<'_, '_, '_> {
     fn entry(&mut self, place: rdb::Place, member: &[u8], value: &[u8]) -> Flow {
         self.seen.elements += 1;
+        if self.plain {
+            self.note(place, member, value);
+            return ControlFlow::Continue(());
+        }
         let (mut formed, mut stays) = (false, false);
         for (number, entries) in &mut self.entries {
             if !entries.read(member, value) {
@@ -282,23 +313,80 @@ impl Look<'_, '_, '_> {
                     return ControlFlow::Break(());
                 }
             };
-            let Found { stays: there, in_dump } = found;
-            let references = &mut self.seen.references[*number];
-            references.formed += 1;
-            references.found += u64::from(in_dump);
-            references.going += u64::from(!there);
-            stays |= there;
+            self.seen.count(*number, found);
+            stays |= found.stays;
         }
         if formed && !stays {
-            self.seen.going += 1;
-            self.seen.hashes.push(self.hasher.hash(member));
-            if self.want_stale {
-                let mut stale = Stale::new(place, 0, 0);
-                stale.explain(Reason::NamedKeyGone);
-                self.seen.stale.push(stale);
-            }
+            self.goes(place, self.hasher.hash(member));
         }
         ControlFlow::Continue(())
+    }
+
+    fn goes(&mut self, place: rdb::Place, hash: u64) {
+        self.seen.going += 1;
+        self.seen.hashes.push(hash);
+        if self.want_stale {
+            let mut stale = Stale::new(place, 0, 0);
+            stale.explain(Reason::NamedKeyGone);
+            self.seen.stale.push(stale);
+        }
+    }
+
+    /// Notes the hashes of the names that an entry has.
+    fn note(&mut self, place: rdb::Place, member: &[u8], value: &[u8]) {
+        let Batch { entries: noted, names, name } = &mut self.batch;
+        for (number, entries) in &mut self.entries {
+            if !entries.read(member, value) {
+                continue;
+            }
+            let index = entries.index;
+            for exists in &index.exists {
+                name.clear();
+                // Its captures are those of the entry: there is none that was not read.
+                let _ = entries.fill(&exists.key, member, value, name);
+                names.push((*number, false, self.there.existing.hash(index.db, name), 0..0));
+            }
+            if let Some((_, last, ..)) = names.last_mut() {
+                *last = true;
+            }
+        }
+        noted.push((place, self.hasher.hash(member), names.len()));
+        if noted.len() >= BATCH {
+            self.flush();
+        }
+    }
+
+    /// Looks up what was noted.
+    fn flush(&mut self) {
+        let mut batch = std::mem::take(&mut self.batch);
+        let existing = self.there.existing;
+        for (.., hash, near) in &mut batch.names {
+            *near = existing.near(*hash);
+        }
+        let touched = batch.names.iter().fold(0, |all, (.., near)| all ^ existing.touch(near));
+        // The loads are for their side effect on the cache.
+        std::hint::black_box(touched);
+        let mut from = 0;
+        for (place, hash, to) in &batch.entries {
+            let (mut stays, mut of_rule) = (false, Found::default());
+            for (number, last, hash, near) in &batch.names[from..*to] {
+                let found = self.there.settle(*hash, near.clone());
+                of_rule.stays |= found.stays;
+                of_rule.in_dump |= found.in_dump;
+                if *last {
+                    self.seen.count(*number, of_rule);
+                    stays |= of_rule.stays;
+                    of_rule = Found::default();
+                }
+            }
+            if from < *to && !stays {
+                self.goes(*place, *hash);
+            }
+            from = *to;
+        }
+        batch.entries.clear();
+        batch.names.clear();
+        self.batch = batch;
     }
 }
 

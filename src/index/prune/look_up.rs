@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 use std::collections::HashSet;
-use std::ops::ControlFlow;
+use std::ops::{ControlFlow, Range};
 
 use crate::dump::rdb::{self, Element, Flow, Kind, Scratch, Visitor};
 use crate::model::document::Extractor;
@@ -38,6 +38,14 @@ pub struct Room {
 }
 
 impl There<'_, '_> {
+    /// What is known of the keys that have one of these hashes, of which nothing more is asked.
+    pub fn settle(&self, hash: u64, near: Range<usize>) -> Found {
+        let starts = self.existing.starts(hash, near);
+        // Of several that have one hash, each may be it.
+        let stays = starts.iter().any(|start| self.gone.is_empty() || !self.gone.contains(start));
+        Found { stays, in_dump: !starts.is_empty() }
+    }
+
     /// Looks for one of the keys that the entry read last would stay for.
     pub fn look(
         &self,
@@ -72,8 +80,8 @@ impl There<'_, '_> {
         let places = self.existing.find(entries.index.db, name);
         let in_dump = !places.is_empty();
         // Of several that have one hash, each may be it.
-        for &(_, start) in places.iter().filter(|(_, start)| !self.gone.contains(start)) {
-            if exists.field.is_none() && exists.conditions.is_empty() {
+        for &start in places.iter().filter(|start| !self.gone.contains(start)) {
+            if exists.is_plain() {
                 return Ok(Found { stays: true, in_dump });
             }
             let record = self.dump.record(start)?;

@@ -138,6 +138,11 @@ pub struct Exists {
 }
 
 impl Exists {
+    /// Whether nothing is asked of the key but that it is there.
+    pub fn is_plain(&self) -> bool {
+        self.field.is_none() && self.conditions.is_empty()
+    }
+
     /// Whether it names the same keys as another one, whatever their captures are called.
     pub fn is_like(&self, other: &Template) -> bool {
         self.key.canonical() == other.canonical()

@@ -1,6 +1,7 @@
 //! Which keys are there, of those that a spec asks for by name: 16 bytes each.
 
 use std::hash::BuildHasher as _;
+use std::ops::Range;
 
 use foldhash::fast::RandomState;
 use rayon::slice::ParallelSliceMut;
@@ -27,7 +28,10 @@ pub struct ExistingList(Vec<(u64, u64)>);
 /// A name that has the hash of another one counts as there: what is in doubt is kept.
 #[derive(Debug)]
 pub struct Existing {
-    sorted: Vec<(u64, u64)>,
+    /// In order; most names that are looked for are not there, and only this is looked at for them.
+    hashes: Vec<u64>,
+    /// Where each starts.
+    starts: Vec<u64>,
     /// Where the hashes begin whose first bits are these.
     index: Vec<u32>,
     shift: u32,
@@ -106,7 +110,9 @@ impl Wanted {
             index.push(u32::try_from(at).unwrap_or(u32::MAX));
         }
         index.push(u32::try_from(sorted.len()).unwrap_or(u32::MAX));
-        Existing { sorted, index, shift, state: self.state }
+        let hashes = sorted.iter().map(|(hash, _)| *hash).collect();
+        let starts = sorted.into_iter().map(|(_, start)| start).collect();
+        Existing { hashes, starts, index, shift, state: self.state }
     }
 }
 
@@ -119,16 +125,41 @@ fn first_bits(hash: u64, shift: u32) -> u64 {
 }
 
 impl Existing {
-    /// Where the keys start that have the hash of this name: nearly always one, or none.
-    pub fn find(&self, db: u64, key: &[u8]) -> &[(u64, u64)] {
-        let wanted = hash(&self.state, db, key);
-        let place = first_bits(wanted, self.shift) as usize;
+    /// The hash of a name.
+    #[inline]
+    pub fn hash(&self, db: u64, key: &[u8]) -> u64 {
+        hash(&self.state, db, key)
+    }
+
+    /// Where the hashes are that begin like this one: the first of two loads that a search waits for.
+    #[inline]
+    pub fn near(&self, hash: u64) -> Range<usize> {
+        let place = first_bits(hash, self.shift) as usize;
         let bound = |at: usize| self.index.get(at).map_or(0, |at| *at as usize);
-        let here = self.sorted.get(bound(place)..bound(place + 1)).unwrap_or_default();
-        let from = here.partition_point(|(hash, _)| *hash < wanted);
-        let rest = &here[from..];
-        let count = rest.iter().take_while(|(hash, _)| *hash == wanted).count();
-        &rest[..count]
+        bound(place)..bound(place + 1)
+    }
+
+    /// Something that stands there, to have it in the cache: the second load.
+    #[inline]
+    pub fn touch(&self, near: &Range<usize>) -> u64 {
+        self.hashes.get(near.start).copied().unwrap_or(0)
+    }
+
+    /// Where the keys start that have this hash, which are near there: nearly always one, or none.
+    #[inline]
+    pub fn starts(&self, hash: u64, near: Range<usize>) -> &[u64] {
+        let here = self.hashes.get(near.clone()).unwrap_or_default();
+        // About four, in order.
+        let from = here.iter().take_while(|own| **own < hash).count();
+        let count = here.iter().skip(from).take_while(|own| **own == hash).count();
+        let from = near.start + from;
+        self.starts.get(from..from + count).unwrap_or_default()
+    }
+
+    /// Where the keys start that have the hash of this name.
+    pub fn find(&self, db: u64, key: &[u8]) -> &[u64] {
+        let hash = self.hash(db, key);
+        self.starts(hash, self.near(hash))
     }
 
     /// Whether a key of this name is there.
