@@ -37,6 +37,8 @@ pub struct Apply<'d, 'a> {
     pub digest: Digest,
     /// What its price depends on.
     pub sums: Sums,
+    /// Lists so long that it takes a while to take elements out: the name, how many elements, and how many commands.
+    pub long_lists: Vec<(Vec<u8>, u64, u64)>,
     /// Keys that are edited in place, by their position in `touched` and among the keys that are there.
     pub in_place: Vec<(usize, u32)>,
 }
@@ -55,6 +57,7 @@ impl<'d, 'a> Apply<'d, 'a> {
             touched: Vec::new(),
             digest: Digest::new(d.spec.indexes.len()),
             sums: Sums::new(d),
+            long_lists: Vec::new(),
             in_place: Vec::new(),
         }
     }
@@ -349,6 +352,12 @@ impl<'d, 'a> Apply<'d, 'a> {
                 Ok(())
             })?;
             let mut written = self.file.end(&mut pending).map_err(writing(APPLY))?;
+            if let Some(elements) = &elements {
+                let length = record.value.elements()?;
+                if length > LONG_LIST {
+                    self.long_lists.push((key.to_vec(), length, elements.counts.len() as u64));
+                }
+            }
             for (element, count) in elements.iter().flat_map(Distinct::all) {
                 let command: [&[u8]; 4] = [b"LREM", key, b"0", element];
                 written.add(self.file.single(&command, Reply::Integer(count)).map_err(writing(APPLY))?);
@@ -426,6 +435,9 @@ pub fn pointer(file: &mut CommandFile, key: &[u8], text: &[u8], old: Option<Vec<
         Some(old) => file.single(&[b"SET", key, text, b"XX", b"KEEPTTL", b"GET"], Reply::Bulk(Bytes(old))),
     }
 }
+
+/// A list of more elements is named with the time that it takes.
+const LONG_LIST: u64 = 100_000;
 
 /// Elements of a list, each once, in the order in which they first stand there.
 #[derive(Debug, Default)]

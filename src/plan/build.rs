@@ -17,7 +17,7 @@ use super::identity::{snapshot_id, spec_id, witnesses};
 use super::others;
 use super::rollback_file::Rollback;
 use super::summary::Digest;
-use super::warnings::{brake_notes, gone, warnings};
+use super::warnings::{brake_notes, gone, long_list, warnings};
 use crate::bundle::manifest::{
     APPLY, BrakeNote, CHANGES, Caps, Expiring, FORMAT_VERSION, FileId, IndexPlan, MANIFEST, Manifest, REVIEW, ROLLBACK,
     Reply,
@@ -153,7 +153,8 @@ fn finish(
     let witnesses = witnesses(d)?;
     let rebuilt = forth.rebuilt() as u64;
     let gone = gone(d, digest);
-    let warnings = warnings(d, forth.file.oversize, back.oversize, &forth.touched, &gone);
+    let mut warnings = warnings(d, forth.file.oversize, back.oversize, &forth.touched, &gone);
+    warnings.extend(forth.long_lists.iter().map(long_list));
     let (apply, expected_replies, lengths) = forth.file.finish().map_err(writing(APPLY))?;
     let (rollback, rollback_expected_replies, lengths_back) = back.finish().map_err(writing(ROLLBACK))?;
     let (changes, examples) = changes.finish().map_err(writing(CHANGES))?;

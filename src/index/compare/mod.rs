@@ -431,7 +431,14 @@ fn with_pruned(pruned: Pruned, present: &mut Vec<Present>, stale: &mut Vec<Stale
     }
     let first = present.len() as u32;
     present.extend(pruned.present);
-    stale.extend(pruned.stale.into_iter().map(|one| one.of_key(first + one.key)));
+    let mut more = pruned.stale;
+    more.iter_mut().for_each(|one| *one = one.of_key(first + one.key));
+    // There may be as many as there are entries: they are copied only where there are others.
+    if stale.is_empty() {
+        *stale = more;
+    } else {
+        stale.extend(more);
+    }
     let mut order: Vec<u32> = (0..present.len() as u32).collect();
     order.sort_by_key(|at| (present[*at as usize].index, present[*at as usize].start));
     let mut places = vec![0; order.len()];

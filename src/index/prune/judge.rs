@@ -417,6 +417,7 @@ impl Visitor for Look<'_, '_, '_> {
 
 /// Notes what becomes of the keys.
 fn settle(spec: &Spec, keys: &[IndexKey], judged: Vec<Judged>, ask: Ask, summaries: &mut [Summary], out: &mut Pruned) {
+    out.stale.reserve_exact(judged.iter().map(|judged| judged.seen.stale.len()).sum());
     for (key, judged) in keys.iter().zip(judged) {
         let Judged { index, seen, rules, deleted, kept, .. } = judged;
         for (at, references) in rules.iter().zip(&seen.references) {
