@@ -211,8 +211,11 @@ impl<'a> Memberships<'a> {
         reader: &mut Reader,
         each: &mut Each<'_>,
     ) -> Result<(), rdb::Error> {
-        let kind = self.names.spec.indexes[key.index as usize].kind;
-        let right_type = is_index_type(record.value.ty.kind(), kind);
+        let index = &self.names.spec.indexes[key.index as usize];
+        let kind = index.kind;
+        // A rule about keys as a whole does not look into them.
+        let as_a_whole = index.prunes() && kind == IndexType::Any;
+        let right_type = !as_a_whole && is_index_type(record.value.ty.kind(), kind);
         match key.fate {
             Fate::All(state) if !right_type => {
                 if piece == 0 {
@@ -222,7 +225,7 @@ impl<'a> Memberships<'a> {
                 Ok(())
             }
             Fate::All(state) => record.value.visit_piece(piece, &mut reader.scratch, &mut Same { state, each }),
-            Fate::Named { .. } if kind == IndexType::Any => {
+            Fate::Named { .. } if as_a_whole => {
                 if piece == 0 {
                     let _ = each(None, State::Correct);
                 }

@@ -26,6 +26,7 @@ mod named;
 mod names;
 mod present;
 mod prune;
+mod repeated;
 mod target;
 mod walk;
 

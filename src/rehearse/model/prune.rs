@@ -8,7 +8,7 @@ use super::super::state::{Name, State, Value};
 use super::entry::{Captured, Entry, fill};
 use super::named::Named;
 use super::names::Names;
-use super::target::repeated;
+use super::repeated::repeated;
 use crate::dump::rdb::Record;
 use crate::model::document::{Extractor, Slot, Slots};
 use crate::model::spec::{Condition, Exists, Index, IndexType, Part, Policy, Test};

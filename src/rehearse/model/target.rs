@@ -10,7 +10,8 @@ use super::implied::{Implied, Members, Score};
 use super::names::{Names, is_of};
 use super::present::Present;
 use super::prune::Rules;
-use crate::dump::rdb::{Element, Flow, Record, Scratch, Visitor};
+use super::repeated::repeated;
+use crate::dump::rdb::Record;
 use crate::model::spec::{Brake, IndexType, Policy};
 use crate::progress::{Unit, Watch};
 
@@ -191,32 +192,6 @@ impl Target<'_, '_> {
             self.target.insert(name.clone(), Entry { value, expire_ms: None });
         }
     }
-}
-
-/// The members of a set or sorted set that stand in it twice, which none should.
-pub fn repeated(record: &Record<'_>) -> Result<BTreeSet<Vec<u8>>, Error> {
-    #[derive(Default)]
-    struct Twice {
-        once: BTreeSet<Vec<u8>>,
-        twice: BTreeSet<Vec<u8>>,
-    }
-    impl Visitor for Twice {
-        fn set_member(&mut self, member: Element<'_>) -> Flow {
-            if !self.once.insert(member.bytes.to_vec()) {
-                self.twice.insert(member.bytes.to_vec());
-            }
-            Flow::Continue(())
-        }
-        fn zset_member(&mut self, member: Element<'_>, _: f64) -> Flow {
-            self.set_member(member)
-        }
-        fn hash_field(&mut self, field: Element<'_>, _: Element<'_>, _: Option<i64>) -> Flow {
-            self.set_member(field)
-        }
-    }
-    let mut all = Twice::default();
-    record.value.visit(&mut Scratch::default(), &mut all)?;
-    Ok(all.twice)
 }
 
 /// Adds what is wanted, and removes what is not, from a value of the right type.

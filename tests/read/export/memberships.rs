@@ -230,3 +230,23 @@ fn sums_are_those_of_the_inventory() {
         }
     }
 }
+
+/// Entries that name keys: those that are gone, whole keys, and rules that only report.
+#[test]
+fn entries_that_name_keys() {
+    let mut b = DumpBuilder::new(10);
+    b.select_db(0).string("job:1", "x").set("s:a", &["1", "9"]).set("s:b", &["8"]).list("l:a", &["9", "1", "9"]);
+    b.hash("h:a", &[("1", "x"), ("9", "y")]).string("job:9:lock", "").string("job:1:lock", "");
+    let rule = |name: &str, rest: &str| format!("[[index]]\nname = \"{name}\"\nexists = \"job:{{@id}}\"\n{rest}\n");
+    let text = [
+        "version = 1\n".to_owned(),
+        rule("s", "policy = \"prune\"\nkey = \"s:{@x}\"\nmember = \"{@id}\""),
+        rule("l", "policy = \"report\"\ntype = \"list\"\nkey = \"l:{@x}\"\nmember = \"{@id}\""),
+        rule("h", "policy = \"prune\"\ntype = \"hash\"\nkey = \"h:{@x}\"\nmember = \"{@id}\""),
+        rule("lock", "policy = \"prune\"\ntype = \"any\"\nkey = \"job:{@id}:lock\""),
+    ];
+    let spec = Spec::from_bytes(text.concat().as_bytes(), "test.toml").unwrap();
+    let expected = "s,s:a,1,correct\ns,s:a,9,stale\ns,s:b,8,stale\nl,l:a,9,stale\nl,l:a,1,correct\nl,l:a,9,stale\n\
+                    h,h:a,1,correct\nh,h:a,9,stale\nlock,job:9:lock,,stale\nlock,job:1:lock,,correct\n";
+    assert_eq!(filtered(&b.finish(), &spec, &Filter::default()), expected);
+}
