@@ -2,6 +2,7 @@
 //!
 //! Everything is streamed: a member is read from the dump where it is written, and no list of edits is made.
 
+use std::collections::HashSet;
 use std::path::Path;
 use std::time::Instant;
 
@@ -169,6 +170,10 @@ fn finish(
     let replay = sums.price(&forth.touched, d.deletions.len() as u64, rebuilt);
     let databases = d.stock.databases.iter().filter(|(_, tally)| tally.with_expiry > 0);
     let expiring = databases.map(|(db, tally)| Expiring { db: *db, keys: tally.with_expiry });
+    let first = d.spec.first_of_keys();
+    let not_first = d.spec.indexes.iter().enumerate().filter(|(at, _)| first.get(*at) != Some(at));
+    let not_first: HashSet<&str> = not_first.map(|(_, index)| index.name.as_str()).collect();
+    let is_first = |name: &str| !not_first.contains(name);
     let of_index = d.spec.indexes.iter().zip(&d.summaries).zip(&forth.counts).zip(examples).zip(&gone);
     let indexes = of_index.map(|((((index, summary), counts), examples), gone)| IndexPlan {
         looked_at_members: gone.iter().map(|gone| gone.looked_at).sum(),
@@ -176,7 +181,7 @@ fn finish(
         name: index.name.clone(),
         policy: index.policy.as_str().to_owned(),
         left_keys: summary.wrong_keys().saturating_sub(counts.deleted_keys),
-        unmatched: summary.keys == 0 && summary.absent_keys == 0 && d.spec.is_first_of_keys(&index.name),
+        unmatched: summary.keys == 0 && summary.absent_keys == 0 && is_first(&index.name),
         left_members: summary.held_members
             + summary.conflict_members
             + summary.kept.foreign_members

@@ -417,7 +417,7 @@ impl<'a> Compared<'a> {
 
 /// By index: the first one with the same keys. What both imply belongs there.
 fn joint(spec: &Spec) -> Vec<u16> {
-    (0..spec.indexes.len()).map(|at| u16::try_from(spec.first_of_keys(at)).unwrap_or(u16::MAX)).collect()
+    spec.first_of_keys().into_iter().map(|at| u16::try_from(at).unwrap_or(u16::MAX)).collect()
 }
 
 /// Adds what prune rules take away, in the same order.

@@ -74,10 +74,10 @@ impl<'a> Context<'a> {
             }
         }
         // Members of one key have one prefix; those of several indexes may have several.
-        let alone = |at: usize| {
-            let first = spec.first_of_keys(at);
-            first == at && (at + 1..spec.indexes.len()).all(|other| spec.first_of_keys(other) != at)
-        };
+        let first = spec.first_of_keys();
+        let mut sharing = vec![0_u32; first.len()];
+        first.iter().for_each(|at| sharing[*at] += 1);
+        let alone = |at: usize| sharing[first[at]] == 1;
         let of_index = |(at, index): (usize, &Index)| {
             if alone(at) { NamePrefix::of_index(&index.member, &hasher) } else { None }
         };

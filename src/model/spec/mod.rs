@@ -22,6 +22,8 @@ mod presets;
 mod read;
 mod table;
 
+use std::collections::HashMap;
+
 pub use brake::{Acceptance, Accepted, BRAKES, Brake};
 pub use error::{SpecError, SpecErrors};
 pub use names::Reading;
@@ -386,25 +388,30 @@ impl Spec {
         self.indexes.iter().filter(move |index| index.from == Some(record))
     }
 
-    /// The first index with the keys of this one: of several that are made from records and have one key template, all make the
+    /// By index, the first one with its keys: of several that are made from records and have one key template, all make the
     /// same keys.
-    pub fn first_of_keys(&self, at: usize) -> usize {
-        let same = |other: &Index, index: &Index| {
-            let made = |index: &Index| index.policy == Policy::Maintain;
-            made(other)
-                && made(index)
-                && other.db == index.db
-                && other.kind == index.kind
-                && other.family == index.family
-        };
-        let Some(index) = self.indexes.get(at) else { return at };
-        self.indexes.iter().position(|other| same(other, index)).unwrap_or(at)
-    }
-
-    /// Whether the index of this name is the first with its keys.
-    pub fn is_first_of_keys(&self, name: &str) -> bool {
-        let at = self.indexes.iter().position(|index| index.name == name);
-        at.is_some_and(|at| self.first_of_keys(at) == at)
+    pub fn first_of_keys(&self) -> Vec<usize> {
+        let mut known: HashMap<(u64, &[u8]), Vec<usize>> = HashMap::new();
+        let mut first = Vec::with_capacity(self.indexes.len());
+        for (at, index) in self.indexes.iter().enumerate() {
+            if index.policy != Policy::Maintain {
+                first.push(at);
+                continue;
+            }
+            let alike = known.entry((index.db, index.family.glob().as_bytes())).or_default();
+            let same = |other: &&usize| {
+                let other = self.indexes.get(**other);
+                other.is_some_and(|other| other.kind == index.kind && other.family == index.family)
+            };
+            match alike.iter().find(same) {
+                Some(other) => first.push(*other),
+                None => {
+                    alike.push(at);
+                    first.push(at);
+                }
+            }
+        }
+        first
     }
 
     /// Whether a brake is lifted, for the index at this position if it is about one.

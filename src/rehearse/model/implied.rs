@@ -135,8 +135,7 @@ pub fn imply(dump: &[u8], names: &Names<'_>, present: &Present<'_>, watch: &dyn 
 
 /// Several indexes with the same keys are one, the first of them.
 fn join(spec: &Spec, desired: &mut [Desired]) {
-    for at in 0..desired.len() {
-        let first = spec.first_of_keys(at);
+    for (at, first) in spec.first_of_keys().into_iter().enumerate() {
         if first == at {
             continue;
         }

@@ -9,7 +9,7 @@ use super::path::Path;
 use crate::model::spec::nearest::nearest;
 
 /// A piece of a name.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Part {
     /// These bytes, never none.
     Literal(Vec<u8>),
@@ -28,7 +28,7 @@ pub enum Part {
 }
 
 /// What a glob has beside text.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Wild {
     /// `*`
     Star,
