@@ -28,7 +28,7 @@ mod work;
 pub use engine::backoff::Backoff;
 pub use engine::event::{Event, Progress, Watcher};
 pub use engine::{Ending, OnDrift, Report, Terms, rest, run};
-pub use guard::{Guard, Judge, Membership, Rule, Value};
+pub use guard::{Entry, Guard, Judge, Level, Membership, Named, Pruned, Rule, Value};
 pub use link::connection::Connection;
 pub use link::rest::RestLink;
 pub use link::secret::Secret;

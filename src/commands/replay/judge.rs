@@ -4,11 +4,13 @@ use std::collections::BTreeMap;
 
 use serde_json::value::RawValue;
 
+use super::pruned::PruneRules;
+use crate::bundle::manifest::Touched;
 use crate::model::derive::Deriver;
 use crate::model::document::Extractor;
-use crate::model::spec::{Policy, RecordClass, Spec, Step};
+use crate::model::spec::{Path, Policy, RecordClass, Spec, Step};
 use crate::model::view::Names;
-use crate::replay::{Judge, Membership, Rule, Value};
+use crate::replay::{Entry, Judge, Membership, Named, Pruned, Rule, Value};
 
 /// The spec, ready to judge by: which indexes decide about a key, and what a record implies in them.
 pub struct SpecJudge {
@@ -17,6 +19,7 @@ pub struct SpecJudge {
     records: Vec<Option<Records>>,
     /// Several indexes may decide about one key: the rules of each such set of them, made when its first key was met.
     rules: Vec<(Vec<usize>, Rule)>,
+    prune: PruneRules,
 }
 
 struct Records {
@@ -30,15 +33,17 @@ struct Records {
 }
 
 impl SpecJudge {
+    /// For a plan that touches these keys: prune rules alone, no records.
+    pub fn of_prune_rules(spec: Spec, touched: &[Touched]) -> Self {
+        let prune = PruneRules::new(&spec, touched);
+        Self { spec, records: Vec::new(), rules: Vec::new(), prune }
+    }
+
     /// For a plan that edits the indexes of which `edited` says so, and these keys.
     ///
     /// Where members are not the keys of their records, nothing says which record a member is about, and that none
     /// implies a member that is to be removed could be known only from all of them.
-    pub fn new<'k>(
-        spec: Spec,
-        edited: impl Fn(&str) -> bool,
-        keys: impl IntoIterator<Item = (u64, &'k [u8])>,
-    ) -> Result<Self, String> {
+    pub fn new(spec: Spec, edited: impl Fn(&str) -> bool, touched: &[Touched]) -> Result<Self, String> {
         let mut records = Vec::with_capacity(spec.indexes.len());
         for index in &spec.indexes {
             let class = index.from.and_then(|class| spec.records.get(class));
@@ -57,8 +62,9 @@ impl SpecJudge {
                 _ => None,
             });
         }
-        let mut judge = Self { spec, records, rules: Vec::new() };
-        for (db, key) in keys {
+        let prune = PruneRules::new(&spec, touched);
+        let mut judge = Self { spec, records, rules: Vec::new(), prune };
+        for (db, key) in touched.iter().map(|touched| (touched.db, &touched.key.0[..])) {
             let indexes = judge.deciding(db, key);
             if !indexes.is_empty() && !judge.rules.iter().any(|(known, _)| *known == indexes) {
                 let rule = judge.rule_of(&indexes);
@@ -84,28 +90,14 @@ impl SpecJudge {
             all
         };
         // Whole top-level fields: less would hide that there is an array where none should be.
-        let paths = union(|records| &records.names).into_iter().map(|name| {
-            let name = serde_json::Value::from(String::from_utf8_lossy(&name).into_owned());
-            format!("$[{name}]")
-        });
-        Rule { index: self.rules.len(), paths: paths.collect(), fields: union(|records| &records.fields) }
+        let paths = union(|records| &records.names).iter().map(|name| path_of(name)).collect();
+        Rule { index: self.rules.len(), paths, fields: union(|records| &records.fields) }
     }
 }
 
 impl Records {
     fn new(class: &RecordClass, deriver: Deriver) -> Self {
-        let mut names: Vec<Vec<u8>> = Vec::new();
-        let mut fields: Vec<Vec<u8>> = Vec::new();
-        for path in &class.paths {
-            let upper = path.steps.iter().map_while(|step| match step {
-                Step::Name(name) => Some(name.clone()),
-                Step::Each => None,
-            });
-            let upper: Vec<Vec<u8>> = upper.collect();
-            names.extend(upper.first().cloned());
-            // In a hash a path is the field of that whole name.
-            fields.push(upper.join(&b'.'));
-        }
+        let (names, fields) = fields_of(&class.paths);
         Self { class: class.clone(), extractor: Extractor::of(class), deriver, names, fields }
     }
 
@@ -145,6 +137,38 @@ impl Records {
     }
 }
 
+/// The first names of paths, and their names in a hash.
+fn fields_of(paths: &[Path]) -> (Vec<Vec<u8>>, Vec<Vec<u8>>) {
+    let mut names: Vec<Vec<u8>> = Vec::new();
+    let mut fields: Vec<Vec<u8>> = Vec::new();
+    for path in paths {
+        let upper = path.steps.iter().map_while(|step| match step {
+            Step::Name(name) => Some(name.clone()),
+            Step::Each => None,
+        });
+        let upper: Vec<Vec<u8>> = upper.collect();
+        names.extend(upper.first().cloned());
+        // In a hash a path is the field of that whole name.
+        fields.push(upper.join(&b'.'));
+    }
+    (names, fields)
+}
+
+/// What to ask a document for, what to ask a hash for, and the names of the fields of that document.
+pub fn asked(paths: &[Path]) -> (Vec<String>, Vec<Vec<u8>>, Vec<Vec<u8>>) {
+    let (mut names, mut fields) = fields_of(paths);
+    for all in [&mut names, &mut fields] {
+        all.sort_unstable();
+        all.dedup();
+    }
+    (names.iter().map(|name| path_of(name)).collect(), fields, names)
+}
+
+/// A top-level field as a path that `JSON.GET` takes.
+fn path_of(name: &[u8]) -> String {
+    format!("$[{}]", serde_json::Value::from(String::from_utf8_lossy(name).into_owned()))
+}
+
 impl Judge for SpecJudge {
     fn rule(&self, db: u32, key: &[u8]) -> Option<&Rule> {
         let indexes = self.deciding(u64::from(db), key);
@@ -168,18 +192,36 @@ impl Judge for SpecJudge {
         }
         Some(all)
     }
+
+    fn prunes_any(&self) -> bool {
+        !self.prune.is_empty()
+    }
+
+    fn prunes(&self, db: u32, key: &[u8]) -> Option<Pruned> {
+        self.prune.of(db, key)
+    }
+
+    fn named(&self, db: u32, key: &[u8], entries: &[Entry<'_>]) -> Vec<Option<Vec<Named>>> {
+        self.prune.named(&self.spec, db, key, entries)
+    }
+
+    fn asked(&self, condition: (usize, usize)) -> Option<&Rule> {
+        self.prune.asked(condition)
+    }
+
+    fn holds(&self, (_, key): (u32, &[u8]), entry: Entry<'_>, condition: (usize, usize), value: &Value) -> bool {
+        self.prune.holds(&self.spec, key, entry, condition, value)
+    }
 }
 
 /// A document of the fields that `JSON.GET` found: a list of matches for one path, an object of such lists for several.
 /// Each value stays as the server wrote it.
-fn document(answer: &[u8], names: &[Vec<u8>]) -> Option<Vec<u8>> {
+pub fn document(answer: &[u8], names: &[Vec<u8>]) -> Option<Vec<u8>> {
     let matches: Vec<Vec<&RawValue>> = match names {
         [_] => vec![serde_json::from_slice(answer).ok()?],
         names => {
             let found: BTreeMap<String, Vec<&RawValue>> = serde_json::from_slice(answer).ok()?;
-            let path =
-                |name: &Vec<u8>| format!("$[{}]", serde_json::Value::from(String::from_utf8_lossy(name).into_owned()));
-            names.iter().map(|name| found.get(&path(name)).cloned()).collect::<Option<_>>()?
+            names.iter().map(|name| found.get(&path_of(name)).cloned()).collect::<Option<_>>()?
         }
     };
     let mut text = vec![b'{'];
@@ -199,6 +241,7 @@ fn document(answer: &[u8], names: &[Vec<u8>]) -> Option<Vec<u8>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::bundle::manifest::Bytes;
 
     const SPEC: &str = r#"version = 1
 [[record]]
@@ -225,8 +268,16 @@ member = "{@key}"
     #[test]
     fn a_record_is_judged_in_each_of_its_forms() {
         let spec = Spec::parse(SPEC, "test").unwrap_or_else(|errors| panic!("{}", errors.render(false)));
-        let keys: [(u64, &[u8]); 3] = [(0, b"i:1:2"), (0, b"old:x"), (1, b"i:1:2")];
-        let mut judge = SpecJudge::new(spec, |_| true, keys).expect("its members are keys");
+        let touched = |db, key: &[u8]| Touched {
+            db,
+            key: Bytes(key.to_vec()),
+            kind: "set".into(),
+            elements: 1,
+            expire_at_ms: None,
+            others: None,
+        };
+        let touched = [touched(0, b"i:1:2"), touched(0, b"old:x"), touched(1, b"i:1:2")];
+        let mut judge = SpecJudge::new(spec, |_| true, &touched).expect("its members are keys");
         let rule = judge.rule(0, b"i:1:2").expect("a record decides").clone();
         assert_eq!(rule.paths, [r#"$["a"]"#, r#"$["c"]"#]);
         assert_eq!(rule.fields, [b"a.b".to_vec(), b"c".to_vec()]);

@@ -9,10 +9,11 @@ use super::Job;
 use super::args;
 use super::bar;
 use super::database::{self, Patience, Unanswered};
+use super::judge::SpecJudge;
 use super::place;
 use crate::bundle::manifest::Touched;
 use crate::replay::journal::{History, Way};
-use crate::replay::{self, OnDrift, Outlook, Place, PlaceKind, Recognised, Session, Work};
+use crate::replay::{self, Judge, OnDrift, Outlook, Place, PlaceKind, Recognised, Session, Work};
 use crate::text::{counted, number, rfc3339};
 use crate::ui::exit::{Exit, Failure};
 
@@ -86,10 +87,12 @@ impl Job<'_> {
         history: &History,
         met: &Met,
         session: &mut Session<'_>,
+        judge: Option<&SpecJudge>,
     ) -> Result<(Outlook<'_>, Work<'_>), Failure> {
         let options = database::look(&self.args.database);
         let looked = self.patience().ask(session, |link| {
-            let mut work = Work::new(self.way, self.commands, history, self.is_guarded())?;
+            let judge = judge.map(|judge| judge as &dyn Judge);
+            let mut work = Work::new(self.way, self.commands, history, self.level(), judge)?;
             let total = work.to_look_at();
             let outlook = bar::looking(self.terminal, self.teller, total, |progress| {
                 work.look(link, &options, self.on_drift(), progress)

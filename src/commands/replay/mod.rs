@@ -11,6 +11,7 @@ pub mod events;
 pub mod judge;
 pub mod look;
 pub mod place;
+pub mod pruned;
 pub mod story;
 pub mod words;
 
@@ -28,7 +29,9 @@ use crate::bundle::resp::BatchLimits;
 use crate::bundle::sha256;
 use crate::progress::leftovers::Leftover;
 use crate::replay::journal::{History, Journal, JournalError, Record, Way, With, now};
-use crate::replay::{self, Commands, Ending, Files, Guard, OnDrift, QueryError, Session, Terms, Verb, Work};
+use crate::replay::{
+    self, Commands, Ending, Files, Guard, Judge, Level, OnDrift, QueryError, Session, Terms, Verb, Work,
+};
 use crate::text::{self, Printable, counted};
 use crate::ui::exit::{Exit, Failure, Outcome};
 use crate::ui::interrupt::{self, Leave};
@@ -89,7 +92,8 @@ fn replay(args: &args::ReplayArgs, way: Way, terminal: &Terminal, teller: Teller
     if args.dry_run {
         return job.dry_run(connector, &history);
     }
-    let (journal, history) = job.open_journal()?;
+    let judge = job.spec_judge()?;
+    let (journal, history) = job.open_journal(judge.as_ref())?;
     // Somebody may have been faster.
     if let Some(refusal) = Story::new(plan_id, &args.dir, &history).refusal(way, args.resume) {
         return refused(refusal, plan_id, teller);
@@ -98,7 +102,7 @@ fn replay(args: &args::ReplayArgs, way: Way, terminal: &Terminal, teller: Teller
     // A journal in which nothing was begun is not left behind.
     let fresh = [&history.apply, &history.rollback].iter().all(|course| course.started.is_none());
     let leftover = fresh.then(|| Leftover::new(&job.journal_path()));
-    job.replay(connector, journal, leftover, &history)
+    job.replay(connector, judge, journal, leftover, &history)
 }
 
 fn refused(refusal: Refusal, plan_id: &str, teller: Teller<'_>) -> Outcome {
@@ -166,7 +170,15 @@ impl Job<'_> {
     }
 
     pub fn is_guarded(&self) -> bool {
-        self.args.guard == args::GuardLevel::Records
+        self.level() == Level::Records
+    }
+
+    pub fn level(&self) -> Level {
+        match self.args.guard {
+            args::GuardLevel::Auto => Level::Auto,
+            args::GuardLevel::Replies => Level::Replies,
+            args::GuardLevel::Records => Level::Records,
+        }
     }
 
     pub fn on_drift(&self) -> OnDrift {
@@ -205,13 +217,14 @@ impl Job<'_> {
     fn dry_run(&mut self, mut connector: Connector<'_>, history: &History) -> Outcome {
         self.begun = history.course(self.way).started.is_some();
         self.start(history)?;
-        self.refuse_what_is_not_text(&connector, history)?;
+        let judge = self.spec_judge()?;
+        self.refuse_what_is_not_text(&connector, history, judge.as_ref())?;
         let asked = connector.commands();
         let mut dial = || connector.dial();
         let mut session = Session::new(&mut dial);
         words::of_what_is_not_known(self.terminal, self.way, self.is_guarded(), history, &self.journal_path());
         let met = self.meet(&mut session)?;
-        let (outlook, work) = self.look(history, &met, &mut session)?;
+        let (outlook, work) = self.look(history, &met, &mut session, judge.as_ref())?;
         self.judge(&outlook)?;
         if self.way == Way::Rollback && history.apply.started.is_none() {
             words::of_what_is_overwritten(self.terminal, &work);
@@ -224,9 +237,11 @@ impl Job<'_> {
         Ok(Exit::Done)
     }
 
-    fn open_journal(&self) -> Result<(Journal, History), Failure> {
+    fn open_journal(&self, judge: Option<&SpecJudge>) -> Result<(Journal, History), Failure> {
         let plan = (self.plan_id(), &*self.plan_sha256()?);
-        let run = (self.args.confirm.is_some(), self.is_guarded());
+        // Whether something may stay of keys that the plan deletes.
+        let may_leave = self.is_guarded() || judge.is_some_and(Judge::prunes_any);
+        let run = (self.args.confirm.is_some(), may_leave);
         Journal::open(&self.journal_path(), plan, story::commands(self.bundle), run).map_err(|error| {
             let exit = if matches!(error, JournalError::Io { .. }) { Exit::Error } else { Exit::Refused };
             Failure::new(exit, error)
@@ -234,29 +249,38 @@ impl Job<'_> {
     }
 
     /// Before anything is sent: half a plan would be worse than none.
-    fn refuse_what_is_not_text(&self, connector: &Connector<'_>, history: &History) -> Result<(), Failure> {
+    fn refuse_what_is_not_text(
+        &self,
+        connector: &Connector<'_>,
+        history: &History,
+        judge: Option<&SpecJudge>,
+    ) -> Result<(), Failure> {
         if !connector.is_rest() {
             return Ok(());
         }
-        let work = Work::new(self.way, self.commands, history, self.is_guarded()).map_err(Failure::error)?;
+        let judge = judge.map(|judge| judge as &dyn Judge);
+        let work = Work::new(self.way, self.commands, history, self.level(), judge).map_err(Failure::error)?;
         let Some(item) = work.first_not_text() else { return Ok(()) };
         let (number, key) = (item.number, Printable(item.key()));
         let message = format!("command {number} ({key}) is not UTF-8, and REST carries text only; nothing was sent");
         Err(Failure::new(Exit::Refused, message).with_hint("use the TCP endpoint of the database, rediss://"))
     }
 
-    /// What `--guard records` judges by.
+    /// What a guard judges by.
     fn spec_judge(&self) -> Result<Option<SpecJudge>, Failure> {
-        if !self.is_guarded() {
+        let manifest = &self.bundle.manifest;
+        // Every plan that this program makes has its spec.
+        if self.level() == Level::Replies || !self.is_guarded() && manifest.spec.text.is_empty() {
             return Ok(None);
         }
-        let manifest = &self.bundle.manifest;
         let spec = manifest.read_spec().map_err(|errors| Failure::report(errors.render(self.terminal.colour)))?;
+        if !self.is_guarded() {
+            return Ok(Some(SpecJudge::of_prune_rules(spec, &manifest.touched)));
+        }
         let edits = |counts: &Counts| counts.added_members + counts.removed_members + counts.deleted_keys > 0;
         let edited = |name: &str| !manifest.indexes.iter().any(|index| index.name == name && !edits(&index.counts));
-        let keys = manifest.touched.iter().map(|touched| (touched.db, touched.key.0.as_slice()));
         // Where no record can be looked at, a rollback still leaves alone what is not as the apply left it.
-        let judge = SpecJudge::new(spec, |name| self.way == Way::Apply && edited(name), keys).map_err(|message| {
+        let judge = SpecJudge::new(spec, |name| self.way == Way::Apply && edited(name), &manifest.touched).map_err(|message| {
             Failure::new(Exit::Refused, format!("{message}; nothing was sent")).with_hint(
                 "use --guard replies, with a plan from a fresh dump: it stops after the first batch in which a reply differs",
             )
@@ -286,13 +310,13 @@ impl Job<'_> {
     fn replay(
         &self,
         mut connector: Connector<'_>,
+        mut judge: Option<SpecJudge>,
         mut journal: Journal,
         leftover: Option<Leftover>,
         history: &History,
     ) -> Outcome {
-        let mut judge = self.spec_judge()?;
         self.start(history)?;
-        self.refuse_what_is_not_text(&connector, history)?;
+        self.refuse_what_is_not_text(&connector, history, judge.as_ref())?;
         let asked = connector.commands();
         let mut dial = || connector.dial();
         let mut session = Session::new(&mut dial);
@@ -308,13 +332,14 @@ impl Job<'_> {
         words::of_what_is_not_known(self.terminal, self.way, self.is_guarded(), history, &self.journal_path());
         words::of_another_target(self.terminal, history, self.way, &self.target);
         let met = self.meet(&mut session)?;
-        let (outlook, work) = self.look(history, &met, &mut session)?;
+        let (outlook, work) = self.look(history, &met, &mut session, judge.as_ref())?;
         self.stop_if_interrupted()?;
         self.judge(&outlook)?;
         if self.way == Way::Rollback && history.apply.started.is_none() {
             words::of_what_is_overwritten(self.terminal, &work);
         }
-        let mut guard = judge.as_mut().map(|judge| Guard::new(judge, self.way, &work.known));
+        let guard = judge.as_mut().map(|judge| Guard::new(judge, self.level(), self.way, &work.known));
+        let mut guard = guard.filter(|guard| work.items.iter().any(|item| guard.takes(item)));
         self.ask_for_scripts(guard.as_mut(), &mut session)?;
         if outlook.found_done > 0 {
             let done = counted(outlook.found_done, "command");

@@ -9,7 +9,7 @@ use super::story::Story;
 use crate::bundle::price::usd;
 use crate::bundle::resp::BatchMeter;
 use crate::replay::journal::{History, Operator, Way};
-use crate::replay::{Outlook, Verb, Work};
+use crate::replay::{Level, Outlook, Verb, Work};
 use crate::report::plan::replay_cost::dollars;
 use crate::text::{self, counted, number, span, wrap};
 use crate::ui::terminal::Terminal;
@@ -55,11 +55,16 @@ impl Job<'_> {
         };
         // Of a guard's reads the plan knows how many there are.
         let prices = &self.bundle.manifest.replay;
-        let guarded = match self.way {
-            Way::Apply => prices.apply.records,
-            Way::Rollback => prices.rollback.records,
+        let guards = match self.way {
+            Way::Apply => prices.apply,
+            Way::Rollback => prices.rollback,
         };
-        let more = match guarded.filter(|_| self.is_guarded() && !self.begun) {
+        let guarded = match self.level() {
+            Level::Auto => Some(guards.auto).filter(|price| price.billed_commands > 0),
+            Level::Replies => None,
+            Level::Records => guards.records,
+        };
+        let more = match guarded.filter(|_| !self.begun) {
             Some(price) => price.billed_commands.saturating_sub(price.look),
             None => commands,
         };

@@ -36,7 +36,9 @@ impl Engine<'_, '_, '_> {
         };
         if rounds > MOST_ROUNDS {
             let scripted = shapes.iter_mut().zip(pending.iter()).enumerate();
-            for (at, (shape, item)) in scripted.filter(|(_, (shape, _))| matches!(shape, Shape::Script(_))) {
+            for (at, (shape, item)) in
+                scripted.filter(|(_, (shape, _))| matches!(shape, Shape::Script(_) | Shape::With))
+            {
                 *shape = Shape::Nothing;
                 kept.push((at, item.parts().map(|(_, part)| part.to_vec()).collect()));
             }

@@ -10,7 +10,7 @@ mod send;
 pub mod throttle;
 
 use std::borrow::Cow;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -123,7 +123,14 @@ pub fn run(
         items,
         before: 0,
         given_up: HashSet::new(),
+        to_come: HashMap::new(),
     };
+    if engine.guard.is_some() {
+        for item in items {
+            let pieces = engine.to_come.entry(item.number).or_default();
+            *pieces = pieces.saturating_add(1);
+        }
+    }
     let mut rest = items;
     while !rest.is_empty() {
         engine.before = items.len().saturating_sub(rest.len());
@@ -190,6 +197,9 @@ struct Engine<'e, 'd, 'g> {
     before: usize,
     /// Commands of these that were not carried out.
     given_up: HashSet<u64>,
+    /// For a guard, which makes several of one command and may change their order: how many pieces of each are still to
+    /// come.
+    to_come: HashMap<u64, u32>,
 }
 
 /// What is known of a batch while it is under way.
@@ -282,10 +292,10 @@ impl Engine<'_, '_, '_> {
         let mut bytes: usize = 0;
         let mut grown: HashSet<(u32, &[u8])> = HashSet::new();
         let deletes = items.first().is_some_and(|first| first.verb.deletes_keys());
-        let guarded = self.guard.is_some();
         for (at, item) in items.iter().enumerate() {
             bytes = bytes.saturating_add(item.bytes.len());
-            if guarded {
+            let by_script = self.guard.as_ref().is_some_and(|guard| guard.takes(item));
+            if by_script {
                 // What a script needs besides: each member again as a key, the state of its record, and its own text.
                 bytes = bytes.saturating_add(item.bytes.len().saturating_mul(3)).saturating_add(SCRIPT);
             }
@@ -296,8 +306,11 @@ impl Engine<'_, '_, '_> {
             };
             let waits = item.verb == Verb::HPExpireAt || item.verb == Verb::PExpireAt && of_made();
             let grows = item.makes_key() || waits;
+            let turns_back =
+                at.checked_sub(1).and_then(|at| items.get(at)).is_some_and(|before| before.number > item.number);
             if at > 0
-                && (at >= self.pace.commands()
+                && (turns_back
+                    || at >= self.pace.commands()
                     || bytes > self.terms.limits.bytes
                     || item.verb.deletes_keys() != deletes
                     || grows && grown.contains(&(item.db, item.key())))
@@ -355,6 +368,13 @@ impl Engine<'_, '_, '_> {
         if self.guard.is_some() {
             // Several commands may stand for one of the file; that one of them was refused says nothing about the others.
             unknown.append(&mut open);
+            for item in batch {
+                if let Some(pieces) = self.to_come.get_mut(&item.number) {
+                    *pieces = pieces.saturating_sub(1);
+                }
+            }
+            let comes = |number: &u64| self.to_come.get(number).is_some_and(|pieces| *pieces > 0);
+            unknown.extend((first..=last).filter(comes));
         }
         if stop.is_none() && self.terms.on_drift == OnDrift::Stop && !otherwise.is_empty() {
             let reason = "the database has changed since it was looked at (`--on-drift` says what to do about that)";

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::HashSet;
 use std::time::Instant;
 
-use super::super::guard::{self, Shape};
+use super::super::guard::{self, Level, Shape};
 use super::super::journal::{JournalError, Way};
 use super::super::link::{LinkError, Reply};
 use super::super::script::Verb;
@@ -28,24 +28,28 @@ impl Engine<'_, '_, '_> {
         while !pending.is_empty() {
             let sent = Instant::now();
             let commands = pending.len();
-            let (shapes, refused) = match self.prepare(&mut pending, rounds)? {
-                Ok(shapes) => (shapes, None),
-                Err(error) => (Vec::new(), Some(error)),
+            let looked = match self.guard.as_ref().is_some_and(|guard| guard.level() == Level::Records) {
+                true => Ok(()),
+                false => self.look_again(&mut pending),
             };
             if pending.is_empty() {
                 return Ok(());
             }
-            let refused = match refused {
-                None if self.guard.is_none() => self.look_again(&mut pending).err(),
-                refused => refused,
+            let prepared = match looked {
+                Ok(()) => self.prepare(&mut pending, rounds)?,
+                Err(error) => Err(error),
             };
             if pending.is_empty() {
                 return Ok(());
             }
-            let (replies, lost) = match refused {
-                None => self.exchange(&pending, &shapes),
-                Some(QueryError::Link(error)) => (Vec::new(), Some(error)),
-                Some(error) => {
+            let mut shapes = Vec::new();
+            let (replies, lost) = match prepared {
+                Ok(prepared) => {
+                    shapes = prepared;
+                    self.exchange(&pending, &shapes)
+                }
+                Err(QueryError::Link(error)) => (Vec::new(), Some(error)),
+                Err(error) => {
                     if !error.is_transient(true) || !self.pause(&error.to_string(), &mut backoff) {
                         tally.stop = Some(error.to_string());
                         tally.open.extend(pending.iter().map(|item| item.number));
@@ -59,7 +63,7 @@ impl Engine<'_, '_, '_> {
                 self.watcher.event(&Event::Paced { commands, took: sent.elapsed() });
             }
             let mut unanswered = pending.split_off(replies.len().min(pending.len()));
-            let (mut again, reason) = self.judge(pending, replies, tally);
+            let (mut again, reason) = self.judge(pending, &shapes, replies, tally);
             if let Some(error) = lost {
                 self.session.broken();
                 match self.find_out(error, &mut unanswered, backoff.afresh(), tally) {
@@ -147,19 +151,36 @@ impl Engine<'_, '_, '_> {
                 return (replies, Some(error));
             }
             bytes.clear();
+            // How many commands each reply is for.
+            let mut answered: Vec<usize> = Vec::new();
             for (item, shape) in items.iter().zip(of_items) {
+                match (shape, answered.last_mut()) {
+                    (Shape::With, Some(commands)) => {
+                        *commands = commands.saturating_add(1);
+                        continue;
+                    }
+                    _ => answered.push(1),
+                }
                 bytes.extend_from_slice(match shape {
                     Shape::Script(script) | Shape::Whole(script) => script,
-                    Shape::Plain | Shape::Nothing => &item.bytes,
+                    Shape::Plain | Shape::Nothing | Shape::With => &item.bytes,
                 });
             }
             // What had been answered before a send failed is still worth knowing.
             let mut lost = link.send(&bytes).err();
             // But not the reply to the last command: some of the bytes never left.
-            let expected = items.len().saturating_sub(usize::from(lost.is_some()));
-            for _ in 0..expected {
+            let expected = answered.len().saturating_sub(usize::from(lost.is_some()));
+            let mut unanswered = items.iter();
+            for commands in answered.into_iter().take(expected) {
                 match link.receive() {
-                    Ok(reply) => replies.push(reply),
+                    Ok(reply) if commands == 1 => {
+                        unanswered.next();
+                        replies.push(reply);
+                    }
+                    Ok(reply) => {
+                        let sizes = unanswered.by_ref().take(commands).map(|item| item.parts().count());
+                        replies.extend(parts_of(reply, sizes));
+                    }
                     Err(error) => {
                         lost.get_or_insert(error);
                         break;
@@ -177,6 +198,7 @@ impl Engine<'_, '_, '_> {
     fn judge<'i, 'a>(
         &mut self,
         sent: Vec<Cow<'i, Item<'a>>>,
+        shapes: &[Shape],
         replies: Vec<Reply>,
         tally: &mut Tally,
     ) -> (Vec<Cow<'i, Item<'a>>>, Option<String>) {
@@ -184,11 +206,12 @@ impl Engine<'_, '_, '_> {
         let mut reason = None;
         // Keys with a refused command in this batch: because of it, what follows on them may be answered otherwise.
         let mut waiting: HashSet<(u32, &'a [u8])> = HashSet::new();
-        for (mut item, reply) in sent.into_iter().zip(replies) {
-            if self.guard.is_some()
+        for ((mut item, shape), reply) in sent.into_iter().zip(shapes).zip(replies) {
+            if *shape != Shape::Plain
                 && let Some(answers) = guard::answers(&reply, item.parts().count())
             {
-                if item.verb.deletes_keys() {
+                let prunes = self.guard.as_ref().is_some_and(|guard| guard.prunes(&item));
+                if item.verb.deletes_keys() && !prunes {
                     let may_be_done = item.may_be_done;
                     // A list that is gone is not made again, unless it was us before the connection was lost.
                     let goes_back = self.terms.way == Way::Rollback && !may_be_done;
@@ -219,7 +242,7 @@ impl Engine<'_, '_, '_> {
                 }
                 continue;
             }
-            if self.guard.is_some() && reply.as_bytes() == Some(guard::KEPT) {
+            if *shape != Shape::Plain && reply.as_bytes() == Some(guard::KEPT) {
                 // What was in the way may be gone once what came before is done.
                 let key = (item.db, item.key());
                 if tally.holds(&item) {
@@ -392,6 +415,17 @@ impl Engine<'_, '_, '_> {
             self.watcher.event(&Event::Reconnected { found_done });
             return Ok(());
         }
+    }
+}
+
+/// What a script answered for several commands, for each of them.
+fn parts_of(reply: Reply, sizes: impl Iterator<Item = usize>) -> Vec<Reply> {
+    match reply {
+        Reply::Array(answers) => {
+            let mut answers = answers.into_iter();
+            sizes.map(|size| Reply::Array(answers.by_ref().take(size).collect())).collect()
+        }
+        reply => sizes.map(|_| reply.clone()).collect(),
     }
 }
 

@@ -76,6 +76,11 @@ impl<'a> Content<'a> {
         }
     }
 
+    /// Whatever it is.
+    pub fn any() -> Self {
+        Self::Digest { how: "any", count: "", elements: 0, digest: String::new() }
+    }
+
     /// A string.
     pub fn of_text(text: &[u8]) -> Option<Self> {
         let digest = || Self::Digest { how: "string", count: "STRLEN", elements: text.len(), digest: sha1(text) };

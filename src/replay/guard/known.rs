@@ -1,6 +1,6 @@
 //! What a guard must know besides the commands that are left: what keys held, and how an apply left things.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::super::journal::States;
@@ -22,6 +22,10 @@ pub struct Known<'a> {
     scores: HashMap<Part<'a>, &'a [u8]>,
     /// How records were when the edits were made that are undone now.
     states: Arc<States>,
+    /// Keys that the apply deletes.
+    deleted: HashSet<(u32, &'a [u8])>,
+    /// Texts of strings that are pruned.
+    texts: HashMap<(u32, &'a [u8]), Vec<u8>>,
 }
 
 impl<'a> Known<'a> {
@@ -30,6 +34,20 @@ impl<'a> Known<'a> {
         let deleted = apply.iter().filter(|item| item.verb.deletes_keys());
         let deleted = deleted.flat_map(|item| item.keys().iter().map(|key| (item.db, *key)));
         Self { contents: contents(deleted, rollback), ..Self::default() }
+    }
+
+    /// What of that prune rules need: the keys that `apply` deletes, and the texts of strings that are `pruned`.
+    pub fn of_pruned(mut self, apply: &[Item<'a>], rollback: &[Item<'a>], pruned: impl Fn(u32, &[u8]) -> bool) -> Self {
+        let deleting = apply.iter().filter(|item| item.verb.deletes_keys());
+        self.deleted = deleting.flat_map(|item| item.keys().iter().map(|key| (item.db, *key))).collect();
+        for item in rollback.iter().filter(|item| matches!(item.verb, Verb::Set | Verb::Append)) {
+            let key = (item.db, item.key());
+            if self.deleted.contains(&key) && pruned(item.db, item.key()) {
+                let text = item.args.get(2).copied().unwrap_or_default();
+                self.texts.entry(key).or_default().extend_from_slice(text);
+            }
+        }
+        self
     }
 
     /// For the way back from where `apply` led.
@@ -47,6 +65,16 @@ impl<'a> Known<'a> {
     /// What a key held, as far as that can be compared.
     pub fn content<'s>(&'s self, db: u32, key: &'s [u8]) -> Option<&'s Content<'s>> {
         self.contents.get(&(db, key))
+    }
+
+    /// Whether the apply deletes a key.
+    pub fn deletes(&self, db: u32, key: &[u8]) -> bool {
+        self.deleted.contains(&(db, key))
+    }
+
+    /// The text that a string had, where it is pruned by its text.
+    pub fn text<'s>(&'s self, db: u32, key: &'s [u8]) -> &'s [u8] {
+        self.texts.get(&(db, key)).map_or(b"", |text| text)
     }
 
     /// What must be there of a key before a command that makes it again is carried out.

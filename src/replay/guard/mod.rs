@@ -1,3 +1,6 @@
+//! `--guard auto`: what one command cannot be told goes out by a script that looks and edits in one step: entries that are
+//! pruned (`prune`), fields, and strings that are changed. Everything else goes as it is.
+//!
 //! `--guard records`: every edit is decided anew on the record as it is now, and made only if the record is still so.
 //!
 //! The records of a batch are read and judged here; a script on the server then compares each with what the decision
@@ -9,6 +12,8 @@
 
 mod content;
 mod known;
+mod named;
+mod prune;
 mod record;
 mod script;
 
@@ -31,6 +36,9 @@ pub(super) fn is_document(document: &[u8], answer: &[u8]) -> bool {
     Content::is_document(document, answer)
 }
 
+pub use named::{Entry, Level, Named, Pruned};
+use prune::Pruning;
+pub use prune::{most_parts, named};
 use record::Records;
 pub use record::Value;
 use script::{DECLARED, Scripts};
@@ -62,6 +70,21 @@ pub trait Judge {
 
     /// What the record implies in that index; `None` if that cannot be said.
     fn implied(&mut self, rule: &Rule, record: &[u8], value: &Value) -> Option<Vec<Membership>>;
+
+    /// Whether prune rules decide about any key of the plan.
+    fn prunes_any(&self) -> bool;
+
+    /// What prune rules take away from a key of the plan; `None` where there are none for it.
+    fn prunes(&self, db: u32, key: &[u8]) -> Option<Pruned>;
+
+    /// What entries of a key name; `None` for one that has not the form of any rule, or names what cannot be told.
+    fn named(&self, db: u32, key: &[u8], entries: &[Entry<'_>]) -> Vec<Option<Vec<Named>>>;
+
+    /// What to ask a named key for, where a condition decides.
+    fn asked(&self, condition: (usize, usize)) -> Option<&Rule>;
+
+    /// Whether what was found lets the entry stay, or may do so.
+    fn holds(&self, key: (u32, &[u8]), entry: Entry<'_>, condition: (usize, usize), value: &Value) -> bool;
 }
 
 /// How a command goes out.
@@ -71,6 +94,8 @@ pub enum Shape {
     Plain,
     /// As a script with an answer for each part.
     Script(Vec<u8>),
+    /// By the script of the command before it, which answers for both.
+    With,
     /// As a script that answers like the command, or [`KEPT`].
     Whole(Vec<u8>),
     /// Not at all: no edit of it is left.
@@ -83,6 +108,7 @@ pub const KEPT: &[u8] = b"KEPT";
 /// The guard of one replay.
 pub struct Guard<'g> {
     judge: &'g mut dyn Judge,
+    level: Level,
     way: Way,
     known: &'g Known<'g>,
     /// Not known before the server was asked which it takes.
@@ -116,8 +142,34 @@ struct Decision<'a> {
 
 impl<'g> Guard<'g> {
     /// `known` comes from the work that is guarded.
-    pub fn new(judge: &'g mut dyn Judge, way: Way, known: &'g Known<'g>) -> Self {
-        Self { judge, way, known, scripts: None }
+    pub fn new(judge: &'g mut dyn Judge, level: Level, way: Way, known: &'g Known<'g>) -> Self {
+        Self { judge, level, way, known, scripts: None }
+    }
+
+    /// How much of a replay it takes care of.
+    pub fn level(&self) -> Level {
+        self.level
+    }
+
+    /// Whether a command is one of a prune rule.
+    pub fn prunes(&self, item: &Item<'_>) -> bool {
+        use Verb::{Del, HDel, LRem, SRem, Unlink, ZRem};
+        self.way == Way::Apply
+            && matches!(item.verb, SRem | ZRem | HDel | LRem | Unlink | Del)
+            && self.judge.prunes(item.db, item.key()).is_some()
+    }
+
+    /// Whether a command may go out by a script.
+    pub fn takes(&self, item: &Item<'_>) -> bool {
+        match self.level {
+            Level::Replies => false,
+            Level::Records => true,
+            Level::Auto => match item.verb {
+                Verb::HEdit | Verb::HDel | Verb::SetChanged => true,
+                Verb::Unlink | Verb::Del if self.way == Way::Rollback => item.before.iter().any(|was| *was != Was::Any),
+                _ => self.prunes(item),
+            },
+        }
     }
 
     /// Reads the records of a batch, and says how each of its commands goes out, and which parts do not. The items lose
@@ -129,13 +181,37 @@ impl<'g> Guard<'g> {
         options: &LookOptions,
     ) -> Result<Prepared, QueryError> {
         self.ask_for_scripts(link)?;
+        let pruning = items.iter().enumerate().filter(|(_, item)| self.prunes(item));
+        let pruning = pruning.map(|(place, item)| (place, item.as_ref()));
+        let mut pruned = prune::decide(link, &*self.judge, self.known, pruning, options)?;
         let records = self.read(link, items, options)?;
         let judged = self.judge(items, &records);
         let required = exist(link, &judged, options)?;
         let contents = self.contents(link, items, options)?;
         let mut prepared = Prepared::default();
         let Some(scripts) = &self.scripts else { return Ok(prepared) };
+        let mut prunings: Vec<(usize, Pruning<'_>)> = Vec::new();
         for ((place, item), edits) in items.iter_mut().enumerate().zip(judged) {
+            if let Some(checks) = pruned.remove(&place) {
+                let stays = item.parts().zip(&checks).filter(|(_, checks)| checks.is_none());
+                let stays: Vec<Vec<u8>> = stays.map(|((_, part), _)| part.to_vec()).collect();
+                let mut left = true;
+                if !stays.is_empty() {
+                    prepared.kept.push((place, stays));
+                    left = item.to_mut().retain(|at, _| matches!(checks.get(at), Some(Some(_))));
+                }
+                prepared.shapes.push(if left { Shape::With } else { Shape::Nothing });
+                if left {
+                    let db = item.db;
+                    let content = |key: &[u8]| self.content_of_pruned(db, key, &contents);
+                    prunings.push((place, Pruning::new(item, checks.into_iter().flatten().collect(), content)));
+                }
+                continue;
+            }
+            if !self.takes(item) {
+                prepared.shapes.push(Shape::Plain);
+                continue;
+            }
             let shape = match item.verb {
                 Verb::Unlink | Verb::Del => {
                     let of_keys = item.keys().iter().enumerate().map(|(at, key)| match item.was(at) {
@@ -143,6 +219,9 @@ impl<'g> Guard<'g> {
                         Was::Is(text) => Content::of_text(text),
                         Was::List(left) => left.known().and_then(|list| Content::of_list(&list)),
                     });
+                    // What is too large for a script was looked at just before.
+                    let looked_at = self.level == Level::Auto;
+                    let of_keys = of_keys.map(|content| content.or_else(|| looked_at.then(Content::any)));
                     Shape::Script(scripts.unlink(item, &of_keys.collect::<Vec<_>>()))
                 }
                 // It never replaces a key.
@@ -191,7 +270,22 @@ impl<'g> Guard<'g> {
             };
             prepared.shapes.push(shape);
         }
+        for (first, script) in in_scripts(scripts, &prunings) {
+            if let Some(shape) = prepared.shapes.get_mut(first) {
+                *shape = Shape::Script(script);
+            }
+        }
         Ok(prepared)
+    }
+
+    /// What a pruned key must hold that goes as a whole: where its text is what goes, that; where records guard, what it
+    /// held.
+    fn content_of_pruned(&self, db: u32, key: &[u8], contents: &Documents) -> Option<[Vec<u8>; 4]> {
+        match self.judge.prunes(db, key) {
+            Some(Pruned { whole: false, .. }) => Some(prune::content_of_text(self.known.text(db, key))),
+            _ if self.level == Level::Records => Some(Content::arguments(contents.get(db, key, self.known).as_ref())),
+            _ => None,
+        }
     }
 
     /// Asks, once, which header the server takes: an error if it runs no scripts.
@@ -214,7 +308,8 @@ impl<'g> Guard<'g> {
     /// Whether a record decides about an edit: one of an index that is kept right, and on the way back one whose state
     /// was noted when the edit was made.
     fn is_judged(&self, item: &Item<'_>, member: &[u8]) -> bool {
-        item.edits_a_set()
+        self.level == Level::Records
+            && item.edits_a_set()
             && self.judge.rule(item.db, item.key()).is_some()
             && (self.way == Way::Apply || self.known.state(item.db, item.key(), member).is_some())
     }
@@ -226,6 +321,9 @@ impl<'g> Guard<'g> {
         items: &[Cow<'_, Item<'a>>],
         options: &LookOptions,
     ) -> Result<Records<'a>, QueryError> {
+        if self.level != Level::Records {
+            return Ok(Records::default());
+        }
         let mut wanted: Vec<(u32, &'a [u8], &Rule)> = Vec::new();
         let mut known = HashSet::new();
         for item in items.iter().filter(|item| item.edits_a_set()) {
@@ -309,6 +407,32 @@ impl<'g> Guard<'g> {
         });
         Ok(Documents(same.collect()))
     }
+}
+
+/// The scripts for commands that prune, each with the place of its first command: as many commands that follow each other as
+/// one script takes.
+fn in_scripts(scripts: &Scripts, prunings: &[(usize, Pruning<'_>)]) -> Vec<(usize, Vec<u8>)> {
+    let mut all = Vec::new();
+    let mut together: Vec<&Pruning<'_>> = Vec::new();
+    let (mut first, mut last, mut size): (usize, usize, usize) = (0, 0, prune::HEAD);
+    for (place, pruning) in prunings {
+        let follows = *place == last.saturating_add(1);
+        let fits = size.saturating_add(pruning.arguments()) < prune::MOST_ARGUMENTS;
+        if !(follows && fits && together.last().is_some_and(|before| before.goes_with(pruning))) {
+            if !together.is_empty() {
+                all.push((first, scripts.prune(&together)));
+            }
+            together.clear();
+            (first, size) = (*place, prune::HEAD);
+        }
+        together.push(pruning);
+        size = size.saturating_add(pruning.arguments());
+        last = *place;
+    }
+    if !together.is_empty() {
+        all.push((first, scripts.prune(&together)));
+    }
+    all
 }
 
 /// Documents that are what they were a moment ago.

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use super::content::Content;
 use super::known::Known;
+use super::prune::{self, Pruning};
 use super::record::Records;
 use super::{Decision, Rule};
 use crate::bundle::resp;
@@ -22,6 +23,7 @@ pub(super) struct Scripts {
     make: String,
     expire: String,
     value: String,
+    prune: String,
 }
 
 impl Scripts {
@@ -43,6 +45,7 @@ impl Scripts {
             make: script(&[include_str!("make.lua")]),
             expire: script(&[content, include_str!("expire.lua")]),
             value: script(&[include_str!("value.lua")]),
+            prune: script(&[content, include_str!("prune.lua")]),
         }
     }
 
@@ -84,6 +87,12 @@ impl Scripts {
             args.extend([must.as_bytes().to_vec(), was.to_vec(), field.to_vec(), value.to_vec()]);
         }
         call(&self.value, vec![item.key().to_vec()], args)
+    }
+
+    /// Takes entries away, each only if nothing of what it names is there.
+    pub fn prune(&self, commands: &[&Pruning<'_>]) -> Vec<u8> {
+        let (keys, args) = prune::arguments(commands);
+        call(&self.prune, keys, args)
     }
 
     /// Makes the edits of a command, each on its conditions.

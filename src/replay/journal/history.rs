@@ -39,7 +39,7 @@ pub struct Course {
     pub in_place: HashSet<(u32, Vec<u8>, Vec<u8>)>,
     /// How the record of an edit was when it was made.
     pub states: Arc<States>,
-    /// A run of this direction was guarded by records.
+    /// A guard took what keys held one by one in a run of this direction, instead of deleting them.
     pub guarded: bool,
     /// Replies of commands that answered otherwise than planned.
     pub otherwise: Vec<(u64, i64)>,
@@ -86,7 +86,7 @@ pub struct History {
     pub last: Option<Operator>,
     /// Somebody gave the plan's id.
     pub confirmed: bool,
-    /// The last run was guarded by records.
+    /// A guard does so in the last run.
     guarded: bool,
     pub apply: Course,
     pub rollback: Course,

@@ -63,7 +63,8 @@ impl Journal {
     /// Opens and locks the journal of a plan, and says what is in it.
     ///
     /// `plan` is the plan's id and the SHA-256 of its `plan.json`; `commands` the number of commands there and back;
-    /// `confirmed` whether somebody gave the id, `guarded` whether records guard this run.
+    /// `confirmed` whether somebody gave the id, `guarded` whether a guard of this run takes what keys hold one by one,
+    /// instead of deleting them.
     pub fn open(
         path: &Path,
         (plan_id, plan_sha256): (&str, &str),

@@ -255,18 +255,36 @@ impl<'a> Item<'a> {
     pub fn removal(&self, number: u64) -> Item<'a> {
         let (verb, name) = match self.verb {
             Verb::ZAdd => (Verb::ZRem, "ZREM"),
-            Verb::HEdit => (Verb::HDel, "HDEL"),
+            Verb::HEdit | Verb::HSet => (Verb::HDel, "HDEL"),
+            Verb::RPush => (Verb::LRem, "LREM"),
             _ => (Verb::SRem, "SREM"),
         };
-        let args: Vec<&'a [u8]> =
-            [name.as_bytes(), self.key()].into_iter().chain(self.parts().map(|(_, member)| member)).collect();
+        // Of a hash that is made as a whole the field comes first.
+        let parts = || {
+            self.parts().map(|(with, part)| match (self.verb, with) {
+                (Verb::HSet, Some(field)) => (Some(part), field),
+                _ => (with, part),
+            })
+        };
+        let head = [name.as_bytes(), self.key()].into_iter().chain((verb == Verb::LRem).then_some(&b"0"[..]));
+        let args: Vec<&'a [u8]> = head.chain(parts().map(|(_, member)| member)).collect();
         let mut bytes = Vec::new();
         resp::encode(&args, &mut bytes);
         let count = i64::try_from(self.parts().count()).unwrap_or(i64::MAX);
         let wanted = Wanted::Reply(Expected::Integer(count));
-        let values = self.parts().filter(|_| verb == Verb::HDel);
+        let values = parts().filter(|_| verb == Verb::HDel);
         let before = values.filter_map(|(value, _)| Some(Was::Is(value?))).collect();
         Item { number, verb, db: self.db, args, bytes: Cow::Owned(bytes), wanted, may_be_done: false, before }
+    }
+
+    /// The command that deletes a key, as a piece of the command of another number.
+    pub fn unlink(number: u64, db: u32, key: &'a [u8]) -> Item<'a> {
+        let args: Vec<&'a [u8]> = vec![b"UNLINK", key];
+        let mut bytes = Vec::new();
+        resp::encode(&args, &mut bytes);
+        let wanted = Wanted::Reply(Expected::Integer(1));
+        let (bytes, before) = (Cow::Owned(bytes), Vec::new());
+        Item { number, verb: Verb::Unlink, db, args, bytes, wanted, may_be_done: false, before }
     }
 
     /// It may have been sent before, and its bytes may even still be on their way: any number will do, as long as doing

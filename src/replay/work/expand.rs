@@ -11,18 +11,23 @@ use crate::replay::script::Verb;
 use crate::replay::script::commands::Commands;
 use crate::replay::script::error::ReplayError;
 use crate::replay::script::item::Item;
+use crate::replay::script::was::Was;
 
-/// Puts removals of the members that a set or sorted set had in the dump in the place of its deletion. What they are,
-/// the way back says, which makes the key again.
-pub fn one_by_one<'a>(apply: Vec<Item<'a>>, rollback: &[Item<'a>]) -> Vec<Item<'a>> {
+/// Puts removals of what a key had in the dump in the place of its deletion, for keys that are `taken`. What that is, the
+/// way back says, by the commands that make the key again.
+pub fn one_by_one<'a>(
+    apply: Vec<Item<'a>>,
+    rollback: &[Item<'a>],
+    taken: impl Fn(u32, &[u8], Verb) -> bool,
+) -> Vec<Item<'a>> {
     let deleted: HashSet<(u32, &[u8])> = apply
         .iter()
         .filter(|item| item.verb.deletes_keys())
         .flat_map(|item| item.keys().iter().map(|key| (item.db, *key)))
         .collect();
     let mut contents: HashMap<(u32, &[u8]), Vec<&Item<'a>>> = HashMap::new();
-    for item in rollback.iter().filter(|item| matches!(item.verb, Verb::SAdd | Verb::ZAdd)) {
-        if deleted.contains(&(item.db, item.key())) {
+    for item in rollback.iter().filter(|item| IN_PARTS.contains(&item.verb)) {
+        if deleted.contains(&(item.db, item.key())) && taken(item.db, item.key(), item.verb) {
             contents.entry((item.db, item.key())).or_default().push(item);
         }
     }
@@ -33,16 +38,58 @@ pub fn one_by_one<'a>(apply: Vec<Item<'a>>, rollback: &[Item<'a>]) -> Vec<Item<'
             continue;
         }
         let db = item.db;
-        let taken: Vec<&[u8]> = item.keys().iter().copied().filter(|key| contents.contains_key(&(db, key))).collect();
-        for key in &taken {
-            let pieces = contents.get(&(db, key)).into_iter().flatten();
-            items.extend(pieces.map(|piece| piece.removal(item.number)));
+        let keys: Vec<&[u8]> = item.keys().iter().copied().filter(|key| contents.contains_key(&(db, key))).collect();
+        for key in &keys {
+            let pieces: Vec<Item<'a>> =
+                contents.get(&(db, key)).into_iter().flatten().map(|piece| piece.removal(item.number)).collect();
+            items.extend(each_once(pieces));
         }
         if item.retain(|_, key| !contents.contains_key(&(db, key))) {
             items.push(item);
         }
     }
     items
+}
+
+/// What makes a key of parts that can be taken out one by one.
+const IN_PARTS: [Verb; 5] = [Verb::SAdd, Verb::ZAdd, Verb::HSet, Verb::HEdit, Verb::RPush];
+
+/// An element that a list has several times is taken out once.
+fn each_once(mut pieces: Vec<Item<'_>>) -> Vec<Item<'_>> {
+    let mut seen: HashSet<&[u8]> = HashSet::new();
+    pieces.retain_mut(|piece| piece.verb != Verb::LRem || piece.retain(|_, element| seen.insert(element)));
+    pieces
+}
+
+/// Commands that make keys again, for keys that are still there in part: fields go beside those that stayed, and a list is
+/// taken out of the way first, to get its old order back.
+pub fn beside<'a>(items: Vec<Item<'a>>, apply: &[Item<'a>], is_partly: impl Fn(u32, &[u8]) -> bool) -> Vec<Item<'a>> {
+    let deleting = apply.iter().filter(|item| item.verb.deletes_keys());
+    let deleted: HashSet<(u32, &[u8])> =
+        deleting.flat_map(|item| item.keys().iter().map(|key| (item.db, *key))).collect();
+    let taken_from = apply.iter().filter(|item| item.verb == Verb::LRem);
+    let taken_from: HashSet<(u32, &[u8])> = taken_from.map(|item| (item.db, item.key())).collect();
+    let own = items.iter().filter(|item| item.verb.deletes_keys());
+    let mut cleared: HashSet<(u32, &[u8])> =
+        own.flat_map(|item| item.keys().iter().map(|key| (item.db, *key))).collect();
+    let mut all = Vec::with_capacity(items.len());
+    for mut item in items {
+        let key = (item.db, item.key());
+        if is_partly(item.db, item.key()) && !deleted.contains(&key) {
+            match item.verb {
+                Verb::HSet => {
+                    item.verb = Verb::HEdit;
+                    item.before = item.parts().map(|_| Was::Absent).collect();
+                }
+                Verb::RPush if taken_from.contains(&key) && cleared.insert(key) => {
+                    all.push(Item::unlink(item.number, item.db, item.key()));
+                }
+                _ => {}
+            }
+        }
+        all.push(item);
+    }
+    all
 }
 
 /// What a guarded apply left of keys.
@@ -85,7 +132,7 @@ pub fn kept_members(
         let db = item.db;
         item.verb.deletes_keys() && item.retain(|_, key| keys.contains(&(db, key.to_vec())))
     });
-    let mut items = one_by_one(apply, commands.rollback()?);
+    let mut items = one_by_one(apply, commands.rollback()?, |_, _, _| true);
     items.retain(Item::edits_members);
     let subjects: Vec<Subject<'_, '_>> =
         items.iter().map(|item| Subject { item, was_sent: true, there: There::Unknown }).collect();

@@ -3,12 +3,13 @@
 pub mod acked_but_gone;
 mod before;
 pub mod expand;
+mod in_turn;
 pub mod not_applied;
 
 use std::collections::{HashMap, HashSet};
 
 use super::engine::OnDrift;
-use super::guard::Known;
+use super::guard::{Judge, Known, Level};
 use super::journal::{Course, Fate, History, Record, Way};
 use super::link::Link;
 use super::look::exact;
@@ -25,6 +26,7 @@ use crate::bundle::manifest::{Bytes, Manifest};
 use crate::text::quoted;
 use acked_but_gone::Lost;
 use expand::{built, one_by_one, taken_out};
+use in_turn::in_turn;
 use not_applied::Undone;
 
 /// The commands that are still to be sent, and the state in which they should find their keys.
@@ -80,23 +82,43 @@ impl<'a> Work<'a> {
     /// Reads the files, and takes away what the journal says was done. What a rollback undoes is what the journal says
     /// was applied, or, if it knows of nothing, everything.
     ///
-    /// `guarded` takes the members that a key had one by one, instead of deleting it: what came since then stays.
-    pub fn new(way: Way, commands: &Commands<'a>, history: &History, guarded: bool) -> Result<Self, ReplayError> {
+    /// A guard takes what a key had one by one, instead of deleting it: what came since then stays. `judge` knows of which
+    /// keys that is so.
+    pub fn new(
+        way: Way,
+        commands: &Commands<'a>,
+        history: &History,
+        level: Level,
+        judge: Option<&dyn Judge>,
+    ) -> Result<Self, ReplayError> {
+        let guarded = level == Level::Records;
+        let judge = judge.filter(|judge| level != Level::Replies && judge.prunes_any());
         let manifest = commands.files.manifest;
         let mut apply = commands.apply()?.to_vec();
         let mut forecast = Forecast::new(&manifest.touched);
         let elsewhere = elsewhere(manifest);
         let mut known = Known::default();
         // For a guard one command of the file may become several.
-        let of = |script, items: &[Item<'a>]| match guarded {
+        let of = |script, items: &[Item<'a>]| match guarded || judge.is_some() {
             true => Ok(u64::try_from(items.len()).unwrap_or(u64::MAX)),
             false => commands.count(script),
         };
         if way == Way::Apply {
-            if guarded {
+            if guarded || judge.is_some() {
                 let rollback = commands.rollback()?;
-                apply = one_by_one(apply, rollback);
-                known = Known::there(&apply, rollback);
+                let pruned = |db, key: &[u8]| judge.and_then(|judge| judge.prunes(db, key));
+                let file = commands.apply()?;
+                apply = one_by_one(apply, rollback, |db, key, verb| match pruned(db, key) {
+                    Some(pruned) => !pruned.whole,
+                    None => guarded && matches!(verb, Verb::SAdd | Verb::ZAdd),
+                });
+                if guarded {
+                    known = Known::there(&apply, rollback);
+                }
+                if let Some(judge) = judge {
+                    known = known.of_pruned(file, rollback, |db, key| pruned(db, key).is_some());
+                    apply = in_turn(apply, &known, judge);
+                }
             }
             if manifest.touched.iter().any(|touched| touched.kind == "string") {
                 forecast.measure(commands.rollback()?);
@@ -116,6 +138,13 @@ impl<'a> Work<'a> {
         }
         let mut items = commands.rollback()?.to_vec();
         forecast.measure(&items);
+        let partly = partly(&history.apply);
+        if !partly.is_empty() {
+            // A guard left something of keys that it emptied: what comes back is beside that.
+            let is_partly = |db: u32, key: &[u8]| partly.contains(&(db, key));
+            apply = one_by_one(apply, &items, |db, key, _| is_partly(db, key));
+            items = expand::beside(items, &apply, is_partly);
+        }
         if guarded {
             known = Known::back(&apply, &items, history.apply.states.clone());
         }
@@ -398,6 +427,12 @@ impl<'a> Work<'a> {
             }
         }
     }
+}
+
+/// Keys of which an apply left something that it should have taken out.
+fn partly(apply: &Course) -> HashSet<(u32, &[u8])> {
+    let left = apply.left_members.iter().filter(|edit| !apply.in_place.contains(*edit));
+    left.map(|(db, key, _)| (*db, &key[..])).collect()
 }
 
 /// Keys with an expiry in the dump that the plan does not touch, by database.

@@ -17,6 +17,7 @@ mod pace;
 mod place;
 mod price;
 mod progress;
+mod pruned;
 mod rest;
 mod resume;
 mod told;

@@ -2,6 +2,7 @@
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -19,10 +20,15 @@ use crate::support::judges::UPSTASH_REST;
 pub const TOKEN: &str = "hunter2hunter2";
 
 fn over_rest(stage: &Stage, port: u16, name: &str, args: &[&str]) -> Ran {
+    over_rest_of(&stage.dir(), &stage.plan_id, port, name, args)
+}
+
+/// A command on the plan in a folder.
+pub fn over_rest_of(plan: &Path, plan_id: &str, port: u16, name: &str, args: &[&str]) -> Ran {
     let mut command = program();
-    command.arg(name).arg(stage.dir()).args(["--to", &format!("http://127.0.0.1:{port}")]).args(args);
+    command.arg(name).arg(plan).args(["--to", &format!("http://127.0.0.1:{port}")]).args(args);
     if name != "verify" {
-        command.args(["--confirm", &stage.plan_id]);
+        command.args(["--confirm", plan_id]);
     }
     let ran = ran(command.env("UPSTASH_REDIS_REST_TOKEN", TOKEN));
     assert!(!ran.out.contains(TOKEN) && !ran.err.contains(TOKEN), "{ran:?}");
@@ -41,13 +47,18 @@ impl Drop for Ended {
 
 /// npm's server on the server of a stage, and its port.
 pub fn served(stage: &Stage) -> Option<(Ended, u16)> {
+    served_on(&stage.server.url())
+}
+
+/// The same on any server.
+pub fn served_on(url: &str) -> Option<(Ended, u16)> {
     let packages = UPSTASH_REST.find()?;
     let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).and_then(|l| l.local_addr()).expect("a free port").port();
     let server = Command::new("node")
         .arg(packages.join("node_modules/@humanwhocodes/upstash-redis-server/dist/server.js"))
         .env("PORT", port.to_string())
         .env("URS_TOKEN", TOKEN)
-        .env("REDIS_URL", stage.server.url())
+        .env("REDIS_URL", url)
         .stdout(Stdio::null())
         .spawn();
     let server = Ended(server.expect("node runs"));
