@@ -44,5 +44,5 @@ pub use script::item::{Item, read};
 pub use script::kind::Kind;
 pub use script::{Script, Step, Verb, check};
 pub use verify::{Proof, Proven, Verification};
-pub use work::expand::{Kept, Part, kept_members, refused};
+pub use work::expand::{Kept, Part, kept_members, lists_as_left, refused};
 pub use work::{Outlook, Work};

@@ -232,6 +232,16 @@ fn left_out(
     let alone = left_alone(found, apply);
     let mut left = found.excuse(|difference| is_left(apply, difference, false));
     with_their_keys(found, &mut left, &[&refused]);
+    // A list is looked at as a whole; elements that were kept are in it.
+    let kept: HashSet<(u32, &[u8])> =
+        apply.left_members.difference(&apply.in_place).map(|(db, key, _)| (*db, &key[..])).collect();
+    let values = found.other_values.examples.iter().map(|other| (other.db, other.key.clone()));
+    let lists: HashSet<(u32, Vec<u8>)> = values.filter(|(db, key)| kept.contains(&(*db, key))).collect();
+    if !lists.is_empty() {
+        let same = look.ask(|link, options| replay::lists_as_left(link, commands, apply, &lists, options))?;
+        let mut is_same = |other: &Difference| same.contains(&(other.db, other.key.clone()));
+        found.other_values.excuse(&mut is_same, &mut left);
+    }
     // A guard takes the members of the dump out of a key, one by one, and leaves what came since.
     let mut late = Tally::default();
     if apply.guarded && !found.unexpected_keys.is_empty() {

@@ -2,8 +2,10 @@
 
 use std::collections::{HashMap, HashSet};
 
+use super::before;
 use crate::replay::journal::{Course, Fate, Way};
 use crate::replay::link::Link;
+use crate::replay::look::exact;
 use crate::replay::look::inspect::{Subject, inspect};
 use crate::replay::look::preflight::There;
 use crate::replay::look::query::{LookOptions, QueryError};
@@ -146,6 +148,32 @@ pub fn kept_members(
         }
     }
     Ok(Kept { looked_at: items.iter().map(|item| (item.db, item.key().to_vec())).collect(), there })
+}
+
+/// Of these lists, those that are what an apply left of them, elements that it kept included.
+pub fn lists_as_left(
+    link: &mut dyn Link,
+    commands: &Commands<'_>,
+    apply: &Course,
+    lists: &HashSet<(u32, Vec<u8>)>,
+    options: &LookOptions,
+) -> Result<HashSet<(u32, Vec<u8>)>, QueryError> {
+    let mut items = commands.rollback()?.to_vec();
+    before::tell_lists(&mut items, commands.apply()?, Some(apply));
+    items.retain_mut(|item| {
+        let db = item.db;
+        item.verb.deletes_keys() && item.retain(|_, key| lists.contains(&(db, key.to_vec())))
+    });
+    let mut same: HashSet<(u32, Vec<u8>)> =
+        items.iter().flat_map(|item| item.keys().iter().map(|key| (item.db, key.to_vec()))).collect();
+    for changed in exact::changed(link, &items.iter().collect::<Vec<_>>(), options)? {
+        if let Some(item) = items.get(changed.item)
+            && let Some((_, key)) = item.parts().nth(changed.part)
+        {
+            same.remove(&(item.db, key.to_vec()));
+        }
+    }
+    Ok(same)
 }
 
 /// What an apply built anew in the place of a key of another type, for each key that the way back takes out of the way:
