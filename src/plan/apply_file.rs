@@ -159,7 +159,8 @@ impl<'d, 'a> Apply<'d, 'a> {
                 self.touch(db, key, Some(&record))?;
                 if let Some(touched) = self.touched.last() {
                     self.digest.deletion(d, deletion, &record, &touched.key.0, touched.elements);
-                    self.sums.deletion(index, record.value.ty.kind(), touched.elements, self.file.caps());
+                    let deleted = (record.value.ty.kind(), touched.elements, record.expire_ms.is_some());
+                    self.sums.deletion(index, deleted, self.file.caps());
                 }
                 self.watch.add(1);
                 self.interrupted()?;

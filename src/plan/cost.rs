@@ -3,6 +3,7 @@
 //! Counted from what the plan is, since nothing of a plan is kept in memory to be played through. A test holds the figures
 //! against what a server counts.
 
+use super::cost_of_scripts::{self, OfScripts};
 use super::summary::{Class, Digest};
 use crate::bundle::manifest::{Caps, Touched};
 use crate::bundle::price::{Guards, Price, Replay};
@@ -31,6 +32,8 @@ pub struct OfIndex {
     pub judged: bool,
     pub maintained: bool,
     pub is_zset: bool,
+    /// Its members are those of a set or a sorted set.
+    pub is_set: bool,
     /// Fields that are asked of a document, one by one.
     pub paths: u64,
     /// Records that must exist for an entry.
@@ -43,6 +46,8 @@ pub struct OfIndex {
     pub without_record: u64,
     /// Keys of the index's type that are deleted, the commands that make them again, and their members.
     pub deleted: (u64, u64, u64),
+    /// What goes out by scripts, whoever guards.
+    pub scripts: OfScripts,
 }
 
 /// What a plan is, as far as its price depends on it.
@@ -60,6 +65,8 @@ pub struct Sums {
     /// Commands of `rollback.resp`, and of these the ones that edit keys which are there.
     pub rollback: u64,
     pub back_on_present: u64,
+    /// Keys that are deleted for another reason than that they are pruned.
+    pub plainly_deleted: u64,
     /// Keys of another type than their index that are deleted, and commands that make them again.
     pub other_types: (u64, u64),
     /// Bytes of the command files, and the round trips of their edits.
@@ -100,8 +107,10 @@ impl Sums {
                 judged: index.policy == Policy::Maintain && class.is_some() && index.member.is_record_key(),
                 maintained: index.policy == Policy::Maintain,
                 is_zset: index.kind == IndexType::Zset,
+                is_set: !matches!(index.kind, IndexType::Hash | IndexType::List | IndexType::String),
                 paths: paths.len() as u64,
                 required: index.require.len() as u64,
+                scripts: OfScripts::new(index),
                 ..OfIndex::default()
             }
         });
@@ -122,18 +131,26 @@ impl Sums {
     }
 
     /// A key that is deleted.
-    pub fn deletion(&mut self, index: usize, kind: Kind, elements: u64, caps: Caps) {
+    pub fn deletion(&mut self, index: usize, (kind, elements, expires): (Kind, u64, bool), caps: Caps) {
         let Some(of) = self.indexes.get_mut(index) else { return };
         let room = caps.max_args.saturating_sub(2).max(1);
         let pieces = match kind {
             Kind::Set => elements.div_ceil(room),
             Kind::Zset => elements.div_ceil((room / 2).max(1)),
+            Kind::Hash if of.scripts.prunes => elements.div_ceil((room / 2).max(1)),
+            _ if of.scripts.prunes => elements.div_ceil(room),
             _ => {
+                self.plainly_deleted += 1;
                 self.other_types.0 += 1;
                 self.other_types.1 += elements.div_ceil(room).max(1);
                 return;
             }
         };
+        if of.scripts.prunes {
+            of.scripts.deletion((kind, elements, expires), pieces.max(1));
+            return;
+        }
+        self.plainly_deleted += 1;
         of.deleted.0 += 1;
         of.deleted.1 += pieces.max(1);
         of.deleted.2 += elements;
@@ -142,6 +159,7 @@ impl Sums {
     /// Members that are added to a key, in so many commands.
     pub fn addition(&mut self, index: usize, commands: u64, members: u64, is_present: bool) {
         let Some(of) = self.indexes.get_mut(index) else { return };
+        of.scripts.addition(commands, members, is_present);
         of.adding.0 += commands;
         of.adding.1 += members;
         self.on_present += if is_present { commands } else { 0 };
@@ -150,6 +168,7 @@ impl Sums {
     /// Members that are taken out of a key, in so many commands.
     pub fn removal(&mut self, index: usize, commands: u64, members: u64) {
         let Some(of) = self.indexes.get_mut(index) else { return };
+        of.scripts.removal(commands, members);
         of.removing.0 += commands;
         of.removing.1 += members;
         self.on_present += commands;
@@ -206,18 +225,21 @@ impl Sums {
 
     fn guards(&self, forth: bool, keys: Keys) -> Guards {
         let replies = self.replies(forth, keys);
-        Guards { auto: replies, replies, records: self.tells_records.then(|| self.records(forth, keys)) }
+        let auto = self.with_scripts(forth, replies, true);
+        Guards { auto, replies, records: self.tells_records.then(|| self.records(forth, keys)) }
     }
 
-    /// `SMISMEMBER` and `ZMSCORE` are tried once each where members are looked at.
-    fn probes(&self, members: u64) -> u64 {
+    /// `SMISMEMBER`, `ZMSCORE` and `LPOS` are tried once each where members or elements are looked at.
+    fn probes(&self, forth: bool, members: u64) -> u64 {
         let has = |is_zset: bool| {
             self.indexes.iter().any(|index| {
                 let edits = index.adding.0 + index.removing.0 + index.deleted.0;
-                index.is_zset == is_zset && edits > 0
+                index.is_set && index.is_zset == is_zset && edits > 0
             })
         };
-        if members == 0 { 0 } else { u64::from(has(false)) + u64::from(has(true)) }
+        let looks_for = |index: &OfIndex| index.scripts.looks_for(IndexType::List, false);
+        let elements = u64::from(forth && self.indexes.iter().any(looks_for));
+        if members == 0 { 0 } else { u64::from(has(false)) + u64::from(has(true)) + elements }
     }
 
     fn replies(&self, forth: bool, keys: Keys) -> Price {
@@ -228,13 +250,51 @@ impl Sums {
         if edits == 0 {
             return Price::default();
         }
-        let probes = self.probes(members);
-        let look = GREETING.1 + keys.commands() + probes + members;
+        let probes = self.probes(forth, members);
+        let lists = self.indexes.iter().map(|index| match forth {
+            true => index.scripts.lists_there(),
+            false => index.scripts.lists_back(),
+        });
+        let (listed, again) = lists.fold((0, 0), |sum, lists| (sum.0 + lists.0, sum.1 + lists.1));
+        // A list that comes back is looked at as a whole, and not counted.
+        let lists: u64 = self.indexes.iter().map(|index| index.scripts.lists()).sum();
+        let counted = if forth { 0 } else { lists };
+        let look = (GREETING.1 + keys.commands() + probes + members + listed).saturating_sub(counted);
         // Deletions and what follows them are never sent together.
         let both = forth && self.deleting > 0 && self.apply > self.deleting;
         let batches = GREETING.0 + keys.commands().div_ceil(AT_ONCE) + probes + members.div_ceil(AT_ONCE);
         let edit_batches = self.batches.get(file).copied().unwrap_or_default() + u64::from(both);
-        Price::new(batches + edit_batches, look, edits)
+        Price::new(batches + edit_batches + u64::from(again > 0), look, edits + again)
+    }
+
+    /// What a guard adds to a price for entries that are pruned, fields and strings. `all` where the price has them as plain
+    /// commands.
+    fn with_scripts(&self, forth: bool, price: Price, all: bool) -> Price {
+        let scripted = match forth {
+            true => cost_of_scripts::there(&self.indexes),
+            false => cost_of_scripts::back(&self.indexes),
+        };
+        if scripted.scripts == 0 {
+            return price;
+        }
+        let pruned: u64 = self.indexes.iter().map(|index| index.scripts.deleted()).sum();
+        let mut instead = scripted.instead;
+        if all && forth && pruned > 0 && self.plainly_deleted == 0 {
+            instead += self.deleting;
+        }
+        let emptied = |kind| {
+            let mut of_scripts = self.indexes.iter().map(|index| &index.scripts);
+            let looked_for = of_scripts.clone().any(|of| of.looks_for(kind, false));
+            forth && !looked_for && of_scripts.any(|of| of.looks_for(kind, true))
+        };
+        let probes = [IndexType::Set, IndexType::Zset, IndexType::List].map(|kind| u64::from(emptied(kind)));
+        // Lists that are emptied are not looked at as a whole, neither before nor again.
+        let pages = if all && forth { self.indexes.iter().map(|index| index.scripts.emptied_pages()).sum() } else { 0 };
+        let look = (price.look + scripted.look + probes.iter().sum::<u64>()).saturating_sub(pages);
+        let edits = price.billed_commands.saturating_sub(price.look + instead + pages) + scripted.billed;
+        let edits = edits + if all { SCRIPT_PROBE } else { 0 };
+        let batches = price.batches + SCRIPT_PROBE + scripted.scripts * SCRIPT_BYTES / BYTES_AT_ONCE;
+        Price::new(batches + scripted.look.div_ceil(AT_ONCE), look, edits)
     }
 
     /// Records that are read. In one batch each is read once, whatever number of indexes it is in.
@@ -256,10 +316,11 @@ impl Sums {
         // Sets that the plan deletes are emptied member by member.
         let pieces: u64 = self.indexes.iter().map(|index| index.deleted.1).sum();
         let members = if forth { self.on_present + pieces } else { self.back_on_present };
-        let probes = self.probes(members);
+        let probes = self.probes(forth, members);
         let look = GREETING.1 + keys.commands() + probes + members;
         let (mut billed, mut scripts) = (SCRIPT_PROBE as f64, 0.0);
         for index in &self.indexes {
+            billed += index.scripts.by_records(forth) as f64;
             let (there, all) = (index.of_record(self.documents), index.members() as f64);
             let missing = index.without_record as f64 + index.deleted.2 as f64 * index.share_without_record();
             let commands = (index.adding.0 + index.removing.0 + index.deleted.1) as f64;
@@ -293,7 +354,8 @@ impl Sums {
         let rounds = rounds + 1.0;
         let trips = rounds * if judged > 0.0 { 4.0 } else { 1.0 } + (2.0 * judged / AT_ONCE as f64).floor();
         let batches = GREETING.0 + keys.commands().div_ceil(AT_ONCE) + probes + members.div_ceil(AT_ONCE);
-        Price::new(batches + SCRIPT_PROBE + trips as u64, look, billed.round() as u64)
+        let price = Price::new(batches + SCRIPT_PROBE + trips as u64, look, billed.round() as u64);
+        self.with_scripts(forth, price, false)
     }
 }
 

@@ -5,6 +5,7 @@ mod build;
 mod changes;
 pub mod command;
 mod cost;
+mod cost_of_scripts;
 mod edits;
 mod error;
 mod identity;

@@ -74,7 +74,7 @@ impl<'d, 'a> Rollback<'d, 'a> {
                 let key = d.dump.key(present.start, &mut scratch)?;
                 file.push(&mut pending, &[key], 1).map_err(&io)?;
             }
-            self.on_present += file.end(&mut pending).map_err(&io)?.commands;
+            file.end(&mut pending).map_err(&io)?;
         }
         self.make_again()?;
         let file = &mut self.file;
@@ -172,7 +172,6 @@ impl<'d, 'a> Rollback<'d, 'a> {
                     (IndexType::String, Some(present)) => {
                         let new = d.value(member).to_vec();
                         pointer(file, key, &string(d, present)?, Some(new)).map_err(&io)?;
-                        *on_present += 1;
                     }
                     _ => {
                         score.clear();

@@ -295,7 +295,11 @@ impl Engine<'_, '_, '_> {
         for (at, item) in items.iter().enumerate() {
             bytes = bytes.saturating_add(item.bytes.len());
             let by_script = self.guard.as_ref().is_some_and(|guard| guard.takes(item));
-            if by_script {
+            let prunes = by_script && self.guard.as_ref().is_some_and(|guard| guard.prunes(item));
+            if prunes {
+                // Many go by one script; what it needs besides are the names of other keys.
+                bytes = bytes.saturating_add(item.bytes.len().saturating_mul(4)).saturating_add(SCRIPT / 10);
+            } else if by_script {
                 // What a script needs besides: each member again as a key, the state of its record, and its own text.
                 bytes = bytes.saturating_add(item.bytes.len().saturating_mul(3)).saturating_add(SCRIPT);
             }

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::operate::{Ran, program, ran};
+use crate::operate::{Ran, program, pruned, ran};
 use crate::support::server::{Server, query};
 
 /// Commands that a service which bills by the command does not count.
@@ -142,6 +142,66 @@ fn each_guard_costs_what_the_plan_says() {
         both_ways(&server, folder.path(), &json, guard);
         std::fs::remove_file(folder.path().join("plan/journal.ndjson")).expect("there was a replay");
     }
+}
+
+/// Entries of each kind that name what is gone: on one database the plan's words for it, and those of a server.
+#[test]
+fn pruned_plans_cost_what_they_say() {
+    let mut wrong = Vec::new();
+    for copies in [3, 40] {
+        let Some(server) = Server::builder().start() else { return };
+        pruned::many(&server, copies);
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let (dump, spec) = (folder.path().join("dump.rdb"), folder.path().join("spec.toml"));
+        std::fs::copy(server.save(), &dump).expect("the test's folder is writable");
+        std::fs::write(&spec, pruned::SPEC).expect("the test's folder is writable");
+        let json = plan(folder.path(), &dump, &["--spec", spec.to_str().expect("text")]);
+        wrong.extend(off(&server, folder.path(), &json, &format!("{copies} copies"), &["auto", "replies", "records"]));
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// There and back with each guard: where the plan's price is a tenth off.
+fn off(server: &Server, folder: &Path, json: &serde_json::Value, what: &str, guards: &[&str]) -> Vec<String> {
+    let id = json["plan_id"].as_str().expect("an id");
+    let mut wrong = Vec::new();
+    for guard in guards {
+        for (name, prices) in [("apply", &json["replay"]), ("rollback", &json["replay"]["rollback"])] {
+            let (done, counted) = run(server, folder, name, &["--guard", guard, "--confirm", id]);
+            assert_eq!(done.status, Some(0), "{what}, {guard}: {done:?}");
+            let said = prices[guard]["billed_commands"].as_u64().expect("a number");
+            if said.abs_diff(counted) * 10 > counted {
+                let look = &prices[guard]["look"];
+                let stats: String = server.query(&["INFO", "commandstats"]);
+                let calls = stats.lines().filter_map(|line| line.strip_prefix("cmdstat_")?.split(',').next());
+                let calls = calls.collect::<Vec<_>>().join(" ");
+                wrong.push(format!(
+                    "{what}, {name} --guard {guard}: {said} ({look} to look), counted {counted}: {calls}"
+                ));
+            }
+        }
+        std::fs::remove_file(folder.join("plan/journal.ndjson")).expect("there was a replay");
+    }
+    wrong
+}
+
+#[test]
+fn databases_of_applications_cost_what_their_plans_say() {
+    let Some(apps) = crate::support::judges::APPS.find() else { return };
+    let mut wrong = Vec::new();
+    for app in std::fs::read_dir(apps).expect("a folder") {
+        let app = app.expect("read").path();
+        if !app.join("spec.toml").exists() {
+            continue;
+        }
+        let Some(server) = Server::builder().dump_file(app.join("dump.rdb")).start() else { return };
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let spec = app.join("spec.toml");
+        let json = plan(folder.path(), &app.join("dump.rdb"), &["--spec", spec.to_str().expect("text")]);
+        let name = app.file_name().expect("a name").to_string_lossy().into_owned();
+        wrong.extend(off(&server, folder.path(), &json, &name, &["auto", "replies"]));
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
 /// The plan of what the server holds.

@@ -105,6 +105,33 @@ const STATE: [&str; 24] = [
     "PEXPIREAT tag:none 4102444800000",
 ];
 
+/// That so many times over, each with names of its own, beside the keys that all name.
+pub fn many(server: &Server, copies: u32) {
+    let mut connection = server.connection();
+    for copy in 0..copies {
+        for command in STATE {
+            let mut words = words(command).into_iter().map(str::to_owned).collect::<Vec<_>>();
+            let is_job = command.starts_with("HSET job:") || command.starts_with("RPUSH queue:");
+            for word in &mut words {
+                match word.strip_prefix("job:").unwrap_or(word).parse::<u32>() {
+                    Ok(_) if is_job => *word = format!("{word}-{copy}"),
+                    _ if is_job && word == "some" => *word = format!("{copy}-some"),
+                    _ => {}
+                }
+                if ["gone", "gone2", "late"].contains(&&**word) {
+                    *word = format!("{word}{copy}");
+                }
+                for name in ["tag:", "rank:", "map:", "at:", "meta:", "queue:", "messages:"] {
+                    if let Some(rest) = word.strip_prefix(name) {
+                        *word = format!("{name}{copy}-{rest}");
+                    }
+                }
+            }
+            query::<redis::Value>(&mut connection, &words);
+        }
+    }
+}
+
 struct Broken {
     server: Server,
     folder: tempfile::TempDir,
