@@ -100,7 +100,7 @@ impl PruneRules {
         let Some(Rules { indexes, pruned }) = self.set(db, key) else { return vec![None; entries.len()] };
         let forms = indexes.iter().filter_map(|at| Some((*at, Entries::new(spec.indexes.get(*at)?, key)?)));
         let mut forms: Vec<(usize, Entries<'_>)> = forms.collect();
-        let mut of_entry = |entry: &Entry<'_>| {
+        let of_entry = |entry: &Entry<'_>| {
             let mut all = Vec::new();
             let mut has_form = false;
             for (at, form) in &mut forms {
@@ -123,7 +123,7 @@ impl PruneRules {
             }
             has_form.then_some(all)
         };
-        entries.iter().map(|entry| of_entry(entry)).collect()
+        entries.iter().map(of_entry).collect()
     }
 
     /// What to ask a key for.

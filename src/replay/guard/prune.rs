@@ -9,7 +9,7 @@ use sha1::{Digest as _, Sha1};
 
 use super::content::Content;
 use super::known::Known;
-use super::named::{Named, Pruned};
+use super::named::{Entry, Named, Pruned};
 use super::record::{self, Records, Value};
 use super::{Judge, Rule};
 use crate::bundle::hex;
@@ -35,6 +35,15 @@ enum Check {
     Value(Vec<u8>, Vec<u8>, String),
 }
 
+/// An entry that goes, what must be there of it, and what that rests on.
+type Going<'a> = (&'a [u8], Vec<Vec<u8>>, Vec<Check>);
+
+/// A key, and an entry of it.
+type OfKey<'e> = (&'e [u8], Entry<'e>);
+
+/// Keys that entries name; nothing where that cannot be said.
+type Names = Option<Vec<Named>>;
+
 /// What one command comes to.
 #[derive(Debug)]
 pub struct Pruning<'a> {
@@ -42,11 +51,11 @@ pub struct Pruning<'a> {
     verb: Verb,
     key: &'a [u8],
     /// The entries that go, what must be there, and what that rests on.
-    entries: Vec<(&'a [u8], Vec<Vec<u8>>, Vec<Check>)>,
+    entries: Vec<Going<'a>>,
 }
 
 /// Of each part of a command that prunes, the key and the entry that it is.
-fn entries<'s>(item: &'s Item<'_>, known: &'s Known<'_>) -> Vec<(&'s [u8], (&'s [u8], &'s [u8]))> {
+fn entries<'s>(item: &'s Item<'_>, known: &'s Known<'_>) -> Vec<OfKey<'s>> {
     let of_part = |(at, (_, part)): (usize, (Option<&'s [u8]>, &'s [u8]))| match item.verb {
         Verb::Unlink | Verb::Del => (part, (&b""[..], known.text(item.db, part))),
         _ => match item.was(at) {
@@ -60,9 +69,9 @@ fn entries<'s>(item: &'s Item<'_>, known: &'s Known<'_>) -> Vec<(&'s [u8], (&'s 
 /// What each part of a command that prunes names; `None` where that cannot be said.
 pub fn named(judge: &dyn Judge, known: &Known<'_>, item: &Item<'_>) -> Vec<Option<Vec<Named>>> {
     let entries = entries(item, known);
-    let of_one_key = |entries: &[(&[u8], (&[u8], &[u8]))]| {
+    let of_one_key = |entries: &[OfKey<'_>]| {
         let key = entries.first().map_or(&b""[..], |(key, _)| key);
-        let entries: Vec<(&[u8], &[u8])> = entries.iter().map(|(_, entry)| *entry).collect();
+        let entries: Vec<Entry<'_>> = entries.iter().map(|(_, entry)| *entry).collect();
         judge.named(item.db, key, &entries)
     };
     entries.chunk_by(|(a, _), (b, _)| a == b).flat_map(of_one_key).collect()
@@ -84,7 +93,8 @@ impl<'n> Found<'n> {
         wanted: impl Iterator<Item = (u32, &'n Named)>,
         options: &LookOptions,
     ) -> Result<Self, QueryError> {
-        let mut keys: Vec<(Rule, Vec<(u32, &'n [u8])>)> = Vec::new();
+        type Keys<'k> = Vec<(u32, &'k [u8])>;
+        let mut keys: Vec<(Rule, Keys<'n>)> = Vec::new();
         let mut fields: Vec<(u32, &'n [u8], &'n [u8])> = Vec::new();
         for (db, named) in wanted {
             let Some(condition) = named.condition else { continue };
@@ -132,7 +142,7 @@ pub fn decide<'a, 'i>(
 where
     'a: 'i,
 {
-    let items: Vec<(usize, &Item<'a>, Vec<Option<Vec<Named>>>)> =
+    let items: Vec<(usize, &Item<'a>, Vec<Names>)> =
         items.map(|(at, item)| (at, item, named(judge, known, item))).collect();
     let all = items.iter().flat_map(|(_, item, named)| named.iter().flatten().flatten().map(|named| (item.db, named)));
     let wanted = all.filter(|(db, named)| !known.deletes(*db, &named.key));
@@ -140,7 +150,7 @@ where
     let mut decided = HashMap::new();
     for (at, item, named) in &items {
         let entries = entries(item, known);
-        let of_entry = |((key, entry), named): ((&[u8], (&[u8], &[u8])), &Option<Vec<Named>>)| {
+        let of_entry = |((key, entry), named): (OfKey<'_>, &Names)| {
             let check = |named| check(judge, known, &found, (item.db, key, entry), named);
             named.as_ref()?.iter().map(check).collect::<Option<Vec<Check>>>().map(Checks)
         };
@@ -159,7 +169,7 @@ fn check(
     judge: &dyn Judge,
     known: &Known<'_>,
     found: &Found<'_>,
-    (db, key, entry): (u32, &[u8], (&[u8], &[u8])),
+    (db, key, entry): (u32, &[u8], Entry<'_>),
     named: &Named,
 ) -> Option<Check> {
     let name = || named.key.clone();
@@ -221,7 +231,7 @@ impl<'a> Pruning<'a> {
             Check::Value(..) => 5,
             Check::State(_, rule, _) => rule.paths.len().saturating_add(rule.fields.len()).min(HEAD).saturating_add(8),
         };
-        let of_entry = |(_, must, checks): &(&[u8], Vec<Vec<u8>>, Vec<Check>)| {
+        let of_entry = |(_, must, checks): &Going<'_>| {
             checks.iter().map(of_check).fold(must.len().saturating_add(3), usize::saturating_add)
         };
         self.entries.iter().map(of_entry).fold(4, usize::saturating_add)

@@ -47,7 +47,8 @@ fn pieces_of_deletion(item: &Item<'_>) -> bool {
 
 /// How many deletions must come before that of a key, one after the other.
 fn depths<'a>(items: &[Item<'a>], known: &Known<'a>, judge: &dyn Judge) -> HashMap<(u32, &'a [u8]), u32> {
-    let mut names: Vec<((u32, &'a [u8]), (u32, Vec<u8>))> = Vec::new();
+    type Key<'k> = (u32, &'k [u8]);
+    let mut names: Vec<(Key<'a>, (u32, Vec<u8>))> = Vec::new();
     for item in items.iter().filter(|item| known.deletes(item.db, item.key())) {
         let of_parts = named(judge, known, item);
         for ((_, part), named) in item.parts().zip(of_parts) {

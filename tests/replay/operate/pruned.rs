@@ -148,6 +148,10 @@ fn broken() -> Option<Broken> {
 }
 
 fn broken_on(server: Server, state: &[String]) -> Broken {
+    broken_by(server, state, SPEC, &[])
+}
+
+fn broken_by(server: Server, state: &[String], rules: &str, args: &[&str]) -> Broken {
     let mut connection = server.connection();
     for command in state {
         query::<redis::Value>(&mut connection, &words(command));
@@ -155,8 +159,9 @@ fn broken_on(server: Server, state: &[String]) -> Broken {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let (dump, spec) = (folder.path().join("dump.rdb"), folder.path().join("spec.toml"));
     std::fs::copy(server.save(), &dump).expect("the test's folder is writable");
-    std::fs::write(&spec, SPEC).expect("the test's folder is writable");
-    let json = plan(folder.path(), &dump, &["--spec", spec.to_str().expect("text")]);
+    std::fs::write(&spec, rules).expect("the test's folder is writable");
+    let args = [&["--spec", spec.to_str().expect("text")], args].concat();
+    let json = plan(folder.path(), &dump, &args);
     let id = json["plan_id"].as_str().expect("an id").to_owned();
     let before = server.digest();
     Broken { server, folder, id, before }
@@ -418,4 +423,66 @@ fn killed_and_resumed() {
         std::fs::remove_file(broken.folder.path().join("plan/journal.ndjson")).expect("there was a replay");
     }
     assert!(fired > 30, "{fired}");
+}
+
+/// Keys that go because what they name goes, three deep and over many commands, in an order that the names do not give.
+#[test]
+fn a_chain_goes_in_turn() {
+    let more = r#"
+[[index]]
+name = "groups"
+policy = "prune"
+type = "set"
+key = "group:{@n}"
+member = "{@t}"
+exists = "tag:{@t}"
+
+[[index]]
+name = "roots"
+policy = "prune"
+type = "hash"
+key = "root:{@n}"
+member = "{@f}"
+value = "{@g}"
+exists = "group:{@g}"
+
+[[index]]
+name = "notes"
+policy = "prune"
+type = "any"
+key = "note:{@n}"
+exists = "root:{@n}"
+"#;
+    for comes_back in [false, true] {
+        let Some(server) = Server::builder().start() else { return };
+        let mut state = vec!["MSET item:1 x tag2 x group2 x root2 x".to_owned()];
+        for n in 0..20 {
+            state.push(format!("SADD tag:{n} gone{n} other{n}"));
+            state.push(format!("SADD group:{n} {n}"));
+            state.push(format!("HSET root:{n} a {n} b {n}"));
+            state.push(format!("RPUSH note:{n} x"));
+        }
+        state.extend(
+            ["SADD tag:keep 1", "SADD group:keep keep", "HSET root:keep a keep", "SET note:keep x"].map(str::to_owned),
+        );
+        let broken = broken_by(server, &state, &format!("{SPEC}{more}"), &["--max-args", "4"]);
+        let (status, text) = match comes_back {
+            false => (broken.run("apply", &["--batch-commands", "3"]).status, String::new()),
+            true => broken.applied_while("auto", &["SET item:gone7 x"]),
+        };
+        assert_eq!(status, Some(if comes_back { 7 } else { 0 }), "{text}");
+        let mut left: Vec<String> = broken.server.query(&["KEYS", "*:*"]);
+        left.sort();
+        let mut expected = vec!["group:keep", "item:1", "note:keep", "root:keep", "tag:keep"];
+        if comes_back {
+            expected.extend(["group:7", "item:gone7", "note:7", "root:7", "tag:7"]);
+            expected.sort_unstable();
+            assert_eq!(broken.list("SMEMBERS tag:7"), ["gone7"]);
+            broken.server.query::<u64>(&["DEL", "item:gone7"]);
+        }
+        assert_eq!(left, expected);
+        let back = broken.run("rollback", &[]);
+        assert_eq!(back.status, Some(0), "{back:?}");
+        assert_eq!(broken.server.digest(), broken.before, "{back:?}");
+    }
 }
