@@ -59,7 +59,8 @@ pub struct ReplayArgs {
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum GuardLevel {
-    /// What each edit needs: members of maintained sets and sorted sets as with `replies`, and that is all there is today.
+    /// What each edit needs: a script takes away what names a key only if that is still gone, and edits fields and strings only
+    /// if they are as in the dump; members of maintained sets and sorted sets as with `replies`.
     #[default]
     Auto,
     /// Each reply is compared with the expected one; costs nothing.

@@ -68,8 +68,8 @@ pub fn conclude(ended: &Ended<'_, '_>) -> Outcome {
     ));
     let kept = match way {
         Way::Apply => [
-            "edit was not made, because its record has moved or its key has changed",
-            "edits were not made, because their record has moved or their key has changed",
+            "edit was not made, because its record has moved, its key has changed, or what it names is there",
+            "edits were not made, because their record has moved, their key has changed, or what they name is there",
         ],
         Way::Rollback => [
             "edit was not undone, because its record or its key has changed since",

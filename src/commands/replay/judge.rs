@@ -205,6 +205,10 @@ impl Judge for SpecJudge {
         self.prune.named(&self.spec, db, key, entries)
     }
 
+    fn named_by_name(&self, db: u32, key: &[u8]) -> Option<Vec<Named>> {
+        self.prune.named_by_name(&self.spec, db, key)
+    }
+
     fn asked(&self, condition: (usize, usize)) -> Option<&Rule> {
         self.prune.asked(condition)
     }

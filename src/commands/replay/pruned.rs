@@ -25,6 +25,8 @@ pub struct PruneRules {
 #[derive(PartialEq, Eq)]
 struct Rules {
     indexes: Vec<usize>,
+    /// Rules about the key as a whole, where others are about its entries.
+    of_name: Vec<usize>,
     pruned: Pruned,
 }
 
@@ -69,13 +71,16 @@ impl PruneRules {
         let decides = |at: &usize| spec.indexes[*at].family.literals() > 0;
         let whole: Vec<usize> = all.iter().copied().filter(|at| by_name(at) && decides(at)).collect();
         let inner: Vec<usize> = all.into_iter().filter(|at| !by_name(at)).collect();
-        let (indexes, whole) = if whole.is_empty() { (inner, false) } else { (whole, true) };
-        if indexes.is_empty() {
-            return None;
-        }
+        let (indexes, of_name, whole) = match (inner.is_empty(), whole.is_empty()) {
+            (true, true) => return None,
+            (true, false) => (whole, Vec::new(), true),
+            (false, _) => (inner, whole, false),
+        };
         // The entry and what must be there; of each check what it is, the key twice, a field or way, a state.
-        let checks: usize = indexes.iter().map(|at| spec.indexes[*at].exists.len()).sum();
-        Some(Rules { indexes, pruned: Pruned { whole, arguments: 8 + 5 * checks } })
+        let all = indexes.iter().chain(&of_name);
+        let checks: usize = all.map(|at| spec.indexes[*at].exists.len()).sum();
+        let pruned = Pruned { whole, by_name: !of_name.is_empty(), arguments: 8 + 5 * checks };
+        Some(Rules { indexes, of_name, pruned })
     }
 
     fn set(&self, db: u32, key: &[u8]) -> Option<&Rules> {
@@ -97,33 +102,15 @@ impl PruneRules {
 
     /// What each entry of a key names.
     pub fn named(&self, spec: &Spec, db: u32, key: &[u8], entries: &[Entry<'_>]) -> Vec<Option<Vec<Named>>> {
-        let Some(Rules { indexes, pruned }) = self.set(db, key) else { return vec![None; entries.len()] };
-        let forms = indexes.iter().filter_map(|at| Some((*at, Entries::new(spec.indexes.get(*at)?, key)?)));
-        let mut forms: Vec<(usize, Entries<'_>)> = forms.collect();
-        let of_entry = |entry: &Entry<'_>| {
-            let mut all = Vec::new();
-            let mut has_form = false;
-            for (at, form) in &mut forms {
-                if !pruned.whole && !form.read(entry.0, entry.1) {
-                    continue;
-                }
-                has_form = true;
-                for (place, exists) in form.index.exists.iter().enumerate() {
-                    let fill = |template| {
-                        let mut text = Vec::new();
-                        form.fill(template, entry.0, entry.1, &mut text).then_some(text)
-                    };
-                    let field = match &exists.field {
-                        Some(template) => Some(fill(template)?),
-                        None => None,
-                    };
-                    let condition = (!exists.conditions.is_empty()).then_some((*at, place));
-                    all.push(Named { key: fill(&exists.key)?, field, condition });
-                }
-            }
-            has_form.then_some(all)
-        };
-        entries.iter().map(of_entry).collect()
+        let Some(rules) = self.set(db, key) else { return vec![None; entries.len()] };
+        let Rules { indexes, pruned, .. } = rules;
+        named_by(spec, key, indexes, pruned.whole, entries)
+    }
+
+    /// What the name of a key names, where its entries name keys, too.
+    pub fn named_by_name(&self, spec: &Spec, db: u32, key: &[u8]) -> Option<Vec<Named>> {
+        let rules = self.set(db, key).filter(|rules| !rules.of_name.is_empty())?;
+        named_by(spec, key, &rules.of_name, true, &[(b"", b"")]).pop().flatten()
     }
 
     /// What to ask a key for.
@@ -173,6 +160,36 @@ impl PruneRules {
         };
         slots.is_none_or(|slots| form.holds(exists, entry, &slots).unwrap_or(true))
     }
+}
+
+/// What entries of a key name by these rules; `whole` where it is the key's own name that does.
+fn named_by(spec: &Spec, key: &[u8], indexes: &[usize], whole: bool, entries: &[Entry<'_>]) -> Vec<Option<Vec<Named>>> {
+    let forms = indexes.iter().filter_map(|at| Some((*at, Entries::new(spec.indexes.get(*at)?, key)?)));
+    let mut forms: Vec<(usize, Entries<'_>)> = forms.collect();
+    let of_entry = |entry: &Entry<'_>| {
+        let mut all = Vec::new();
+        let mut has_form = false;
+        for (at, form) in &mut forms {
+            if !whole && !form.read(entry.0, entry.1) {
+                continue;
+            }
+            has_form = true;
+            for (place, exists) in form.index.exists.iter().enumerate() {
+                let fill = |template| {
+                    let mut text = Vec::new();
+                    form.fill(template, entry.0, entry.1, &mut text).then_some(text)
+                };
+                let field = match &exists.field {
+                    Some(template) => Some(fill(template)?),
+                    None => None,
+                };
+                let condition = (!exists.conditions.is_empty()).then_some((*at, place));
+                all.push(Named { key: fill(&exists.key)?, field, condition });
+            }
+        }
+        has_form.then_some(all)
+    };
+    entries.iter().map(of_entry).collect()
 }
 
 /// The type of a key by what the command `TYPE` answers.

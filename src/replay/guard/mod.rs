@@ -80,6 +80,9 @@ pub trait Judge {
     /// What entries of a key name; `None` for one that has not the form of any rule, or names what cannot be told.
     fn named(&self, db: u32, key: &[u8], entries: &[Entry<'_>]) -> Vec<Option<Vec<Named>>>;
 
+    /// What the name of a key names that may also go as a whole ([`Pruned::by_name`]).
+    fn named_by_name(&self, db: u32, key: &[u8]) -> Option<Vec<Named>>;
+
     /// What to ask a named key for, where a condition decides.
     fn asked(&self, condition: (usize, usize)) -> Option<&Rule>;
 

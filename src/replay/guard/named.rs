@@ -17,6 +17,8 @@ pub enum Level {
 pub struct Pruned {
     /// Its own name says what must be there; it goes as a whole. Otherwise its entries do.
     pub whole: bool,
+    /// Its entries go, or all of them because of its own name.
+    pub by_name: bool,
     /// The most arguments that a script takes for one entry.
     pub arguments: usize,
 }

@@ -142,8 +142,13 @@ pub fn decide<'a, 'i>(
 where
     'a: 'i,
 {
-    let items: Vec<(usize, &Item<'a>, Vec<Names>)> =
+    let mut items: Vec<(usize, &Item<'a>, Vec<Names>)> =
         items.map(|(at, item)| (at, item, named(judge, known, item))).collect();
+    for (_, item, names) in &mut items {
+        if let Some(by_name) = gone_by_name(link, judge, known, item, options)? {
+            names.fill(Some(by_name));
+        }
+    }
     let all = items.iter().flat_map(|(_, item, named)| named.iter().flatten().flatten().map(|named| (item.db, named)));
     let wanted = all.filter(|(db, named)| !known.deletes(*db, &named.key));
     let found = Found::read(link, judge, wanted, options)?;
@@ -158,6 +163,29 @@ where
         decided.insert(*at, checks);
     }
     Ok(decided)
+}
+
+/// What the name of a key names whose entries all go, if nothing of that is there: then they go for that reason.
+fn gone_by_name(
+    link: &mut dyn Link,
+    judge: &dyn Judge,
+    known: &Known<'_>,
+    item: &Item<'_>,
+    options: &LookOptions,
+) -> Result<Option<Vec<Named>>, QueryError> {
+    let (db, key) = (item.db, item.key());
+    let is_both = known.deletes(db, key) && judge.prunes(db, key).is_some_and(|pruned| pruned.by_name);
+    let Some(names) = is_both.then(|| judge.named_by_name(db, key)).flatten() else { return Ok(None) };
+    let found = Found::read(link, judge, names.iter().map(|named| (db, named)), options)?;
+    let checks = names.iter().map(|named| check(judge, known, &found, (db, key, (b"", b"")), named));
+    let Some(checks) = checks.collect::<Option<Vec<Check>>>() else { return Ok(None) };
+    let questions = checks.iter().filter_map(|check| match check {
+        Check::NoKey(named) if !known.deletes(db, named) => Some((db, vec![&b"EXISTS"[..], &named[..]])),
+        Check::NoField(named, field) => Some((db, vec![&b"HEXISTS"[..], &named[..], &field[..]])),
+        _ => None,
+    });
+    let replies = ask_all(link, options, questions)?;
+    Ok(replies.iter().all(|reply| *reply == Reply::Integer(0)).then_some(names))
 }
 
 /// What an entry that goes rests on.

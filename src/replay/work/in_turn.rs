@@ -56,6 +56,9 @@ fn depths<'a>(items: &[Item<'a>], known: &Known<'a>, judge: &dyn Judge) -> HashM
             let deleted = named.into_iter().flatten().filter(|named| known.deletes(item.db, &named.key));
             names.extend(deleted.map(|named| ((item.db, key), (item.db, named.key))));
         }
+        let by_name = judge.named_by_name(item.db, item.key()).into_iter().flatten();
+        let deleted = by_name.filter(|named| known.deletes(item.db, &named.key));
+        names.extend(deleted.map(|named| ((item.db, item.key()), (item.db, named.key))));
     }
     names.sort_unstable();
     names.dedup();

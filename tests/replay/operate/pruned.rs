@@ -486,3 +486,47 @@ exists = "root:{@n}"
         assert_eq!(broken.server.digest(), broken.before, "{back:?}");
     }
 }
+
+/// Rules about a key's name and about its entries: it goes for the one reason or for the other.
+#[test]
+fn a_key_may_go_by_its_name_or_by_its_entries() {
+    let rules = r#"version = 1
+[[index]]
+name = "satellites"
+policy = "prune"
+type = "any"
+key = "session:{@id}:tags"
+exists = "session:{@id}"
+
+[[index]]
+name = "tags"
+policy = "prune"
+type = "set"
+key = "session:{@id}:tags"
+member = "{@tag}"
+exists = "tag:{@tag}"
+"#;
+    let state = [
+        "MSET session:1 x session:2 x tag:a x",
+        "SADD session:1:tags gone gone2",
+        "SADD session:2:tags a gone",
+        "SADD session:gone:tags a",
+        "SADD session:gone2:tags a gone",
+    ];
+    for guard in ["auto", "records"] {
+        let Some(server) = Server::builder().start() else { return };
+        let broken = broken_by(server, &state.map(str::to_owned), rules, &[]);
+        let applied = broken.run("apply", &["--guard", guard]);
+        assert_eq!(applied.status, Some(0), "{guard}: {applied:?}");
+        assert_eq!(broken.exist("session:1:tags session:gone:tags session:gone2:tags"), 0);
+        assert_eq!(broken.list("SMEMBERS session:2:tags"), ["a"]);
+        let back = broken.run("rollback", &["--guard", guard]);
+        assert_eq!(back.status, Some(0), "{back:?}");
+        assert_eq!(broken.server.digest(), broken.before);
+        std::fs::remove_file(broken.folder.path().join("plan/journal.ndjson")).expect("there was a replay");
+        let (status, text) = broken.applied_while(guard, &["SET session:gone x"]);
+        assert_eq!(status, Some(7), "{guard}: {text}");
+        assert_eq!(broken.list("SMEMBERS session:gone:tags"), ["a"], "{text}");
+        assert_eq!(broken.exist("session:1:tags session:gone2:tags"), 0);
+    }
+}
