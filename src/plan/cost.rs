@@ -270,9 +270,10 @@ impl Sums {
     /// What a guard adds to a price for entries that are pruned, fields and strings. `all` where the price has them as plain
     /// commands.
     fn with_scripts(&self, forth: bool, price: Price, all: bool) -> Price {
+        let of_scripts = || self.indexes.iter().map(|index| &index.scripts);
         let scripted = match forth {
-            true => cost_of_scripts::there(&self.indexes),
-            false => cost_of_scripts::back(&self.indexes),
+            true => cost_of_scripts::there(of_scripts()),
+            false => cost_of_scripts::back(of_scripts()),
         };
         if scripted.scripts == 0 {
             return price;
@@ -283,9 +284,8 @@ impl Sums {
             instead += self.deleting;
         }
         let emptied = |kind| {
-            let mut of_scripts = self.indexes.iter().map(|index| &index.scripts);
-            let looked_for = of_scripts.clone().any(|of| of.looks_for(kind, false));
-            forth && !looked_for && of_scripts.any(|of| of.looks_for(kind, true))
+            let looked_for = of_scripts().any(|of| of.looks_for(kind, false));
+            forth && !looked_for && of_scripts().any(|of| of.looks_for(kind, true))
         };
         let probes = [IndexType::Set, IndexType::Zset, IndexType::List].map(|kind| u64::from(emptied(kind)));
         // Lists that are emptied are not looked at as a whole, neither before nor again.

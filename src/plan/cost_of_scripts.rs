@@ -1,6 +1,5 @@
 //! What goes out by scripts under `--guard auto`, and what those ask: entries that are pruned, fields, and strings.
 
-use super::cost::OfIndex;
 use crate::dump::rdb::Kind;
 use crate::model::spec::{Index, IndexType, Policy};
 
@@ -188,10 +187,10 @@ impl OfScripts {
 }
 
 /// What the way there comes to.
-pub fn there(indexes: &[OfIndex]) -> Scripted {
+pub fn there<'o>(indexes: impl Iterator<Item = &'o OfScripts>) -> Scripted {
     let mut all = Scripted::default();
     let (mut deleting, mut removing) = (0, 0);
-    for of in indexes.iter().map(|index| &index.scripts) {
+    for of in indexes {
         all.instead += of.setting.0 + of.changed;
         all.billed += of.setting.0 + 2 * of.setting.1 + 3 * of.changed;
         all.scripts += of.setting.0 + of.changed;
@@ -231,10 +230,10 @@ pub fn there(indexes: &[OfIndex]) -> Scripted {
 }
 
 /// What the way back comes to.
-pub fn back(indexes: &[OfIndex]) -> Scripted {
+pub fn back<'o>(indexes: impl Iterator<Item = &'o OfScripts>) -> Scripted {
     let mut all = Scripted::default();
     let mut whole = 0;
-    for of in indexes.iter().map(|index| &index.scripts) {
+    for of in indexes {
         if of.kind == Some(IndexType::Hash) {
             let (commands, fields) = (of.setting.0 + of.removing.0, of.setting.1 + of.removing.1);
             all.instead += commands;

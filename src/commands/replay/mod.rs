@@ -2,6 +2,7 @@
 
 pub mod account;
 pub mod args;
+pub mod asked;
 pub mod bar;
 pub mod consent;
 pub mod database;

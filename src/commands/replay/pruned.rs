@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use super::judge::{asked, document};
+use super::asked::{asked, document};
 use crate::bundle::manifest::Touched;
 use crate::model::document::Extractor;
 use crate::model::entry::Entries;
