@@ -4,6 +4,7 @@ use super::super::escape::{Html, Room, code, text};
 use super::words::{done, join, label, list};
 use crate::bundle::manifest::Manifest;
 use crate::report::inventory::Index;
+use crate::report::inventory::verdict::verdict;
 use crate::report::plan::as_they_should_be;
 use crate::report::plan::replay_cost::{dollars, of_apply, waiting};
 use crate::text::{counted, number, size};
@@ -110,6 +111,23 @@ fn headline(manifest: &Manifest, numbers: &[Index]) -> Html {
         let what = list(&[missing, stale].into_iter().flatten().collect::<Vec<_>>());
         return Html::fill(&format!("The index {{}} {what}."), &[&code(&worst.name, Room::LABEL)]);
     }
+    let pruned = || numbers.iter().filter(|index| index.policy == "prune");
+    let entries: u64 = pruned().map(|index| index.stale_members).sum();
+    let keys: u64 = pruned().map(|index| index.deleted_keys).sum();
+    if entries > 0 || keys > 0 {
+        let entries = match entries {
+            0 => None,
+            1 => Some("1 entry names a key that is gone".to_owned()),
+            n => Some(format!("{} entries name keys that are gone", number(n))),
+        };
+        let keys = match keys {
+            0 => None,
+            1 => Some("1 key has nothing left that it stands for".to_owned()),
+            n => Some(format!("{} keys have nothing left that they stand for", number(n))),
+        };
+        let both: Vec<String> = [entries, keys].into_iter().flatten().collect();
+        return Html::words(&format!("{}.", both.join("; ")));
+    }
     let retired: u64 = numbers.iter().filter(|index| index.policy == "retire").map(|index| index.deleted_keys).sum();
     Html::words(&format!("{} to delete: the spec retires their indexes.", counted(retired, "key")))
 }
@@ -136,6 +154,9 @@ fn sentence(index: &Index) -> Html {
         let some = if deleted == index.keys { "all".to_owned() } else { number(deleted) };
         let words = format!("{{}}: {keys}, {some} to be deleted, because the spec retires the index.");
         return Html::fill(&words, &[&name]);
+    }
+    if index.prunes {
+        return Html::fill(&format!("{{}}: {}.", verdict(index)), &[&name]);
     }
     let (right, keys) = (number(index.correct_keys), counted(index.keys, "key"));
     let names = if index.keys == 0 { "no keys".to_owned() } else { format!("{right} of {keys} right in name") };

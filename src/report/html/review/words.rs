@@ -2,7 +2,7 @@
 
 use super::super::escape::{Html, Room, code, name, text};
 use crate::bundle::manifest::Counts;
-use crate::model::spec::{Index, Spec};
+use crate::model::spec::{Exists, Index, Spec, Test};
 use crate::plan::summary::{Class, Edit, Sample};
 use crate::plan::why::{Field, FieldValue};
 use crate::text::{Truncated, counted, number};
@@ -32,9 +32,35 @@ impl About {
             required: join(required, " or "),
             kind: index.kind.noun(),
             fields: join(fields, " or "),
-            exists: join(index.exists.iter().map(|exists| code(&exists.key.text, Room::NAME)), " or "),
+            exists: join(index.exists.iter().map(named), " or "),
         }
     }
+}
+
+/// What an entry must name, with what is asked of it.
+fn named(exists: &Exists) -> Html {
+    let key = code(&exists.key.text, Room::NAME);
+    let mut out = match &exists.field {
+        Some(field) => Html::fill("the field {} of {}", &[&code(&field.text, Room::NAME), &key]),
+        None => key,
+    };
+    let asked = exists.conditions.iter().map(|condition| {
+        let path = exists.paths.get(condition.path).map(ToString::to_string).unwrap_or_default();
+        match &condition.test {
+            Test::There => Html::fill("with {}", &[&code(&path, Room::LABEL)]),
+            Test::Absent => Html::fill("without {}", &[&code(&path, Room::LABEL)]),
+            Test::OneOf(texts) => {
+                let texts = join(texts.iter().map(|text| code(&text.text, Room::LABEL)), " or ");
+                Html::fill("with {} = {}", &[&code(&path, Room::LABEL), &texts])
+            }
+        }
+    });
+    let asked = join(asked, " and ");
+    if !asked.is_empty() {
+        out.push(&Html::words(" "));
+        out.push(&asked);
+    }
+    out
 }
 
 /// Parts with words between them.
