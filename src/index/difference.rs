@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::brakes::judge::Braked;
+use super::brakes::judge::{Braked, Evidence};
 use super::brakes::whole::Doubts;
 use super::compare::deferred_checks::DeferredChecks;
 use super::compare::gone::Gone;
@@ -12,6 +12,7 @@ use super::compare::stale::Stale;
 use super::compare::{Compared, Joined, compare};
 use super::gather::survey::{Context, Gathered};
 use super::gather::witness::Witness;
+use super::prune::References;
 use super::store::buckets::{Edits, Members};
 use super::store::entry::{Entry, Membership, Scored, Source};
 use super::store::hash::Hasher;
@@ -80,6 +81,10 @@ pub struct Difference<'a> {
     pub diagnostics: Diagnostics,
     /// The brakes that apply. With one that refuses there is no plan.
     pub brakes: Vec<Braked>,
+    /// By index, what else is known of those that are made from records.
+    pub evidence: Vec<Evidence>,
+    /// By index, what the entries of prune rules name.
+    pub references: Vec<References>,
     /// Index keys that records imply, by rank.
     pub keys: Keys,
     /// Members that are not keys of records.

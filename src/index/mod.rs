@@ -16,7 +16,7 @@ mod prune;
 mod store;
 mod summary;
 
-pub use brakes::judge::{Braked, Doubtful, Effect};
+pub use brakes::judge::{Braked, Doubtful, Effect, Evidence};
 pub use brakes::whole::{AOF_BASE, NOT_AT_ONCE, SLOTS};
 pub use compare::gone::Gone;
 pub use compare::stale::{Reason, Stale};
@@ -24,6 +24,7 @@ pub use difference::{DeleteReason, Deletion, Difference, Present};
 pub use gather::survey::is_index_type;
 pub use gather::witness::Witness;
 pub use memberships::{Absent, Each, Listed, Memberships, Missing, Reader, State};
+pub use prune::References;
 pub use store::buckets::{Edits, Members};
 pub use store::entry::Place as SourcePlace;
 pub use store::entry::{Entry, Membership, Scored, Source};

@@ -2,6 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use super::fields::{Fields, Paths};
+use super::patterns::{self, Name, Pattern, Piece};
+use super::references::key_names;
+use crate::dump::rdb::Kind;
 use crate::model::spec::literal;
 
 /// Names are cut into so many parts at most.
@@ -16,6 +20,10 @@ pub struct Class {
     pub prefix: Vec<u8>,
     /// The prefix is a whole name: the class has one record.
     pub exact: bool,
+    /// What the names of its records have in common, if all are alike; the first piece begins with the prefix.
+    pub form: Option<Vec<Piece>>,
+    /// What the variable parts of that are called.
+    pub captures: Vec<String>,
     /// The documents of it that are in the sample.
     pub sampled: usize,
     /// Names at the top that most of them have.
@@ -25,6 +33,11 @@ pub struct Class {
 impl Class {
     /// The pattern of its keys, as a spec writes it.
     pub fn pattern(&self) -> String {
+        if let Some(form) = &self.form
+            && let Some(text) = patterns::text(form, &self.captures)
+        {
+            return text;
+        }
         let mut pattern = literal(&self.prefix, true);
         if !self.exact {
             pattern.push('*');
@@ -33,7 +46,57 @@ impl Class {
     }
 
     fn holds(&self, db: u64, name: &[u8]) -> bool {
-        self.db == db && if self.exact { name == self.prefix } else { name.starts_with(&self.prefix) }
+        let fits = match &self.form {
+            Some(form) => patterns::read(form, name).is_some(),
+            None if self.exact => name == self.prefix,
+            None => name.starts_with(&self.prefix),
+        };
+        self.db == db && fits
+    }
+
+    /// The name of the record that a text stands for as the one variable part of it, and what that is called.
+    pub fn named_by(&self, text: &[u8]) -> Option<(Vec<u8>, &str)> {
+        let (form, [capture]) = (self.form.as_ref()?, self.captures.as_slice()) else { return None };
+        let mut name = Vec::new();
+        for piece in form {
+            match piece {
+                Piece::Text(own) => name.extend_from_slice(own),
+                Piece::Var(_) => name.extend_from_slice(text),
+            }
+        }
+        patterns::read(form, &name).is_some().then_some((name, capture))
+    }
+
+    /// Adds to the fields of a record what varies in its name, and what filters make of them.
+    pub fn complete(&self, name: &[u8], paths: &mut Paths, fields: &mut Fields) {
+        paths.filter(fields);
+        let spots = self.form.as_ref().and_then(|form| patterns::read(form, name)).unwrap_or_default();
+        for (spot, capture) in spots.into_iter().zip(&self.captures) {
+            if let (Some(path), Some(value)) = (paths.of_text(&format!("@{capture}")), name.get(spot)) {
+                fields.push((path, value.to_vec()));
+            }
+        }
+    }
+
+    /// Finds what the names of some of its records have in common: nearly all of them.
+    fn find_form<'n>(&mut self, names: impl Iterator<Item = &'n [u8]>) {
+        let kind = Kind::Hash;
+        let names: Vec<Name<'_>> = names.map(|name| Name { db: self.db, kind, name }).collect();
+        if self.exact || names.len() < 2 {
+            return;
+        }
+        let found = patterns::find(&names);
+        let Some(most) = found.into_iter().max_by_key(|pattern| pattern.names.len()) else { return };
+        let nearly_all = most.names.len().saturating_mul(100) >= names.len().saturating_mul(100_usize.saturating_sub(UNLIKE_PERCENT));
+        if nearly_all && most.vars() > 0 {
+            let mut captures = key_names(&most.pieces);
+            if let Some(last) = captures.last_mut() {
+                *last = "id".to_owned();
+            }
+            if captures.iter().filter(|name| *name == "id").count() == 1 {
+                (self.form, self.captures) = (Some(most.pieces), captures);
+            }
+        }
     }
 }
 
@@ -109,7 +172,7 @@ impl Node {
                 node = child;
             }
             let exact = node.children.is_empty();
-            out.push(Class { db, prefix, exact, sampled: node.documents, profile: node.common(50) });
+            out.push(Class { db, prefix, exact, form: None, captures: Vec::new(), sampled: node.documents, profile: node.common(50) });
             return;
         }
         for (part, child) in &self.children {
@@ -132,6 +195,27 @@ pub fn is_separator(byte: &u8) -> bool {
     matches!(byte, b':' | b'/' | b'|' | b'#')
 }
 
+/// What a pattern is set apart for: the text behind another pattern, or its only name; nothing for most.
+fn set_apart(pattern: &Pattern, all: &[Pattern]) -> Vec<u8> {
+    let beside = |other: &&Pattern| other.db == pattern.db && other.pieces.len() < pattern.pieces.len();
+    if let Some((Piece::Text(last), before)) = pattern.pieces.split_last()
+        && all.iter().filter(beside).any(|other| other.pieces == before)
+    {
+        return last.clone();
+    }
+    if let [Piece::Text(only)] = pattern.pieces.as_slice() {
+        let stem = only.iter().rposition(is_separator).and_then(|at| only.get(..=at)).unwrap_or_default();
+        let has_others = |other: &Pattern| {
+            let [Piece::Text(text), Piece::Var(_)] = other.pieces.as_slice() else { return false };
+            other.db == pattern.db && text == stem
+        };
+        if !stem.is_empty() && all.iter().any(has_others) {
+            return only.clone();
+        }
+    }
+    Vec::new()
+}
+
 /// The first part of a name with the separator behind it, and the rest.
 fn cut(name: &[u8], parts: usize) -> (&[u8], &[u8]) {
     match name.iter().position(is_separator) {
@@ -144,26 +228,46 @@ fn cut(name: &[u8], parts: usize) -> (&[u8], &[u8]) {
 #[derive(Debug, Default)]
 pub struct Classes {
     pub all: Vec<Class>,
-    by_prefix: HashMap<(u64, Vec<u8>), u32>,
+    by_prefix: HashMap<(u64, Vec<u8>), Vec<u32>>,
 }
 
 impl Classes {
-    pub fn find<'d>(documents: impl Iterator<Item = (u64, &'d [u8], BTreeSet<u32>)>) -> Self {
-        let mut roots: BTreeMap<u64, Node> = BTreeMap::new();
-        for (db, name, paths) in documents {
-            roots.entry(db).or_default().add(name, PARTS, &paths);
+    pub fn find(documents: Vec<(u64, &[u8], BTreeSet<u32>)>) -> Self {
+        let kind = Kind::Hash;
+        let names: Vec<Name<'_>> = documents.iter().map(|(db, name, _)| Name { db: *db, kind, name }).collect();
+        let patterns = patterns::find(&names);
+        // Names that go on where others end, and single names beside them, are looked at by themselves: helpers and
+        // strangers do not make the others look unlike each other.
+        let mut roots: BTreeMap<(u64, Vec<u8>), Node> = BTreeMap::new();
+        let mut names_of: BTreeMap<(u64, Vec<u8>), Vec<&[u8]>> = BTreeMap::new();
+        for pattern in &patterns {
+            let apart = (pattern.db, set_apart(pattern, &patterns));
+            for (db, name, paths) in pattern.names.iter().filter_map(|at| documents.get(*at)) {
+                roots.entry(apart.clone()).or_default().add(name, PARTS, paths);
+                debug_assert_eq!(*db, pattern.db, "patterns are found in each database");
+                names_of.entry(apart.clone()).or_default().push(name);
+            }
         }
         let mut all = Vec::new();
-        for (db, root) in roots {
-            root.classes(db, &mut Vec::new(), &mut all);
+        for (apart, root) in roots {
+            let mut found = Vec::new();
+            root.classes(apart.0, &mut Vec::new(), &mut found);
+            let names = names_of.get(&apart).map_or(&[][..], Vec::as_slice);
+            for class in &mut found {
+                let (db, own) = (class.db, class.clone());
+                class.find_form(names.iter().copied().filter(|name| own.holds(db, name)));
+            }
+            all.append(&mut found);
         }
         Self::new(all)
     }
 
     /// These classes.
     pub fn new(all: Vec<Class>) -> Self {
-        let numbered = all.iter().zip(0_u32..);
-        let by_prefix = numbered.map(|(class, number)| ((class.db, class.prefix.clone()), number)).collect();
+        let mut by_prefix: HashMap<(u64, Vec<u8>), Vec<u32>> = HashMap::new();
+        for (class, number) in all.iter().zip(0_u32..) {
+            by_prefix.entry((class.db, class.prefix.clone())).or_default().push(number);
+        }
         Self { all, by_prefix }
     }
 
@@ -173,9 +277,9 @@ impl Classes {
         let cuts = separators.map(|(at, _)| at.saturating_add(1)).take(PARTS);
         let mut found = None;
         for end in cuts.chain([name.len()]) {
-            if let Some(number) = self.by_prefix.get(&(db, name.get(..end)?.to_vec()))
-                && self.get(*number).is_some_and(|class| class.holds(db, name))
-            {
+            let numbers = self.by_prefix.get(&(db, name.get(..end)?.to_vec())).map_or(&[][..], Vec::as_slice);
+            let holds = |number: &&u32| self.get(**number).is_some_and(|class| class.holds(db, name));
+            if let Some(number) = numbers.iter().find(holds) {
                 found = Some(*number);
             }
         }
@@ -193,7 +297,7 @@ mod tests {
 
     fn globs(documents: &[(&str, &[u32])]) -> Vec<String> {
         let documents = documents.iter().map(|(name, paths)| (0, name.as_bytes(), paths.iter().copied().collect()));
-        let classes = Classes::find(documents);
+        let classes = Classes::find(documents.collect());
         classes.all.iter().map(|class| class.pattern()).collect()
     }
 
@@ -218,7 +322,7 @@ mod tests {
     fn the_longest_prefix_is_the_class_of_a_name() {
         let class = |prefix: &str, exact| {
             let prefix = prefix.as_bytes().to_vec();
-            Class { db: 0, prefix, exact, sampled: 1, profile: BTreeSet::new() }
+            Class { db: 0, prefix, exact, form: None, captures: Vec::new(), sampled: 1, profile: BTreeSet::new() }
         };
         let classes = Classes::new(vec![class("a:", false), class("a:b:", false), class("a:c", true)]);
         for (name, expected) in

@@ -19,6 +19,8 @@ const ELEMENTS: usize = 16;
 /// A longer value is a text, and no index is made of texts.
 const VALUE_BYTES: usize = 256;
 const NAME_BYTES: usize = 64;
+/// A longer value is not given to filters.
+const FILTERED_BYTES: usize = 64;
 /// A longer document is not looked at.
 const DOCUMENT_BYTES: usize = 1 << 20;
 /// Different paths in all records.
@@ -33,14 +35,40 @@ pub struct Paths {
 
 impl Paths {
     fn number(&mut self, steps: &[Step]) -> Option<u32> {
-        let text = Path { steps: steps.to_vec() }.to_string();
-        if let Some(number) = self.numbers.get(&text) {
+        self.of_text(&Path { steps: steps.to_vec() }.to_string())
+    }
+
+    /// The number of a text that stands between braces: a capture, or a path with a filter.
+    pub fn of_text(&mut self, text: &str) -> Option<u32> {
+        if let Some(number) = self.numbers.get(text) {
             return Some(*number);
         }
         let number = u32::try_from(self.texts.len()).ok().filter(|_| self.texts.len() < PATHS)?;
-        self.texts.push(text.clone());
-        self.numbers.insert(text, number);
+        self.texts.push(text.to_owned());
+        self.numbers.insert(text.to_owned(), number);
         Some(number)
+    }
+
+    /// Adds what filters make of the values at the top of a record.
+    pub fn filter(&mut self, fields: &mut Fields) {
+        let mut more = Fields::new();
+        for (path, value) in fields.iter() {
+            let name = self.text(*path).to_owned();
+            let is_plain = !name.contains(['.', '[', '"', '|', '@']);
+            if !is_plain || value.len() > FILTERED_BYTES || !value.iter().any(u8::is_ascii_alphabetic) {
+                continue;
+            }
+            if let Some(lower) = self.of_text(&format!("{name}|lower")) {
+                more.push((lower, value.to_ascii_lowercase()));
+            }
+            if value.iter().any(u8::is_ascii_whitespace)
+                && let Some(words) = self.of_text(&format!("{name}|words"))
+            {
+                let all = value.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty()).take(ELEMENTS);
+                more.extend(all.map(|word| (words, word.to_ascii_lowercase())));
+            }
+        }
+        fields.append(&mut more);
     }
 
     /// The text of a path.

@@ -1,17 +1,17 @@
 //! Which rules the memberships speak for.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::ops::ControlFlow;
 use std::rc::Rc;
 
 use super::Error;
 use super::classes::is_separator;
+use super::entries::{self, Entry};
 use super::fields::{Fields, Reader};
 use super::rule::{Member, Part, Rule};
 use super::sample::{NAME_BYTES, Sample};
 use super::survey::{Collection, Survey, lot};
 use super::votes::Votes;
-use crate::dump::rdb::{self, Element, Flow, Scratch, Visitor};
+use crate::dump::rdb::{self, Kind, Scratch};
 use crate::dump::scan::Observer;
 use crate::text::rfc3339::unix_millis;
 
@@ -93,64 +93,80 @@ struct Poll<'s, 'a> {
 }
 
 impl Poll<'_, '_> {
-    fn collection(&mut self, collection: &Collection, share: usize, heard: &mut Heard) -> Result<(), rdb::Error> {
+    fn collection(&mut self, collection: &Collection, share: usize, heard: &mut Heard) -> Result<(), Error> {
         let mut room = Vec::new();
         let name = self.survey.dump.key(collection.start, &mut room)?;
         if name.len() > NAME_BYTES {
             return Ok(());
         }
-        for (member, score) in self.members(collection, share)? {
+        let (dump, clock) = (&self.survey.dump, self.survey.clock);
+        for entry in entries::some(dump, clock, collection.start, (share, PASSED), &mut self.scratch)? {
             heard.members = heard.members.saturating_add(1);
             self.voted.clear();
-            let db = collection.db;
-            if let Some(value) = self.survey.find(db, &member, &mut self.room)? {
-                let (Some(fields), Some(class)) = (self.fields(value.start)?, self.sample.classes.of(db, &member))
-                else {
-                    continue;
-                };
-                heard.named = heard.named.saturating_add(1);
-                if self.vote(collection, name, class, Member::Key, &fields, score)? {
-                    heard.matched = heard.matched.saturating_add(1);
-                }
+            // What names the record; of a hash it is the value.
+            let text = if matches!(collection.kind, Kind::Hash | Kind::String) { &entry.value } else { &entry.member };
+            if text.is_empty() || text.len() > MEMBER_BYTES {
                 continue;
             }
-            let (mut valued, mut matched) = (false, false);
-            for (before, value) in tails(&member) {
-                let sample = self.sample;
-                for (document, path) in sample.with_value(db, value) {
-                    let Some(class) = document.class else { continue };
-                    valued = true;
-                    let member = Member::Field(before.to_vec(), path);
-                    let found = self.vote(collection, name, class, member, &document.fields, score)?;
-                    matched |= found;
-                }
+            let (mut named, mut valued, mut matched) = (false, false, false);
+            for (class, member, fields) in self.owners(collection.db, text)? {
+                named |= member == Member::Key;
+                valued |= member != Member::Key;
+                matched |= self.vote(collection, name, class, (member, &entry), &fields)?;
             }
+            heard.named = heard.named.saturating_add(u64::from(named));
             heard.valued = heard.valued.saturating_add(u64::from(valued));
             heard.matched = heard.matched.saturating_add(u64::from(matched));
         }
         Ok(())
     }
 
-    fn fields(&mut self, start: u64) -> Result<Option<Rc<Fields>>, rdb::Error> {
+    /// The records that a text may stand for: by their key, by what varies in it, or by a field.
+    fn owners(&mut self, db: u64, text: &[u8]) -> Result<Vec<(u32, Member, Rc<Fields>)>, Error> {
+        let mut out = Vec::new();
+        if let Some(key) = self.survey.find(db, text, &mut self.room)? {
+            if let Some(class) = self.sample.classes.of(db, text)
+                && let Some(fields) = self.fields(key.start, class, text)?
+            {
+                out.push((class, Member::Key, fields));
+            }
+            return Ok(out);
+        }
+        let sample = self.sample;
+        for (class, of) in sample.classes.all.iter().enumerate().filter(|(_, of)| of.db == db) {
+            let Some((name, capture)) = of.named_by(text) else { continue };
+            let Ok(class) = u32::try_from(class) else { continue };
+            if let Some(key) = self.survey.find(db, &name, &mut self.room)?
+                && sample.classes.of(db, &name) == Some(class)
+                && let Some(fields) = self.fields(key.start, class, &name)?
+                && let Some(path) = self.reader.paths.of_text(&format!("@{capture}"))
+            {
+                out.push((class, Member::Field(Vec::new(), path), fields));
+            }
+        }
+        for (before, value) in tails(text) {
+            for (document, path) in sample.with_value(db, value) {
+                let Some(class) = document.class else { continue };
+                out.push((class, Member::Field(before.to_vec(), path), Rc::clone(&document.fields)));
+            }
+        }
+        Ok(out)
+    }
+
+    fn fields(&mut self, start: u64, class: u32, name: &[u8]) -> Result<Option<Rc<Fields>>, rdb::Error> {
         if let Some(known) = self.cache.get(&start) {
             return Ok(known.clone());
         }
         if self.cache.len() >= CACHED {
             self.cache.clear();
         }
-        let fields = self.reader.read(&self.survey.dump, self.survey.clock, start)?.map(Rc::new);
+        let mut fields = self.reader.read(&self.survey.dump, self.survey.clock, start)?;
+        if let (Some(fields), Some(class)) = (&mut fields, self.sample.classes.get(class)) {
+            class.complete(name, &mut self.reader.paths, fields);
+        }
+        let fields = fields.map(Rc::new);
         self.cache.insert(start, fields.clone());
         Ok(fields)
-    }
-
-    /// Some members, from all over the part that is looked at.
-    fn members(&mut self, collection: &Collection, share: usize) -> Result<Vec<Picked>, rdb::Error> {
-        let record = self.survey.dump.record(collection.start)?;
-        let looked_at = collection.elements.min(PASSED);
-        let every = looked_at.div_ceil(share as u64).max(1);
-        let mut picker = Picker { every, left: looked_at, at: 0, members: Vec::new() };
-        record.value.visit(&mut self.scratch, &mut picker)?;
-        Ok(picker.members)
     }
 
     /// Votes for every rule that would put this member there. False if no field is in the name.
@@ -159,13 +175,36 @@ impl Poll<'_, '_> {
         collection: &Collection,
         name: &[u8],
         class: u32,
-        member: Member,
+        (member, entry): (Member, &Entry),
         fields: &Fields,
-        score: Option<f64>,
+    ) -> Result<bool, rdb::Error> {
+        if collection.kind == Kind::Hash {
+            // What the field says, and the value stands for.
+            let said: Vec<u32> =
+                fields.iter().filter(|(_, value)| *value == entry.member).map(|(path, _)| *path).collect();
+            let mut matched = false;
+            for path in said {
+                let field = Member::Field(Vec::new(), path);
+                matched |= self.vote_for(collection, name, class, (field, Some(member.clone())), entry, fields)?;
+            }
+            return Ok(matched);
+        }
+        self.vote_for(collection, name, class, (member, None), entry, fields)
+    }
+
+    fn vote_for(
+        &mut self,
+        collection: &Collection,
+        name: &[u8],
+        class: u32,
+        (member, value): (Member, Option<Member>),
+        entry: &Entry,
+        fields: &Fields,
     ) -> Result<bool, rdb::Error> {
         let matches = matches(name, fields);
-        let rule =
-            |key: Vec<Part>| Rule { db: collection.db, zset: collection.zset, class, member: member.clone(), key };
+        let (db, kind) = (collection.db, collection.kind);
+        let rule = |key: Vec<Part>| Rule { db, kind, class, member: member.clone(), value: value.clone(), key };
+        let score = entry.score;
         let mut rules = vec![(rule(vec![Part::Literal(name.to_vec())]), Vec::new())];
         for (at, one) in matches.iter().enumerate() {
             rules.push((rule(parts(name, &[one])), vec![*one]));
@@ -278,39 +317,6 @@ fn equal_to(score: f64, fields: &Fields) -> Vec<u32> {
         fields.iter().filter(|(_, value)| number(value) == Some(score)).map(|(path, _)| *path).collect();
     paths.dedup();
     paths
-}
-
-/// A member, and its score in a sorted set.
-type Picked = (Vec<u8>, Option<f64>);
-
-/// Takes every n-th member.
-struct Picker {
-    every: u64,
-    left: u64,
-    at: u64,
-    members: Vec<Picked>,
-}
-
-impl Picker {
-    fn take(&mut self, member: &[u8], score: Option<f64>) -> Flow {
-        let Some(left) = self.left.checked_sub(1) else { return ControlFlow::Break(()) };
-        self.left = left;
-        if self.at.is_multiple_of(self.every) && member.len() <= MEMBER_BYTES {
-            self.members.push((member.to_vec(), score));
-        }
-        self.at = self.at.saturating_add(1);
-        ControlFlow::Continue(())
-    }
-}
-
-impl Visitor for Picker {
-    fn set_member(&mut self, member: Element<'_>) -> Flow {
-        self.take(member.bytes, None)
-    }
-
-    fn zset_member(&mut self, member: Element<'_>, score: f64) -> Flow {
-        self.take(member.bytes, Some(score))
-    }
 }
 
 #[cfg(test)]

@@ -1,85 +1,276 @@
-//! What the rules with the most votes come to on the whole dump.
+//! What rules come to on the whole dump: measured as a plan would be, with no brake accepted.
 
-use std::cmp::Reverse;
-use std::collections::BTreeMap;
+use std::ops::ControlFlow;
 
 use super::Error;
-use super::candidate::{Candidate, Measured, Outcome, percent};
-use super::fields::Paths;
+use super::candidate::{Candidate, Draft, Judged, Measured, Outcome, percent};
+use super::candidates::candidates;
+use super::doubts;
 use super::guess::Guesses;
-use super::rule::{Member, Part, Rule};
+use super::patterns::Pattern;
+use super::references::Reference;
+use super::rule::Member;
 use super::sample::Sample;
-use super::votes::Votes;
+use super::survey::Survey;
+use super::when;
 use super::write;
+use crate::dump::rdb::{Element, Flow, Kind, Scratch, Visitor};
 use crate::dump::scan::Observer;
-use crate::index::Difference;
-use crate::model::spec::Spec;
+use crate::index::{DeleteReason, Difference, Effect};
+use crate::model::entry::Entries;
+use crate::model::spec::{Index, IndexType, Spec};
 use crate::model::view::Expiry;
+use crate::text::display;
 
-/// Rules that are put to the dump.
-const CANDIDATES: usize = 24;
-/// Rules with fields in the key that are compared with each other before, those with the most votes.
-const COMPARED: usize = 512;
-/// Rules without a field in the key among them.
-const REGISTRIES: usize = 24;
-/// A rule that fewer sampled memberships speak for is chance.
-const VOTES: u64 = 2;
 /// A rule explains half of the memberships there are, or half of those that it demands are there …
 const SHARE: u64 = 50;
 /// … and then it explains at least so many in a hundred.
 const LEAST_SHARE: u64 = 5;
 /// A list of the values of a field has hardly any others: small numbers are found everywhere.
 const LIST_SHARE: u64 = 80;
-/// A field of a key that is nearly always the key of a record is taken for a reference.
-const REFERENCE: u64 = 90;
-/// What has so many of a hundred votes has as good as all.
-const CLOSE: u64 = 95;
-/// Times that the rest is measured again, after some were dropped.
-const ROUNDS: usize = 4;
+/// Entries of one index that are looked at to know what they name, and of one key.
+const ENTRIES: u64 = 200_000;
+const OF_A_KEY: u64 = 50_000;
+/// Examples of what contradicts a rule.
+const EXAMPLES: usize = 3;
+/// Entries that name keys are worth a rule from so many on.
+const NAMED: u64 = 3;
 
-/// Measures the rules with the most votes, and drops what explains too little.
-pub fn measure(
-    file: &[u8],
-    sample: &Sample,
-    guesses: &Guesses,
-    expiry: Expiry,
-    observer: &Observer,
-) -> Result<Outcome, Error> {
-    let mut left = candidates(sample, guesses);
-    let mut outcome = Outcome::default();
-    for _ in 0..ROUNDS {
-        if left.is_empty() {
-            return Ok(outcome);
-        }
-        // As if they were to be maintained, since only then a comparison keeps count of every key.
-        let text = write::bare(sample, &left, "maintain");
-        let Ok(spec) = Spec::parse(&text, "proposal") else {
-            // One of the templates cannot be said in a spec; that is found out one by one.
-            let alone = |one: &Candidate| {
-                Spec::parse(&write::bare(sample, std::slice::from_ref(one), "maintain"), "proposal").is_ok()
-            };
-            let before = left.len();
-            left.retain(alone);
-            if left.len() == before {
-                left.pop();
-            }
-            continue;
-        };
-        let found = figures(file, &spec, expiry, observer)?;
-        let (mut good, mut bad): (Vec<_>, Vec<_>) =
-            left.drain(..).zip(found).partition(|(candidate, measured)| is_good(candidate, measured));
-        let settled = bad.is_empty();
-        outcome.rejected.append(&mut bad);
-        if settled {
-            outcome.accepted = good;
-            return Ok(outcome);
-        }
-        left.extend(good.drain(..).map(|(candidate, _)| candidate));
-    }
-    Ok(outcome)
+/// What a measure needs.
+pub struct Judges<'j, 'a> {
+    pub file: &'a [u8],
+    pub survey: &'j Survey<'a>,
+    pub sample: &'j Sample,
+    pub expiry: Expiry,
+    pub observer: &'j Observer,
 }
 
-fn is_good(candidate: &Candidate, measured: &Measured) -> bool {
+impl<'a> Judges<'_, 'a> {
+    /// Measures the rules that most speaks for, and says what is thought of them.
+    pub fn judge(&self, guesses: &Guesses, references: Vec<Reference>) -> Result<Outcome, Error> {
+        let mut made = candidates(self.sample, guesses);
+        // Twice at most: what is left out changes what the others come to, and a filter is found from what is missing.
+        let mut first = self.measure(made.drain(..).map(Draft::Made).collect())?;
+        for (draft, measured) in &mut first {
+            if let Draft::Made(one) = draft
+                && measured.missing > 0
+                && measured.explained > 0
+            {
+                one.when = when::find(self.survey, self.sample, one)?;
+            }
+        }
+        let judged = doubts::judge(first);
+        let (good, mut rejected): (Vec<Judged>, Vec<Judged>) =
+            judged.into_iter().partition(|one| is_good(&one.draft, &one.measured));
+        let mut drafts: Vec<Draft> = Vec::new();
+        let mut taken: Vec<Candidate> = Vec::new();
+        for one in good {
+            let Draft::Made(candidate) = &one.draft else { continue };
+            let naming = references.iter().find(|reference| is_same_family(candidate, reference, self.sample));
+            // What may be filtered is not made right, but what is gone may go.
+            if !one.doubts.is_empty() && candidate.when.is_none() && naming.is_some_and(|naming| naming.named >= NAMED) {
+                rejected.push(one);
+                continue;
+            }
+            taken.push(candidate.clone());
+            drafts.push(one.draft);
+        }
+        for reference in references {
+            if reference.named >= NAMED && !taken.iter().any(|candidate| is_same_family(candidate, &reference, self.sample)) {
+                drafts.push(Draft::Naming(Box::new(reference)));
+            }
+        }
+        let second = doubts::judge(self.measure(drafts)?);
+        let (accepted, mut bad): (Vec<Judged>, Vec<Judged>) =
+            second.into_iter().partition(|one| is_good(&one.draft, &one.measured));
+        rejected.append(&mut bad);
+        Ok(Outcome { accepted, rejected })
+    }
+
+    /// The figures of some rules. What cannot stand in one spec with the others is left out.
+    fn measure(&self, mut drafts: Vec<Draft>) -> Result<Vec<(Draft, Measured)>, Error> {
+        let parse = |drafts: &[Draft]| Spec::parse(&write::bare(self.sample, drafts), "proposal");
+        if parse(&drafts).is_err() {
+            drafts.retain(|one| parse(std::slice::from_ref(one)).is_ok());
+        }
+        let spec = loop {
+            if drafts.is_empty() {
+                return Ok(Vec::new());
+            }
+            match parse(&drafts) {
+                Ok(spec) => break spec,
+                Err(_) => drafts.pop(),
+            };
+        };
+        let found = self.figures(&spec)?;
+        Ok(drafts.into_iter().zip(found).collect())
+    }
+
+    /// The figures of each index of a spec.
+    fn figures(&self, spec: &Spec) -> Result<Vec<Measured>, Error> {
+        let difference = Difference::take(self.file, spec, self.expiry, self.observer)?;
+        let mut all: Vec<Measured> = Vec::new();
+        let numbers = difference.summaries.iter().zip(&difference.evidence).zip(&difference.references);
+        for (((summary, evidence), references), index) in numbers.zip(&spec.indexes) {
+            all.push(if index.exists.is_empty() {
+                Measured {
+                    keys: summary.keys,
+                    right_keys: summary.correct_keys,
+                    members: summary.members,
+                    explained: evidence.right_members,
+                    missing: summary.missing_members,
+                    missing_in_keys: evidence.missing_members,
+                    frozen: summary.frozen.is_some(),
+                    ..Measured::default()
+                }
+            } else {
+                Measured {
+                    keys: summary.keys,
+                    right_keys: summary.correct_keys,
+                    members: references.entries,
+                    explained: references.formed.saturating_sub(references.going),
+                    gone: references.going,
+                    formless: references.entries.saturating_sub(references.formed),
+                    ..Measured::default()
+                }
+            });
+        }
+        for brake in &difference.brakes {
+            let counts = matches!(brake.effect, Effect::Refuses | Effect::Keeps);
+            if let Some(measured) = brake.index.filter(|_| counts).and_then(|at| all.get_mut(at)) {
+                let examples = brake.examples.iter().take(EXAMPLES).cloned().collect::<Vec<_>>().join(", ");
+                let examples = if examples.is_empty() { examples } else { format!(": {examples}") };
+                measured.brakes.push(format!("{} ({}){examples}", brake.text, brake.brake.as_str()));
+            }
+        }
+        let mut budget = vec![ENTRIES; all.len()];
+        let present = difference.present.iter().filter(|key| key.stale > 0).map(|key| (key.start, key.index, Some(key.stale)));
+        let deleted = difference.deletions.iter().filter(|key| key.reason != DeleteReason::NamedKeysGone);
+        for (start, at, stale) in present.chain(deleted.map(|key| (key.start, key.index, None))) {
+            let at = usize::try_from(at).unwrap_or(usize::MAX);
+            let (Some(index), Some(measured), Some(budget)) = (spec.indexes.get(at), all.get_mut(at), budget.get_mut(at))
+            else {
+                continue;
+            };
+            if index.exists.is_empty() {
+                self.unexplained(&difference, (spec, index), start, stale, measured, budget)?;
+            }
+        }
+        Ok(all)
+    }
+
+    /// What the entries of a key name of which some, or all, are not explained.
+    fn unexplained(
+        &self,
+        difference: &Difference<'_>,
+        (spec, index): (&Spec, &Index),
+        start: u64,
+        stale: Option<u64>,
+        measured: &mut Measured,
+        budget: &mut u64,
+    ) -> Result<(), Error> {
+        let record = difference.record(start)?;
+        let elements = record.value.elements()?;
+        let mut room = Vec::new();
+        let name = difference.dump.key(start, &mut room)?;
+        let unexplained = stale.unwrap_or(elements);
+        let own = is_type(index.kind, record.value.ty.kind());
+        let entries = Entries::new(index, name).filter(|_| own && elements <= OF_A_KEY && elements <= *budget);
+        let parts = index.from.and_then(|class| spec.records.get(class)).map(|class| &class.key.parts);
+        let (Some(entries), Some(parts)) = (entries, parts) else {
+            measured.unknown = measured.unknown.saturating_add(unexplained);
+            return Ok(());
+        };
+        *budget = budget.saturating_sub(elements);
+        let by_value = matches!(index.kind, IndexType::Hash | IndexType::String);
+        let is_key = if by_value {
+            index.value.as_ref().is_some_and(|value| value.is_record_key())
+        } else {
+            index.member.is_record_key()
+        };
+        if !is_key && !index.makes_up_its_record {
+            measured.unknown = measured.unknown.saturating_add(unexplained);
+            return Ok(());
+        }
+        let mut look = Look { entries, has: &|key| self.survey.has(index.db, key), parts, is_key, by_value, gone: 0, living: Vec::new(), name: Vec::new() };
+        record.value.visit(&mut Scratch::default(), &mut look)?;
+        let gone = look.gone.min(unexplained);
+        let living = unexplained.saturating_sub(gone);
+        measured.gone = measured.gone.saturating_add(gone);
+        measured.living = measured.living.saturating_add(living);
+        if living > 0 && stale.is_none() && measured.living_examples.len() < EXAMPLES {
+            let example = look.living.first().map_or(String::new(), |entry| format!(" of {}", display(entry)));
+            measured.living_examples.push(format!("{}{example}", display(name)));
+        } else if living > 0 && measured.living_examples.len() < EXAMPLES {
+            measured.living_examples.push(format!("{living} in {}", display(name)));
+        }
+        Ok(())
+    }
+}
+
+fn is_type(kind: IndexType, ty: Kind) -> bool {
+    matches!(
+        (kind, ty),
+        (IndexType::Set, Kind::Set)
+            | (IndexType::Zset, Kind::Zset)
+            | (IndexType::Hash, Kind::Hash)
+            | (IndexType::String, Kind::String)
+            | (IndexType::List, Kind::List)
+    )
+}
+
+/// Counts the entries whose record is gone.
+struct Look<'l> {
+    entries: Entries<'l>,
+    has: &'l dyn Fn(&[u8]) -> bool,
+    parts: &'l [crate::model::spec::Part],
+    is_key: bool,
+    by_value: bool,
+    gone: u64,
+    /// Some of the others.
+    living: Vec<Vec<u8>>,
+    name: Vec<u8>,
+}
+
+impl Look<'_> {
+    fn entry(&mut self, member: &[u8], value: &[u8]) -> Flow {
+        self.name.clear();
+        let named = if self.is_key {
+            self.name.extend_from_slice(if self.by_value { value } else { member });
+            true
+        } else {
+            self.entries.read(member, value) && self.entries.fill_parts(self.parts, member, value, &mut self.name)
+        };
+        if named && !(self.has)(&self.name) {
+            self.gone = self.gone.saturating_add(1);
+        } else if self.living.len() < EXAMPLES {
+            self.living.push(if self.by_value { value.to_vec() } else { member.to_vec() });
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+impl Visitor for Look<'_> {
+    fn string(&mut self, value: Element<'_>) -> Flow {
+        self.entry(&[], value.bytes)
+    }
+
+    fn set_member(&mut self, member: Element<'_>) -> Flow {
+        self.entry(member.bytes, &[])
+    }
+
+    fn zset_member(&mut self, member: Element<'_>, _: f64) -> Flow {
+        self.entry(member.bytes, &[])
+    }
+
+    fn hash_field(&mut self, field: Element<'_>, value: Element<'_>, _: Option<i64>) -> Flow {
+        self.entry(field.bytes, value.bytes)
+    }
+}
+
+/// Whether a rule is worth a word.
+fn is_good(draft: &Draft, measured: &Measured) -> bool {
+    let Draft::Made(candidate) = draft else { return measured.explained >= NAMED };
     let (members, records) = (measured.of_members(), measured.of_records());
     if candidate.rule.fields() > 0 {
         let by_records = records >= SHARE && members >= LEAST_SHARE;
@@ -88,145 +279,15 @@ fn is_good(candidate: &Candidate, measured: &Measured) -> bool {
     // Any set of records' keys consists of records' keys: that alone makes no register of it.
     let by_field = match &candidate.rule.member {
         Member::Key => true,
-        Member::Field(..) => members >= LIST_SHARE,
+        Member::Field(_, path) => *path == u32::MAX || members >= LIST_SHARE || percent(measured.gone, measured.members.saturating_sub(measured.explained)) >= LIST_SHARE,
     };
     measured.explained >= 2 && records >= SHARE && by_field
 }
 
-/// For each family of keys the rule with the most votes, the best families first.
-fn candidates(sample: &Sample, guesses: &Guesses) -> Vec<Candidate> {
-    let mut families: BTreeMap<_, Vec<(&Rule, &Votes)>> = BTreeMap::new();
-    let mut unique: BTreeMap<(u32, u32), bool> = BTreeMap::new();
-    for (rule, votes) in &guesses.rules {
-        let is_register = rule.fields() == 0;
-        let scored = !rule.zset || score(votes).is_some();
-        let sayable = rule.key_text(&sample.paths).is_some() && rule.member_text(&sample.paths).is_some();
-        // A register has half of the records, so it is no smaller than half of the sample of them.
-        let sampled = sample.classes.get(rule.class).map_or(0, |class| class.sampled) as u64;
-        let lists = !is_register
-            || votes.elements.saturating_mul(2) >= sampled
-                && match &rule.member {
-                    Member::Field(_, path) => {
-                        let field = (rule.class, *path);
-                        *unique.entry(field).or_insert_with(|| sample.is_unique(field.0, field.1))
-                    }
-                    Member::Key => true,
-                };
-        if votes.count >= VOTES && votes.vary() && scored && sayable && lists {
-            families.entry((rule.db, rule.zset, rule.family())).or_default().push((rule, votes));
-        }
-    }
-    let mut best: Vec<(Candidate, bool)> = Vec::new();
-    for rules in families.into_values() {
-        let most = rules.iter().map(|(_, votes)| votes.count).max().unwrap_or(0);
-        // What has nearly as many votes and says it more simply is meant.
-        let mut close: Vec<_> = rules.into_iter().filter(|(_, votes)| percent(votes.count, most) >= CLOSE).collect();
-        close.sort_by_key(|(rule, votes)| (rule.order(&sample.paths, &sample.classes), Reverse(votes.count)));
-        let mut close = close.into_iter();
-        let Some((rule, votes)) = close.next() else { continue };
-        let required = votes.required.iter().filter(|(_, count)| percent(**count, votes.count) >= REFERENCE);
-        let candidate = Candidate {
-            rule: rule.clone(),
-            votes: votes.count,
-            score: score(votes),
-            required: required.map(|(pair, _)| *pair).collect(),
-            rivals: close.map(|(rule, _)| rule.clone()).take(3).collect(),
-        };
-        best.push((candidate, rule.fields() == 0));
-    }
-    best.sort_by_key(|(candidate, register)| (*register, Reverse(candidate.votes)));
-    let fields = best.iter().take_while(|(_, register)| !register).count();
-    if let Some(excess) = fields.checked_sub(COMPARED) {
-        best.drain(COMPARED..COMPARED.saturating_add(excess));
-    }
-    settle_pairs(&mut best, &sample.paths);
-    best.sort_by_key(|(candidate, register)| (*register, candidate.rule.fields(), Reverse(candidate.votes)));
-    let mut chosen: Vec<Candidate> = Vec::new();
-    let mut registers = 0_usize;
-    for (candidate, register) in best {
-        if register {
-            let name = candidate.rule.key_text(&sample.paths).unwrap_or_default();
-            let rule = &candidate.rule;
-            if registers >= REGISTRIES
-                || chosen.iter().any(|other| other.rule.fields() > 0 && other.rule.covers(rule.db, name.as_bytes()))
-            {
-                continue;
-            }
-            registers = registers.saturating_add(1);
-        } else if chosen.len() >= CANDIDATES {
-            continue;
-        }
-        chosen.push(candidate);
-    }
-    chosen
-}
-
-/// Decides between a rule with two fields and those that have one of its values in place of a field: `by:{team}/{role}`
-/// and `by:{team}/admin`. If one of these has nearly all the votes, the other field does not vary and is a word; otherwise
-/// they are parts of the one with two.
-fn settle_pairs(best: &mut Vec<(Candidate, bool)>, paths: &Paths) {
-    let mut dropped = vec![false; best.len()];
-    for (pair, _) in best.iter().filter(|(candidate, _)| candidate.rule.fields() > 1) {
-        let is_part = |one: &Candidate| {
-            let rule = &one.rule;
-            if rule.fields() != 1 {
-                return false;
-            }
-            let same = (rule.zset, rule.class, &rule.member) == (pair.rule.zset, pair.rule.class, &pair.rule.member);
-            let shared =
-                rule.key.iter().filter(|part| matches!(part, Part::Field(_))).all(|part| pair.rule.key.contains(part));
-            let name = rule.key_text(paths).unwrap_or_default();
-            same && shared && pair.rule.covers(rule.db, name.as_bytes())
-        };
-        let parts: Vec<usize> =
-            best.iter().enumerate().filter(|(_, (one, _))| is_part(one)).map(|(at, _)| at).collect();
-        let most = parts.iter().filter_map(|at| best.get(*at)).map(|(one, _)| one.votes).max().unwrap_or(0);
-        let pair_at = best.iter().position(|(one, _)| one.rule == pair.rule);
-        let losers = if percent(most, pair.votes) >= CLOSE { pair_at.into_iter().collect() } else { parts };
-        for at in losers {
-            if let Some(dropped) = dropped.get_mut(at) {
-                *dropped = true;
-            }
-        }
-    }
-    let mut dropped = dropped.into_iter();
-    best.retain(|_| !dropped.next().unwrap_or(false));
-}
-
-/// The field that most scores are equal to.
-fn score(votes: &Votes) -> Option<u32> {
-    let (path, count) = votes.scores.iter().max_by_key(|(path, count)| (**count, Reverse(**path)))?;
-    (percent(*count, votes.count) >= SHARE).then_some(*path)
-}
-
-/// The figures of each index of a spec.
-fn figures(file: &[u8], spec: &Spec, expiry: Expiry, observer: &Observer) -> Result<Vec<Measured>, Error> {
-    let difference = Difference::count(file, spec, expiry, observer)?;
-    let mut all: Vec<Measured> = difference
-        .summaries
-        .iter()
-        .map(|summary| Measured {
-            keys: summary.keys,
-            right_keys: summary.correct_keys,
-            members: summary.members,
-            explained: 0,
-            missing: summary.missing_members,
-        })
-        .collect();
-    let mut rescored = vec![0_u64; all.len()];
-    for (rank, _) in difference.rescored.keys() {
-        if let Some(count) = rescored.get_mut(difference.keys.index(*rank)) {
-            *count = count.saturating_add(1);
-        }
-    }
-    for key in difference.present.iter().filter(|key| key.rank.is_some()) {
-        let elements = difference.record(key.start)?.value.elements()?;
-        if let Some(measured) = usize::try_from(key.index).ok().and_then(|at| all.get_mut(at)) {
-            measured.explained = measured.explained.saturating_add(elements.saturating_sub(key.stale));
-        }
-    }
-    for (measured, rescored) in all.iter_mut().zip(rescored) {
-        measured.explained = measured.explained.saturating_sub(rescored);
-    }
-    Ok(all)
+/// Whether two rules are about the same keys.
+fn is_same_family(candidate: &Candidate, reference: &Reference, sample: &Sample) -> bool {
+    let Pattern { db, kind, names, .. } = &reference.pattern;
+    let rule = &candidate.rule;
+    let mut some = names.iter().take(16).filter_map(|at| sample.names.get(*at)).peekable();
+    *kind == rule.kind && *db == rule.db && some.peek().is_some() && some.any(|named| rule.covers(*db, &named.name))
 }

@@ -49,6 +49,8 @@ fn apply(sample: &mut Sample, guesses: &mut Guesses, prefixes: &[(u64, Vec<u8>)]
             db: *db,
             prefix: prefix.clone(),
             exact: false,
+            form: None,
+            captures: Vec::new(),
             sampled: 0,
             profile: BTreeSet::new(),
         })

@@ -14,16 +14,22 @@
 //! and what a comparison takes.
 
 mod candidate;
+mod candidates;
 mod classes;
+mod doubts;
+mod entries;
 mod fields;
 mod guess;
 mod labels;
 mod measure;
 mod merge;
+mod patterns;
+mod references;
 mod rule;
 mod sample;
 mod survey;
 mod votes;
+mod when;
 mod write;
 
 pub use candidate::Measured;
@@ -78,7 +84,9 @@ pub fn infer(file: &[u8], name: &str, expiry: Expiry, observer: &Observer) -> Re
     let mut sample = sample::Sample::take(&mut survey, observer)?;
     let mut guesses = guess::guess(&survey, &mut sample, observer)?;
     merge::merge(&mut sample, &mut guesses);
-    let outcome = measure::measure(file, &sample, &guesses, expiry, observer)?;
+    let references = references::find(&survey, &sample, &sample.patterns, observer)?;
+    let judges = measure::Judges { file, survey: &survey, sample: &sample, expiry, observer };
+    let outcome = judges.judge(&guesses, references)?;
     let notes = write::notes(&sample, &guesses, &outcome);
     let spec = (!outcome.accepted.is_empty()).then(|| write::spec(name, &survey, &sample, &outcome, &notes));
     let (seen, crc64, footer) = (survey.seen, survey.crc64, survey.footer);

@@ -2,6 +2,7 @@
 
 use super::classes::Classes;
 use super::fields::Paths;
+use crate::dump::rdb::Kind;
 use crate::model::spec;
 
 /// A piece of a template.
@@ -20,13 +21,37 @@ pub enum Member {
     Field(Vec<u8>, u32),
 }
 
+impl Member {
+    /// As a spec writes it.
+    pub fn text(&self, paths: &Paths) -> Option<String> {
+        Some(match self {
+            Member::Key => "{@key}".to_owned(),
+            Member::Field(before, path) => format!("{}{{{}}}", spec::literal(before, false), paths.text(*path)),
+        })
+    }
+
+    /// Prefers the key, then what is part of it, then what is short.
+    fn order<'p>(&'p self, paths: &'p Paths) -> (u8, usize, &'p str) {
+        match self {
+            Member::Key => (0, 0, ""),
+            Member::Field(before, path) => {
+                let text = paths.text(*path);
+                (if text.starts_with('@') { 1 } else { 2 }, before.len(), text)
+            }
+        }
+    }
+}
+
 /// A rule. Those that say less come first.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Rule {
     pub db: u64,
-    pub zset: bool,
+    pub kind: Kind,
     pub class: u32,
+    /// The member; the field of a hash; the text of a string.
     pub member: Member,
+    /// The value of a hash's field.
+    pub value: Option<Member>,
     pub key: Vec<Part>,
 }
 
@@ -75,12 +100,12 @@ impl Rule {
         self.db == db && (open || rest.is_empty())
     }
 
-    /// The key as a spec writes it; none if it cannot be written there.
+    /// The key as a spec writes it.
     pub fn key_text(&self, paths: &Paths) -> Option<String> {
         let mut out = String::new();
         for part in &self.key {
             match part {
-                Part::Literal(text) => out.push_str(&literal(text)?),
+                Part::Literal(text) => out.push_str(&spec::literal(text, false)),
                 Part::Field(path) => out.push_str(&format!("{{{}}}", paths.text(*path))),
             }
         }
@@ -89,34 +114,29 @@ impl Rule {
 
     /// The member as a spec writes it.
     pub fn member_text(&self, paths: &Paths) -> Option<String> {
-        Some(match &self.member {
-            Member::Key => "{@key}".to_owned(),
-            Member::Field(before, path) => format!("{}{{{}}}", literal(before)?, paths.text(*path)),
-        })
+        self.member.text(paths)
+    }
+
+    /// The value of a hash's field.
+    pub fn value_text(&self, paths: &Paths) -> Option<String> {
+        self.value.as_ref()?.text(paths)
     }
 
     /// Prefers what is simpler, then what reads better.
     pub fn order<'p>(&'p self, paths: &'p Paths, classes: &Classes) -> impl Ord + use<'p> {
-        let member = match &self.member {
-            Member::Key => (0, 0, ""),
-            Member::Field(before, path) => (1, before.len(), paths.text(*path)),
-        };
+        let member = self.member.order(paths);
+        let value = self.value.as_ref().map(|value| value.order(paths));
         let names: Vec<&str> = self
             .key
             .iter()
             .filter_map(|part| if let Part::Field(path) = part { Some(paths.text(*path)) } else { None })
             .collect();
+        let filters = names.iter().filter(|name| name.contains('|')).count();
         let arrays = names.iter().filter(|name| name.contains("[]")).count();
         let depth: usize = names.iter().map(|name| name.len()).sum();
         let size = classes.get(self.class).map_or(0, |class| class.sampled);
-        (self.fields(), member, arrays, depth, names, std::cmp::Reverse(size))
+        (self.fields(), member, value, filters, arrays, depth, names, std::cmp::Reverse(size))
     }
-}
-
-/// Text as it stands in a template. What cannot be shown is not proposed.
-fn literal(text: &[u8]) -> Option<String> {
-    let shown = std::str::from_utf8(text).ok()?;
-    (!shown.chars().any(char::is_control)).then(|| spec::literal(text, false))
 }
 
 #[cfg(test)]
@@ -125,7 +145,7 @@ mod tests {
 
     fn rule(key: &[&str]) -> Rule {
         let part = |text: &&str| if *text == "*" { Part::Field(0) } else { Part::Literal(text.as_bytes().to_vec()) };
-        Rule { db: 0, zset: false, class: 0, member: Member::Key, key: key.iter().map(part).collect() }
+        Rule { db: 0, kind: Kind::Set, class: 0, member: Member::Key, value: None, key: key.iter().map(part).collect() }
     }
 
     #[test]
@@ -147,10 +167,10 @@ mod tests {
     }
 
     #[test]
-    fn braces_are_doubled_and_bytes_refused() {
+    fn braces_are_doubled_and_bytes_shown() {
         let mut with = rule(&["{a}:"]);
         assert_eq!(with.key_text(&Paths::default()).as_deref(), Some("{{a}}:"));
         with.key = vec![Part::Literal(vec![0xff])];
-        assert_eq!(with.key_text(&Paths::default()), None);
+        assert_eq!(with.key_text(&Paths::default()).as_deref(), Some("\\xff"));
     }
 }

@@ -2,13 +2,16 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::hash::BuildHasher;
+use std::rc::Rc;
 
 use foldhash::fast::RandomState;
 
 use super::Error;
 use super::classes::Classes;
 use super::fields::{Fields, Paths, Reader};
-use super::survey::{Collection, Survey, lot};
+use super::patterns::{self, Name, Pattern};
+use super::survey::{Collection, Key, Survey, lot};
+use crate::dump::rdb::Kind;
 use crate::dump::scan::Observer;
 use crate::model::stock::Families;
 
@@ -24,6 +27,10 @@ const LARGEST: usize = 64;
 pub const NAME_BYTES: usize = 1 << 10;
 /// Bytes of values that are kept.
 const BYTES: usize = 32 << 20;
+/// Strings or hashes of a family.
+const POINTERS: usize = 128;
+/// Names in all.
+const NAMES: u64 = 40_000;
 /// Records that are kept for a value: one that more share is no identifier.
 const SHARED: usize = 8;
 
@@ -33,7 +40,7 @@ pub struct Document {
     pub db: u64,
     pub name: Vec<u8>,
     pub class: Option<u32>,
-    pub fields: Fields,
+    pub fields: Rc<Fields>,
 }
 
 /// A family of sets and what came of it.
@@ -47,9 +54,24 @@ pub struct Family {
     pub chosen: Vec<Collection>,
 }
 
+/// The name of a key of any type.
+#[derive(Clone, Debug)]
+pub struct Named {
+    pub db: u64,
+    pub kind: Kind,
+    pub start: u64,
+    pub name: Vec<u8>,
+    /// Its value can be read.
+    pub readable: bool,
+}
+
 /// What is looked at.
 #[derive(Debug)]
 pub struct Sample {
+    /// Names of all kinds of keys.
+    pub names: Vec<Named>,
+    /// What these have in common.
+    pub patterns: Vec<Pattern>,
     pub documents: Vec<Document>,
     pub classes: Classes,
     pub families: Vec<Family>,
@@ -70,19 +92,24 @@ impl Sample {
         let mut tops = Tops::default();
         let shapes: Vec<_> = documents.iter().map(|document| tops.of(document, &reader.paths)).collect();
         let named = documents.iter().zip(shapes);
-        let classes = Classes::find(named.map(|(document, shape)| (document.db, document.name.as_slice(), shape)));
-        let families = families(survey, collection_families, observer)?;
+        let classes = Classes::find(named.map(|(document, shape)| (document.db, document.name.as_slice(), shape)).collect());
+        let mut families = families(survey, collection_families, observer)?;
+        let key_families = std::mem::take(&mut survey.key_families);
+        let names = names(survey, key_families, observer)?;
+        let found: Vec<Name<'_>> =
+            names.iter().map(|one| Name { db: one.db, kind: one.kind, name: &one.name }).collect();
+        let patterns = patterns::find(&found);
+        families.extend(pointers(survey, &names, &patterns)?);
         let paths = std::mem::take(&mut reader.paths);
         let tops = tops.names;
         let (values, hasher) = (HashMap::new(), RandomState::default());
-        let mut sample = Self { documents, classes, families, paths, tops, values, hasher };
+        let mut sample = Self { names, patterns, documents, classes, families, paths, tops, values, hasher };
         for number in 0..sample.documents.len() {
             let Some(document) = sample.documents.get_mut(number) else { continue };
             document.class = sample.classes.of(document.db, &document.name);
-            if document.class.is_none() {
-                continue;
-            }
-            for (path, value) in &document.fields {
+            let Some(class) = document.class.and_then(|class| sample.classes.get(class)) else { continue };
+            class.complete(&document.name, &mut sample.paths, Rc::make_mut(&mut document.fields));
+            for (path, value) in document.fields.iter() {
                 let known = sample.values.entry(sample.hasher.hash_one((document.db, value))).or_default();
                 if let (true, Ok(number)) = (known.len() < SHARED, u32::try_from(number)) {
                     known.push((number, *path));
@@ -126,7 +153,7 @@ impl Tops {
     /// What a document is compared by: what is further in is as optional as it is varied.
     fn of(&mut self, document: &Document, paths: &Paths) -> BTreeSet<u32> {
         let mut shape = BTreeSet::new();
-        for (path, _) in &document.fields {
+        for (path, _) in document.fields.iter() {
             let name = top(paths.text(*path));
             let number = match self.numbers.get(name) {
                 Some(number) => *number,
@@ -171,7 +198,8 @@ fn documents(
     let sizes: HashMap<Vec<u8>, u64> =
         tree.list(&families).into_iter().map(|(glob, tally)| (glob, tally.keys)).collect();
     let share = per_family(RECORDS, sizes.len());
-    let mut starts: Vec<(u64, u64)> = survey.values.iter().map(|value| (value.start, value.db)).collect();
+    let values = survey.keys.iter().filter(|key| key.is_value());
+    let mut starts: Vec<(u64, u64)> = values.map(|key| (key.start, key.db())).collect();
     starts.sort_unstable();
     let (mut room, mut all, mut bytes) = (Vec::new(), Vec::new(), 0_usize);
     let (mut glob, mut label) = (Vec::new(), Vec::new());
@@ -188,7 +216,32 @@ fn documents(
         if let Some(fields) = reader.read(&survey.dump, survey.clock, start)? {
             let size = fields.iter().fold(0_usize, |sum, (_, value)| sum.saturating_add(value.len()));
             bytes = bytes.saturating_add(size).saturating_add(name.len());
-            all.push(Document { db, name: name.to_vec(), class: None, fields });
+            all.push(Document { db, name: name.to_vec(), class: None, fields: Rc::new(fields) });
+        }
+    }
+    Ok(all)
+}
+
+/// Names of keys: of each family so many, by their lots.
+fn names(survey: &Survey<'_>, families: Families, observer: &Observer) -> Result<Vec<Named>, Error> {
+    let tree = families.tree();
+    let sizes: HashMap<Vec<u8>, u64> =
+        tree.list(&families).into_iter().map(|(glob, tally)| (glob, tally.keys)).collect();
+    let share = per_family(NAMES, sizes.len());
+    let mut keys: Vec<Key> = survey.keys.clone();
+    keys.sort_unstable_by_key(|key| key.start);
+    let (mut room, mut all) = (Vec::new(), Vec::new());
+    let (mut glob, mut label) = (Vec::new(), Vec::new());
+    for key in keys {
+        if observer.stopped() {
+            return Err(Error::Interrupted);
+        }
+        let name = survey.dump.key(key.start, &mut room)?;
+        tree.find(name, &mut glob, &mut label);
+        let every = sizes.get(&glob).copied().unwrap_or(1).div_ceil(share).max(1);
+        if lot(name).is_multiple_of(every) && name.len() <= NAME_BYTES {
+            let Key { start, kind, readable, .. } = key;
+            all.push(Named { db: key.db(), kind, start, name: name.to_vec(), readable });
         }
     }
     Ok(all)
@@ -230,6 +283,33 @@ fn families(survey: &Survey<'_>, families: Families, observer: &Observer) -> Res
         }
     }
     Ok(all)
+}
+
+/// Strings and hashes that may point to records, as families.
+fn pointers(survey: &Survey<'_>, names: &[Named], patterns: &[Pattern]) -> Result<Vec<Family>, Error> {
+    let mut out = Vec::new();
+    for pattern in patterns.iter().filter(|pattern| matches!(pattern.kind, Kind::String | Kind::Hash)) {
+        let every = pattern.names.len().div_ceil(POINTERS).max(1);
+        let mut family = Family {
+            glob: pattern.glob(),
+            keys: pattern.names.len() as u64,
+            elements: 0,
+            example: Vec::new(),
+            chosen: Vec::new(),
+        };
+        let some = pattern.names.iter().step_by(every).filter_map(|number| names.get(*number));
+        for named in some.filter(|named| named.readable) {
+            let elements = survey.dump.record(named.start)?.value.elements()?;
+            if family.chosen.is_empty() {
+                family.example = named.name.clone();
+            }
+            family.elements = family.elements.saturating_add(elements);
+            let (start, db, kind) = (named.start, named.db, named.kind);
+            family.chosen.push(Collection { start, db, elements, lot: lot(&named.name), kind });
+        }
+        out.push(family);
+    }
+    Ok(out)
 }
 
 fn per_family(all: u64, families: usize) -> u64 {

@@ -2,12 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use super::candidate::{Candidate, Measured, Outcome};
+use super::candidate::{Candidate, Draft, Judged, Outcome, Test};
 use super::classes::Class;
 use super::guess::Guesses;
 use super::labels::Labels;
+use super::references::{Reference, Slot};
 use super::sample::{Family, Sample};
 use super::survey::Survey;
+use crate::dump::rdb::Kind;
+use crate::model::spec::literal;
 use crate::text::{display, safe, toml_string};
 
 /// Families that are told of in the end.
@@ -15,12 +18,15 @@ const FAMILIES: usize = 12;
 /// Paths that are told of a class.
 const PATHS: usize = 8;
 
-/// The classes that candidates need, by number, and what they are called.
-fn class_names(sample: &Sample, candidates: &[&Candidate]) -> BTreeMap<u32, String> {
-    let used = candidates.iter().flat_map(|candidate| {
-        std::iter::once(candidate.rule.class).chain(candidate.required.iter().map(|(_, class)| *class))
-    });
-    let mut numbers: Vec<u32> = used.collect();
+/// The classes that rules need, by number, and what they are called.
+fn class_names(sample: &Sample, drafts: &[&Draft]) -> BTreeMap<u32, String> {
+    let mut numbers: Vec<u32> = Vec::new();
+    for draft in drafts {
+        if let Draft::Made(one) = draft {
+            numbers.push(one.rule.class);
+            numbers.extend(one.required.iter().map(|(_, class)| *class));
+        }
+    }
     numbers.sort_unstable();
     numbers.dedup();
     let glob = |class: u32| sample.classes.get(class).map(Class::pattern);
@@ -55,26 +61,59 @@ fn record(sample: &Sample, class: u32, name: &str, out: &mut String) {
     }
 }
 
+/// A rule as a spec has it, with this word for the policy and what stands behind it.
 fn index(
     sample: &Sample,
-    candidate: &Candidate,
+    draft: &Draft,
     name: &str,
     classes: &BTreeMap<u32, String>,
     policy: &str,
     out: &mut String,
 ) {
+    out.push_str(&format!("[[index]]\nname   = {}\npolicy = {policy}\n", toml_string(name)));
+    match draft {
+        Draft::Made(one) => made(sample, one, classes, out),
+        Draft::Naming(one) => naming(one, out),
+    }
+}
+
+fn line(name: &str, text: &str, out: &mut String) {
+    out.push_str(&format!("{name:6} = {}\n", toml_string(text)));
+}
+
+fn type_word(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Zset => "zset",
+        Kind::Hash => "hash",
+        Kind::String => "string",
+        Kind::List => "list",
+        _ => "set",
+    }
+}
+
+fn made(sample: &Sample, candidate: &Candidate, classes: &BTreeMap<u32, String>, out: &mut String) {
     let (rule, paths) = (&candidate.rule, &sample.paths);
-    let class = classes.get(&rule.class).map_or("", String::as_str);
-    out.push_str(&format!("[[index]]\nname    = {}\npolicy  = {policy}\n", toml_string(name)));
-    out.push_str(&format!(
-        "type    = \"{}\"\nfrom    = {}\n",
-        if rule.zset { "zset" } else { "set" },
-        toml_string(class)
-    ));
-    out.push_str(&format!("key     = {}\n", toml_string(&rule.key_text(paths).unwrap_or_default())));
-    out.push_str(&format!("member  = {}\n", toml_string(&rule.member_text(paths).unwrap_or_default())));
-    if let Some(score) = candidate.score.filter(|_| rule.zset) {
-        out.push_str(&format!("score   = {}\n", toml_string(&format!("{{{}}}", paths.text(score)))));
+    line("type", type_word(rule.kind), out);
+    line("from", classes.get(&rule.class).map_or("", String::as_str), out);
+    line("key", &rule.key_text(paths).unwrap_or_default(), out);
+    let member = rule.member_text(paths).unwrap_or_default();
+    line(if rule.kind == Kind::String { "value" } else { "member" }, &member, out);
+    if let Some(value) = rule.value_text(paths) {
+        line("value", &value, out);
+    }
+    if let Some(score) = candidate.score.filter(|_| rule.kind == Kind::Zset) {
+        line("score", &format!("{{{}}}", paths.text(score)), out);
+    }
+    if let Some(when) = &candidate.when {
+        let test = match &when.test {
+            Test::There => "true".to_owned(),
+            Test::Absent => "false".to_owned(),
+            Test::OneOf(values) => {
+                let values: Vec<String> = values.iter().map(|value| toml_string(&literal(value, false))).collect();
+                format!("[{}]", values.join(", "))
+            }
+        };
+        out.push_str(&format!("when   = {{ {} = {test} }}\n", paths.text(when.path)));
     }
     let required: Vec<String> = candidate
         .required
@@ -89,36 +128,65 @@ fn index(
     }
 }
 
-fn names_of(sample: &Sample, candidates: &[&Candidate]) -> Vec<String> {
-    let texts: Vec<String> = candidates.iter().filter_map(|one| one.rule.key_text(&sample.paths)).collect();
+fn naming(reference: &Reference, out: &mut String) {
+    line("type", type_word(reference.pattern.kind), out);
+    if reference.pattern.db != 0 {
+        out.push_str(&format!("db     = {}\n", reference.pattern.db));
+    }
+    line("key", &reference.key_text().unwrap_or_default(), out);
+    let slot = if reference.slot == Slot::Member { "member" } else { "value" };
+    line(slot, &reference.entry_text().unwrap_or_default(), out);
+    let mut exists: Vec<String> =
+        reference.exists.iter().filter_map(|parts| Some(toml_string(&reference.exists_text(parts)?))).collect();
+    if exists.len() == 1 {
+        out.push_str(&format!("exists = {}\n", exists.remove(0)));
+    } else {
+        out.push_str(&format!("exists = [{}]\n", exists.join(", ")));
+    }
+}
+
+fn names_of(sample: &Sample, drafts: &[&Draft]) -> Vec<String> {
+    let text = |draft: &&Draft| match draft {
+        Draft::Made(one) => one.rule.key_text(&sample.paths),
+        Draft::Naming(one) => one.key_text(),
+    };
+    let texts: Vec<String> = drafts.iter().map(|draft| text(draft).unwrap_or_default()).collect();
     let mut names = Labels::new(&texts, &texts);
     texts.iter().map(|text| names.of(text, text.contains('{'))).collect()
 }
 
-/// A spec of these candidates without a word of explanation.
-pub fn bare(sample: &Sample, candidates: &[Candidate], policy: &str) -> String {
-    let candidates: Vec<&Candidate> = candidates.iter().collect();
-    let classes = class_names(sample, &candidates);
+/// What a rule would do: the policy that it is measured with.
+fn policy(draft: &Draft) -> &'static str {
+    match draft {
+        Draft::Made(_) => "maintain",
+        Draft::Naming(_) => "prune",
+    }
+}
+
+/// A spec of these rules, as if all were to be carried out, without a word of explanation.
+pub fn bare(sample: &Sample, drafts: &[Draft]) -> String {
+    let drafts: Vec<&Draft> = drafts.iter().collect();
+    let classes = class_names(sample, &drafts);
     let mut out = String::from("version = 1\n");
     for (class, name) in &classes {
         record(sample, *class, name, &mut out);
     }
-    for (candidate, name) in candidates.iter().zip(names_of(sample, &candidates)) {
-        index(sample, candidate, &name, &classes, &toml_string(policy), &mut out);
+    for (draft, name) in drafts.iter().zip(names_of(sample, &drafts)) {
+        index(sample, draft, &name, &classes, &toml_string(policy(draft)), &mut out);
     }
     out
 }
 
 /// The proposal.
 pub fn spec(dump: &str, survey: &Survey<'_>, sample: &Sample, outcome: &Outcome, notes: &[String]) -> String {
-    let candidates: Vec<&Candidate> = outcome.accepted.iter().map(|(candidate, _)| candidate).collect();
-    let classes = class_names(sample, &candidates);
+    let drafts: Vec<&Draft> = outcome.accepted.iter().map(|one| &one.draft).collect();
+    let classes = class_names(sample, &drafts);
     let mut out = String::new();
     let head = format!(
-        "Proposed by `rdb-reindex infer` from {}: a guess from a sample, measured on the whole dump. Read it before you use \
+        "Proposed by `rdb-reindex infer` from {dump}: a guess from a sample, measured on the whole dump. Read it before you use \
          it; `rdb-reindex inventory --spec THIS-FILE DUMP` shows what it says of the data. Every policy is \"report\", which \
-         changes nothing: write \"maintain\" where the index is to be made right, \"retire\" where it is to be deleted.",
-        dump
+         changes nothing. Where the data carry it, the policy that is recommended stands beside it; where they do not, the \
+         reasons stand above."
     );
     comment(&head, &mut out);
     out.push_str("version = 1\n");
@@ -139,22 +207,34 @@ pub fn spec(dump: &str, survey: &Survey<'_>, sample: &Sample, outcome: &Outcome,
         comment(&format!("Of {sampled} sampled, most have the fields {shown}"), &mut out);
         record(sample, *class, name, &mut out);
     }
-    for ((candidate, measured), name) in outcome.accepted.iter().zip(names_of(sample, &candidates)) {
+    for (judged, name) in outcome.accepted.iter().zip(names_of(sample, &drafts)) {
         out.push('\n');
-        comment(&support(candidate, measured), &mut out);
-        for rival in &candidate.rivals {
-            let same = format!(
-                "The sample speaks as much for key = {} with member = {}.",
-                toml_string(&rival.key_text(&sample.paths).unwrap_or_default()),
-                toml_string(&rival.member_text(&sample.paths).unwrap_or_default())
-            );
-            comment(&same, &mut out);
+        comment(&support(judged), &mut out);
+        if let Draft::Made(candidate) = &judged.draft {
+            for rival in &candidate.rivals {
+                let same = format!(
+                    "The sample speaks as much for key = {} with member = {}.",
+                    toml_string(&rival.key_text(&sample.paths).unwrap_or_default()),
+                    toml_string(&rival.member_text(&sample.paths).unwrap_or_default())
+                );
+                comment(&same, &mut out);
+            }
+            if !candidate.required.is_empty() {
+                comment("Where it is explained, the field names a record that exists: hence `require`.", &mut out);
+            }
+            if candidate.when.is_some() {
+                comment("Hardly any record is on the wrong side of `when`.", &mut out);
+            }
         }
-        if !candidate.required.is_empty() {
-            comment("Where it is explained, the field names a record that exists: hence `require`.", &mut out);
+        for doubt in &judged.doubts {
+            comment(&format!("Not recommended: {doubt}."), &mut out);
         }
-        let policy = "\"report\"   # a guess never deletes: \"maintain\" or \"retire\", once you are sure";
-        index(sample, candidate, &name, &classes, policy, &mut out);
+        let word = if judged.doubts.is_empty() {
+            format!("\"report\"   # recommended: {}", policy(&judged.draft))
+        } else {
+            "\"report\"".to_owned()
+        };
+        index(sample, &judged.draft, &name, &classes, &word, &mut out);
     }
     if survey.seen.templated > 0 {
         out.push('\n');
@@ -176,24 +256,41 @@ fn counted(n: u64, thing: &str) -> String {
 }
 
 /// How well a rule is supported.
-fn support(candidate: &Candidate, measured: &Measured) -> String {
-    let Measured { keys, right_keys, members, explained, missing } = *measured;
-    let unexplained = members.saturating_sub(explained);
-    format!(
-        "{} with {}: explained {explained} ({}%), not explained {unexplained}. {missing} more would have to be there ({}% of \
-         what the rule gives is). Keys that are right in name: {right_keys}. Sampled memberships that spoke for it: {}.",
-        counted(keys, "key"),
-        counted(members, "membership"),
-        measured.of_members(),
-        measured.of_records(),
-        candidate.votes
-    )
+fn support(judged: &Judged) -> String {
+    let measured = &judged.measured;
+    let unexplained = measured.members.saturating_sub(measured.explained);
+    match &judged.draft {
+        Draft::Made(candidate) => format!(
+            "{} with {}: explained {} ({}%), not explained {unexplained}, of which {} name a record that is gone. {} more would \
+             have to be there ({}% of what the rule gives is). Keys that are right in name: {}. Sampled memberships that spoke \
+             for it: {}.",
+            counted(measured.keys, "key"),
+            counted(measured.members, "membership"),
+            measured.explained,
+            measured.of_members(),
+            measured.gone,
+            measured.missing,
+            measured.of_records(),
+            measured.right_keys,
+            candidate.votes
+        ),
+        Draft::Naming(_) => format!(
+            "{} with {}: {} name a key that is there ({}%), {} name one that is gone.",
+            counted(measured.keys, "key"),
+            if measured.members == 1 { "1 entry".to_owned() } else { format!("{} entries", measured.members) },
+            measured.explained,
+            measured.of_members(),
+            measured.gone
+        ),
+    }
 }
 
 /// What was seen and is not proposed, and why.
 pub fn notes(sample: &Sample, guesses: &Guesses, outcome: &Outcome) -> Vec<String> {
     let mut notes = Vec::new();
-    for (candidate, measured) in &outcome.rejected {
+    for judged in &outcome.rejected {
+        let Draft::Made(candidate) = &judged.draft else { continue };
+        let measured = &judged.measured;
         // A set that lists a few records is no failed rule.
         if candidate.rule.fields() == 0 && measured.of_records() < 5 {
             continue;
@@ -212,10 +309,16 @@ pub fn notes(sample: &Sample, guesses: &Guesses, outcome: &Outcome) -> Vec<Strin
     }
     let is_covered = |family: &Family| {
         let db = family.chosen.first().map_or(0, |one| one.db);
-        outcome.accepted.iter().any(|(candidate, _)| candidate.rule.covers(db, &family.example))
+        outcome.accepted.iter().any(|one| match &one.draft {
+            Draft::Made(candidate) => candidate.rule.covers(db, &family.example),
+            Draft::Naming(reference) => {
+                reference.pattern.db == db && reference.pattern.read(&family.example).is_some()
+            }
+        })
     };
+    let is_set = |family: &Family| family.chosen.iter().all(|one| matches!(one.kind, Kind::Set | Kind::Zset));
     let mut others: Vec<_> =
-        sample.families.iter().zip(&guesses.heard).filter(|(family, _)| !is_covered(family)).collect();
+        sample.families.iter().zip(&guesses.heard).filter(|(family, _)| is_set(family) && !is_covered(family)).collect();
     others.sort_by_key(|(family, _)| std::cmp::Reverse(family.elements));
     for (family, heard) in others.iter().take(FAMILIES) {
         let why = if heard.members == 0 {

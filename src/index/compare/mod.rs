@@ -363,10 +363,11 @@ pub fn compare<'a, 'o>(
 
 impl<'a> Compared<'a> {
     /// What would have to change, and why.
-    pub fn into_difference(self, observer: &Observer) -> Result<Difference<'a>, Error> {
+    pub fn into_difference(mut self, observer: &Observer) -> Result<Difference<'a>, Error> {
         let Self { names, dump, hasher, keys, interned, member_prefixes, sets, zsets, kept, undecided, .. } = self;
         let spec = names.spec;
-        let Resolved { mut present, mut deletions, .. } = self.resolved;
+        let Resolved { mut present, mut deletions, evidence, .. } = self.resolved;
+        let references = std::mem::take(&mut self.pruned.evidence);
         let members = Members { dump, interned: &interned, prefixes: &member_prefixes };
         let mut stale = self.scanned.stale;
         stale.retain(|stale| {
@@ -399,6 +400,8 @@ impl<'a> Compared<'a> {
             summaries: self.summaries,
             diagnostics: self.diagnostics,
             brakes: self.brakes,
+            evidence,
+            references,
             keys,
             sets,
             zsets,

@@ -48,6 +48,8 @@ pub enum Fate {
 /// What the entries of a rule name.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct References {
+    /// Entries of keys of the rule, whatever their form.
+    pub entries: u64,
     /// Entries that have the form.
     pub formed: u64,
     /// Of these, entries that name a key which is in the dump.
@@ -422,6 +424,7 @@ fn settle(spec: &Spec, keys: &[IndexKey], judged: Vec<Judged>, ask: Ask, summari
         let Judged { index, seen, rules, deleted, kept, .. } = judged;
         for (at, references) in rules.iter().zip(&seen.references) {
             let all = &mut out.evidence[*at];
+            all.entries += seen.elements;
             all.formed += references.formed;
             all.found += references.found;
             all.going += references.going;

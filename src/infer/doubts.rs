@@ -1,0 +1,144 @@
+//! Why a rule is not recommended, though the data speak for it.
+//!
+//! A recommendation may be followed without a look at the data, so it is given only where what the rule would change is
+//! explained by what is gone. An index that lacks entries may be filtered, capped or a sample; a key that names what is gone
+//! may be a record of it. Where the data do not tell, the rule is shown, and the reason.
+
+use super::candidate::{Candidate, Draft, Judged, Measured, percent};
+use super::patterns::{Piece, Shape};
+use super::references::{Reference, Slot};
+use crate::dump::rdb::Kind;
+use crate::text::{counted, number};
+
+/// Of the entries that name records which are there, a rule explains so many in a hundred.
+const EXPLAINED: u64 = 95;
+/// Of the entries that it demands, so many in a hundred may be missing where others name what is gone.
+const MISSING: u64 = 5;
+/// Of entries that name keys, so many in a hundred name one that is there.
+const NAMED: u64 = 20;
+const LEAST: u64 = 3;
+
+/// Words for what is kept after it is gone.
+const KEPT: &[&str] = &[
+    "deleted", "removed", "archive", "archived", "tombstone", "tombstones", "history", "seen", "viewed", "visited", "recent",
+    "recently", "log", "logs", "audit", "banned", "blocked", "blacklist", "denylist", "processed", "done", "dedup", "stats",
+    "stat", "count", "counts", "counter", "counters", "score", "scores", "leaderboard", "rank", "ranking", "top", "hits",
+    "views", "votes", "likes", "trending", "popular", "metrics", "events", "notified", "sent", "used", "consumed", "revoked",
+    "expired", "trash", "undo", "past", "old", "legacy", "backup", "ever", "all-time", "alltime", "total", "totals",
+];
+
+/// All reasons against each rule. What is ill with one index of a class speaks for disease in the others.
+pub fn judge(drafts: Vec<(Draft, Measured)>) -> Vec<Judged> {
+    let ill: Vec<(u64, u32)> = drafts
+        .iter()
+        .filter_map(|(draft, measured)| match draft {
+            Draft::Made(one) if measured.gone > 0 => Some((one.rule.db, one.rule.class)),
+            _ => None,
+        })
+        .collect();
+    drafts
+        .into_iter()
+        .map(|(draft, measured)| {
+            let doubts = match &draft {
+                Draft::Made(one) => made(one, &measured, ill.contains(&(one.rule.db, one.rule.class))),
+                Draft::Naming(one) => naming(one, &measured),
+            };
+            Judged { draft, measured, doubts }
+        })
+        .collect()
+}
+
+fn made(one: &Candidate, measured: &Measured, is_ill: bool) -> Vec<String> {
+    let mut out = common(measured);
+    let Measured { explained, missing, living, unknown, .. } = *measured;
+    if explained < LEAST {
+        out.push(format!("it explains {} only", counted(explained, "entry")));
+    }
+    if percent(explained, explained.saturating_add(living)) < EXPLAINED {
+        out.push(format!(
+            "{} whose record is there are not explained: {}",
+            number(living),
+            measured.living_examples.join(", ")
+        ));
+    } else if living > 0 && !is_ill {
+        out.push(format!(
+            "{} whose record is there are not explained, and none names a record that is gone: {}",
+            number(living),
+            measured.living_examples.join(", ")
+        ));
+    }
+    if unknown > 0 {
+        out.push(format!("of {} that are not explained it is not known what they name", number(unknown)));
+    }
+    let demanded = explained.saturating_add(missing);
+    if percent(missing, demanded) >= MISSING && missing > 0 {
+        out.push(format!(
+            "{} of {} that it demands are missing: the index may have a filter or a limit that no field tells of",
+            number(missing),
+            number(demanded)
+        ));
+    } else if missing > 0 && !is_ill {
+        out.push(format!(
+            "{} of {} that it demands are missing, and nothing else is wrong: that may be meant",
+            number(missing),
+            number(demanded)
+        ));
+    }
+    if !one.rivals.is_empty() && measured.is_ill() {
+        out.push("other rules explain as much".to_owned());
+    }
+    out
+}
+
+fn naming(one: &Reference, measured: &Measured) -> Vec<String> {
+    let mut out = common(measured);
+    let entries = measured.explained.saturating_add(measured.gone);
+    if measured.explained < LEAST || percent(measured.explained, entries) < NAMED {
+        out.push(format!(
+            "{} of {} name a key that is there",
+            number(measured.explained),
+            counted(entries, "entry")
+        ));
+    }
+    if measured.formless > 0 {
+        out.push(format!("{} have another form", counted(measured.formless, "entry")));
+    }
+    let words = words(&one.pattern.pieces);
+    if let Some(word) = words.iter().find(|word| KEPT.contains(&word.as_str())) {
+        out.push(format!("by the word {word:?} in its name it may be there to keep what is gone"));
+    }
+    if one.rival.is_some() {
+        out.push("its entries name keys of another kind as well".to_owned());
+    }
+    if one.pattern.kind == Kind::Zset && !one.timed {
+        out.push("its scores are not times: they may be worth more than what they belong to".to_owned());
+    }
+    if one.pattern.kind == Kind::Hash && one.slot == Slot::Member {
+        out.push("with the fields their values would go".to_owned());
+    }
+    if let [Piece::Var(Shape::Digits)] = one.entry.as_slice()
+        && one.pattern.kind == Kind::String
+    {
+        out.push("a number in a string may be a counter".to_owned());
+    }
+    out
+}
+
+fn common(measured: &Measured) -> Vec<String> {
+    let mut out = measured.brakes.clone();
+    if measured.frozen {
+        out.push("some records cannot be decoded, and might imply anything".to_owned());
+    }
+    out
+}
+
+fn words(pieces: &[Piece]) -> Vec<String> {
+    let mut out = Vec::new();
+    for piece in pieces {
+        if let Piece::Text(text) = piece {
+            let words = text.split(|byte| !byte.is_ascii_alphabetic() && *byte != b'-').filter(|word| !word.is_empty());
+            out.extend(words.map(|word| String::from_utf8_lossy(word).to_lowercase()));
+        }
+    }
+    out
+}
