@@ -11,7 +11,6 @@ mod infer;
 mod inventory;
 mod open;
 mod plan;
-mod presets;
 mod rehearse;
 mod replay;
 mod show;

@@ -3,7 +3,6 @@
 use std::path::PathBuf;
 
 use super::args::DumpArgs;
-use super::presets::presets_for;
 use super::{open, spec};
 use crate::bundle;
 use crate::bundle::manifest::{BrakeNote, Caps, Manifest, REVIEW};
@@ -92,7 +91,7 @@ fn way_out(notes: &[BrakeNote], dump: &[u8], args: &PlanArgs) -> String {
         return format!("correct the spec, or take a whole dump; {lift}");
     }
     let infer = format!("`rdb-reindex infer {}` proposes a spec from the data", args.dump.words());
-    let presets = presets_for(dump);
+    let presets = crate::infer::presets_for(dump);
     if presets.is_empty() {
         return format!("{infer}, and --spec FILE takes it");
     }

@@ -102,6 +102,8 @@ pub struct Judged {
 /// What came of the candidates.
 #[derive(Debug, Default)]
 pub struct Outcome {
+    /// The figures of the indexes of the preset that fits.
+    pub preset: Vec<Measured>,
     pub accepted: Vec<Judged>,
     pub rejected: Vec<Judged>,
 }

@@ -64,7 +64,11 @@ pub fn candidates(sample: &Sample, guesses: &Guesses) -> Vec<Candidate> {
             votes: votes.count,
             score: score(votes),
             required: required.map(|(pair, _)| *pair).collect(),
-            rivals: close.map(|(rule, _)| rule.clone()).take(3).collect(),
+            rivals: close
+                .map(|(other, _)| other.clone())
+                .filter(|other| !is_filtered(rule, other, &sample.paths))
+                .take(3)
+                .collect(),
             when: None,
         };
         best.push((candidate, rule.fields() == 0));
@@ -94,6 +98,20 @@ pub fn candidates(sample: &Sample, guesses: &Guesses) -> Vec<Candidate> {
         chosen.push(candidate);
     }
     chosen
+}
+
+/// Whether the second rule says the same of fields as a filter makes them.
+fn is_filtered(rule: &Rule, other: &Rule, paths: &Paths) -> bool {
+    let plain = |rule: &Rule| -> Vec<Option<String>> {
+        rule.key
+            .iter()
+            .map(|part| match part {
+                Part::Field(path) => paths.text(*path).split('|').next().map(str::to_owned),
+                Part::Literal(_) => None,
+            })
+            .collect()
+    };
+    plain(rule) == plain(other)
 }
 
 /// Decides between a rule with two fields and those that have one of its values in place of a field: `by:{team}/{role}`

@@ -24,6 +24,8 @@ pub struct Class {
     pub form: Option<Vec<Piece>>,
     /// What the variable parts of that are called.
     pub captures: Vec<String>,
+    /// Only names that end with the part behind the prefix are of it.
+    pub leaves: bool,
     /// The documents of it that are in the sample.
     pub sampled: usize,
     /// Names at the top that most of them have.
@@ -49,7 +51,10 @@ impl Class {
         let fits = match &self.form {
             Some(form) => patterns::read(form, name).is_some(),
             None if self.exact => name == self.prefix,
-            None => name.starts_with(&self.prefix),
+            None => {
+                let rest = name.strip_prefix(self.prefix.as_slice());
+                rest.is_some_and(|rest| !self.leaves || !rest.iter().any(is_separator))
+            }
         };
         self.db == db && fits
     }
@@ -101,7 +106,7 @@ impl Class {
 }
 
 /// Names cut after `:`, `/`, `|` and `#`, as a tree.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Node {
     children: BTreeMap<Vec<u8>, Node>,
     /// A document has this very name.
@@ -172,10 +177,34 @@ impl Node {
                 node = child;
             }
             let exact = node.children.is_empty();
-            out.push(Class { db, prefix, exact, form: None, captures: Vec::new(), sampled: node.documents, profile: node.common(50) });
+            out.push(Class { db, prefix, exact, form: None, captures: Vec::new(), sampled: node.documents, profile: node.common(50), leaves: false });
             return;
         }
-        for (part, child) in &self.children {
+        // Names that end here may be alike, whatever is below the others.
+        let mut leaves = Node::default();
+        let is_leaf = |child: &Node| child.children.is_empty();
+        for (part, child) in self.children.iter().filter(|(_, child)| is_leaf(child)) {
+            leaves.documents = leaves.documents.saturating_add(child.documents);
+            for (path, count) in &child.fields {
+                let sum = leaves.fields.entry(*path).or_default();
+                *sum = sum.saturating_add(*count);
+            }
+            leaves.children.insert(part.clone(), child.clone());
+        }
+        let together = inside && leaves.children.len() > 1 && leaves.is_uniform();
+        if together {
+            out.push(Class {
+                db,
+                prefix: prefix.clone(),
+                exact: false,
+                form: None,
+                captures: Vec::new(),
+                sampled: leaves.documents,
+                profile: leaves.common(50),
+                leaves: true,
+            });
+        }
+        for (part, child) in self.children.iter().filter(|(_, child)| !together || !is_leaf(child)) {
             let len = prefix.len();
             prefix.extend_from_slice(part);
             child.classes(db, prefix, out);
@@ -203,15 +232,9 @@ fn set_apart(pattern: &Pattern, all: &[Pattern]) -> Vec<u8> {
     {
         return last.clone();
     }
+    // A single name is a thing of its own.
     if let [Piece::Text(only)] = pattern.pieces.as_slice() {
-        let stem = only.iter().rposition(is_separator).and_then(|at| only.get(..=at)).unwrap_or_default();
-        let has_others = |other: &Pattern| {
-            let [Piece::Text(text), Piece::Var(_)] = other.pieces.as_slice() else { return false };
-            other.db == pattern.db && text == stem
-        };
-        if !stem.is_empty() && all.iter().any(has_others) {
-            return only.clone();
-        }
+        return only.clone();
     }
     Vec::new()
 }
@@ -257,6 +280,8 @@ impl Classes {
                 let (db, own) = (class.db, class.clone());
                 class.find_form(names.iter().copied().filter(|name| own.holds(db, name)));
             }
+            // Without a form a spec cannot tell it from what stands below.
+            found.retain(|class| !class.leaves || class.form.is_some());
             all.append(&mut found);
         }
         Self::new(all)
@@ -322,7 +347,7 @@ mod tests {
     fn the_longest_prefix_is_the_class_of_a_name() {
         let class = |prefix: &str, exact| {
             let prefix = prefix.as_bytes().to_vec();
-            Class { db: 0, prefix, exact, form: None, captures: Vec::new(), sampled: 1, profile: BTreeSet::new() }
+            Class { db: 0, prefix, exact, form: None, captures: Vec::new(), leaves: false, sampled: 1, profile: BTreeSet::new() }
         };
         let classes = Classes::new(vec![class("a:", false), class("a:b:", false), class("a:c", true)]);
         for (name, expected) in

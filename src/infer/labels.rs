@@ -28,6 +28,11 @@ impl Labels {
         Self { among_some: uses(some), among_all: uses(all), taken: Vec::new() }
     }
 
+    /// Names that are taken already.
+    pub fn reserve(&mut self, names: impl Iterator<Item = String>) {
+        self.taken.extend(names);
+    }
+
     /// Of equals the last word is taken, which is next to what varies, or where nothing does, the first.
     pub fn of(&mut self, text: &str, varies: bool) -> String {
         let words = words(text);

@@ -7,10 +7,12 @@ use super::candidate::{Candidate, Draft, Judged, Measured, Outcome, percent};
 use super::candidates::candidates;
 use super::doubts;
 use super::guess::Guesses;
+use super::classes::is_separator;
 use super::patterns::Pattern;
+use super::presets::Fitting;
 use super::references::Reference;
 use super::rule::Member;
-use super::sample::Sample;
+use super::sample::{Named, Sample};
 use super::survey::Survey;
 use super::when;
 use super::write;
@@ -38,6 +40,7 @@ const NAMED: u64 = 3;
 
 /// What a measure needs.
 pub struct Judges<'j, 'a> {
+    pub preset: Option<&'j Fitting>,
     pub file: &'a [u8],
     pub survey: &'j Survey<'a>,
     pub sample: &'j Sample,
@@ -49,8 +52,9 @@ impl<'a> Judges<'_, 'a> {
     /// Measures the rules that most speaks for, and says what is thought of them.
     pub fn judge(&self, guesses: &Guesses, references: Vec<Reference>) -> Result<Outcome, Error> {
         let mut made = candidates(self.sample, guesses);
+        made.retain(|one| !self.is_of_preset(one.rule.db, one.rule.kind, &|name| one.rule.covers(one.rule.db, name)));
         // Twice at most: what is left out changes what the others come to, and a filter is found from what is missing.
-        let mut first = self.measure(made.drain(..).map(Draft::Made).collect())?;
+        let (_, mut first) = self.measure(made.drain(..).map(Draft::Made).collect())?;
         for (draft, measured) in &mut first {
             if let Draft::Made(one) = draft
                 && measured.missing > 0
@@ -76,34 +80,72 @@ impl<'a> Judges<'_, 'a> {
             drafts.push(one.draft);
         }
         for reference in references {
+            let Pattern { db, kind, .. } = reference.pattern;
+            if self.is_of_preset(db, kind, &|name| reference.pattern.read(name).is_some()) {
+                continue;
+            }
             if reference.named >= NAMED && !taken.iter().any(|candidate| is_same_family(candidate, &reference, self.sample)) {
                 drafts.push(Draft::Naming(Box::new(reference)));
             }
         }
-        let second = doubts::judge(self.measure(drafts)?);
+        let (preset, second) = self.measure(drafts)?;
+        let mut second = doubts::judge(second);
+        for one in &mut second {
+            self.doubt_left_out(one);
+        }
         let (accepted, mut bad): (Vec<Judged>, Vec<Judged>) =
             second.into_iter().partition(|one| is_good(&one.draft, &one.measured));
         rejected.append(&mut bad);
-        Ok(Outcome { accepted, rejected })
+        Ok(Outcome { preset, accepted, rejected })
     }
 
-    /// The figures of some rules. What cannot stand in one spec with the others is left out.
-    fn measure(&self, mut drafts: Vec<Draft>) -> Result<Vec<(Draft, Measured)>, Error> {
-        let parse = |drafts: &[Draft]| Spec::parse(&write::bare(self.sample, drafts), "proposal");
+    /// Whether the preset takes keys of a rule.
+    fn is_of_preset(&self, db: u64, kind: Kind, is_own: &dyn Fn(&[u8]) -> bool) -> bool {
+        let Some(preset) = self.preset else { return false };
+        let mut own = self.sample.names.iter().filter(|named| named.db == db && named.kind == kind && is_own(&named.name));
+        own.any(|named| preset.takes(db, kind, &named.name))
+    }
+
+    /// Keys beside those that a preset takes are left by whoever knows the application.
+    fn doubt_left_out(&self, one: &mut Judged) {
+        let Some(preset) = self.preset else { return };
+        let first = |name: &[u8]| -> Vec<u8> {
+            let end = name.iter().position(is_separator).map_or(0, |at| at.saturating_add(1));
+            name.get(..end).unwrap_or_default().to_vec()
+        };
+        let is_own = |name: &[u8]| match &one.draft {
+            Draft::Made(made) => made.rule.covers(made.rule.db, name),
+            Draft::Naming(naming) => naming.pattern.read(name).is_some(),
+        };
+        let own = self.sample.names.iter().find(|named| is_own(&named.name)).map(|named| first(&named.name));
+        let taken = |named: &&Named| preset.takes(named.db, named.kind, &named.name);
+        if let Some(own) = own.filter(|own| !own.is_empty())
+            && self.sample.names.iter().filter(taken).any(|named| first(&named.name) == own)
+        {
+            one.doubts.push(format!("the preset {} is about keys beside it, and leaves these", preset.name));
+        }
+    }
+
+    /// The figures of the preset's indexes, and of some rules. What cannot stand in one spec with the others is left out.
+    fn measure(&self, mut drafts: Vec<Draft>) -> Result<(Vec<Measured>, Vec<(Draft, Measured)>), Error> {
+        let parse = |drafts: &[Draft]| Spec::parse(&write::bare(self.sample, self.preset, drafts), "proposal");
         if parse(&drafts).is_err() {
             drafts.retain(|one| parse(std::slice::from_ref(one)).is_ok());
         }
+        let of_preset = self.preset.map_or(0, |preset| preset.spec.indexes.len());
         let spec = loop {
-            if drafts.is_empty() {
-                return Ok(Vec::new());
+            if drafts.is_empty() && of_preset == 0 {
+                return Ok((Vec::new(), Vec::new()));
             }
             match parse(&drafts) {
                 Ok(spec) => break spec,
-                Err(_) => drafts.pop(),
-            };
+                Err(_) if drafts.pop().is_some() => {}
+                Err(_) => return Ok((Vec::new(), Vec::new())),
+            }
         };
-        let found = self.figures(&spec)?;
-        Ok(drafts.into_iter().zip(found).collect())
+        let mut found = self.figures(&spec)?;
+        let rest = found.split_off(of_preset.min(found.len()));
+        Ok((found, drafts.into_iter().zip(rest).collect()))
     }
 
     /// The figures of each index of a spec.

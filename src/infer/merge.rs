@@ -51,6 +51,7 @@ fn apply(sample: &mut Sample, guesses: &mut Guesses, prefixes: &[(u64, Vec<u8>)]
             exact: false,
             form: None,
             captures: Vec::new(),
+            leaves: false,
             sampled: 0,
             profile: BTreeSet::new(),
         })

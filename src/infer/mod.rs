@@ -24,6 +24,7 @@ mod labels;
 mod measure;
 mod merge;
 mod patterns;
+mod presets;
 mod references;
 mod rule;
 mod sample;
@@ -32,7 +33,7 @@ mod votes;
 mod when;
 mod write;
 
-pub use candidate::Measured;
+pub use presets::presets_for;
 pub use survey::Seen;
 
 use crate::dump::rdb;
@@ -85,10 +86,13 @@ pub fn infer(file: &[u8], name: &str, expiry: Expiry, observer: &Observer) -> Re
     let mut guesses = guess::guess(&survey, &mut sample, observer)?;
     merge::merge(&mut sample, &mut guesses);
     let references = references::find(&survey, &sample, &sample.patterns, observer)?;
-    let judges = measure::Judges { file, survey: &survey, sample: &sample, expiry, observer };
+    let preset = presets::fitting(file);
+    let judges = measure::Judges { preset: preset.as_ref(), file, survey: &survey, sample: &sample, expiry, observer };
     let outcome = judges.judge(&guesses, references)?;
     let notes = write::notes(&sample, &guesses, &outcome);
-    let spec = (!outcome.accepted.is_empty()).then(|| write::spec(name, &survey, &sample, &outcome, &notes));
+    let indexes = outcome.accepted.len().saturating_add(outcome.preset.len());
+    let spec =
+        (indexes > 0).then(|| write::spec(name, (&survey, &sample), (preset.as_ref(), &outcome), &notes));
     let (seen, crc64, footer) = (survey.seen, survey.crc64, survey.footer);
-    Ok(Proposal { spec, indexes: outcome.accepted.len(), notes, seen, crc64, footer })
+    Ok(Proposal { spec, indexes, notes, seen, crc64, footer })
 }

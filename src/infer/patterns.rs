@@ -292,7 +292,8 @@ impl Finder {
         }
         let mut grouped: Vec<(Vec<&Cut<'_>>, Shape)> = Vec::new();
         for (_, leaves) in leaf_words {
-            if leaves.len() >= WORDS {
+            let distinct: BTreeSet<&[u8]> = leaves.iter().filter_map(|cut| cut.parts.get(depth).copied()).collect();
+            if distinct.len() >= WORDS {
                 let shape = Shape::of_all(leaves.iter().filter_map(|cut| cut.parts.get(depth).copied())).or(Shape::Plain);
                 grouped.push((leaves, shape));
             } else {

@@ -109,6 +109,7 @@ pub fn find(survey: &Survey<'_>, sample: &Sample, patterns: &[Pattern], observer
     let candidates: Vec<&Pattern> = patterns
         .iter()
         .filter(|pattern| matches!(pattern.kind, Kind::Set | Kind::Zset | Kind::List | Kind::Hash | Kind::String))
+        .filter(|pattern| !is_of_records(pattern, sample))
         .collect();
     let tries = TRIES.checked_div(candidates.len().saturating_mul(TRIED)).unwrap_or(SURROUNDINGS).clamp(50, SURROUNDINGS);
     let mut out = Vec::new();
@@ -129,6 +130,16 @@ pub fn find(survey: &Survey<'_>, sample: &Sample, patterns: &[Pattern], observer
         out.extend(found.max_by_key(|reference| (reference.named, Reverse(reference.slot))));
     }
     Ok(out)
+}
+
+/// Whether its keys are records: they have fields in common, which an index has not.
+fn is_of_records(pattern: &Pattern, sample: &Sample) -> bool {
+    let mut names = pattern.names.iter().filter_map(|at| sample.names.get(*at)).take(8);
+    matches!(pattern.kind, Kind::Hash | Kind::String)
+        && names.any(|named| {
+            let class = sample.classes.of(named.db, &named.name).and_then(|class| sample.classes.get(class));
+            class.is_some_and(|class| !class.exact && !class.profile.is_empty())
+        })
 }
 
 /// What stands before and behind a part of a name.
@@ -297,6 +308,15 @@ impl<'p> Family<'p> {
         {
             let named = counted.remove(at);
             counted.insert(0, named);
+        }
+        // What stands beside a record may outlive it: the record is meant.
+        let top = counted.first()?.clone();
+        let shorter = |(parts, _, count): &(Vec<Part>, Vec<bool>, u64)| {
+            count.saturating_mul(3) >= top.2 && text_len(parts) < text_len(&top.0) && is_satellite(parts, &top.0)
+        };
+        if let Some(at) = counted.iter().position(shorter) {
+            let main = counted.remove(at);
+            counted.insert(0, main);
         }
         let (first, hits, count) = counted.first()?.clone();
         let distinct: BTreeSet<&[u8]> = own.iter().zip(&hits).filter(|(_, hit)| **hit).map(|((_, own), _)| *own).collect();

@@ -51,11 +51,18 @@ pub fn find(survey: &Survey<'_>, sample: &Sample, candidate: &Candidate) -> Resu
         return Ok(None);
     }
     let paths: BTreeSet<u32> = inside.iter().chain(&outside).flat_map(|fields| fields.iter().map(|(path, _)| *path)).collect();
+    let used: BTreeSet<u32> = rule
+        .key
+        .iter()
+        .filter_map(|part| if let Part::Field(path) = part { Some(*path) } else { None })
+        .chain(if let Member::Field(_, path) = &rule.member { Some(*path) } else { None })
+        .chain(candidate.score)
+        .collect();
     let allowed = inside.len().saturating_add(outside.len()).saturating_mul(WRONG_PERCENT) / 100;
     let mut best: Option<(usize, When)> = None;
     for path in paths {
         let text = sample.paths.text(path);
-        if text.contains(['@', '|']) || text.contains("[]") {
+        if used.contains(&path) || text.contains(['@', '|']) || text.contains("[]") {
             continue;
         }
         if let Some((wrong, test)) = separates(path, &inside, &outside).filter(|(wrong, _)| *wrong <= allowed)

@@ -2,15 +2,16 @@
 
 use std::collections::BTreeMap;
 
-use super::candidate::{Candidate, Draft, Judged, Outcome, Test};
+use super::candidate::{Candidate, Draft, Judged, Measured, Outcome, Test};
 use super::classes::Class;
 use super::guess::Guesses;
 use super::labels::Labels;
+use super::presets::Fitting;
 use super::references::{Reference, Slot};
 use super::sample::{Family, Sample};
 use super::survey::Survey;
 use crate::dump::rdb::Kind;
-use crate::model::spec::literal;
+use crate::model::spec::{Index, literal};
 use crate::text::{display, safe, toml_string};
 
 /// Families that are told of in the end.
@@ -19,7 +20,7 @@ const FAMILIES: usize = 12;
 const PATHS: usize = 8;
 
 /// The classes that rules need, by number, and what they are called.
-fn class_names(sample: &Sample, drafts: &[&Draft]) -> BTreeMap<u32, String> {
+fn class_names(sample: &Sample, preset: Option<&Fitting>, drafts: &[&Draft]) -> BTreeMap<u32, String> {
     let mut numbers: Vec<u32> = Vec::new();
     for draft in drafts {
         if let Draft::Made(one) = draft {
@@ -33,6 +34,7 @@ fn class_names(sample: &Sample, drafts: &[&Draft]) -> BTreeMap<u32, String> {
     let all: Vec<String> = (0..sample.classes.all.len()).filter_map(|at| glob(u32::try_from(at).ok()?)).collect();
     let some: Vec<String> = numbers.iter().filter_map(|class| glob(*class)).collect();
     let mut names = Labels::new(&some, &all);
+    names.reserve(preset.iter().flat_map(|preset| preset.spec.records.iter().map(|class| class.name.clone())));
     numbers.into_iter().filter_map(|class| Some((class, names.of(&glob(class)?, true)))).collect()
 }
 
@@ -145,13 +147,14 @@ fn naming(reference: &Reference, out: &mut String) {
     }
 }
 
-fn names_of(sample: &Sample, drafts: &[&Draft]) -> Vec<String> {
+fn names_of(sample: &Sample, preset: Option<&Fitting>, drafts: &[&Draft]) -> Vec<String> {
     let text = |draft: &&Draft| match draft {
         Draft::Made(one) => one.rule.key_text(&sample.paths),
         Draft::Naming(one) => one.key_text(),
     };
     let texts: Vec<String> = drafts.iter().map(|draft| text(draft).unwrap_or_default()).collect();
     let mut names = Labels::new(&texts, &texts);
+    names.reserve(preset.iter().flat_map(|preset| preset.spec.indexes.iter().map(|index| index.name.clone())));
     texts.iter().map(|text| names.of(text, text.contains('{'))).collect()
 }
 
@@ -164,23 +167,29 @@ fn policy(draft: &Draft) -> &'static str {
 }
 
 /// A spec of these rules, as if all were to be carried out, without a word of explanation.
-pub fn bare(sample: &Sample, drafts: &[Draft]) -> String {
+pub fn bare(sample: &Sample, preset: Option<&Fitting>, drafts: &[Draft]) -> String {
     let drafts: Vec<&Draft> = drafts.iter().collect();
-    let classes = class_names(sample, &drafts);
+    let classes = class_names(sample, preset, &drafts);
     let mut out = String::from("version = 1\n");
+    out.extend(preset.map(Fitting::text));
     for (class, name) in &classes {
         record(sample, *class, name, &mut out);
     }
-    for (draft, name) in drafts.iter().zip(names_of(sample, &drafts)) {
+    for (draft, name) in drafts.iter().zip(names_of(sample, preset, &drafts)) {
         index(sample, draft, &name, &classes, &toml_string(policy(draft)), &mut out);
     }
     out
 }
 
 /// The proposal.
-pub fn spec(dump: &str, survey: &Survey<'_>, sample: &Sample, outcome: &Outcome, notes: &[String]) -> String {
+pub fn spec(
+    dump: &str,
+    (survey, sample): (&Survey<'_>, &Sample),
+    (preset, outcome): (Option<&Fitting>, &Outcome),
+    notes: &[String],
+) -> String {
     let drafts: Vec<&Draft> = outcome.accepted.iter().map(|one| &one.draft).collect();
-    let classes = class_names(sample, &drafts);
+    let classes = class_names(sample, preset, &drafts);
     let mut out = String::new();
     let head = format!(
         "Proposed by `rdb-reindex infer` from {dump}: a guess from a sample, measured on the whole dump. Read it before you use \
@@ -189,7 +198,14 @@ pub fn spec(dump: &str, survey: &Survey<'_>, sample: &Sample, outcome: &Outcome,
          reasons stand above."
     );
     comment(&head, &mut out);
+    if let Some(preset) = preset {
+        out.push_str("#\n");
+        comment(&fits(preset), &mut out);
+    }
     out.push_str("version = 1\n");
+    if let Some(preset) = preset {
+        of_preset(preset, &outcome.preset, &mut out);
+    }
     for (class, name) in &classes {
         out.push('\n');
         let Some(of) = sample.classes.get(*class) else { continue };
@@ -207,7 +223,7 @@ pub fn spec(dump: &str, survey: &Survey<'_>, sample: &Sample, outcome: &Outcome,
         comment(&format!("Of {sampled} sampled, most have the fields {shown}"), &mut out);
         record(sample, *class, name, &mut out);
     }
-    for (judged, name) in outcome.accepted.iter().zip(names_of(sample, &drafts)) {
+    for (judged, name) in outcome.accepted.iter().zip(names_of(sample, preset, &drafts)) {
         out.push('\n');
         comment(&support(judged), &mut out);
         if let Draft::Made(candidate) = &judged.draft {
@@ -248,6 +264,61 @@ pub fn spec(dump: &str, survey: &Survey<'_>, sample: &Sample, outcome: &Outcome,
         }
     }
     out
+}
+
+/// What is said of a preset that fits.
+fn fits(preset: &Fitting) -> String {
+    let others = match preset.others.as_slice() {
+        [] => String::new(),
+        others => format!(" Others that describe some of its keys: {}.", others.join(", ")),
+    };
+    format!(
+        "The preset {} describes this database: `--preset {}` does what its rules here say (`rdb-reindex spec --preset {}`).{others}",
+        preset.name, preset.name, preset.name
+    )
+}
+
+/// The rules of a preset, with what they come to.
+fn of_preset(preset: &Fitting, measured: &[Measured], out: &mut String) {
+    let mut measured = measured.iter().zip(&preset.spec.indexes);
+    for block in &preset.blocks {
+        out.push('\n');
+        let is_index = block.lines().any(|line| line.trim() == "[[index]]");
+        let Some((measured, index)) = is_index.then(|| measured.next()).flatten() else {
+            out.push_str(block);
+            continue;
+        };
+        comment(&support_of_preset(index, measured), out);
+        for brake in &measured.brakes {
+            comment(&format!("Not recommended: {brake}."), out);
+        }
+        for line in block.lines() {
+            let word = match line.strip_prefix("policy").map(|rest| rest.trim_start_matches([' ', '='])) {
+                Some("\"prune\"") => "prune",
+                Some("\"maintain\"") => "maintain",
+                _ => {
+                    out.push_str(line);
+                    out.push('\n');
+                    continue;
+                }
+            };
+            out.push_str("policy = \"report\"");
+            if measured.brakes.is_empty() && measured.keys > 0 {
+                out.push_str(&format!("   # recommended: {word}"));
+            }
+            out.push('\n');
+        }
+    }
+}
+
+fn support_of_preset(index: &Index, measured: &Measured) -> String {
+    let keys = counted(measured.keys, "key");
+    if index.exists.is_empty() {
+        let wrong = measured.members.saturating_sub(measured.explained);
+        return format!("{keys}: {} right, {wrong} wrong, {} missing.", measured.explained, measured.missing);
+    }
+    let gone = measured.gone;
+    format!("{keys}: {} name a key that is there, {gone} name one that is gone.", measured.explained)
 }
 
 /// A number and what it counts.

@@ -6,9 +6,9 @@ use std::ops::ControlFlow;
 
 use foldhash::fast::RandomState;
 
-use crate::dump::rdb::{Element, Flow, Record, Scratch, Visitor, Walker};
+use crate::dump::rdb::{Element, Flow, Kind, Record, Scratch, Visitor, Walker};
 use crate::model::entry::Entries;
-use crate::model::spec::{IndexType, PRESETS, Spec};
+use crate::model::spec::{DEFAULT_PRESET, Index, IndexType, PRESETS, Spec};
 use crate::model::view::{KeyType, Names};
 
 /// Of the keys of an index, and of the entries of a key, no more are looked at.
@@ -139,4 +139,112 @@ impl Visitor for Look<'_> {
     fn hash_field(&mut self, field: Element<'_>, value: Element<'_>, _: Option<i64>) -> Flow {
         self.entry(field.bytes, value.bytes)
     }
+}
+
+impl Fitting {
+    /// Its rules, as they are.
+    pub fn text(&self) -> String {
+        self.blocks.join("\n")
+    }
+
+    /// Whether one of its indexes takes this key.
+    pub fn takes(&self, db: u64, kind: Kind, name: &[u8]) -> bool {
+        self.spec.indexes.iter().any(|index| {
+            let own = matches!(
+                (index.kind, kind),
+                (IndexType::Any, _)
+                    | (IndexType::Set, Kind::Set)
+                    | (IndexType::Zset, Kind::Zset)
+                    | (IndexType::Hash, Kind::Hash)
+                    | (IndexType::String, Kind::String)
+                    | (IndexType::List, Kind::List)
+            );
+            own && index.db == db && index.takes(name)
+        })
+    }
+}
+
+/// A preset that describes a dump, and its rules.
+#[derive(Debug)]
+pub struct Fitting {
+    pub name: &'static str,
+    /// Its rules and classes, each with the comments before it.
+    pub blocks: Vec<String>,
+    pub spec: Spec,
+    /// Others that describe something of the dump.
+    pub others: Vec<&'static str>,
+}
+
+/// The preset that describes most of a dump, if that is no chance: by its own words, or by several of its indexes.
+pub fn fitting(dump: &[u8]) -> Option<Fitting> {
+    let mut found = presets_for(dump).into_iter();
+    let name = found.find(|name| *name != DEFAULT_PRESET)?;
+    let spec = Spec::preset(name)?;
+    let (_, text) = PRESETS.iter().find(|(known, _)| *known == name)?;
+    let mut indexes = 0_usize;
+    let mut literals = 0_usize;
+    let state = RandomState::default();
+    let mut there = HashSet::new();
+    walk(dump, |record, key| {
+        there.insert(state.hash_one((record.db, key)));
+    });
+    for index in &spec.indexes {
+        if speaks(dump, index, &|db, key| there.contains(&state.hash_one((db, key)))) {
+            indexes = indexes.saturating_add(1);
+            literals = literals.max(index.family.literals());
+        }
+    }
+    let is_sure = indexes >= 2 || indexes == 1 && literals >= WORDS;
+    is_sure.then(|| Fitting { name, blocks: blocks(text), spec, others: found.collect() })
+}
+
+/// So many bytes of names that a preset gives are no chance.
+const WORDS: usize = 8;
+/// Entries that name keys.
+const ENOUGH: usize = 3;
+
+/// Whether enough entries of one index name keys, or it is made from records and has keys.
+fn speaks(dump: &[u8], index: &Index, there: &dyn Fn(u64, &[u8]) -> bool) -> bool {
+    let mut found = 0_usize;
+    let mut looked = 0_usize;
+    walk(dump, |record, key| {
+        let ty = KeyType::of(&record.value);
+        if record.db != index.db || !index.takes(key) || !ty.is(index.kind) || looked >= KEYS {
+            return;
+        }
+        looked = looked.saturating_add(1);
+        if index.exists.is_empty() {
+            found = found.saturating_add(1);
+            return;
+        }
+        let Some(entries) = Entries::new(index, key) else { return };
+        let mut look = Look { entries, there, left: ENTRIES, name: Vec::new(), found: false };
+        if index.kind == IndexType::Any {
+            let _ = look.entry(&[], &[]);
+        } else {
+            let _ = record.value.visit(&mut Scratch::default(), &mut look);
+        }
+        found = found.saturating_add(usize::from(look.found));
+    });
+    found >= ENOUGH || found > 0 && found == looked
+}
+
+/// The text of a preset in pieces: what begins with a class or an index, and the comments before each.
+fn blocks(text: &str) -> Vec<String> {
+    let lines: Vec<&str> = text.lines().collect();
+    let mut starts: Vec<usize> = Vec::new();
+    for (at, line) in lines.iter().enumerate() {
+        if line.trim() == "[[index]]" || line.trim() == "[[record]]" {
+            let comments = lines.get(..at).unwrap_or_default().iter().rev().take_while(|line| line.starts_with('#')).count();
+            starts.push(at.saturating_sub(comments));
+        }
+    }
+    let ends = starts.iter().skip(1).copied().chain([lines.len()]);
+    let block = |(from, to): (usize, usize)| {
+        let mut text = lines.get(from..to).unwrap_or_default().join("\n");
+        text.truncate(text.trim_end().len());
+        text.push('\n');
+        text
+    };
+    starts.iter().copied().zip(ends).map(block).collect()
 }
