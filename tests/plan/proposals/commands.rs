@@ -50,6 +50,12 @@ pub fn edits(commands: &[Words]) -> usize {
     commands.iter().map(edits).sum()
 }
 
+/// A command on a line, not too long.
+pub fn show(words: &Words) -> String {
+    let line: String = words.join(" ").chars().take(160).collect();
+    line.escape_debug().to_string()
+}
+
 /// What a server would hold after these commands.
 pub fn run(before: &State, commands: &[Words]) -> State {
     let mut state = before.clone();

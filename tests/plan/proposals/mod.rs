@@ -12,4 +12,6 @@
 mod applications;
 mod commands;
 mod desk;
+mod made;
+mod right;
 mod state;
