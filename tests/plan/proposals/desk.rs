@@ -67,8 +67,7 @@ impl Desk {
     pub fn infer(&self) -> Proposal {
         let (status, text, told) = self.run(&["infer", "dump.rdb", "--threads", "1"]);
         assert!(status == 0 || status == 1 && told.contains("no index was found"), "status {status}: {told}");
-        let rules = Rule::all(&text);
-        Proposal { text, rules }
+        Proposal::new(text)
     }
 
     /// The plan of a spec. The bundle is in `plan`.
@@ -84,8 +83,8 @@ impl Desk {
         }
     }
 
-    /// The plan of a proposal, as far as it is followed. Of everything, where a brake stops it as a whole, each rule is
-    /// followed alone: what one of them may do is not to be hidden by another.
+    /// The plan of a proposal, as far as it is followed. Of everything, where a brake stops it as a whole, that of the first
+    /// rule which changes something alone: what one of them would do is not to be hidden by another.
     pub fn take(&self, proposal: &Proposal, take: Take) -> Planned {
         let followed = proposal.followed(take);
         if followed.is_empty() {
@@ -95,15 +94,24 @@ impl Desk {
         if take == Take::Recommended || matches!(whole, Planned::Plan(_)) {
             return whole;
         }
-        let alone = followed.iter().filter_map(|rule| match self.plan(&proposal.spec(&[*rule])) {
+        let mut alone = followed.iter().filter_map(|rule| match self.plan(&proposal.spec(&[*rule])) {
             Planned::Plan(commands) if !commands.is_empty() => Some(Planned::Plan(commands)),
             _ => None,
         });
-        alone.last().unwrap_or(whole)
+        alone.next().unwrap_or(whole)
     }
 }
 
 impl Proposal {
+    fn new(text: String) -> Self {
+        let rules = Rule::all(&text);
+        let proposal = Self { text, rules };
+        let said =
+            proposal.text.lines().filter(|line| !line.starts_with('#') && line.contains("# recommended:")).count();
+        assert_eq!(said, proposal.recommended(), "a recommendation is not beside a policy:\n{}", proposal.text);
+        proposal
+    }
+
     pub fn text(&self) -> &str {
         &self.text
     }
@@ -189,6 +197,30 @@ impl Planned {
 
     /// The keys that its commands name.
     pub fn touched(&self) -> BTreeSet<String> {
-        self.commands().iter().flat_map(|words| commands::keys(words)).cloned().collect()
+        self.commands().iter().flat_map(commands::keys).cloned().collect()
     }
+}
+
+#[test]
+fn a_proposal_is_taken_as_it_is() {
+    let rule = |name: &str, more: &str, policy: &str| {
+        format!(
+            "[[index]]\nname    = \"{name}\"\npolicy  = {policy}\ntype    = \"set\"\n{more}key     = \"{name}:{{@a}}\"\n\n"
+        )
+    };
+    let text = |one: &str, two: &str, three: &str| {
+        "# `# recommended: maintain` says what is safe\nversion = 1\n".to_owned()
+            + &rule("a", "from    = \"r\"\n", one)
+            + &rule("b", "member  = \"{@id}\"\nexists  = \"r:{@id}\"\n", two)
+            + &rule("c", "from    = \"r\"\n", three)
+    };
+    let report = "\"report\"   # not recommended: 3 would go";
+    let (maintain, prune) =
+        ("\"report\"   # recommended: maintain", "\"report\" # recommended: prune, for 12 are gone");
+    let proposal = Proposal::new(text(maintain, prune, report));
+    assert_eq!((proposal.proposed(), proposal.recommended()), (3, 2));
+    let taken = |take| proposal.spec(&proposal.followed(take));
+    let (maintained, pruned) = (maintain.replace("report", "maintain"), prune.replace("report", "prune"));
+    assert_eq!(taken(Take::Recommended), text(&maintained, &pruned, report));
+    assert_eq!(taken(Take::Everything), text(&maintained, &pruned, &report.replace("report", "maintain")));
 }

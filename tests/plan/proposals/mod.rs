@@ -13,5 +13,6 @@ mod applications;
 mod commands;
 mod desk;
 mod made;
+mod repaired;
 mod right;
 mod state;

@@ -83,7 +83,7 @@ fn none(changed: &[String]) {
 
 #[test]
 fn no_database_that_is_right_by_its_own_rule_is_changed() {
-    let all = made::right(2);
+    let all = made::right(3);
     assert!(all.len() >= 120, "{}", all.len());
     none(&changed(&all, Take::Recommended));
 }
@@ -91,15 +91,15 @@ fn no_database_that_is_right_by_its_own_rule_is_changed() {
 /// Nothing in the data but the meaning of names tells these from damage; so nothing may be recommended.
 #[test]
 fn nor_is_one_that_is_right_and_looks_like_damage() {
-    none(&changed(&made::alike(2), Take::Recommended));
+    none(&changed(&made::alike(3), Take::Recommended));
 }
 
 /// The judges see harm: where every rule is followed against advice, there is a lot of it.
 #[test]
 #[ignore = "shows what a proposal that is followed against advice would do"]
 fn everything_that_is_proposed_for_what_is_right() {
-    let right = changed(&made::right(2), Take::Everything);
-    let alike = changed(&made::alike(2), Take::Everything);
+    let right = changed(&made::right(3), Take::Everything);
+    let alike = changed(&made::alike(3), Take::Everything);
     println!("{} and {} databases would be changed", right.len(), alike.len());
     assert!(!right.is_empty());
 }

@@ -2,6 +2,7 @@
 //!
 //! Each has records (`world`), one index or other structure over them (a shape), and often plain indexes beside it.
 
+pub mod broken;
 mod caps;
 mod database;
 mod extras;
@@ -82,7 +83,8 @@ fn made(seeds: u64, only: impl Fn(Kind) -> bool, siblings: impl Fn(&Shape, &mut 
         for seed in 0..seeds {
             let seed = 1000 * number as u64 + seed;
             let random = &mut Random::new(seed);
-            let world = World::new(random);
+            // The first world of each shape is easy to see through.
+            let world = if seed.is_multiple_of(1000) { World::easy(random) } else { World::new(random) };
             let mut database = Database::default();
             world.store(&mut database);
             assert!(shape.add(&world, random, &mut database), "{}: keys that are taken", shape.name);

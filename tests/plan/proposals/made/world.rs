@@ -104,6 +104,16 @@ pub struct World {
 }
 
 impl World {
+    /// Without anything that makes it hard to see what the records are: no helper keys, no foreign ones, fields to read.
+    pub fn easy(random: &mut Random) -> Self {
+        let mut world = Self::new(random);
+        world.storage = *random.pick(&[Storage::Document, Storage::Text, Storage::Hash]);
+        (world.key, world.index) = (*random.pick(&[0, 2]), random.below(3));
+        world.member = *random.pick(&[Member::Key, Member::Id]);
+        (world.has_id, world.time, world.db, world.noise) = (true, 0, 0, [false; 6]);
+        world
+    }
+
     pub fn new(random: &mut Random) -> Self {
         let domain = &DOMAINS[random.below(DOMAINS.len())];
         let (living, gone) = (40 + random.below(160), 12 + random.below(30));
@@ -137,11 +147,6 @@ impl World {
             noise: [0; 6].map(|_| random.one_in(3)),
             seed: random.below(1 << 30),
         }
-    }
-
-    /// Whether the fields of the records can be read.
-    pub fn is_open(&self) -> bool {
-        self.storage != Storage::Opaque
     }
 
     pub fn key(&self, record: &Record) -> String {
@@ -196,6 +201,18 @@ impl World {
             4 => format!("app/index/{name}s/{what}"),
             _ => format!("{{idx}}:{name}:{what}"),
         }
+    }
+
+    /// What says what a set by a field has, as a person would write it for an easy world.
+    pub fn spec_by_group(&self) -> String {
+        let (name, field) = (self.domain.name, self.domain.group.0);
+        let key = self.index(field, &format!("{{{field}}}"));
+        let member = if self.member == Member::Key { "{@key}" } else { "{id}" };
+        let prefix = if self.key == 2 { "app:" } else { "" };
+        format!(
+            "version = 1\n[[record]]\nname = \"r\"\nkey = \"{prefix}{name}:*\"\n[[index]]\nname = \"i\"\npolicy = \"maintain\"\n\
+             from = \"r\"\nkey = \"{key}\"\nmember = \"{member}\"\n"
+        )
     }
 
     /// The records that a random choice takes, one in so many.
