@@ -8,6 +8,7 @@ mod brakes;
 mod glob;
 mod judge;
 mod presets;
+mod proposals;
 mod rehearse;
 mod robust;
 mod spec;

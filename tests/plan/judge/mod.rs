@@ -12,7 +12,7 @@ mod implied;
 mod json;
 mod memberships;
 mod oracle;
-mod random;
+pub mod random;
 mod reasons;
 mod round;
 mod state;
