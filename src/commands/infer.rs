@@ -6,6 +6,7 @@ use super::args;
 use super::open;
 use crate::dump::rdb::Checksum;
 use crate::infer::{self, Error, Proposal};
+use crate::model::spec::Glob;
 use crate::text;
 use crate::ui::exit::{Exit, Failure, Outcome};
 use crate::ui::progress;
@@ -22,6 +23,9 @@ pub struct Infer {
     /// The form of the output.
     #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
     pub format: InferFormat,
+    /// Propose rules only for keys that match this pattern, as in Redis MATCH: `app:idx:*`.
+    #[arg(long, value_name = "FAMILY")]
+    pub only: Option<String>,
 }
 
 /// A dump, and how to read it; there is no spec yet.
@@ -49,10 +53,11 @@ pub enum InferFormat {
     /// A spec, with its reasons as comments.
     #[default]
     Toml,
+    /// The same with all figures, as one JSON object.
+    Json,
 }
 
 pub fn run(args: &Infer, terminal: &Terminal) -> Outcome {
-    let InferFormat::Toml = args.format;
     let of = &args.dump;
     let observer = open::observer();
     let snapshot = open::open_all(&of.dump, &of.more, !of.no_mmap, of.ignore_checksum, &observer, terminal)?;
@@ -62,7 +67,8 @@ pub fn run(args: &Infer, terminal: &Terminal) -> Outcome {
         Some(args::ExpiryMode::Absolute) => crate::model::view::Expiry::Absolute,
         Some(args::ExpiryMode::Relative) => crate::model::view::Expiry::Relative,
     };
-    let work = || infer::infer(&snapshot, &path, expiry, &observer);
+    let only = args.only.as_ref().map(|only| Glob::new(only.as_bytes()));
+    let work = || infer::infer(&snapshot, &path, only.as_ref(), expiry, &observer);
     let proposal = progress::bytes("looking", snapshot.len() as u64, &observer, work);
     let proposal = proposal.map_err(|error| match error {
         Error::Interrupted => open::interrupted(),
@@ -81,6 +87,13 @@ pub fn run(args: &Infer, terminal: &Terminal) -> Outcome {
         }
         _ => {}
     }
+    if args.format == InferFormat::Json {
+        let mut text = serde_json::to_string_pretty(&json(&path, &proposal)?)
+            .map_err(|error| Failure::error(format!("the proposal cannot be written as JSON: {error}")))?;
+        text.push('\n');
+        terminal.data(text.as_bytes())?;
+        return Ok(Exit::Done);
+    }
     match &proposal.spec {
         Some(spec) => {
             terminal.data(spec.as_bytes())?;
@@ -88,6 +101,37 @@ pub fn run(args: &Infer, terminal: &Terminal) -> Outcome {
         }
         None => Err(nothing(&path, &proposal)),
     }
+}
+
+/// The proposal for a script: each rule as the spec has it, with its figures.
+fn json(path: &str, proposal: &Proposal) -> Result<serde_json::Value, Failure> {
+    let spec: toml::Table = proposal.spec.as_deref().unwrap_or("version = 1").parse().map_err(|error| {
+        Failure::error(format!("the proposal is not a spec, which is a fault of this program: {error}"))
+    })?;
+    let list = |name: &str| spec.get(name).and_then(toml::Value::as_array).cloned().unwrap_or_default();
+    let rules: Vec<serde_json::Value> = list("index")
+        .into_iter()
+        .zip(&proposal.rules)
+        .map(|(rule, told)| {
+            serde_json::json!({
+                "rule": rule,
+                "preset": told.preset,
+                "recommended": told.recommended,
+                "doubts": told.doubts,
+                "figures": told.figures,
+            })
+        })
+        .collect();
+    let seen = &proposal.seen;
+    Ok(serde_json::json!({
+        "dump": path,
+        "keys": seen.keys,
+        "presets": proposal.presets,
+        "records": list("record"),
+        "rules": rules,
+        "notes": proposal.notes,
+        "spec": proposal.spec,
+    }))
 }
 
 /// Nothing is printed as data, since a spec without an index is none.

@@ -42,7 +42,7 @@ pub enum Draft {
 }
 
 /// How a rule stands on the whole dump.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize)]
 pub struct Measured {
     /// Keys of the family, and those of them that the rule gives.
     pub keys: u64,

@@ -20,7 +20,7 @@ use crate::dump::rdb::{Element, Flow, Kind, Scratch, Visitor};
 use crate::dump::scan::Observer;
 use crate::index::{DeleteReason, Difference, Effect};
 use crate::model::entry::Entries;
-use crate::model::spec::{Index, IndexType, Spec};
+use crate::model::spec::{self, Index, IndexType, Spec};
 use crate::model::view::Expiry;
 use crate::text::display;
 
@@ -41,6 +41,8 @@ const NAMED: u64 = 3;
 /// What a measure needs.
 pub struct Judges<'j, 'a> {
     pub preset: Option<&'j Fitting>,
+    /// Only keys that match are of interest.
+    pub only: Option<&'j spec::Glob>,
     pub file: &'a [u8],
     pub survey: &'j Survey<'a>,
     pub sample: &'j Sample,
@@ -52,6 +54,7 @@ impl<'a> Judges<'_, 'a> {
     /// Measures the rules that most speaks for, and says what is thought of them.
     pub fn judge(&self, guesses: &Guesses, references: Vec<Reference>) -> Result<Outcome, Error> {
         let mut made = candidates(self.sample, guesses);
+        made.retain(|one| self.is_asked_for(&|name| one.rule.covers(one.rule.db, name)));
         made.retain(|one| !self.is_of_preset(one.rule.db, one.rule.kind, &|name| one.rule.covers(one.rule.db, name)));
         // Twice at most: what is left out changes what the others come to, and a filter is found from what is missing.
         let (_, mut first) = self.measure(made.drain(..).map(Draft::Made).collect())?;
@@ -81,6 +84,9 @@ impl<'a> Judges<'_, 'a> {
         }
         for reference in references {
             let Pattern { db, kind, .. } = reference.pattern;
+            if !self.is_asked_for(&|name| reference.pattern.read(name).is_some()) {
+                continue;
+            }
             if self.is_of_preset(db, kind, &|name| reference.pattern.read(name).is_some()) {
                 continue;
             }
@@ -97,6 +103,12 @@ impl<'a> Judges<'_, 'a> {
             second.into_iter().partition(|one| is_good(&one.draft, &one.measured));
         rejected.append(&mut bad);
         Ok(Outcome { preset, accepted, rejected })
+    }
+
+    /// Whether keys of a rule are of interest.
+    fn is_asked_for(&self, is_own: &dyn Fn(&[u8]) -> bool) -> bool {
+        let Some(only) = self.only else { return true };
+        self.sample.names.iter().any(|named| is_own(&named.name) && only.matches(&named.name))
     }
 
     /// Whether the preset takes keys of a rule.
@@ -265,7 +277,7 @@ fn is_type(kind: IndexType, ty: Kind) -> bool {
 struct Look<'l> {
     entries: Entries<'l>,
     has: &'l dyn Fn(&[u8]) -> bool,
-    parts: &'l [crate::model::spec::Part],
+    parts: &'l [spec::Part],
     is_key: bool,
     by_value: bool,
     gone: u64,

@@ -33,12 +33,14 @@ mod votes;
 mod when;
 mod write;
 
+pub use candidate::Measured;
 pub use presets::presets_for;
 pub use survey::Seen;
 
 use crate::dump::rdb;
 use crate::dump::scan::{self, Observer};
 use crate::index;
+use crate::model::spec::Glob;
 use crate::model::view::Expiry;
 
 /// What ends the work on a dump.
@@ -64,13 +66,29 @@ impl From<index::Error> for Error {
     }
 }
 
+/// What is said of one rule of a proposal.
+#[derive(Clone, Debug, serde::Serialize)]
+pub struct Told {
+    /// The name of its index in the spec.
+    pub name: String,
+    /// The preset that it is from.
+    pub preset: Option<&'static str>,
+    /// The policy that the data carry.
+    pub recommended: Option<&'static str>,
+    /// Why none is recommended.
+    pub doubts: Vec<String>,
+    pub figures: Measured,
+}
+
 /// What was found in a dump.
 #[derive(Clone, Debug)]
 pub struct Proposal {
     /// A commented spec, if there is anything to propose.
     pub spec: Option<String>,
-    /// How many indexes it proposes.
-    pub indexes: usize,
+    /// Its rules, in the order of the spec.
+    pub rules: Vec<Told>,
+    /// The preset that fits, and others that describe something of the dump.
+    pub presets: Vec<&'static str>,
     /// What was seen and not proposed, and why: a line each.
     pub notes: Vec<String>,
     pub seen: Seen,
@@ -79,20 +97,28 @@ pub struct Proposal {
     pub footer: rdb::Footer,
 }
 
-/// Looks at a dump and proposes a spec. `name` is what its comments call the dump. Runs on the current `rayon` pool.
-pub fn infer(file: &[u8], name: &str, expiry: Expiry, observer: &Observer) -> Result<Proposal, Error> {
+/// Looks at a dump and proposes a spec. `name` is what its comments call the dump; with `only` it is about keys that match
+/// this pattern. Runs on the current `rayon` pool.
+pub fn infer(
+    file: &[u8],
+    name: &str,
+    only: Option<&Glob>,
+    expiry: Expiry,
+    observer: &Observer,
+) -> Result<Proposal, Error> {
     let mut survey = survey::Survey::take(file, expiry, observer)?;
     let mut sample = sample::Sample::take(&mut survey, observer)?;
     let mut guesses = guess::guess(&survey, &mut sample, observer)?;
     merge::merge(&mut sample, &mut guesses);
     let references = references::find(&survey, &sample, &sample.patterns, observer)?;
     let preset = presets::fitting(file);
-    let judges = measure::Judges { preset: preset.as_ref(), file, survey: &survey, sample: &sample, expiry, observer };
+    let judges = measure::Judges { preset: preset.as_ref(), only, file, survey: &survey, sample: &sample, expiry, observer };
     let outcome = judges.judge(&guesses, references)?;
     let notes = write::notes(&sample, &guesses, &outcome);
-    let indexes = outcome.accepted.len().saturating_add(outcome.preset.len());
-    let spec =
-        (indexes > 0).then(|| write::spec(name, (&survey, &sample), (preset.as_ref(), &outcome), &notes));
+    let rules = write::told(&sample, preset.as_ref(), &outcome);
+    let spec = (!rules.is_empty())
+        .then(|| write::spec(name, (&survey, &sample), (preset.as_ref(), &outcome), &notes));
+    let presets = preset.iter().flat_map(|one| std::iter::once(one.name).chain(one.others.iter().copied())).collect();
     let (seen, crc64, footer) = (survey.seen, survey.crc64, survey.footer);
-    Ok(Proposal { spec, indexes, notes, seen, crc64, footer })
+    Ok(Proposal { spec, rules, presets, notes, seen, crc64, footer })
 }

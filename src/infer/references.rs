@@ -332,9 +332,16 @@ impl<'p> Family<'p> {
             let both = found.iter().zip(hits).filter(|(known, hit)| **known && **hit).count() as u64;
             let more = count.saturating_sub(both);
             let missed = total.saturating_sub(known);
-            // It is there for those that the others miss more often than for those that they find: it belongs to them.
+            // It is there for those that the others miss more often than for those that they find: it belongs to them. And
+            // identifiers that are no small numbers are shared by no chance: whichever of the keys is meant, what has one
+            // of them stays.
             let belongs = more > 0 && more.saturating_mul(known) > both.saturating_mul(missed).saturating_mul(2);
-            if belongs && exists.len() <= ALTERNATIVES {
+            let is_number = matches!(variant.shape(), Some(Shape::Digits));
+            let is_shared = !is_number
+                && count.saturating_mul(2) >= known
+                && !is_satellite(&first, template)
+                && !is_satellite(template, &first);
+            if (belongs || is_shared) && exists.len() <= ALTERNATIVES {
                 exists.push(template.clone());
                 for (known, hit) in found.iter_mut().zip(hits) {
                     *known |= hit;
@@ -381,6 +388,12 @@ struct Variant {
 }
 
 impl Variant {
+    /// What the part looks like that names a key.
+    fn shape(&self) -> Option<Shape> {
+        let mut vars = self.pieces.iter().filter_map(|piece| if let Piece::Var(shape) = piece { Some(*shape) } else { None });
+        vars.nth(self.own)
+    }
+
     fn vars(&self) -> usize {
         self.pieces.iter().filter(|piece| matches!(piece, Piece::Var(_))).count()
     }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::Told;
 use super::candidate::{Candidate, Draft, Judged, Measured, Outcome, Test};
 use super::classes::Class;
 use super::guess::Guesses;
@@ -11,7 +12,7 @@ use super::references::{Reference, Slot};
 use super::sample::{Family, Sample};
 use super::survey::Survey;
 use crate::dump::rdb::Kind;
-use crate::model::spec::{Index, literal};
+use crate::model::spec::{Index, Policy, literal};
 use crate::text::{display, safe, toml_string};
 
 /// Families that are told of in the end.
@@ -266,6 +267,39 @@ pub fn spec(
     out
 }
 
+/// What is said of each rule, in the order of the spec.
+pub fn told(sample: &Sample, preset: Option<&Fitting>, outcome: &Outcome) -> Vec<Told> {
+    let mut out = Vec::new();
+    if let Some(preset) = preset {
+        for (index, measured) in preset.spec.indexes.iter().zip(&outcome.preset) {
+            let word = if index.policy == Policy::Prune { "prune" } else { "maintain" };
+            out.push(Told {
+                name: index.name.clone(),
+                preset: Some(preset.name),
+                recommended: is_carried(measured).then_some(word),
+                doubts: measured.brakes.clone(),
+                figures: measured.clone(),
+            });
+        }
+    }
+    let drafts: Vec<&Draft> = outcome.accepted.iter().map(|one| &one.draft).collect();
+    for (judged, name) in outcome.accepted.iter().zip(names_of(sample, preset, &drafts)) {
+        out.push(Told {
+            name,
+            preset: None,
+            recommended: judged.doubts.is_empty().then(|| policy(&judged.draft)),
+            doubts: judged.doubts.clone(),
+            figures: judged.measured.clone(),
+        });
+    }
+    out
+}
+
+/// Whether a rule of a preset is recommended: its author knew the application.
+fn is_carried(measured: &Measured) -> bool {
+    measured.brakes.is_empty() && measured.keys > 0
+}
+
 /// What is said of a preset that fits.
 fn fits(preset: &Fitting) -> String {
     let others = match preset.others.as_slice() {
@@ -303,7 +337,7 @@ fn of_preset(preset: &Fitting, measured: &[Measured], out: &mut String) {
                 }
             };
             out.push_str("policy = \"report\"");
-            if measured.brakes.is_empty() && measured.keys > 0 {
+            if is_carried(measured) {
                 out.push_str(&format!("   # recommended: {word}"));
             }
             out.push('\n');
