@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::commands::{self, edits};
 use super::desk::{Desk, Planned, Take};
 use super::made::{self, Made};
+use super::state::Content;
 
 /// Of one shape.
 #[derive(Default)]
@@ -102,4 +103,23 @@ fn everything_that_is_proposed_for_what_is_right() {
     let alike = changed(&made::alike(3), Take::Everything);
     println!("{} and {} databases would be changed", right.len(), alike.len());
     assert!(!right.is_empty());
+}
+/// The judge itself: a prune rule that fits all that it reads takes away what shall stay.
+#[test]
+fn a_rule_that_takes_what_shall_stay_is_seen() {
+    let all = made::alike(1);
+    let made = all.iter().find(|made| made.shape == "ids that were seen").expect("a shape");
+    let names = || made.database.state.keys().map(|(_, name)| name);
+    let seen = names().find(|name| name.contains("seen")).expect("a set");
+    let Content::Set(members) = &made.database.state[&(0, seen.clone())].content else { panic!("a set") };
+    let named = |member: &String| names().find_map(|name| name.strip_suffix(member.as_str()));
+    let prefix = members.iter().find_map(named).expect("a record that is there");
+    let planned = Desk::new(&made.dump()).plan(&format!(
+        "version = 1\n[[index]]\nname = \"seen\"\npolicy = \"prune\"\ntype = \"set\"\nkey = \"{seen}\"\n\
+         member = \"{{@id*}}\"\nexists = \"{prefix}{{@id}}\"\n"
+    ));
+    let is_gone = |member: &&String| !made.database.state.contains_key(&(0, format!("{prefix}{member}")));
+    let gone = members.iter().filter(is_gone).count();
+    assert!(gone > 5, "{gone}");
+    assert_eq!(edits(planned.commands()), gone, "{}", planned.told());
 }

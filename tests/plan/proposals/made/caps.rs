@@ -29,7 +29,7 @@ fn by_group(world: &World, cap: usize) -> Vec<&Record> {
 /// How many the largest group has.
 fn largest(world: &World) -> usize {
     let count = |group: &&str| world.records.iter().filter(|record| record.group == **group).count();
-    world.domain.group.1.iter().map(|group| count(group)).max().expect("a group")
+    world.domain.group.1.iter().map(count).max().expect("a group")
 }
 
 pub const ALL: &[Shape] = &[

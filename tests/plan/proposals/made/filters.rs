@@ -104,6 +104,27 @@ pub const ALL: &[Shape] = &[
             database.sadd(&world.by_group(record), world.member(record));
         }
     }),
+    own("set by a field, of most of one state", |world, random, database| {
+        for record in world.records.iter().filter(|record| record.state == world.domain.state.1[0]) {
+            if !random.one_in(4) {
+                database.sadd(&world.by_group(record), world.member(record));
+            }
+        }
+    }),
+    own("set by a field, of one state and of a few others", |world, random, database| {
+        for record in &world.records {
+            if record.state == world.domain.state.1[0] || random.one_in(8) {
+                database.sadd(&world.by_group(record), world.member(record));
+            }
+        }
+    }),
+    own("set of the flagged, and of a few others", |world, random, database| {
+        for record in &world.records {
+            if record.flag || random.one_in(6) {
+                database.sadd(&world.list("starred"), world.member(record));
+            }
+        }
+    }),
     own("set by a field, of half, by what nobody sees", |world, random, database| {
         for record in world.one_in(2, random) {
             database.sadd(&world.by_group(record), world.member(record));

@@ -173,4 +173,23 @@ pub const ALL: &[Shape] = &[
             database.sadd(&world.index("alumni", &record.group), world.member(record));
         }
     }),
+    gone("groups, some of which have no record yet", |world, random, database| {
+        let name = world.domain.group.0;
+        for group in world.domain.group.1.iter().chain(&["planned", "merged"]) {
+            database.sadd(&world.list("groups"), format!("{name}:{group}"));
+            if world.domain.group.1.contains(group) {
+                database.hset(&format!("{name}:{group}"), "limit", random.below(50).to_string());
+            }
+        }
+    }),
+    gone("who referred whom", |world, random, database| {
+        for record in &world.records {
+            database.text(&world.of(record, "referrer"), world.member(ever(world, random)));
+        }
+    }),
+    gone("what was bought by whom, in one hash", |world, random, database| {
+        for receipt in 0..90 {
+            database.hset("receipts", format!("r{receipt:05}"), world.member(ever(world, random)));
+        }
+    }),
 ];

@@ -239,11 +239,30 @@ pub const ALL: &[Shape] = &[
             database.sadd(&world.list("groups"), world.index(world.domain.group.0, group));
         }
     }),
-    own("ids that happen to be numbers of records", |world, random, database| {
-        for n in 0..10 {
-            for _ in 0..6 {
-                let near = random.below(2 * world.records.len());
-                database.sadd(&format!("lottery:{n}"), (1 + near).to_string());
+    alike("ids of a class that is not here, and that has the same numbers", |world, random, database| {
+        let first = world.records.iter().filter_map(|record| record.id.parse::<u64>().ok()).min().unwrap_or(1);
+        for cart in 0..20 {
+            for _ in 0..5 {
+                let number = first + random.below(world.records.len() + 60) as u64;
+                database.sadd(&format!("cart:{cart}"), number.to_string());
+            }
+        }
+    }),
+    own("counts by a field", |world, _, database| {
+        for group in world.domain.group.1 {
+            let count = world.records.iter().filter(|record| record.group == *group).count();
+            database.hset(&world.list("count-by"), *group, count.to_string());
+            database.zadd(&world.list("largest"), *group, count as f64);
+            database.text(&world.index("count", group), count.to_string());
+        }
+    }),
+    own("settings of groups", |world, random, database| {
+        let name = world.domain.group.0;
+        for group in world.domain.group.1 {
+            database.hset(&format!("{name}:{group}"), "limit", random.below(50).to_string());
+            database.hset(&format!("{name}:{group}"), "plan", *random.pick(&["free", "pro"]));
+            if random.one_in(2) {
+                database.sadd(&format!("{name}s:pro"), format!("{name}:{group}"));
             }
         }
     }),
