@@ -15,6 +15,8 @@ pub struct Candidate {
     pub rivals: Vec<Rule>,
     /// What seems to decide which records are indexed.
     pub when: Option<When>,
+    /// What is missing are records with the least or the greatest values of this field.
+    pub extreme: Option<u32>,
 }
 
 /// A field that separates records that are indexed from those that are not.
@@ -60,6 +62,12 @@ pub struct Measured {
     pub unknown: u64,
     /// Some of those whose record is there: key and entry.
     pub living_examples: Vec<String>,
+    /// Some of the entries of which the record or key is gone.
+    pub gone_examples: Vec<String>,
+    /// Some of those that look unlike the entries whose record is there.
+    pub strange: Vec<String>,
+    /// Members with another score than the rule gives.
+    pub rescored: u64,
     /// Entries that have not the form.
     pub formless: u64,
     /// What would be kept, or would stand in the way of a plan, and why.

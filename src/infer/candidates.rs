@@ -44,7 +44,7 @@ pub fn candidates(sample: &Sample, guesses: &Guesses) -> Vec<Candidate> {
                         let field = (rule.class, *path);
                         *unique.entry(field).or_insert_with(|| sample.is_unique(field.0, field.1))
                     }
-                    Member::Key => true,
+                    Member::Key | Member::Names(_) => true,
                 };
         if votes.count >= VOTES && votes.vary() && scored && keyed && sayable && lists {
             families.entry((rule.db, rule.kind, rule.family())).or_default().push((rule, votes));
@@ -70,6 +70,7 @@ pub fn candidates(sample: &Sample, guesses: &Guesses) -> Vec<Candidate> {
                 .take(3)
                 .collect(),
             when: None,
+            extreme: None,
         };
         best.push((candidate, rule.fields() == 0));
     }

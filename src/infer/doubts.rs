@@ -4,31 +4,39 @@
 //! explained by what is gone. An index that lacks entries may be filtered, capped or a sample; a key that names what is gone
 //! may be a record of it. Where the data do not tell, the rule is shown, and the reason.
 
+use std::collections::BTreeSet;
+
 use super::candidate::{Candidate, Draft, Judged, Measured, percent};
-use super::patterns::{Piece, Shape};
+use super::patterns::{Pattern, Piece, Shape};
 use super::references::{Reference, Slot};
+use super::sample::Sample;
 use crate::dump::rdb::Kind;
 use crate::text::{counted, number};
 
 /// Of the entries that name records which are there, a rule explains so many in a hundred.
 const EXPLAINED: u64 = 95;
-/// Of the entries that it demands, so many in a hundred may be missing where others name what is gone.
-const MISSING: u64 = 5;
+/// Of the entries that it demands, so many in a thousand may be missing where others name what is gone.
+const MISSING: u64 = 15;
 /// Of entries that name keys, so many in a hundred name one that is there.
 const NAMED: u64 = 20;
 const LEAST: u64 = 3;
+/// So few words that name nothing may be meant to.
+const WORDS: u64 = 20;
+/// An index with so many entries, and none that names what is gone, tells something.
+const TIDY: u64 = 5;
 
 /// Words for what is kept after it is gone.
 const KEPT: &[&str] = &[
     "deleted", "removed", "archive", "archived", "tombstone", "tombstones", "history", "seen", "viewed", "visited", "recent",
     "recently", "log", "logs", "audit", "banned", "blocked", "blacklist", "denylist", "processed", "done", "dedup", "stats",
     "stat", "count", "counts", "counter", "counters", "score", "scores", "leaderboard", "rank", "ranking", "top", "hits",
-    "views", "votes", "likes", "trending", "popular", "metrics", "events", "notified", "sent", "used", "consumed", "revoked",
+    "views", "votes", "likes", "trending", "popular", "metrics", "events", "notified", "sent", "used", "consumed", "board", "boards", "taken", "alumni", "first", "voters", "voted", "receipts", "purchases", "bought", "revoked",
     "expired", "trash", "undo", "past", "old", "legacy", "backup", "ever", "all-time", "alltime", "total", "totals",
 ];
 
 /// All reasons against each rule. What is ill with one index of a class speaks for disease in the others.
-pub fn judge(drafts: Vec<(Draft, Measured)>) -> Vec<Judged> {
+pub fn judge(drafts: Vec<(Draft, Measured)>, sample: &Sample) -> Vec<Judged> {
+    let patterns: Vec<BTreeSet<usize>> = drafts.iter().map(|(draft, _)| named_patterns(draft, sample)).collect();
     let ill: Vec<(u64, u32)> = drafts
         .iter()
         .filter_map(|(draft, measured)| match draft {
@@ -36,16 +44,63 @@ pub fn judge(drafts: Vec<(Draft, Measured)>) -> Vec<Judged> {
             _ => None,
         })
         .collect();
+    // What is complete and names nothing that is gone shows that the application tidies up.
+    let tidy: Vec<bool> = drafts
+        .iter()
+        .map(|(draft, measured)| {
+            let is_all = match draft {
+                Draft::Made(one) => one.when.is_none() && measured.missing == 0,
+                Draft::Naming(one) => one.names_all && measured.formless == 0,
+            };
+            is_all && measured.gone == 0 && measured.living == 0 && measured.unknown == 0 && measured.explained >= TIDY
+        })
+        .collect();
+    let beside = |at: usize| {
+        let own = patterns.get(at)?;
+        let mut others = drafts.iter().zip(&patterns).zip(&tidy).enumerate();
+        others.find_map(|(other, ((draft, theirs), tidy))| {
+            (other != at && *tidy && !own.is_disjoint(theirs)).then(|| key_text(&draft.0, sample))
+        })
+    };
+    let tidy_beside: Vec<Option<String>> = (0..drafts.len()).map(beside).collect();
     drafts
         .into_iter()
-        .map(|(draft, measured)| {
-            let doubts = match &draft {
+        .zip(tidy_beside)
+        .map(|((draft, measured), tidy)| {
+            let mut doubts = match &draft {
                 Draft::Made(one) => made(one, &measured, ill.contains(&(one.rule.db, one.rule.class))),
                 Draft::Naming(one) => naming(one, &measured),
             };
+            if let Some(tidy) = tidy.filter(|_| measured.gone > 0) {
+                doubts.push(format!(
+                    "{tidy} has all of the same keys, and nothing that is gone: what is gone may be kept here on purpose"
+                ));
+            }
             Judged { draft, measured, doubts }
         })
         .collect()
+}
+
+fn key_text(draft: &Draft, sample: &Sample) -> String {
+    let text = match draft {
+        Draft::Made(one) => one.rule.key_text(&sample.paths),
+        Draft::Naming(one) => one.key_text(),
+    };
+    text.unwrap_or_default()
+}
+
+/// The patterns of the keys that a rule's entries name, by number.
+fn named_patterns(draft: &Draft, sample: &Sample) -> BTreeSet<usize> {
+    match draft {
+        Draft::Naming(one) => one.named_patterns.clone(),
+        Draft::Made(one) => {
+            let of_class = sample.documents.iter().filter(|document| document.class == Some(one.rule.class));
+            let some: Vec<_> = of_class.take(64).collect();
+            let patterns = sample.patterns.iter().enumerate();
+            let takes = |pattern: &Pattern| some.iter().any(|one| one.db == pattern.db && pattern.read(&one.name).is_some());
+            patterns.filter(|(_, pattern)| takes(pattern)).map(|(number, _)| number).collect()
+        }
+    }
 }
 
 fn made(one: &Candidate, measured: &Measured, is_ill: bool) -> Vec<String> {
@@ -71,7 +126,7 @@ fn made(one: &Candidate, measured: &Measured, is_ill: bool) -> Vec<String> {
         out.push(format!("of {} that are not explained it is not known what they name", number(unknown)));
     }
     let demanded = explained.saturating_add(missing);
-    if percent(missing, demanded) >= MISSING && missing > 0 {
+    if missing.saturating_mul(1000) > demanded.saturating_mul(MISSING) {
         out.push(format!(
             "{} of {} that it demands are missing: the index may have a filter or a limit that no field tells of",
             number(missing),
@@ -83,6 +138,15 @@ fn made(one: &Candidate, measured: &Measured, is_ill: bool) -> Vec<String> {
             number(missing),
             number(demanded)
         ));
+    }
+    if missing > 0 && one.extreme.is_some() {
+        out.push("what is missing has the least or the greatest values of a field: that may be meant".to_owned());
+    }
+    if one.when.is_some() && living > 0 {
+        out.push(format!("{} are there that `when` leaves out: {}", number(living), measured.living_examples.join(", ")));
+    }
+    if measured.rescored > 0 {
+        out.push(format!("{} have another score", number(measured.rescored)));
     }
     if !one.rivals.is_empty() && measured.is_ill() {
         out.push("other rules explain as much".to_owned());
@@ -107,6 +171,9 @@ fn naming(one: &Reference, measured: &Measured) -> Vec<String> {
     if let Some(word) = words.iter().find(|word| KEPT.contains(&word.as_str())) {
         out.push(format!("by the word {word:?} in its name it may be there to keep what is gone"));
     }
+    if one.of_collections && measured.gone > 0 {
+        out.push("what its entries name are sets, sorted sets or lists, and an empty one is not there".to_owned());
+    }
     if one.rival.is_some() {
         out.push("its entries name keys of another kind as well".to_owned());
     }
@@ -126,6 +193,23 @@ fn naming(one: &Reference, measured: &Measured) -> Vec<String> {
 
 fn common(measured: &Measured) -> Vec<String> {
     let mut out = measured.brakes.clone();
+    if !measured.strange.is_empty() {
+        out.push(format!(
+            "entries that name nothing look unlike those that name something: {}",
+            measured.strange.join(", ")
+        ));
+    }
+    // The last part of each: what people think of, rather than what programs make.
+    let is_word = |text: &String| {
+        let last = text.rsplit([':', '/', '|', '#']).next().unwrap_or_default();
+        !last.is_empty() && last.len() <= 16 && last.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'-')
+    };
+    if !measured.gone_examples.is_empty() && measured.gone <= WORDS && measured.gone_examples.iter().all(is_word) {
+        out.push(format!(
+            "what is gone are words, which may be meant to be there: {}",
+            measured.gone_examples.join(", ")
+        ));
+    }
     if measured.frozen {
         out.push("some records cannot be decoded, and might imply anything".to_owned());
     }

@@ -49,6 +49,11 @@ impl Paths {
         Some(number)
     }
 
+    /// The number of a text that is known.
+    pub fn find(&self, text: &str) -> Option<u32> {
+        self.numbers.get(text).copied()
+    }
+
     /// Adds what filters make of the values at the top of a record.
     pub fn filter(&mut self, fields: &mut Fields) {
         let mut more = Fields::new();

@@ -1,5 +1,6 @@
 //! What rules come to on the whole dump: measured as a plan would be, with no brake accepted.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 
 use super::Error;
@@ -7,10 +8,11 @@ use super::candidate::{Candidate, Draft, Judged, Measured, Outcome, percent};
 use super::candidates::candidates;
 use super::doubts;
 use super::guess::Guesses;
+use super::memo;
 use super::classes::is_separator;
 use super::patterns::Pattern;
 use super::presets::Fitting;
-use super::references::Reference;
+use super::references::{Reference, look};
 use super::rule::Member;
 use super::sample::{Named, Sample};
 use super::survey::Survey;
@@ -57,20 +59,24 @@ impl<'a> Judges<'_, 'a> {
         made.retain(|one| self.is_asked_for(&|name| one.rule.covers(one.rule.db, name)));
         made.retain(|one| !self.is_of_preset(one.rule.db, one.rule.kind, &|name| one.rule.covers(one.rule.db, name)));
         // Twice at most: what is left out changes what the others come to, and a filter is found from what is missing.
-        let (_, mut first) = self.measure(made.drain(..).map(Draft::Made).collect())?;
+        let (_, mut first) = self.measure(made.drain(..).map(Draft::Made).collect(), &references)?;
         for (draft, measured) in &mut first {
             if let Draft::Made(one) = draft
                 && measured.missing > 0
                 && measured.explained > 0
             {
-                one.when = when::find(self.survey, self.sample, one)?;
+                let split = when::Split::of(self.survey, self.sample, one)?;
+                one.when = split.as_ref().and_then(|split| split.when(self.sample, one));
+                one.extreme = split.and_then(|split| split.extreme(self.sample, one));
             }
         }
-        let judged = doubts::judge(first);
+        let judged = doubts::judge(first, self.sample);
         let (good, mut rejected): (Vec<Judged>, Vec<Judged>) =
             judged.into_iter().partition(|one| is_good(&one.draft, &one.measured));
         let mut drafts: Vec<Draft> = Vec::new();
         let mut taken: Vec<Candidate> = Vec::new();
+        let all: Vec<Candidate> =
+            good.iter().filter_map(|one| if let Draft::Made(one) = &one.draft { Some(one.clone()) } else { None }).collect();
         for one in good {
             let Draft::Made(candidate) = &one.draft else { continue };
             let naming = references.iter().find(|reference| is_same_family(candidate, reference, self.sample));
@@ -82,7 +88,13 @@ impl<'a> Judges<'_, 'a> {
             taken.push(candidate.clone());
             drafts.push(one.draft);
         }
-        for reference in references {
+        for memo in memo::find(self.survey, self.sample, &all)? {
+            if !self.is_of_preset(memo.rule.db, memo.rule.kind, &|name| memo.rule.covers(memo.rule.db, name)) {
+                taken.push(memo.clone());
+                drafts.push(Draft::Made(memo));
+            }
+        }
+        for reference in &references {
             let Pattern { db, kind, .. } = reference.pattern;
             if !self.is_asked_for(&|name| reference.pattern.read(name).is_some()) {
                 continue;
@@ -90,12 +102,12 @@ impl<'a> Judges<'_, 'a> {
             if self.is_of_preset(db, kind, &|name| reference.pattern.read(name).is_some()) {
                 continue;
             }
-            if reference.named >= NAMED && !taken.iter().any(|candidate| is_same_family(candidate, &reference, self.sample)) {
-                drafts.push(Draft::Naming(Box::new(reference)));
+            if reference.named >= NAMED && !taken.iter().any(|candidate| is_same_family(candidate, reference, self.sample)) {
+                drafts.push(Draft::Naming(Box::new(reference.clone())));
             }
         }
-        let (preset, second) = self.measure(drafts)?;
-        let mut second = doubts::judge(second);
+        let (preset, second) = self.measure(drafts, &references)?;
+        let mut second = doubts::judge(second, self.sample);
         for one in &mut second {
             self.doubt_left_out(one);
         }
@@ -139,7 +151,11 @@ impl<'a> Judges<'_, 'a> {
     }
 
     /// The figures of the preset's indexes, and of some rules. What cannot stand in one spec with the others is left out.
-    fn measure(&self, mut drafts: Vec<Draft>) -> Result<(Vec<Measured>, Vec<(Draft, Measured)>), Error> {
+    fn measure(
+        &self,
+        mut drafts: Vec<Draft>,
+        references: &[Reference],
+    ) -> Result<(Vec<Measured>, Vec<(Draft, Measured)>), Error> {
         let parse = |drafts: &[Draft]| Spec::parse(&write::bare(self.sample, self.preset, drafts), "proposal");
         if parse(&drafts).is_err() {
             drafts.retain(|one| parse(std::slice::from_ref(one)).is_ok());
@@ -155,13 +171,25 @@ impl<'a> Judges<'_, 'a> {
                 Err(_) => return Ok((Vec::new(), Vec::new())),
             }
         };
-        let mut found = self.figures(&spec)?;
-        let rest = found.split_off(of_preset.min(found.len()));
+        let others: Vec<Option<&Reference>> = std::iter::repeat_n(None, of_preset)
+            .chain(drafts.iter().map(|draft| match draft {
+                Draft::Made(one) => references.iter().find(|reference| is_same_family(one, reference, self.sample)),
+                Draft::Naming(_) => None,
+            }))
+            .collect();
+        let mut found = self.figures(&spec, &others)?;
+        let mut rest = found.split_off(of_preset.min(found.len()));
+        for (draft, measured) in drafts.iter().zip(&mut rest) {
+            if let Draft::Naming(one) = draft {
+                measured.gone_examples = one.missed.iter().map(|text| display(text)).collect();
+                measured.strange = one.strange.iter().map(|text| display(text)).collect();
+            }
+        }
         Ok((found, drafts.into_iter().zip(rest).collect()))
     }
 
-    /// The figures of each index of a spec.
-    fn figures(&self, spec: &Spec) -> Result<Vec<Measured>, Error> {
+    /// The figures of each index of a spec. `others` are the rules that say of the same keys what their entries name.
+    fn figures(&self, spec: &Spec, others: &[Option<&Reference>]) -> Result<Vec<Measured>, Error> {
         let difference = Difference::take(self.file, spec, self.expiry, self.observer)?;
         let mut all: Vec<Measured> = Vec::new();
         let numbers = difference.summaries.iter().zip(&difference.evidence).zip(&difference.references);
@@ -197,30 +225,51 @@ impl<'a> Judges<'_, 'a> {
                 measured.brakes.push(format!("{} ({}){examples}", brake.text, brake.brake.as_str()));
             }
         }
+        for (rank, _) in difference.rescored.keys() {
+            if let Some(measured) = all.get_mut(difference.keys.index(*rank)) {
+                measured.rescored = measured.rescored.saturating_add(1);
+            }
+        }
+        let mut looks: Vec<Looks> = all.iter().map(|_| Looks::default()).collect();
         let mut budget = vec![ENTRIES; all.len()];
         let present = difference.present.iter().filter(|key| key.stale > 0).map(|key| (key.start, key.index, Some(key.stale)));
         let deleted = difference.deletions.iter().filter(|key| key.reason != DeleteReason::NamedKeysGone);
         for (start, at, stale) in present.chain(deleted.map(|key| (key.start, key.index, None))) {
             let at = usize::try_from(at).unwrap_or(usize::MAX);
-            let (Some(index), Some(measured), Some(budget)) = (spec.indexes.get(at), all.get_mut(at), budget.get_mut(at))
+            let (Some(index), Some(measured), Some(budget), Some(looks)) =
+                (spec.indexes.get(at), all.get_mut(at), budget.get_mut(at), looks.get_mut(at))
             else {
                 continue;
             };
             if index.exists.is_empty() {
-                self.unexplained(&difference, (spec, index), start, stale, measured, budget)?;
+                let other = others.get(at).copied().flatten();
+                self.unexplained(&difference, (spec, index, other), (start, stale), (measured, looks), budget)?;
+            }
+        }
+        for (measured, looks) in all.iter_mut().zip(looks) {
+            measured.gone_examples = looks.gone.values().flatten().take(EXAMPLES).cloned().collect();
+            let strange = looks.gone.into_iter().filter(|(look, _)| !looks.living.contains(look));
+            // Where nothing is there to be compared with, nothing is strange.
+            if !looks.living.is_empty() {
+                measured.strange = strange.flat_map(|(_, texts)| texts).take(EXAMPLES).collect();
             }
         }
         Ok(all)
+    }
+
+    /// Whether a text names a record of some class: the one of the index may be too narrow.
+    fn names_another(&self, db: u64, text: &[u8]) -> bool {
+        let of_db = self.sample.classes.all.iter().filter(|class| class.db == db);
+        of_db.filter_map(|class| class.named_by(text)).any(|(name, _)| self.survey.has(db, &name))
     }
 
     /// What the entries of a key name of which some, or all, are not explained.
     fn unexplained(
         &self,
         difference: &Difference<'_>,
-        (spec, index): (&Spec, &Index),
-        start: u64,
-        stale: Option<u64>,
-        measured: &mut Measured,
+        (spec, index, other): (&Spec, &Index, Option<&Reference>),
+        (start, stale): (u64, Option<u64>),
+        (measured, looks): (&mut Measured, &mut Looks),
         budget: &mut u64,
     ) -> Result<(), Error> {
         let record = difference.record(start)?;
@@ -246,7 +295,13 @@ impl<'a> Judges<'_, 'a> {
             measured.unknown = measured.unknown.saturating_add(unexplained);
             return Ok(());
         }
-        let mut look = Look { entries, has: &|key| self.survey.has(index.db, key), parts, is_key, by_value, gone: 0, living: Vec::new(), name: Vec::new() };
+        let has = |key: &[u8], text: &[u8]| {
+            self.survey.has(index.db, key)
+                || self.names_another(index.db, text)
+                || other.and_then(|other| other.names(self.survey, name, text)) == Some(true)
+        };
+        let mut look =
+            Look { entries, has: &has, parts, is_key, by_value, gone: 0, living: Vec::new(), name: Vec::new(), looks };
         record.value.visit(&mut Scratch::default(), &mut look)?;
         let gone = look.gone.min(unexplained);
         let living = unexplained.saturating_sub(gone);
@@ -276,7 +331,8 @@ fn is_type(kind: IndexType, ty: Kind) -> bool {
 /// Counts the entries whose record is gone.
 struct Look<'l> {
     entries: Entries<'l>,
-    has: &'l dyn Fn(&[u8]) -> bool,
+    /// Whether the record is there: by its key, and by the entry.
+    has: &'l dyn Fn(&[u8], &[u8]) -> bool,
     parts: &'l [spec::Part],
     is_key: bool,
     by_value: bool,
@@ -284,21 +340,37 @@ struct Look<'l> {
     /// Some of the others.
     living: Vec<Vec<u8>>,
     name: Vec<u8>,
+    looks: &'l mut Looks,
+}
+
+/// What the entries of an index look like: those whose record is there, and the others, with some of them.
+#[derive(Default)]
+struct Looks {
+    living: BTreeSet<Vec<u8>>,
+    gone: BTreeMap<Vec<u8>, Vec<String>>,
 }
 
 impl Look<'_> {
     fn entry(&mut self, member: &[u8], value: &[u8]) -> Flow {
         self.name.clear();
+        let text = if self.by_value { value } else { member };
         let named = if self.is_key {
-            self.name.extend_from_slice(if self.by_value { value } else { member });
+            self.name.extend_from_slice(text);
             true
         } else {
             self.entries.read(member, value) && self.entries.fill_parts(self.parts, member, value, &mut self.name)
         };
-        if named && !(self.has)(&self.name) {
+        if named && !(self.has)(&self.name, text) {
             self.gone = self.gone.saturating_add(1);
-        } else if self.living.len() < EXAMPLES {
-            self.living.push(if self.by_value { value.to_vec() } else { member.to_vec() });
+            let texts = self.looks.gone.entry(look(text)).or_default();
+            if texts.len() < EXAMPLES {
+                texts.push(display(text));
+            }
+            return ControlFlow::Continue(());
+        }
+        self.looks.living.insert(look(text));
+        if self.living.len() < EXAMPLES {
+            self.living.push(text.to_vec());
         }
         ControlFlow::Continue(())
     }
@@ -332,7 +404,7 @@ fn is_good(draft: &Draft, measured: &Measured) -> bool {
     }
     // Any set of records' keys consists of records' keys: that alone makes no register of it.
     let by_field = match &candidate.rule.member {
-        Member::Key => true,
+        Member::Key | Member::Names(_) => true,
         Member::Field(_, path) => *path == u32::MAX || members >= LIST_SHARE || percent(measured.gone, measured.members.saturating_sub(measured.explained)) >= LIST_SHARE,
     };
     measured.explained >= 2 && records >= SHARE && by_field

@@ -22,6 +22,7 @@ mod fields;
 mod guess;
 mod labels;
 mod measure;
+mod memo;
 mod merge;
 mod patterns;
 mod presets;

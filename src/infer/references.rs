@@ -29,9 +29,9 @@ const TRIED: usize = 40;
 const TRIES: usize = 12_000_000;
 const SURROUNDINGS: usize = 2_000;
 /// Surroundings of an entry that are counted in full.
-const CLOSE: usize = 12;
+const CLOSE: usize = 24;
 /// Other keys that an entry may name in place of the first.
-const ALTERNATIVES: usize = 3;
+const ALTERNATIVES: usize = 7;
 /// Fewer entries that name keys are chance.
 const LEAST: u64 = 3;
 /// A longer string is a value, and no pointer.
@@ -70,16 +70,42 @@ pub struct Reference {
     pub own: usize,
     /// The keys that it may name.
     pub exists: Vec<Vec<Part>>,
-    /// Entries of the sample, and those of them that name a key which is there.
-    pub entries: u64,
+    /// Entries of the sample that name a key which is there.
     pub named: u64,
     /// Of a sorted set, whether all scores are times.
     pub timed: bool,
     /// Another key that as many of the entries name.
     pub rival: Option<Vec<Part>>,
+    /// Some of the entries that name nothing and look unlike those that do.
+    pub strange: Vec<Vec<u8>>,
+    /// Some of the entries that name nothing.
+    pub missed: Vec<Vec<u8>>,
+    /// What is named are sets, sorted sets or lists: these are not there while they are empty.
+    pub of_collections: bool,
+    /// The patterns of the keys that are named, by number, and whether all of these keys that were sampled are.
+    pub named_patterns: BTreeSet<usize>,
+    pub names_all: bool,
 }
 
 impl Reference {
+    /// Whether an entry of a key of this name names a key which is there; none if it has not the form.
+    pub fn names(&self, survey: &Survey<'_>, key: &[u8], text: &[u8]) -> Option<bool> {
+        let spots = self.pattern.read(key)?;
+        let own = text.get(patterns::read(&self.entry, text)?.get(self.own)?.clone())?;
+        let fill = |parts: &Vec<Part>| {
+            let mut name = Vec::new();
+            for part in parts {
+                match part {
+                    Part::Text(text) => name.extend_from_slice(text),
+                    Part::Key(number) => name.extend_from_slice(spots.get(*number).and_then(|spot| key.get(spot.clone())).unwrap_or_default()),
+                    Part::Own => name.extend_from_slice(own),
+                }
+            }
+            name
+        };
+        Some(self.exists.iter().any(|parts| survey.has(self.pattern.db, &fill(parts))))
+    }
+
     /// The name of the keys that the entries stand in.
     pub fn key_text(&self) -> Option<String> {
         self.pattern.text(&self.key_names)
@@ -106,6 +132,12 @@ impl Reference {
 /// Finds the rules of all patterns that have some.
 pub fn find(survey: &Survey<'_>, sample: &Sample, patterns: &[Pattern], observer: &Observer) -> Result<Vec<Reference>, Error> {
     let around = surroundings(sample);
+    let mut of_name = OfName::new();
+    for (number, pattern) in patterns.iter().enumerate() {
+        for named in pattern.names.iter().filter_map(|at| sample.names.get(*at)) {
+            of_name.insert((named.db, named.name.clone()), number);
+        }
+    }
     let candidates: Vec<&Pattern> = patterns
         .iter()
         .filter(|pattern| matches!(pattern.kind, Kind::Set | Kind::Zset | Kind::List | Kind::Hash | Kind::String))
@@ -126,7 +158,7 @@ pub fn find(survey: &Survey<'_>, sample: &Sample, patterns: &[Pattern], observer
             Kind::String => &[Slot::Value],
             _ => &[Slot::Member],
         };
-        let found = slots.iter().filter_map(|slot| family.reference(survey, *slot, around));
+        let found = slots.iter().filter_map(|slot| family.reference(survey, *slot, around, (patterns, &of_name)));
         out.extend(found.max_by_key(|reference| (reference.named, Reverse(reference.slot))));
     }
     Ok(out)
@@ -141,6 +173,9 @@ fn is_of_records(pattern: &Pattern, sample: &Sample) -> bool {
             class.is_some_and(|class| !class.exact && !class.profile.is_empty())
         })
 }
+
+/// The number of the pattern of each name of the sample.
+type OfName = HashMap<(u64, Vec<u8>), usize>;
 
 /// What stands before and behind a part of a name.
 type Around = (Vec<u8>, Vec<u8>);
@@ -208,7 +243,13 @@ impl<'p> Family<'p> {
         Ok(family)
     }
 
-    fn reference(&self, survey: &Survey<'_>, slot: Slot, around: &[Around]) -> Option<Reference> {
+    fn reference(
+        &self,
+        survey: &Survey<'_>,
+        slot: Slot,
+        around: &[Around],
+        known: (&[Pattern], &OfName),
+    ) -> Option<Reference> {
         let text = |entry: &'_ Entry| match slot {
             Slot::Member => entry.member.clone(),
             Slot::Value => entry.value.clone(),
@@ -220,7 +261,7 @@ impl<'p> Family<'p> {
         }
         let best = variants(texts.iter().map(|(_, text)| text.as_slice()))
             .into_iter()
-            .filter_map(|variant| self.try_variant(survey, &texts, variant, around))
+            .filter_map(|variant| self.try_variant(survey, &texts, variant, around, known))
             .reduce(|best, other| if other.named > best.named { other } else { best })?;
         let key_names = key_names(&self.pattern.pieces);
         let mut entry_names = Vec::new();
@@ -242,10 +283,14 @@ impl<'p> Family<'p> {
             entry_names,
             own: best.variant.own,
             exists: best.exists,
-            entries: texts.len() as u64,
             named: best.named,
             timed,
             rival: best.rival,
+            strange: best.strange,
+            missed: best.missed,
+            of_collections: best.of_collections,
+            named_patterns: best.named_patterns,
+            names_all: best.names_all,
         })
     }
 
@@ -256,6 +301,7 @@ impl<'p> Family<'p> {
         texts: &[(usize, Vec<u8>)],
         variant: Variant,
         around: &[Around],
+        (patterns, of_name): (&[Pattern], &OfName),
     ) -> Option<Tried> {
         let db = self.pattern.db;
         let own: Vec<(usize, &[u8])> = texts
@@ -354,11 +400,56 @@ impl<'p> Family<'p> {
                 rival.get_or_insert_with(|| template.clone());
             }
         }
+        // What names nothing by these may name something by others, which few share.
+        let is_number = matches!(variant.shape(), Some(Shape::Digits));
+        if !is_number && rival.is_none() {
+            let missed: Vec<(usize, &[u8])> =
+                own.iter().zip(&found).filter(|(_, found)| !**found).map(|(own, _)| *own).collect();
+            let every = missed.len().div_ceil(TRIED).max(1);
+            rival = missed.iter().step_by(every).find_map(|(key, own)| {
+                let (before, behind) = around.iter().find(|(before, behind)| has(before, own, behind))?;
+                let values = self.values.get(*key).map_or(&[][..], Vec::as_slice);
+                Some(template(before, behind, values)).filter(|template| !is_satellite(&first, template))
+            });
+        }
         let named = found.iter().filter(|hit| **hit).count() as u64;
-        Some(Tried { variant, exists, named, rival })
+        let (hit, missed): (Vec<_>, Vec<_>) = own.iter().zip(&found).partition(|(_, found)| **found);
+        let looks: BTreeSet<Vec<u8>> = hit.iter().map(|((_, own), _)| look(own)).collect();
+        let mut strange: Vec<Vec<u8>> =
+            missed.iter().filter(|((_, own), _)| !looks.contains(&look(own))).map(|((_, own), _)| own.to_vec()).collect();
+        strange.truncate(3);
+        let missed: Vec<Vec<u8>> = missed.iter().take(3).map(|((_, own), _)| own.to_vec()).collect();
+        let mut variant = variant;
+        variant.narrow(Shape::of_all(hit.iter().map(|((_, own), _)| *own)));
+        let mut names: BTreeSet<Vec<u8>> = BTreeSet::new();
+        for ((key, own), _) in &hit {
+            for template in &exists {
+                let name = self.name(template, *key, own);
+                if survey.has(db, &name) {
+                    names.insert(name);
+                }
+            }
+        }
+        let (mut kinds, mut room) = (BTreeMap::<bool, usize>::new(), Vec::new());
+        for name in names.iter().take(64) {
+            if let Ok(Some(key)) = survey.find_any(db, name, &mut room) {
+                let count = kinds.entry(matches!(key.kind, Kind::Set | Kind::Zset | Kind::List)).or_default();
+                *count = count.saturating_add(1);
+            }
+        }
+        let of_collections = kinds.get(&true) > kinds.get(&false);
+        let named_patterns: BTreeSet<usize> = names.iter().filter_map(|name| of_name.get(&(db, name.clone())).copied()).collect();
+        let all: usize = named_patterns.iter().filter_map(|at| patterns.get(*at)).map(|pattern| pattern.names.len()).sum();
+        let names_all = names.len().saturating_mul(100) >= all.saturating_mul(95) && all > 0;
+        Some(Tried { variant, exists, named, rival, strange, missed, of_collections, named_patterns, names_all })
     }
 
     fn names(&self, survey: &Survey<'_>, template: &[Part], key: usize, own: &[u8]) -> bool {
+        survey.has(self.pattern.db, &self.name(template, key, own))
+    }
+
+    /// The key that an entry names.
+    fn name(&self, template: &[Part], key: usize, own: &[u8]) -> Vec<u8> {
         let values = self.values.get(key).map_or(&[][..], Vec::as_slice);
         let mut name = Vec::new();
         for part in template {
@@ -368,8 +459,31 @@ impl<'p> Family<'p> {
                 Part::Own => name.extend_from_slice(own),
             }
         }
-        survey.has(self.pattern.db, &name)
+        name
     }
+}
+
+/// What a text looks like: runs of letters, of digits, and other bytes.
+pub fn look(text: &[u8]) -> Vec<u8> {
+    // Identifiers have runs of all lengths in them.
+    let shape = Shape::of(text);
+    if matches!(shape, Shape::Digits | Shape::Hex | Shape::Uuid) {
+        return vec![shape as u8];
+    }
+    let mut out: Vec<u8> = Vec::new();
+    for byte in text {
+        let class = match byte {
+            b'0'..=b'9' => b'0',
+            byte if byte.is_ascii_alphabetic() || !byte.is_ascii() => b'a',
+            byte => *byte,
+        };
+        // In a mixture letters and digits are one.
+        let is_same = out.last().is_some_and(|last| *last == class || last.is_ascii_alphanumeric() && class.is_ascii_alphanumeric());
+        if !is_same {
+            out.push(class);
+        }
+    }
+    out
 }
 
 struct Tried {
@@ -377,6 +491,11 @@ struct Tried {
     exists: Vec<Vec<Part>>,
     named: u64,
     rival: Option<Vec<Part>>,
+    strange: Vec<Vec<u8>>,
+    missed: Vec<Vec<u8>>,
+    of_collections: bool,
+    named_patterns: BTreeSet<usize>,
+    names_all: bool,
 }
 
 /// What entries may look like.
@@ -388,6 +507,14 @@ struct Variant {
 }
 
 impl Variant {
+    /// Takes only what looks like this.
+    fn narrow(&mut self, shape: Shape) {
+        let mut vars = self.pieces.iter_mut().filter(|piece| matches!(piece, Piece::Var(_)));
+        if let Some(Piece::Var(own)) = vars.nth(self.own) {
+            *own = shape;
+        }
+    }
+
     /// What the part looks like that names a key.
     fn shape(&self) -> Option<Shape> {
         let mut vars = self.pieces.iter().filter_map(|piece| if let Piece::Var(shape) = piece { Some(*shape) } else { None });

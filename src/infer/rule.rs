@@ -19,6 +19,8 @@ pub enum Member {
     Key,
     /// A field behind some text, which is mostly empty.
     Field(Vec<u8>, u32),
+    /// The keys of other indexes that have it.
+    Names(Vec<Vec<Part>>),
 }
 
 impl Member {
@@ -27,7 +29,14 @@ impl Member {
         Some(match self {
             Member::Key => "{@key}".to_owned(),
             Member::Field(before, path) => format!("{}{{{}}}", spec::literal(before, false), paths.text(*path)),
+            Member::Names(_) => return None,
         })
+    }
+
+    /// As a spec writes them, if it is several texts.
+    pub fn texts(&self, paths: &Paths) -> Option<Vec<String>> {
+        let Self::Names(names) = self else { return None };
+        Some(names.iter().map(|name| template(name, paths)).collect())
     }
 
     /// Prefers the key, then what is part of it, then what is short.
@@ -38,6 +47,7 @@ impl Member {
                 let text = paths.text(*path);
                 (if text.starts_with('@') { 1 } else { 2 }, before.len(), text)
             }
+            Member::Names(names) => (3, names.len(), ""),
         }
     }
 }
@@ -102,14 +112,7 @@ impl Rule {
 
     /// The key as a spec writes it.
     pub fn key_text(&self, paths: &Paths) -> Option<String> {
-        let mut out = String::new();
-        for part in &self.key {
-            match part {
-                Part::Literal(text) => out.push_str(&spec::literal(text, false)),
-                Part::Field(path) => out.push_str(&format!("{{{}}}", paths.text(*path))),
-            }
-        }
-        Some(out)
+        Some(template(&self.key, paths))
     }
 
     /// The member as a spec writes it.
@@ -137,6 +140,15 @@ impl Rule {
         let size = classes.get(self.class).map_or(0, |class| class.sampled);
         (self.fields(), member, value, filters, arrays, depth, names, std::cmp::Reverse(size))
     }
+}
+
+/// Pieces as a spec writes them.
+fn template(parts: &[Part], paths: &Paths) -> String {
+    let text = |part: &Part| match part {
+        Part::Literal(text) => spec::literal(text, false),
+        Part::Field(path) => format!("{{{}}}", paths.text(*path)),
+    };
+    parts.iter().map(text).collect()
 }
 
 #[cfg(test)]

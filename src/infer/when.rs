@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::ops::ControlFlow;
+use std::rc::Rc;
 
 use super::Error;
 use super::candidate::{Candidate, Test, When};
@@ -22,60 +23,106 @@ const LEAST: usize = 3;
 /// Of a hundred records so many may be on the wrong side: some entries are wrong.
 const WRONG_PERCENT: usize = 3;
 
-/// The field that separates the records of a class that an index has from those that it has not, if there is one.
-pub fn find(survey: &Survey<'_>, sample: &Sample, candidate: &Candidate) -> Result<Option<When>, Error> {
-    let rule = &candidate.rule;
-    if !matches!(rule.kind, Kind::Set | Kind::Zset) {
-        return Ok(None);
-    }
-    let of_class: Vec<_> = sample.documents.iter().filter(|document| document.class == Some(rule.class)).collect();
-    let every = of_class.len().div_ceil(RECORDS).max(1);
-    let mut keys: HashMap<Vec<u8>, Option<HashSet<Vec<u8>>>> = HashMap::new();
-    let (mut inside, mut outside): (Vec<&Fields>, Vec<&Fields>) = (Vec::new(), Vec::new());
-    for document in of_class.into_iter().step_by(every) {
-        let (Some(key), Some(member)) =
-            (filled(&rule.key, &document.fields), member(&rule.member, &document.name, &document.fields))
-        else {
-            continue;
-        };
-        if !keys.contains_key(&key) {
-            let members = members(survey, rule.db, &key)?;
-            keys.insert(key.clone(), members);
+/// Records of a class: those that an index has, and those that it has not.
+pub struct Split {
+    inside: Vec<Rc<Fields>>,
+    outside: Vec<Rc<Fields>>,
+}
+
+impl Split {
+    /// Looks which records of the sample an index has; none if that cannot be seen.
+    pub fn of(survey: &Survey<'_>, sample: &Sample, candidate: &Candidate) -> Result<Option<Self>, Error> {
+        let rule = &candidate.rule;
+        if !matches!(rule.kind, Kind::Set | Kind::Zset) {
+            return Ok(None);
         }
-        match keys.get(&key) {
-            Some(Some(members)) if members.contains(&member) => inside.push(&document.fields),
-            _ => outside.push(&document.fields),
+        let of_class: Vec<_> = sample.documents.iter().filter(|document| document.class == Some(rule.class)).collect();
+        let every = of_class.len().div_ceil(RECORDS).max(1);
+        let mut keys: HashMap<Vec<u8>, Option<HashSet<Vec<u8>>>> = HashMap::new();
+        let mut split = Self { inside: Vec::new(), outside: Vec::new() };
+        for document in of_class.into_iter().step_by(every) {
+            let (Some(key), Some(member)) =
+                (filled(&rule.key, &document.fields), member(&rule.member, &document.name, &document.fields))
+            else {
+                continue;
+            };
+            if !keys.contains_key(&key) {
+                let members = members(survey, rule.db, &key)?;
+                keys.insert(key.clone(), members);
+            }
+            let fields = Rc::clone(&document.fields);
+            match keys.get(&key) {
+                Some(Some(members)) if members.contains(&member) => split.inside.push(fields),
+                _ => split.outside.push(fields),
+            }
         }
+        Ok(Some(split))
     }
-    if inside.len() < LEAST || outside.len() < LEAST {
-        return Ok(None);
-    }
-    let paths: BTreeSet<u32> = inside.iter().chain(&outside).flat_map(|fields| fields.iter().map(|(path, _)| *path)).collect();
-    let used: BTreeSet<u32> = rule
-        .key
-        .iter()
-        .filter_map(|part| if let Part::Field(path) = part { Some(*path) } else { None })
-        .chain(if let Member::Field(_, path) = &rule.member { Some(*path) } else { None })
-        .chain(candidate.score)
-        .collect();
-    let allowed = inside.len().saturating_add(outside.len()).saturating_mul(WRONG_PERCENT) / 100;
-    let mut best: Option<(usize, When)> = None;
-    for path in paths {
-        let text = sample.paths.text(path);
-        if used.contains(&path) || text.contains(['@', '|']) || text.contains("[]") {
-            continue;
+
+    /// The field that separates them, if there is one.
+    pub fn when(&self, sample: &Sample, candidate: &Candidate) -> Option<When> {
+        if self.inside.len() < LEAST || self.outside.len() < LEAST {
+            return None;
         }
-        if let Some((wrong, test)) = separates(path, &inside, &outside).filter(|(wrong, _)| *wrong <= allowed)
-            && best.as_ref().is_none_or(|(least, _)| wrong < *least)
-        {
-            best = Some((wrong, When { path, test }));
+        let used = used(candidate);
+        let allowed = self.inside.len().saturating_add(self.outside.len()).saturating_mul(WRONG_PERCENT) / 100;
+        let mut best: Option<(usize, When)> = None;
+        for path in self.paths() {
+            let text = sample.paths.text(path);
+            if used.contains(&path) || text.contains(['@', '|']) || text.contains("[]") {
+                continue;
+            }
+            if let Some((wrong, test)) = separates(path, &self.inside, &self.outside).filter(|(wrong, _)| *wrong <= allowed)
+                && best.as_ref().is_none_or(|(least, _)| wrong < *least)
+            {
+                best = Some((wrong, When { path, test }));
+            }
         }
+        best.map(|(_, when)| when)
     }
-    Ok(best.map(|(_, when)| when))
+
+    /// A field of which all records that are not there have the least values, or the greatest.
+    pub fn extreme(&self, sample: &Sample, candidate: &Candidate) -> Option<u32> {
+        if self.outside.is_empty() || self.inside.is_empty() {
+            return None;
+        }
+        let used = used(candidate);
+        let paths = self.paths().into_iter().filter(|path| !used.contains(path));
+        paths.filter(|path| !sample.paths.text(*path).contains(['|', '[', '"'])).find(|path| {
+            let values = |of: &[Rc<Fields>]| -> Option<Vec<Ordered>> { of.iter().map(|fields| ordered(fields, *path)).collect() };
+            let (Some(inside), Some(outside)) = (values(&self.inside), values(&self.outside)) else { return false };
+            let least = |of: &[Ordered]| of.iter().cloned().reduce(|a, b| if b < a { b } else { a });
+            let most = |of: &[Ordered]| of.iter().cloned().reduce(|a, b| if b > a { b } else { a });
+            most(&outside) < least(&inside) || least(&outside) > most(&inside)
+        })
+    }
+
+    fn paths(&self) -> BTreeSet<u32> {
+        self.inside.iter().chain(&self.outside).flat_map(|fields| fields.iter().map(|(path, _)| *path)).collect()
+    }
+}
+
+/// A number, or a text: a time is either.
+#[derive(Clone, Debug, PartialEq, PartialOrd)]
+enum Ordered {
+    Number(f64),
+    Text(Vec<u8>),
+}
+
+fn ordered(fields: &Fields, path: u32) -> Option<Ordered> {
+    let (_, value) = fields.iter().find(|(own, _)| *own == path)?;
+    let number = std::str::from_utf8(value).ok().and_then(|text| text.parse::<f64>().ok()).filter(|number| !number.is_nan());
+    Some(number.map_or_else(|| Ordered::Text(value.clone()), Ordered::Number))
+}
+
+/// The fields in the names of the keys.
+fn used(candidate: &Candidate) -> BTreeSet<u32> {
+    let path = |part: &Part| if let Part::Field(path) = part { Some(*path) } else { None };
+    candidate.rule.key.iter().filter_map(path).collect()
 }
 
 /// How many records are on the wrong side if this field decides.
-fn separates(path: u32, inside: &[&Fields], outside: &[&Fields]) -> Option<(usize, Test)> {
+fn separates(path: u32, inside: &[Rc<Fields>], outside: &[Rc<Fields>]) -> Option<(usize, Test)> {
     let value = |fields: &Fields| fields.iter().find(|(own, _)| *own == path).map(|(_, value)| value.clone());
     let mut counts: BTreeMap<Option<Vec<u8>>, (usize, usize)> = BTreeMap::new();
     for fields in inside {
@@ -141,6 +188,7 @@ fn member(member: &Member, name: &[u8], fields: &Fields) -> Option<Vec<u8>> {
             out.extend_from_slice(&fields.iter().find(|(own, _)| own == path)?.1);
             Some(out)
         }
+        Member::Names(_) => None,
     }
 }
 

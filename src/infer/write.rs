@@ -100,6 +100,11 @@ fn made(sample: &Sample, candidate: &Candidate, classes: &BTreeMap<u32, String>,
     line("from", classes.get(&rule.class).map_or("", String::as_str), out);
     line("key", &rule.key_text(paths).unwrap_or_default(), out);
     let member = rule.member_text(paths).unwrap_or_default();
+    if let Some(texts) = rule.member.texts(paths) {
+        let texts: Vec<String> = texts.iter().map(|text| toml_string(text)).collect();
+        out.push_str(&format!("member = [{}]\n", texts.join(", ")));
+        return;
+    }
     line(if rule.kind == Kind::String { "value" } else { "member" }, &member, out);
     if let Some(value) = rule.value_text(paths) {
         line("value", &value, out);
