@@ -112,7 +112,7 @@ pub fn infer(
     let mut guesses = guess::guess(&survey, &mut sample, observer)?;
     merge::merge(&mut sample, &mut guesses);
     let references = references::find(&survey, &sample, &sample.patterns, observer)?;
-    let preset = presets::fitting(file);
+    let preset = presets::fitting(&survey, &sample)?;
     let judges = measure::Judges { preset: preset.as_ref(), only, file, survey: &survey, sample: &sample, expiry, observer };
     let outcome = judges.judge(&guesses, references)?;
     let notes = write::notes(&sample, &guesses, &outcome);

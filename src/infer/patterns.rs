@@ -109,8 +109,6 @@ pub struct Pattern {
     pub pieces: Vec<Piece>,
     /// Numbers of the names of it.
     pub names: Vec<usize>,
-    /// Words that were put together because they are many: each may be a thing of its own.
-    pub words: bool,
 }
 
 impl Pattern {
@@ -203,7 +201,7 @@ pub fn find(names: &[Name<'_>]) -> Vec<Pattern> {
     for (db, cuts) in by_db {
         let mut finder = Finder { db, out: Vec::new() };
         let all: Vec<&Cut<'_>> = cuts.iter().collect();
-        finder.level(&all, 0, &mut Vec::new(), false);
+        finder.level(&all, 0, &mut Vec::new());
         out.append(&mut finder.out);
     }
     out
@@ -250,7 +248,7 @@ struct Finder {
 }
 
 impl Finder {
-    fn level(&mut self, cuts: &[&Cut<'_>], depth: usize, pieces: &mut Vec<Piece>, words: bool) {
+    fn level(&mut self, cuts: &[&Cut<'_>], depth: usize, pieces: &mut Vec<Piece>) {
         let mut ended: BTreeMap<Kind, Vec<usize>> = BTreeMap::new();
         let mut children: BTreeMap<&[u8], Vec<&Cut<'_>>> = BTreeMap::new();
         for cut in cuts {
@@ -260,7 +258,7 @@ impl Finder {
             }
         }
         for (kind, names) in ended {
-            self.out.push(Pattern { db: self.db, kind, pieces: joined(pieces), names, words });
+            self.out.push(Pattern { db: self.db, kind, pieces: joined(pieces), names });
         }
         let ends = |cut: &&Cut<'_>| cut.parts.len() == depth.saturating_add(1);
         // What looks like an identifier is one thing, together with words of which there are many.
@@ -313,17 +311,17 @@ impl Finder {
         }
         for (part, below) in literal {
             pieces.push(Piece::Text(part.to_vec()));
-            self.level(&below, depth.saturating_add(1), pieces, words);
+            self.level(&below, depth.saturating_add(1), pieces);
             pieces.pop();
         }
         if let Some(shape) = shape {
             pieces.push(Piece::Var(shape));
-            self.level(&variable, depth.saturating_add(1), pieces, words);
+            self.level(&variable, depth.saturating_add(1), pieces);
             pieces.pop();
         }
         for (leaves, shape) in grouped {
             pieces.push(Piece::Var(shape));
-            self.level(&leaves, depth.saturating_add(1), pieces, true);
+            self.level(&leaves, depth.saturating_add(1), pieces);
             pieces.pop();
         }
     }
@@ -435,7 +433,6 @@ mod tests {
                 Piece::Var(Shape::Digits),
             ],
             names: Vec::new(),
-            words: false,
         };
         assert_eq!(pattern.read(b"a:x:b:12"), Some(vec![2..3, 6..8]));
         for other in ["a:x:b:", "a::b:12", "a:x:b:1x", "a:x:y:b:12", "a:x"] {

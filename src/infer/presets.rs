@@ -6,59 +6,107 @@ use std::ops::ControlFlow;
 
 use foldhash::fast::RandomState;
 
-use crate::dump::rdb::{Element, Flow, Kind, Record, Scratch, Visitor, Walker};
+use super::sample::Sample;
+use super::survey::Survey;
+use crate::dump::rdb::{self, Element, Flow, Kind, Record, Scratch, Visitor, Walker};
 use crate::model::entry::Entries;
-use crate::model::spec::{DEFAULT_PRESET, Index, IndexType, PRESETS, Spec};
+use crate::model::spec::{DEFAULT_PRESET, IndexType, PRESETS, Spec};
 use crate::model::view::{KeyType, Names};
 
 /// Of the keys of an index, and of the entries of a key, no more are looked at.
 const KEYS: usize = 1000;
 const ENTRIES: usize = 100;
 
-/// The presets that would match a dump, best first.
-///
-/// That a key's name fits is not enough: an open capture takes names of other programs, too, and any name may stray into a
-/// database. What counts is a reference: an entry, or a name, of a prune index by which a key is found that is in the dump.
-/// An index that is made from records counts once records of its class and keys of its family are there. The best preset is
-/// the one with the most such keys; of equals the one that says more of their names.
+/// The presets that would match a dump, best first. The dump is gone through twice.
 pub fn presets_for(dump: &[u8]) -> Vec<&'static str> {
-    let specs: Vec<(&str, Spec)> = PRESETS.iter().filter_map(|(name, _)| Some((*name, Spec::preset(name)?))).collect();
     let state = RandomState::default();
     let mut there = HashSet::new();
     walk(dump, |record, key| {
         there.insert(state.hash_one((record.db, key)));
     });
-    let mut found: Vec<(u64, u64, &str)> = Vec::new();
-    for (name, spec) in &specs {
-        let (keys, said) = weigh(dump, spec, &|db, key| there.contains(&state.hash_one((db, key))));
-        if keys > 0 {
-            found.push((keys, said, name));
-        }
-    }
-    // Of equals, the order of the list stays.
-    found.sort_by_key(|(keys, said, _)| std::cmp::Reverse((*keys, *said)));
-    found.into_iter().map(|(_, _, name)| name).collect()
+    let specs = specs();
+    let mut scale = Scale::new(&specs);
+    walk(dump, |record, key| scale.see(record, key, &|db, key| there.contains(&state.hash_one((db, key)))));
+    scale.rank().into_iter().map(|weight| weight.name).collect()
 }
 
-/// How many index keys speak for a spec, and how many bytes of their names it says.
-fn weigh(dump: &[u8], spec: &Spec, there: &dyn Fn(u64, &[u8]) -> bool) -> (u64, u64) {
-    let names = Names::new(spec);
-    let mut looked = vec![0; spec.indexes.len()];
-    let mut records = vec![0_u64; spec.records.len()];
-    let mut made = vec![0_u64; spec.indexes.len()];
-    let (mut keys, mut said) = (0, 0);
-    walk(dump, |record, key| {
+fn specs() -> Vec<(&'static str, Spec)> {
+    PRESETS.iter().filter_map(|(name, _)| Some((*name, Spec::preset(name)?))).collect()
+}
+
+/// Weighs presets by the keys that they describe.
+///
+/// That a key's name fits is not enough: an open capture takes names of other programs, too, and any name may stray into a
+/// database. What counts is a reference: an entry, or a name, of a prune index by which a key is found that is in the dump.
+/// An index that is made from records counts once records of its class and keys of its family are there. The best preset is
+/// the one with the most such keys; of equals the one that says more of their names.
+struct Scale<'s> {
+    presets: Vec<Counted<'s>>,
+}
+
+struct Counted<'s> {
+    name: &'static str,
+    spec: &'s Spec,
+    names: Names<'s>,
+    records: Vec<u64>,
+    /// By index: keys that were looked at; those that name a key, or of one that is made from records all.
+    looked: Vec<usize>,
+    found: Vec<u64>,
+}
+
+/// What speaks for a preset.
+struct Weight {
+    name: &'static str,
+    /// Keys, and bytes of their names that it says.
+    keys: u64,
+    said: u64,
+    /// Indexes for which enough keys speak, and the most bytes that the names of one of them are given.
+    indexes: usize,
+    literals: usize,
+}
+
+impl<'s> Scale<'s> {
+    fn new(specs: &'s [(&'static str, Spec)]) -> Self {
+        let counted = |(name, spec): &'s (&'static str, Spec)| Counted {
+            name,
+            spec,
+            names: Names::new(spec),
+            records: vec![0; spec.records.len()],
+            looked: vec![0; spec.indexes.len()],
+            found: vec![0; spec.indexes.len()],
+        };
+        Self { presets: specs.iter().map(counted).collect() }
+    }
+
+    fn see(&mut self, record: &Record<'_>, key: &[u8], there: &dyn Fn(u64, &[u8]) -> bool) {
         let ty = KeyType::of(&record.value);
-        for class in names.classes_of(record.db, key, ty) {
-            records[class] += 1;
+        for preset in &mut self.presets {
+            preset.see(record, key, ty, there);
         }
-        for index in names.indexes_of(record.db, key) {
-            made[index] += u64::from(ty.is(spec.indexes[index].kind));
+    }
+
+    fn rank(self) -> Vec<Weight> {
+        let mut all: Vec<Weight> = self.presets.into_iter().map(Counted::weight).filter(|weight| weight.keys > 0).collect();
+        // Of equals, the order of the list stays.
+        all.sort_by_key(|weight| std::cmp::Reverse((weight.keys, weight.said)));
+        all
+    }
+}
+
+impl Counted<'_> {
+    fn see(&mut self, record: &Record<'_>, key: &[u8], ty: KeyType, there: &dyn Fn(u64, &[u8]) -> bool) {
+        for class in self.names.classes_of(record.db, key, ty) {
+            add(&mut self.records, class);
         }
-        for at in names.pruning(record.db, key, ty) {
-            let index = &spec.indexes[at];
-            looked[at] += 1;
-            if looked[at] > KEYS {
+        for at in self.names.indexes_of(record.db, key) {
+            if self.spec.indexes.get(at).is_some_and(|index| index.exists.is_empty() && ty.is(index.kind)) {
+                add(&mut self.found, at);
+            }
+        }
+        for at in self.names.pruning(record.db, key, ty) {
+            let (Some(index), Some(looked)) = (self.spec.indexes.get(at), self.looked.get_mut(at)) else { continue };
+            *looked = looked.saturating_add(1);
+            if *looked > KEYS {
                 continue;
             }
             let Some(entries) = Entries::new(index, key) else { continue };
@@ -70,19 +118,35 @@ fn weigh(dump: &[u8], spec: &Spec, there: &dyn Fn(u64, &[u8]) -> bool) -> (u64, 
                 let _ = record.value.visit(&mut Scratch::default(), &mut look);
             }
             if look.found {
-                keys += 1;
-                said += index.family.literals() as u64;
+                add(&mut self.found, at);
                 return;
             }
         }
-    });
-    for (index, made) in spec.indexes.iter().zip(made) {
-        if made > 0 && index.from.is_some_and(|class| records.get(class).is_some_and(|records| *records > 0)) {
-            keys += made;
-            said += made * index.family.literals() as u64;
-        }
     }
-    (keys, said)
+
+    fn weight(self) -> Weight {
+        let mut weight = Weight { name: self.name, keys: 0, said: 0, indexes: 0, literals: 0 };
+        for ((index, found), looked) in self.spec.indexes.iter().zip(self.found).zip(self.looked) {
+            let class = index.from.and_then(|class| self.records.get(class));
+            if found == 0 || class == Some(&0) || index.exists.is_empty() && class.is_none() {
+                continue;
+            }
+            let literals = index.family.literals();
+            weight.keys = weight.keys.saturating_add(found);
+            weight.said = weight.said.saturating_add(found.saturating_mul(literals as u64));
+            if found >= ENOUGH || looked as u64 == found {
+                weight.indexes = weight.indexes.saturating_add(1);
+                weight.literals = weight.literals.max(literals);
+            }
+        }
+        weight
+    }
+}
+
+fn add(counts: &mut [u64], at: usize) {
+    if let Some(count) = counts.get_mut(at) {
+        *count = count.saturating_add(1);
+    }
 }
 
 fn walk(dump: &[u8], mut each: impl FnMut(&Record<'_>, &[u8])) {
@@ -175,59 +239,32 @@ pub struct Fitting {
     pub others: Vec<&'static str>,
 }
 
-/// The preset that describes most of a dump, if that is no chance: by its own words, or by several of its indexes.
-pub fn fitting(dump: &[u8]) -> Option<Fitting> {
-    let mut found = presets_for(dump).into_iter();
-    let name = found.find(|name| *name != DEFAULT_PRESET)?;
-    let spec = Spec::preset(name)?;
-    let (_, text) = PRESETS.iter().find(|(known, _)| *known == name)?;
-    let mut indexes = 0_usize;
-    let mut literals = 0_usize;
-    let state = RandomState::default();
-    let mut there = HashSet::new();
-    walk(dump, |record, key| {
-        there.insert(state.hash_one((record.db, key)));
-    });
-    for index in &spec.indexes {
-        if speaks(dump, index, &|db, key| there.contains(&state.hash_one((db, key)))) {
-            indexes = indexes.saturating_add(1);
-            literals = literals.max(index.family.literals());
-        }
+/// The preset that describes most of the sampled keys, if that is no chance: by its own words, or by several of its indexes.
+pub fn fitting(survey: &Survey<'_>, sample: &Sample) -> Result<Option<Fitting>, rdb::Error> {
+    let specs = specs();
+    let mut scale = Scale::new(&specs);
+    for named in sample.names.iter().filter(|named| named.readable) {
+        let mut record = survey.dump.record(named.start)?;
+        record.db = named.db;
+        scale.see(&record, &named.name, &|db, key| survey.has(db, key));
     }
-    let is_sure = indexes >= 2 || indexes == 1 && literals >= WORDS;
-    is_sure.then(|| Fitting { name, blocks: blocks(text), spec, others: found.collect() })
+    let mut found = scale.rank().into_iter().filter(|weight| weight.name != DEFAULT_PRESET);
+    let Some(best) = found.next() else { return Ok(None) };
+    let others = found.map(|weight| weight.name).collect();
+    if best.indexes < 2 && (best.indexes == 0 || best.literals < WORDS) {
+        return Ok(None);
+    }
+    let name = best.name;
+    let (Some(spec), Some((_, text))) = (Spec::preset(name), PRESETS.iter().find(|(known, _)| *known == name)) else {
+        return Ok(None);
+    };
+    Ok(Some(Fitting { name, blocks: blocks(text), spec, others }))
 }
 
 /// So many bytes of names that a preset gives are no chance.
 const WORDS: usize = 8;
-/// Entries that name keys.
-const ENOUGH: usize = 3;
-
-/// Whether enough entries of one index name keys, or it is made from records and has keys.
-fn speaks(dump: &[u8], index: &Index, there: &dyn Fn(u64, &[u8]) -> bool) -> bool {
-    let mut found = 0_usize;
-    let mut looked = 0_usize;
-    walk(dump, |record, key| {
-        let ty = KeyType::of(&record.value);
-        if record.db != index.db || !index.takes(key) || !ty.is(index.kind) || looked >= KEYS {
-            return;
-        }
-        looked = looked.saturating_add(1);
-        if index.exists.is_empty() {
-            found = found.saturating_add(1);
-            return;
-        }
-        let Some(entries) = Entries::new(index, key) else { return };
-        let mut look = Look { entries, there, left: ENTRIES, name: Vec::new(), found: false };
-        if index.kind == IndexType::Any {
-            let _ = look.entry(&[], &[]);
-        } else {
-            let _ = record.value.visit(&mut Scratch::default(), &mut look);
-        }
-        found = found.saturating_add(usize::from(look.found));
-    });
-    found >= ENOUGH || found > 0 && found == looked
-}
+/// Keys of an index that name keys.
+const ENOUGH: u64 = 3;
 
 /// The text of a preset in pieces: what begins with a class or an index, and the comments before each.
 fn blocks(text: &str) -> Vec<String> {
