@@ -11,6 +11,7 @@ mod infer;
 mod inventory;
 mod open;
 mod plan;
+mod presets;
 mod rehearse;
 mod replay;
 mod show;

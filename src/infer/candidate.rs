@@ -114,4 +114,6 @@ pub struct Outcome {
     pub preset: Vec<Measured>,
     pub accepted: Vec<Judged>,
     pub rejected: Vec<Judged>,
+    /// Single keys with which nothing is wrong.
+    pub idle: Vec<Judged>,
 }

@@ -152,4 +152,3 @@ fn score(votes: &Votes) -> Option<u32> {
     let (path, count) = votes.scores.iter().max_by_key(|(path, count)| (**count, Reverse(**path)))?;
     (percent(*count, votes.count) >= SHARE).then_some(*path)
 }
-

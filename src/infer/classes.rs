@@ -92,7 +92,8 @@ impl Class {
         }
         let found = patterns::find(&names);
         let Some(most) = found.into_iter().max_by_key(|pattern| pattern.names.len()) else { return };
-        let nearly_all = most.names.len().saturating_mul(100) >= names.len().saturating_mul(100_usize.saturating_sub(UNLIKE_PERCENT));
+        let nearly_all = most.names.len().saturating_mul(100)
+            >= names.len().saturating_mul(100_usize.saturating_sub(UNLIKE_PERCENT));
         if nearly_all && most.vars() > 0 {
             let mut captures = key_names(&most.pieces);
             if let Some(last) = captures.last_mut() {
@@ -177,7 +178,16 @@ impl Node {
                 node = child;
             }
             let exact = node.children.is_empty();
-            out.push(Class { db, prefix, exact, form: None, captures: Vec::new(), sampled: node.documents, profile: node.common(50), leaves: false });
+            out.push(Class {
+                db,
+                prefix,
+                exact,
+                form: None,
+                captures: Vec::new(),
+                sampled: node.documents,
+                profile: node.common(50),
+                leaves: false,
+            });
             return;
         }
         // Names that end here may be alike, whatever is below the others.
@@ -347,7 +357,16 @@ mod tests {
     fn the_longest_prefix_is_the_class_of_a_name() {
         let class = |prefix: &str, exact| {
             let prefix = prefix.as_bytes().to_vec();
-            Class { db: 0, prefix, exact, form: None, captures: Vec::new(), leaves: false, sampled: 1, profile: BTreeSet::new() }
+            Class {
+                db: 0,
+                prefix,
+                exact,
+                form: None,
+                captures: Vec::new(),
+                leaves: false,
+                sampled: 1,
+                profile: BTreeSet::new(),
+            }
         };
         let classes = Classes::new(vec![class("a:", false), class("a:b:", false), class("a:c", true)]);
         for (name, expected) in

@@ -7,11 +7,12 @@
 use std::collections::BTreeSet;
 
 use super::candidate::{Candidate, Draft, Judged, Measured, percent};
-use super::patterns::{Pattern, Piece, Shape};
+use super::patterns::{self, Pattern, Piece, Shape};
 use super::references::{Reference, Slot};
+use super::rule::Part;
 use super::sample::Sample;
 use crate::dump::rdb::Kind;
-use crate::text::{counted, number};
+use crate::text::number;
 
 /// Of the entries that name records which are there, a rule explains so many in a hundred.
 const EXPLAINED: u64 = 95;
@@ -27,11 +28,79 @@ const TIDY: u64 = 5;
 
 /// Words for what is kept after it is gone.
 const KEPT: &[&str] = &[
-    "deleted", "removed", "archive", "archived", "tombstone", "tombstones", "history", "seen", "viewed", "visited", "recent",
-    "recently", "log", "logs", "audit", "banned", "blocked", "blacklist", "denylist", "processed", "done", "dedup", "stats",
-    "stat", "count", "counts", "counter", "counters", "score", "scores", "leaderboard", "rank", "ranking", "top", "hits",
-    "views", "votes", "likes", "trending", "popular", "metrics", "events", "notified", "sent", "used", "consumed", "board", "boards", "taken", "alumni", "first", "voters", "voted", "receipts", "purchases", "bought", "revoked",
-    "expired", "trash", "undo", "past", "old", "legacy", "backup", "ever", "all-time", "alltime", "total", "totals",
+    "all-time",
+    "alltime",
+    "alumni",
+    "archive",
+    "archived",
+    "audit",
+    "backup",
+    "banned",
+    "blacklist",
+    "blocked",
+    "board",
+    "boards",
+    "bought",
+    "consumed",
+    "count",
+    "counter",
+    "counters",
+    "counts",
+    "dedup",
+    "deleted",
+    "denylist",
+    "done",
+    "events",
+    "ever",
+    "expired",
+    "first",
+    "followers",
+    "following",
+    "friends",
+    "history",
+    "hits",
+    "leaderboard",
+    "legacy",
+    "likes",
+    "log",
+    "logs",
+    "metrics",
+    "notified",
+    "old",
+    "past",
+    "popular",
+    "processed",
+    "purchases",
+    "rank",
+    "ranking",
+    "receipts",
+    "recent",
+    "recently",
+    "removed",
+    "reserved",
+    "revoked",
+    "score",
+    "scores",
+    "seen",
+    "sent",
+    "stat",
+    "stats",
+    "taken",
+    "tombstone",
+    "tombstones",
+    "top",
+    "total",
+    "totals",
+    "trash",
+    "trending",
+    "undo",
+    "used",
+    "viewed",
+    "views",
+    "visited",
+    "voted",
+    "voters",
+    "votes",
 ];
 
 /// All reasons against each rule. What is ill with one index of a class speaks for disease in the others.
@@ -97,7 +166,8 @@ fn named_patterns(draft: &Draft, sample: &Sample) -> BTreeSet<usize> {
             let of_class = sample.documents.iter().filter(|document| document.class == Some(one.rule.class));
             let some: Vec<_> = of_class.take(64).collect();
             let patterns = sample.patterns.iter().enumerate();
-            let takes = |pattern: &Pattern| some.iter().any(|one| one.db == pattern.db && pattern.read(&one.name).is_some());
+            let takes =
+                |pattern: &Pattern| some.iter().any(|one| one.db == pattern.db && pattern.read(&one.name).is_some());
             patterns.filter(|(_, pattern)| takes(pattern)).map(|(number, _)| number).collect()
         }
     }
@@ -107,7 +177,10 @@ fn made(one: &Candidate, measured: &Measured, is_ill: bool) -> Vec<String> {
     let mut out = common(measured);
     let Measured { explained, missing, living, unknown, .. } = *measured;
     if explained < LEAST {
-        out.push(format!("it explains {} only", counted(explained, "entry")));
+        out.push(format!(
+            "it explains {} only",
+            if explained == 1 { "1 entry".to_owned() } else { format!("{explained} entries") }
+        ));
     }
     if percent(explained, explained.saturating_add(living)) < EXPLAINED {
         out.push(format!(
@@ -121,6 +194,12 @@ fn made(one: &Candidate, measured: &Measured, is_ill: bool) -> Vec<String> {
             number(living),
             measured.living_examples.join(", ")
         ));
+    }
+    if measured.gone > 0 {
+        out.extend(kept(one.rule.key.iter().filter_map(|part| match part {
+            Part::Literal(text) => Some(text.as_slice()),
+            Part::Field(_) => None,
+        })));
     }
     if unknown > 0 {
         out.push(format!("of {} that are not explained it is not known what they name", number(unknown)));
@@ -139,11 +218,21 @@ fn made(one: &Candidate, measured: &Measured, is_ill: bool) -> Vec<String> {
             number(demanded)
         ));
     }
+    let is_one = |part: &Part| matches!(part, Part::Literal(text) if patterns::has_identifier(text));
+    if one.rule.fields() == 0 && one.rule.key.iter().any(is_one) {
+        out.push(
+            "an identifier in its name may be that of one of many things, and the rule is about all records".to_owned(),
+        );
+    }
     if missing > 0 && one.extreme.is_some() {
         out.push("what is missing has the least or the greatest values of a field: that may be meant".to_owned());
     }
     if one.when.is_some() && living > 0 {
-        out.push(format!("{} are there that `when` leaves out: {}", number(living), measured.living_examples.join(", ")));
+        out.push(format!(
+            "{} are there that `when` leaves out: {}",
+            number(living),
+            measured.living_examples.join(", ")
+        ));
     }
     if measured.rescored > 0 {
         out.push(format!("{} have another score", number(measured.rescored)));
@@ -154,25 +243,35 @@ fn made(one: &Candidate, measured: &Measured, is_ill: bool) -> Vec<String> {
     out
 }
 
+/// Whether it is doubted what the entries name, whatever the figures are.
+pub fn is_vague(one: &Reference) -> bool {
+    one.of_collections || one.rival.is_some() || !one.strange.is_empty() || one.is_bare_number()
+}
+
 fn naming(one: &Reference, measured: &Measured) -> Vec<String> {
     let mut out = common(measured);
     let entries = measured.explained.saturating_add(measured.gone);
     if measured.explained < LEAST || percent(measured.explained, entries) < NAMED {
-        out.push(format!(
-            "{} of {} name a key that is there",
-            number(measured.explained),
-            counted(entries, "entry")
-        ));
+        out.push(format!("{} of {} entries name a key that is there", number(measured.explained), number(entries)));
     }
     if measured.formless > 0 {
-        out.push(format!("{} have another form", counted(measured.formless, "entry")));
+        out.push(format!("{} of {} entries have another form", number(measured.formless), number(measured.members)));
     }
-    let words = words(&one.pattern.pieces);
-    if let Some(word) = words.iter().find(|word| KEPT.contains(&word.as_str())) {
-        out.push(format!("by the word {word:?} in its name it may be there to keep what is gone"));
+    let texts = one.pattern.pieces.iter().filter_map(|piece| match piece {
+        Piece::Text(text) => Some(text.as_slice()),
+        Piece::Var(_) => None,
+    });
+    if measured.gone > 0 {
+        out.extend(kept(texts));
     }
     if one.of_collections && measured.gone > 0 {
         out.push("what its entries name are sets, sorted sets or lists, and an empty one is not there".to_owned());
+    }
+    if one.is_bare_number() && measured.gone > 0 {
+        out.push("its entries are numbers, and no word in its name says of what: others may have the same".to_owned());
+    }
+    if one.of_records && one.pattern.kind == Kind::String && measured.gone > 0 {
+        out.push("it says something of a record that is there, whatever became of what it names".to_owned());
     }
     if one.rival.is_some() {
         out.push("its entries name keys of another kind as well".to_owned());
@@ -216,13 +315,11 @@ fn common(measured: &Measured) -> Vec<String> {
     out
 }
 
-fn words(pieces: &[Piece]) -> Vec<String> {
-    let mut out = Vec::new();
-    for piece in pieces {
-        if let Piece::Text(text) = piece {
-            let words = text.split(|byte| !byte.is_ascii_alphabetic() && *byte != b'-').filter(|word| !word.is_empty());
-            out.extend(words.map(|word| String::from_utf8_lossy(word).to_lowercase()));
-        }
-    }
-    out
+/// Why what is gone may be kept on purpose, by a word in the name.
+fn kept<'t>(texts: impl Iterator<Item = &'t [u8]>) -> Option<String> {
+    let not_a_word = |byte: &u8| !byte.is_ascii_alphabetic() && *byte != b'-';
+    let mut words =
+        texts.flat_map(|text| text.split(not_a_word)).map(|word| String::from_utf8_lossy(word).to_lowercase());
+    let word = words.find(|word| KEPT.contains(&word.as_str()))?;
+    Some(format!("by the word {word:?} in its name it may be there to keep what is gone"))
 }

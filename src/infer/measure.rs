@@ -6,10 +6,10 @@ use std::ops::ControlFlow;
 use super::Error;
 use super::candidate::{Candidate, Draft, Judged, Measured, Outcome, percent};
 use super::candidates::candidates;
+use super::classes::is_separator;
 use super::doubts;
 use super::guess::Guesses;
 use super::memo;
-use super::classes::is_separator;
 use super::patterns::Pattern;
 use super::presets::Fitting;
 use super::references::{Reference, look};
@@ -39,6 +39,8 @@ const OF_A_KEY: u64 = 50_000;
 const EXAMPLES: usize = 3;
 /// Entries that name keys are worth a rule from so many on.
 const NAMED: u64 = 3;
+/// Where those that name nothing look unlike the others, so many in a hundred name one.
+const NAMED_SHARE: u64 = 20;
 
 /// What a measure needs.
 pub struct Judges<'j, 'a> {
@@ -52,6 +54,14 @@ pub struct Judges<'j, 'a> {
     pub observer: &'j Observer,
 }
 
+/// How rules stand on the whole dump.
+#[derive(Default)]
+struct Figures {
+    /// Of each index of the preset.
+    preset: Vec<Measured>,
+    drafts: Vec<(Draft, Measured)>,
+}
+
 impl<'a> Judges<'_, 'a> {
     /// Measures the rules that most speaks for, and says what is thought of them.
     pub fn judge(&self, guesses: &Guesses, references: Vec<Reference>) -> Result<Outcome, Error> {
@@ -59,7 +69,7 @@ impl<'a> Judges<'_, 'a> {
         made.retain(|one| self.is_asked_for(&|name| one.rule.covers(one.rule.db, name)));
         made.retain(|one| !self.is_of_preset(one.rule.db, one.rule.kind, &|name| one.rule.covers(one.rule.db, name)));
         // Twice at most: what is left out changes what the others come to, and a filter is found from what is missing.
-        let (_, mut first) = self.measure(made.drain(..).map(Draft::Made).collect(), &references)?;
+        let Figures { drafts: mut first, .. } = self.measure(made.drain(..).map(Draft::Made).collect(), &references)?;
         for (draft, measured) in &mut first {
             if let Draft::Made(one) = draft
                 && measured.missing > 0
@@ -75,13 +85,18 @@ impl<'a> Judges<'_, 'a> {
             judged.into_iter().partition(|one| is_good(&one.draft, &one.measured));
         let mut drafts: Vec<Draft> = Vec::new();
         let mut taken: Vec<Candidate> = Vec::new();
-        let all: Vec<Candidate> =
-            good.iter().filter_map(|one| if let Draft::Made(one) = &one.draft { Some(one.clone()) } else { None }).collect();
+        let all: Vec<Candidate> = good
+            .iter()
+            .filter_map(|one| if let Draft::Made(one) = &one.draft { Some(one.clone()) } else { None })
+            .collect();
         for one in good {
             let Draft::Made(candidate) = &one.draft else { continue };
             let naming = references.iter().find(|reference| is_same_family(candidate, reference, self.sample));
             // What may be filtered is not made right, but what is gone may go.
-            if !one.doubts.is_empty() && candidate.when.is_none() && naming.is_some_and(|naming| naming.named >= NAMED) {
+            if !one.doubts.is_empty()
+                && candidate.when.is_none()
+                && naming.is_some_and(|naming| naming.named >= NAMED && !doubts::is_vague(naming))
+            {
                 rejected.push(one);
                 continue;
             }
@@ -102,19 +117,22 @@ impl<'a> Judges<'_, 'a> {
             if self.is_of_preset(db, kind, &|name| reference.pattern.read(name).is_some()) {
                 continue;
             }
-            if reference.named >= NAMED && !taken.iter().any(|candidate| is_same_family(candidate, reference, self.sample)) {
+            if reference.named >= NAMED
+                && !taken.iter().any(|candidate| is_same_family(candidate, reference, self.sample))
+            {
                 drafts.push(Draft::Naming(Box::new(reference.clone())));
             }
         }
-        let (preset, second) = self.measure(drafts, &references)?;
+        let Figures { preset, drafts: second } = self.measure(drafts, &references)?;
         let mut second = doubts::judge(second, self.sample);
         for one in &mut second {
             self.doubt_left_out(one);
         }
+        let (second, idle): (Vec<Judged>, Vec<Judged>) = second.into_iter().partition(|one| !is_idle(one));
         let (accepted, mut bad): (Vec<Judged>, Vec<Judged>) =
             second.into_iter().partition(|one| is_good(&one.draft, &one.measured));
         rejected.append(&mut bad);
-        Ok(Outcome { preset, accepted, rejected })
+        Ok(Outcome { preset, accepted, rejected, idle })
     }
 
     /// Whether keys of a rule are of interest.
@@ -126,7 +144,8 @@ impl<'a> Judges<'_, 'a> {
     /// Whether the preset takes keys of a rule.
     fn is_of_preset(&self, db: u64, kind: Kind, is_own: &dyn Fn(&[u8]) -> bool) -> bool {
         let Some(preset) = self.preset else { return false };
-        let mut own = self.sample.names.iter().filter(|named| named.db == db && named.kind == kind && is_own(&named.name));
+        let mut own =
+            self.sample.names.iter().filter(|named| named.db == db && named.kind == kind && is_own(&named.name));
         own.any(|named| preset.takes(db, kind, &named.name))
     }
 
@@ -151,11 +170,7 @@ impl<'a> Judges<'_, 'a> {
     }
 
     /// The figures of the preset's indexes, and of some rules. What cannot stand in one spec with the others is left out.
-    fn measure(
-        &self,
-        mut drafts: Vec<Draft>,
-        references: &[Reference],
-    ) -> Result<(Vec<Measured>, Vec<(Draft, Measured)>), Error> {
+    fn measure(&self, mut drafts: Vec<Draft>, references: &[Reference]) -> Result<Figures, Error> {
         let parse = |drafts: &[Draft]| Spec::parse(&write::bare(self.sample, self.preset, drafts), "proposal");
         if parse(&drafts).is_err() {
             drafts.retain(|one| parse(std::slice::from_ref(one)).is_ok());
@@ -163,12 +178,12 @@ impl<'a> Judges<'_, 'a> {
         let of_preset = self.preset.map_or(0, |preset| preset.spec.indexes.len());
         let spec = loop {
             if drafts.is_empty() && of_preset == 0 {
-                return Ok((Vec::new(), Vec::new()));
+                return Ok(Figures::default());
             }
             match parse(&drafts) {
                 Ok(spec) => break spec,
                 Err(_) if drafts.pop().is_some() => {}
-                Err(_) => return Ok((Vec::new(), Vec::new())),
+                Err(_) => return Ok(Figures::default()),
             }
         };
         let others: Vec<Option<&Reference>> = std::iter::repeat_n(None, of_preset)
@@ -185,7 +200,7 @@ impl<'a> Judges<'_, 'a> {
                 measured.strange = one.strange.iter().map(|text| display(text)).collect();
             }
         }
-        Ok((found, drafts.into_iter().zip(rest).collect()))
+        Ok(Figures { preset: found, drafts: drafts.into_iter().zip(rest).collect() })
     }
 
     /// The figures of each index of a spec. `others` are the rules that say of the same keys what their entries name.
@@ -232,7 +247,8 @@ impl<'a> Judges<'_, 'a> {
         }
         let mut looks: Vec<Looks> = all.iter().map(|_| Looks::default()).collect();
         let mut budget = vec![ENTRIES; all.len()];
-        let present = difference.present.iter().filter(|key| key.stale > 0).map(|key| (key.start, key.index, Some(key.stale)));
+        let present =
+            difference.present.iter().filter(|key| key.stale > 0).map(|key| (key.start, key.index, Some(key.stale)));
         let deleted = difference.deletions.iter().filter(|key| key.reason != DeleteReason::NamedKeysGone);
         for (start, at, stale) in present.chain(deleted.map(|key| (key.start, key.index, None))) {
             let at = usize::try_from(at).unwrap_or(usize::MAX);
@@ -300,12 +316,24 @@ impl<'a> Judges<'_, 'a> {
                 || self.names_another(index.db, text)
                 || other.and_then(|other| other.names(self.survey, name, text)) == Some(true)
         };
-        let mut look =
-            Look { entries, has: &has, parts, is_key, by_value, gone: 0, living: Vec::new(), name: Vec::new(), looks };
+        let mut look = Look {
+            entries,
+            has: &has,
+            parts,
+            is_key,
+            by_value,
+            gone: 0,
+            formless: 0,
+            living: Vec::new(),
+            name: Vec::new(),
+            looks,
+        };
         record.value.visit(&mut Scratch::default(), &mut look)?;
         let gone = look.gone.min(unexplained);
-        let living = unexplained.saturating_sub(gone);
+        let unknown = look.formless.min(unexplained.saturating_sub(gone));
+        let living = unexplained.saturating_sub(gone).saturating_sub(unknown);
         measured.gone = measured.gone.saturating_add(gone);
+        measured.unknown = measured.unknown.saturating_add(unknown);
         measured.living = measured.living.saturating_add(living);
         if living > 0 && stale.is_none() && measured.living_examples.len() < EXAMPLES {
             let example = look.living.first().map_or(String::new(), |entry| format!(" of {}", display(entry)));
@@ -328,7 +356,7 @@ fn is_type(kind: IndexType, ty: Kind) -> bool {
     )
 }
 
-/// Counts the entries whose record is gone.
+/// Counts the entries whose record is gone, and those that name none.
 struct Look<'l> {
     entries: Entries<'l>,
     /// Whether the record is there: by its key, and by the entry.
@@ -337,6 +365,7 @@ struct Look<'l> {
     is_key: bool,
     by_value: bool,
     gone: u64,
+    formless: u64,
     /// Some of the others.
     living: Vec<Vec<u8>>,
     name: Vec<u8>,
@@ -360,7 +389,11 @@ impl Look<'_> {
         } else {
             self.entries.read(member, value) && self.entries.fill_parts(self.parts, member, value, &mut self.name)
         };
-        if named && !(self.has)(&self.name, text) {
+        if !named {
+            self.formless = self.formless.saturating_add(1);
+            return ControlFlow::Continue(());
+        }
+        if !(self.has)(&self.name, text) {
             self.gone = self.gone.saturating_add(1);
             let texts = self.looks.gone.entry(look(text)).or_default();
             if texts.len() < EXAMPLES {
@@ -394,9 +427,18 @@ impl Visitor for Look<'_> {
     }
 }
 
+/// Whether a rule is about one key alone, of which all entries name keys that are there: such a rule is clutter.
+fn is_idle(one: &Judged) -> bool {
+    let Draft::Naming(naming) = &one.draft else { return false };
+    naming.pattern.vars() == 0 && !naming.names_all && one.measured.gone == 0 && one.measured.formless == 0
+}
+
 /// Whether a rule is worth a word.
 fn is_good(draft: &Draft, measured: &Measured) -> bool {
-    let Draft::Made(candidate) = draft else { return measured.explained >= NAMED };
+    let Draft::Made(candidate) = draft else {
+        let is_much = percent(measured.explained, measured.explained.saturating_add(measured.gone)) >= NAMED_SHARE;
+        return measured.explained >= NAMED && (is_much || measured.strange.is_empty());
+    };
     let (members, records) = (measured.of_members(), measured.of_records());
     if candidate.rule.fields() > 0 {
         let by_records = records >= SHARE && members >= LEAST_SHARE;
@@ -405,7 +447,11 @@ fn is_good(draft: &Draft, measured: &Measured) -> bool {
     // Any set of records' keys consists of records' keys: that alone makes no register of it.
     let by_field = match &candidate.rule.member {
         Member::Key | Member::Names(_) => true,
-        Member::Field(_, path) => *path == u32::MAX || members >= LIST_SHARE || percent(measured.gone, measured.members.saturating_sub(measured.explained)) >= LIST_SHARE,
+        Member::Field(_, path) => {
+            *path == u32::MAX
+                || members >= LIST_SHARE
+                || percent(measured.gone, measured.members.saturating_sub(measured.explained)) >= LIST_SHARE
+        }
     };
     measured.explained >= 2 && records >= SHARE && by_field
 }

@@ -40,7 +40,9 @@ pub fn find(survey: &Survey<'_>, sample: &Sample, made: &[Candidate]) -> Result<
                 Some((document.class?, *document))
             });
             let Some((class, document)) = owner else { continue };
-            for entry in entries::some(&survey.dump, survey.clock, named.start, (MEMBERS, MEMBERS as u64), &mut scratch)? {
+            for entry in
+                entries::some(&survey.dump, survey.clock, named.start, (MEMBERS, MEMBERS as u64), &mut scratch)?
+            {
                 let count = members.entry(class).or_default();
                 *count = count.saturating_add(1);
                 let own = made.iter().enumerate().filter(|(_, one)| one.rule.class == class && one.rule.fields() > 0);
@@ -72,7 +74,15 @@ pub fn find(survey: &Survey<'_>, sample: &Sample, made: &[Candidate]) -> Result<
                 key: key.collect(),
             };
             let votes = explained as u64;
-            out.push(Candidate { rule, votes, score: None, required: Vec::new(), rivals: Vec::new(), when: None, extreme: None });
+            out.push(Candidate {
+                rule,
+                votes,
+                score: None,
+                required: Vec::new(),
+                rivals: Vec::new(),
+                when: None,
+                extreme: None,
+            });
         }
     }
     Ok(out)

@@ -31,12 +31,13 @@ mod rule;
 mod sample;
 mod survey;
 mod votes;
+mod weigh;
 mod when;
 mod write;
 
 pub use candidate::Measured;
-pub use presets::presets_for;
 pub use survey::Seen;
+pub use weigh::{Described, presets_for};
 
 use crate::dump::rdb;
 use crate::dump::scan::{self, Observer};
@@ -112,13 +113,13 @@ pub fn infer(
     let mut guesses = guess::guess(&survey, &mut sample, observer)?;
     merge::merge(&mut sample, &mut guesses);
     let references = references::find(&survey, &sample, &sample.patterns, observer)?;
-    let preset = presets::fitting(&survey, &sample)?;
-    let judges = measure::Judges { preset: preset.as_ref(), only, file, survey: &survey, sample: &sample, expiry, observer };
+    let preset = presets::fitting(&survey, &sample, observer)?;
+    let judges =
+        measure::Judges { preset: preset.as_ref(), only, file, survey: &survey, sample: &sample, expiry, observer };
     let outcome = judges.judge(&guesses, references)?;
-    let notes = write::notes(&sample, &guesses, &outcome);
+    let notes = write::notes(&sample, &guesses, preset.as_ref(), &outcome);
     let rules = write::told(&sample, preset.as_ref(), &outcome);
-    let spec = (!rules.is_empty())
-        .then(|| write::spec(name, (&survey, &sample), (preset.as_ref(), &outcome), &notes));
+    let spec = (!rules.is_empty()).then(|| write::spec(name, (&survey, &sample), (preset.as_ref(), &outcome), &notes));
     let presets = preset.iter().flat_map(|one| std::iter::once(one.name).chain(one.others.iter().copied())).collect();
     let (seen, crc64, footer) = (survey.seen, survey.crc64, survey.footer);
     Ok(Proposal { spec, rules, presets, notes, seen, crc64, footer })

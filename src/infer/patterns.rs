@@ -4,6 +4,7 @@
 //! UUID, hexadecimal, a mixture) is one variable part, whatever stands there; words are text, unless there are many of them
 //! side by side, or what follows each of them is the same.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
@@ -183,6 +184,11 @@ pub fn text(pieces: &[Piece], names: &[String]) -> Option<String> {
     Some(out)
 }
 
+/// Whether there is an identifier in a text.
+pub fn has_identifier(text: &[u8]) -> bool {
+    cut(text).into_iter().any(is_identifier)
+}
+
 /// A name to find patterns in.
 #[derive(Clone, Copy, Debug)]
 pub struct Name<'n> {
@@ -202,7 +208,20 @@ pub fn find(names: &[Name<'_>]) -> Vec<Pattern> {
         let mut finder = Finder { db, out: Vec::new() };
         let all: Vec<&Cut<'_>> = cuts.iter().collect();
         finder.level(&all, 0, &mut Vec::new());
-        out.append(&mut finder.out);
+        let mut at: BTreeMap<(Kind, Vec<Piece>), usize> = BTreeMap::new();
+        for pattern in finder.out {
+            // Words and identifiers in one place may be written alike.
+            match at.entry((pattern.kind, pattern.pieces.clone())) {
+                Entry::Occupied(known) => {
+                    let same: Option<&mut Pattern> = out.get_mut(*known.get());
+                    same.into_iter().for_each(|same| same.names.extend(&pattern.names));
+                }
+                Entry::Vacant(free) => {
+                    free.insert(out.len());
+                    out.push(pattern);
+                }
+            }
+        }
     }
     out
 }
@@ -292,7 +311,8 @@ impl Finder {
         for (_, leaves) in leaf_words {
             let distinct: BTreeSet<&[u8]> = leaves.iter().filter_map(|cut| cut.parts.get(depth).copied()).collect();
             if distinct.len() >= WORDS {
-                let shape = Shape::of_all(leaves.iter().filter_map(|cut| cut.parts.get(depth).copied())).or(Shape::Plain);
+                let shape =
+                    Shape::of_all(leaves.iter().filter_map(|cut| cut.parts.get(depth).copied())).or(Shape::Plain);
                 grouped.push((leaves, shape));
             } else {
                 for leaf in leaves {

@@ -82,6 +82,8 @@ pub struct Reference {
     pub missed: Vec<Vec<u8>>,
     /// What is named are sets, sorted sets or lists: these are not there while they are empty.
     pub of_collections: bool,
+    /// The keys that the entries stand in are named after keys that are there.
+    pub of_records: bool,
     /// The patterns of the keys that are named, by number, and whether all of these keys that were sampled are.
     pub named_patterns: BTreeSet<usize>,
     pub names_all: bool,
@@ -97,7 +99,9 @@ impl Reference {
             for part in parts {
                 match part {
                     Part::Text(text) => name.extend_from_slice(text),
-                    Part::Key(number) => name.extend_from_slice(spots.get(*number).and_then(|spot| key.get(spot.clone())).unwrap_or_default()),
+                    Part::Key(number) => name.extend_from_slice(
+                        spots.get(*number).and_then(|spot| key.get(spot.clone())).unwrap_or_default(),
+                    ),
                     Part::Own => name.extend_from_slice(own),
                 }
             }
@@ -115,6 +119,15 @@ impl Reference {
         patterns::text(&self.entry, &self.entry_names)
     }
 
+    /// Whether what the entry is numbers, and no word of its key or of the entry says what they number.
+    pub fn is_bare_number(&self) -> bool {
+        let mut words = words_of(&self.pattern.pieces);
+        words.extend(words_of(&self.entry));
+        let is_said = |parts: &Vec<Part>| words_of_parts(parts).iter().any(|word| is_among(word, &words));
+        let mut vars = self.entry.iter().filter(|piece| matches!(piece, Piece::Var(_)));
+        matches!(vars.nth(self.own), Some(Piece::Var(Shape::Digits))) && !self.exists.iter().any(is_said)
+    }
+
     /// A key that an entry may name, as a spec writes it.
     pub fn exists_text(&self, parts: &[Part]) -> Option<String> {
         let mut out = String::new();
@@ -130,7 +143,12 @@ impl Reference {
 }
 
 /// Finds the rules of all patterns that have some.
-pub fn find(survey: &Survey<'_>, sample: &Sample, patterns: &[Pattern], observer: &Observer) -> Result<Vec<Reference>, Error> {
+pub fn find(
+    survey: &Survey<'_>,
+    sample: &Sample,
+    patterns: &[Pattern],
+    observer: &Observer,
+) -> Result<Vec<Reference>, Error> {
     let around = surroundings(sample);
     let mut of_name = OfName::new();
     for (number, pattern) in patterns.iter().enumerate() {
@@ -143,7 +161,8 @@ pub fn find(survey: &Survey<'_>, sample: &Sample, patterns: &[Pattern], observer
         .filter(|pattern| matches!(pattern.kind, Kind::Set | Kind::Zset | Kind::List | Kind::Hash | Kind::String))
         .filter(|pattern| !is_of_records(pattern, sample))
         .collect();
-    let tries = TRIES.checked_div(candidates.len().saturating_mul(TRIED)).unwrap_or(SURROUNDINGS).clamp(50, SURROUNDINGS);
+    let tries =
+        TRIES.checked_div(candidates.len().saturating_mul(TRIED)).unwrap_or(SURROUNDINGS).clamp(50, SURROUNDINGS);
     let mut out = Vec::new();
     let mut scratch = Scratch::default();
     for pattern in candidates {
@@ -158,7 +177,8 @@ pub fn find(survey: &Survey<'_>, sample: &Sample, patterns: &[Pattern], observer
             Kind::String => &[Slot::Value],
             _ => &[Slot::Member],
         };
-        let found = slots.iter().filter_map(|slot| family.reference(survey, *slot, around, (patterns, &of_name)));
+        let found =
+            slots.iter().filter_map(|slot| family.reference(survey, *slot, around, (sample, (patterns, &of_name))));
         out.extend(found.max_by_key(|reference| (reference.named, Reverse(reference.slot))));
     }
     Ok(out)
@@ -227,7 +247,10 @@ impl<'p> Family<'p> {
         let mut family = Self { pattern, values: Vec::new(), entries: Vec::new() };
         let every = pattern.names.len().div_ceil(KEYS).max(1);
         let keys = pattern.names.len().div_ceil(every);
-        let share = ALL_ENTRIES.checked_div(keys).unwrap_or(ENTRIES).clamp(4, ENTRIES.max(ALL_ENTRIES.min(2_048) / keys.max(1)));
+        let share = ALL_ENTRIES
+            .checked_div(keys)
+            .unwrap_or(ENTRIES)
+            .clamp(4, ENTRIES.max(ALL_ENTRIES.min(2_048) / keys.max(1)));
         for number in pattern.names.iter().step_by(every) {
             let Some(named) = sample.names.get(*number).filter(|named| named.readable) else { continue };
             let Some(spots) = pattern.read(&named.name) else { continue };
@@ -248,7 +271,7 @@ impl<'p> Family<'p> {
         survey: &Survey<'_>,
         slot: Slot,
         around: &[Around],
-        known: (&[Pattern], &OfName),
+        (sample, known): (&Sample, (&[Pattern], &OfName)),
     ) -> Option<Reference> {
         let text = |entry: &'_ Entry| match slot {
             Slot::Member => entry.member.clone(),
@@ -289,9 +312,25 @@ impl<'p> Family<'p> {
             strange: best.strange,
             missed: best.missed,
             of_collections: best.of_collections,
+            of_records: self.of_records(survey, sample),
             named_patterns: best.named_patterns,
             names_all: best.names_all,
         })
+    }
+
+    /// Whether most of these keys are named after a key that is there, with more behind it.
+    fn of_records(&self, survey: &Survey<'_>, sample: &Sample) -> bool {
+        let names: Vec<&[u8]> = self
+            .pattern
+            .names
+            .iter()
+            .filter_map(|at| sample.names.get(*at))
+            .map(|named| named.name.as_slice())
+            .collect();
+        let is_named_after = |name: &&&[u8]| {
+            edges(name).any(|end| name.get(..end).is_some_and(|record| survey.has(self.pattern.db, record)))
+        };
+        names.iter().filter(is_named_after).count().saturating_mul(2) > names.len()
     }
 
     /// The keys that entries name, if they look like this.
@@ -349,7 +388,9 @@ impl<'p> Family<'p> {
         let most = counted.first()?.2;
         let words = words_of(&self.pattern.pieces);
         let meant = |parts: &[Part]| words_of_parts(parts).iter().any(|word| is_among(word, &words));
-        if let Some(at) = counted.iter().position(|(parts, _, count)| count.saturating_mul(10) >= most.saturating_mul(9) && meant(parts))
+        if let Some(at) = counted
+            .iter()
+            .position(|(parts, _, count)| count.saturating_mul(10) >= most.saturating_mul(9) && meant(parts))
             && !counted.first().is_some_and(|(parts, ..)| meant(parts))
         {
             let named = counted.remove(at);
@@ -365,7 +406,8 @@ impl<'p> Family<'p> {
             counted.insert(0, main);
         }
         let (first, hits, count) = counted.first()?.clone();
-        let distinct: BTreeSet<&[u8]> = own.iter().zip(&hits).filter(|(_, hit)| **hit).map(|((_, own), _)| *own).collect();
+        let distinct: BTreeSet<&[u8]> =
+            own.iter().zip(&hits).filter(|(_, hit)| **hit).map(|((_, own), _)| *own).collect();
         if count < LEAST || distinct.len() < 2 {
             return None;
         }
@@ -415,8 +457,11 @@ impl<'p> Family<'p> {
         let named = found.iter().filter(|hit| **hit).count() as u64;
         let (hit, missed): (Vec<_>, Vec<_>) = own.iter().zip(&found).partition(|(_, found)| **found);
         let looks: BTreeSet<Vec<u8>> = hit.iter().map(|((_, own), _)| look(own)).collect();
-        let mut strange: Vec<Vec<u8>> =
-            missed.iter().filter(|((_, own), _)| !looks.contains(&look(own))).map(|((_, own), _)| own.to_vec()).collect();
+        let mut strange: Vec<Vec<u8>> = missed
+            .iter()
+            .filter(|((_, own), _)| !looks.contains(&look(own)))
+            .map(|((_, own), _)| own.to_vec())
+            .collect();
         strange.truncate(3);
         let missed: Vec<Vec<u8>> = missed.iter().take(3).map(|((_, own), _)| own.to_vec()).collect();
         let mut variant = variant;
@@ -438,8 +483,10 @@ impl<'p> Family<'p> {
             }
         }
         let of_collections = kinds.get(&true) > kinds.get(&false);
-        let named_patterns: BTreeSet<usize> = names.iter().filter_map(|name| of_name.get(&(db, name.clone())).copied()).collect();
-        let all: usize = named_patterns.iter().filter_map(|at| patterns.get(*at)).map(|pattern| pattern.names.len()).sum();
+        let named_patterns: BTreeSet<usize> =
+            names.iter().filter_map(|name| of_name.get(&(db, name.clone())).copied()).collect();
+        let all: usize =
+            named_patterns.iter().filter_map(|at| patterns.get(*at)).map(|pattern| pattern.names.len()).sum();
         let names_all = names.len().saturating_mul(100) >= all.saturating_mul(95) && all > 0;
         Some(Tried { variant, exists, named, rival, strange, missed, of_collections, named_patterns, names_all })
     }
@@ -478,7 +525,9 @@ pub fn look(text: &[u8]) -> Vec<u8> {
             byte => *byte,
         };
         // In a mixture letters and digits are one.
-        let is_same = out.last().is_some_and(|last| *last == class || last.is_ascii_alphanumeric() && class.is_ascii_alphanumeric());
+        let is_same = out
+            .last()
+            .is_some_and(|last| *last == class || last.is_ascii_alphanumeric() && class.is_ascii_alphanumeric());
         if !is_same {
             out.push(class);
         }
@@ -517,7 +566,8 @@ impl Variant {
 
     /// What the part looks like that names a key.
     fn shape(&self) -> Option<Shape> {
-        let mut vars = self.pieces.iter().filter_map(|piece| if let Piece::Var(shape) = piece { Some(*shape) } else { None });
+        let mut vars =
+            self.pieces.iter().filter_map(|piece| if let Piece::Var(shape) = piece { Some(*shape) } else { None });
         vars.nth(self.own)
     }
 
@@ -583,7 +633,9 @@ fn common<'t>(mut texts: impl Iterator<Item = &'t [u8]>) -> (Vec<u8>, Vec<u8>) {
     }
     let is_word = |byte: &u8| byte.is_ascii_alphanumeric();
     let head = first.get(..before).unwrap_or_default();
-    let head = head.get(..head.iter().rposition(|byte| !is_word(byte)).map_or(0, |at| at.saturating_add(1))).unwrap_or_default();
+    let head = head
+        .get(..head.iter().rposition(|byte| !is_word(byte)).map_or(0, |at| at.saturating_add(1)))
+        .unwrap_or_default();
     let room = shortest.saturating_sub(head.len()).saturating_sub(1);
     let tail = first.get(first.len().saturating_sub(behind.min(room))..).unwrap_or_default();
     let tail = tail.get(tail.iter().position(|byte| !is_word(byte)).unwrap_or(tail.len())..).unwrap_or_default();

@@ -92,7 +92,8 @@ impl Sample {
         let mut tops = Tops::default();
         let shapes: Vec<_> = documents.iter().map(|document| tops.of(document, &reader.paths)).collect();
         let named = documents.iter().zip(shapes);
-        let classes = Classes::find(named.map(|(document, shape)| (document.db, document.name.as_slice(), shape)).collect());
+        let classes =
+            Classes::find(named.map(|(document, shape)| (document.db, document.name.as_slice(), shape)).collect());
         let mut families = families(survey, collection_families, observer)?;
         let key_families = std::mem::take(&mut survey.key_families);
         let names = names(survey, key_families, observer)?;

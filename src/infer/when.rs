@@ -72,7 +72,8 @@ impl Split {
             if used.contains(&path) || text.contains(['@', '|']) || text.contains("[]") {
                 continue;
             }
-            if let Some((wrong, test)) = separates(path, &self.inside, &self.outside).filter(|(wrong, _)| *wrong <= allowed)
+            if let Some((wrong, test)) =
+                separates(path, &self.inside, &self.outside).filter(|(wrong, _)| *wrong <= allowed)
                 && best.as_ref().is_none_or(|(least, _)| wrong < *least)
             {
                 best = Some((wrong, When { path, test }));
@@ -89,7 +90,9 @@ impl Split {
         let used = used(candidate);
         let paths = self.paths().into_iter().filter(|path| !used.contains(path));
         paths.filter(|path| !sample.paths.text(*path).contains(['|', '[', '"'])).find(|path| {
-            let values = |of: &[Rc<Fields>]| -> Option<Vec<Ordered>> { of.iter().map(|fields| ordered(fields, *path)).collect() };
+            let values = |of: &[Rc<Fields>]| -> Option<Vec<Ordered>> {
+                of.iter().map(|fields| ordered(fields, *path)).collect()
+            };
             let (Some(inside), Some(outside)) = (values(&self.inside), values(&self.outside)) else { return false };
             let least = |of: &[Ordered]| of.iter().cloned().reduce(|a, b| if b < a { b } else { a });
             let most = |of: &[Ordered]| of.iter().cloned().reduce(|a, b| if b > a { b } else { a });
@@ -111,7 +114,8 @@ enum Ordered {
 
 fn ordered(fields: &Fields, path: u32) -> Option<Ordered> {
     let (_, value) = fields.iter().find(|(own, _)| *own == path)?;
-    let number = std::str::from_utf8(value).ok().and_then(|text| text.parse::<f64>().ok()).filter(|number| !number.is_nan());
+    let number =
+        std::str::from_utf8(value).ok().and_then(|text| text.parse::<f64>().ok()).filter(|number| !number.is_nan());
     Some(number.map_or_else(|| Ordered::Text(value.clone()), Ordered::Number))
 }
 

@@ -13,10 +13,12 @@ use super::sample::{Family, Sample};
 use super::survey::Survey;
 use crate::dump::rdb::Kind;
 use crate::model::spec::{Index, Policy, literal};
-use crate::text::{display, safe, toml_string};
+use crate::text::{counted, display, number, safe, toml_string};
 
-/// Families that are told of in the end.
+/// Rules and families that are told of in the end.
 const FAMILIES: usize = 12;
+/// A rule that explains so many in a hundred is told of, though it is not proposed.
+const NEAR: u64 = 5;
 /// Paths that are told of a class.
 const PATHS: usize = 8;
 
@@ -65,14 +67,7 @@ fn record(sample: &Sample, class: u32, name: &str, out: &mut String) {
 }
 
 /// A rule as a spec has it, with this word for the policy and what stands behind it.
-fn index(
-    sample: &Sample,
-    draft: &Draft,
-    name: &str,
-    classes: &BTreeMap<u32, String>,
-    policy: &str,
-    out: &mut String,
-) {
+fn index(sample: &Sample, draft: &Draft, name: &str, classes: &BTreeMap<u32, String>, policy: &str, out: &mut String) {
     out.push_str(&format!("[[index]]\nname   = {}\npolicy = {policy}\n", toml_string(name)));
     match draft {
         Draft::Made(one) => made(sample, one, classes, out),
@@ -225,7 +220,7 @@ pub fn spec(
             shown.push_str(", …");
         }
         let shown = display(shown.as_bytes());
-        let sampled = of.sampled;
+        let sampled = number(of.sampled as u64);
         comment(&format!("Of {sampled} sampled, most have the fields {shown}"), &mut out);
         record(sample, *class, name, &mut out);
     }
@@ -277,12 +272,12 @@ pub fn told(sample: &Sample, preset: Option<&Fitting>, outcome: &Outcome) -> Vec
     let mut out = Vec::new();
     if let Some(preset) = preset {
         for (index, measured) in preset.spec.indexes.iter().zip(&outcome.preset) {
-            let word = if index.policy == Policy::Prune { "prune" } else { "maintain" };
+            let doubts = doubts_of_preset(index, measured);
             out.push(Told {
                 name: index.name.clone(),
                 preset: Some(preset.name),
-                recommended: is_carried(measured).then_some(word),
-                doubts: measured.brakes.clone(),
+                recommended: (doubts.is_empty() && measured.keys > 0).then(|| index.policy.as_str()),
+                doubts,
                 figures: measured.clone(),
             });
         }
@@ -300,9 +295,13 @@ pub fn told(sample: &Sample, preset: Option<&Fitting>, outcome: &Outcome) -> Vec
     out
 }
 
-/// Whether a rule of a preset is recommended: its author knew the application.
-fn is_carried(measured: &Measured) -> bool {
-    measured.brakes.is_empty() && measured.keys > 0
+/// Why a rule of a preset is not recommended, though its author knew the application.
+fn doubts_of_preset(index: &Index, measured: &Measured) -> Vec<String> {
+    let mut out = measured.brakes.clone();
+    if index.policy == Policy::Retire {
+        out.push("the preset deletes these keys (`policy = \"retire\"`), which is a decision and no repair".to_owned());
+    }
+    out
 }
 
 /// What is said of a preset that fits.
@@ -328,22 +327,19 @@ fn of_preset(preset: &Fitting, measured: &[Measured], out: &mut String) {
             continue;
         };
         comment(&support_of_preset(index, measured), out);
-        for brake in &measured.brakes {
-            comment(&format!("Not recommended: {brake}."), out);
+        let doubts = doubts_of_preset(index, measured);
+        for doubt in &doubts {
+            comment(&format!("Not recommended: {doubt}."), out);
         }
         for line in block.lines() {
-            let word = match line.strip_prefix("policy").map(|rest| rest.trim_start_matches([' ', '='])) {
-                Some("\"prune\"") => "prune",
-                Some("\"maintain\"") => "maintain",
-                _ => {
-                    out.push_str(line);
-                    out.push('\n');
-                    continue;
+            let policy = line.split_once('=').filter(|(name, _)| name.trim_end() == "policy");
+            if let Some((name, _)) = policy {
+                out.push_str(&format!("{name}= \"report\""));
+                if doubts.is_empty() && measured.keys > 0 {
+                    out.push_str(&format!("   # recommended: {}", index.policy.as_str()));
                 }
-            };
-            out.push_str("policy = \"report\"");
-            if is_carried(measured) {
-                out.push_str(&format!("   # recommended: {word}"));
+            } else {
+                out.push_str(line);
             }
             out.push('\n');
         }
@@ -352,83 +348,111 @@ fn of_preset(preset: &Fitting, measured: &[Measured], out: &mut String) {
 
 fn support_of_preset(index: &Index, measured: &Measured) -> String {
     let keys = counted(measured.keys, "key");
+    if index.policy == Policy::Retire {
+        return format!("{keys} with {}.", counted(measured.members, "membership"));
+    }
     if index.exists.is_empty() {
         let wrong = measured.members.saturating_sub(measured.explained);
-        return format!("{keys}: {} right, {wrong} wrong, {} missing.", measured.explained, measured.missing);
+        return format!(
+            "{keys}: {} right, {} wrong, {} missing.",
+            number(measured.explained),
+            number(wrong),
+            number(measured.missing)
+        );
     }
-    let gone = measured.gone;
-    format!("{keys}: {} name a key that is there, {gone} name one that is gone.", measured.explained)
-}
-
-/// A number and what it counts.
-fn counted(n: u64, thing: &str) -> String {
-    format!("{n} {thing}{}", if n == 1 { "" } else { "s" })
+    format!(
+        "{keys}: {} name a key that is there, {} name one that is gone.",
+        number(measured.explained),
+        number(measured.gone)
+    )
 }
 
 /// How well a rule is supported.
 fn support(judged: &Judged) -> String {
     let measured = &judged.measured;
-    let unexplained = measured.members.saturating_sub(measured.explained);
+    let rest = measured.members.saturating_sub(measured.explained).saturating_sub(measured.gone);
     match &judged.draft {
         Draft::Made(candidate) => format!(
-            "{} with {}: explained {} ({}%), not explained {unexplained}, of which {} name a record that is gone. {} more would \
-             have to be there ({}% of what the rule gives is). Keys that are right in name: {}. Sampled memberships that spoke \
-             for it: {}.",
+            "{} with {}: {} follow from the records ({}%), {} name a record that is gone, {} neither. {} that the rule demands \
+             are missing ({}% are there). Keys that are right as a whole: {}. Sampled memberships that spoke for it: {}.",
             counted(measured.keys, "key"),
             counted(measured.members, "membership"),
-            measured.explained,
+            number(measured.explained),
             measured.of_members(),
-            measured.gone,
-            measured.missing,
+            number(measured.gone),
+            number(rest),
+            number(measured.missing),
             measured.of_records(),
-            measured.right_keys,
-            candidate.votes
+            number(measured.right_keys),
+            number(candidate.votes)
         ),
         Draft::Naming(_) => format!(
             "{} with {}: {} name a key that is there ({}%), {} name one that is gone.",
             counted(measured.keys, "key"),
-            if measured.members == 1 { "1 entry".to_owned() } else { format!("{} entries", measured.members) },
-            measured.explained,
+            if measured.members == 1 { "1 entry".to_owned() } else { format!("{} entries", number(measured.members)) },
+            number(measured.explained),
             measured.of_members(),
-            measured.gone
+            number(measured.gone)
         ),
     }
 }
 
 /// What was seen and is not proposed, and why.
-pub fn notes(sample: &Sample, guesses: &Guesses, outcome: &Outcome) -> Vec<String> {
+pub fn notes(sample: &Sample, guesses: &Guesses, preset: Option<&Fitting>, outcome: &Outcome) -> Vec<String> {
     let mut notes = Vec::new();
-    for judged in &outcome.rejected {
+    // A rule that explains next to nothing is none that failed.
+    let is_near = |judged: &&Judged| judged.measured.of_records() >= NEAR || judged.measured.of_members() >= NEAR;
+    let mut rejected: Vec<&Judged> = outcome.rejected.iter().filter(is_near).collect();
+    rejected.sort_by_key(|judged| std::cmp::Reverse(judged.measured.explained));
+    let more = rejected.len().saturating_sub(FAMILIES);
+    for judged in rejected.into_iter().take(FAMILIES) {
         let Draft::Made(candidate) = &judged.draft else { continue };
         let measured = &judged.measured;
-        // A set that lists a few records is no failed rule.
-        if candidate.rule.fields() == 0 && measured.of_records() < 5 {
-            continue;
-        }
         let key = candidate.rule.key_text(&sample.paths).unwrap_or_default();
         let member = candidate.rule.member_text(&sample.paths).unwrap_or_default();
+        let why = judged.doubts.first().map(|doubt| format!("; {doubt}")).unwrap_or_default();
         notes.push(format!(
-            "key {} with member {}: of {} memberships it explains {} ({}%), and {} that it demands are missing",
+            "key {} with member {}: of {} it explains {} ({}%), and {} that it demands are missing{why}",
             display(key.as_bytes()),
             display(member.as_bytes()),
-            measured.members,
-            measured.explained,
+            counted(measured.members, "membership"),
+            number(measured.explained),
             measured.of_members(),
-            measured.missing
+            number(measured.missing)
+        ));
+    }
+    if more > 0 {
+        notes.push(format!("and {}", counted(more as u64, "more rule")));
+    }
+    if let Some(first) = outcome.idle.first() {
+        let example = match &first.draft {
+            Draft::Naming(one) => one.key_text().unwrap_or_default(),
+            Draft::Made(_) => String::new(),
+        };
+        notes.push(format!(
+            "{} of which each entry names a key that is there: {}{}",
+            counted(outcome.idle.len() as u64, "single key"),
+            display(example.as_bytes()),
+            if outcome.idle.len() > 1 { ", …" } else { "" }
         ));
     }
     let is_covered = |family: &Family| {
-        let db = family.chosen.first().map_or(0, |one| one.db);
-        outcome.accepted.iter().any(|one| match &one.draft {
+        let (db, kind) = family.chosen.first().map_or((0, Kind::Set), |one| (one.db, one.kind));
+        if preset.is_some_and(|preset| preset.takes(db, kind, &family.example)) {
+            return true;
+        }
+        outcome.accepted.iter().chain(&outcome.idle).any(|one| match &one.draft {
             Draft::Made(candidate) => candidate.rule.covers(db, &family.example),
-            Draft::Naming(reference) => {
-                reference.pattern.db == db && reference.pattern.read(&family.example).is_some()
-            }
+            Draft::Naming(reference) => reference.pattern.db == db && reference.pattern.read(&family.example).is_some(),
         })
     };
     let is_set = |family: &Family| family.chosen.iter().all(|one| matches!(one.kind, Kind::Set | Kind::Zset));
-    let mut others: Vec<_> =
-        sample.families.iter().zip(&guesses.heard).filter(|(family, _)| is_set(family) && !is_covered(family)).collect();
+    let mut others: Vec<_> = sample
+        .families
+        .iter()
+        .zip(&guesses.heard)
+        .filter(|(family, _)| is_set(family) && !is_covered(family))
+        .collect();
     others.sort_by_key(|(family, _)| std::cmp::Reverse(family.elements));
     for (family, heard) in others.iter().take(FAMILIES) {
         let why = if heard.members == 0 {

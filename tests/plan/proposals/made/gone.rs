@@ -150,19 +150,6 @@ pub const ALL: &[Shape] = &[
             database.rpush(&world.list("queue"), world.member(record));
         }
     }),
-    gone("sessions of each, which expire by themselves", |world, random, database| {
-        for record in world.records.iter().take(40) {
-            for _ in 0..3 {
-                let session = format!("{:08x}{:08x}", random.below(1 << 30), random.below(1 << 30));
-                database.sadd(&world.of(record, "sessions"), session.clone());
-                if !random.one_in(3) {
-                    let key = format!("session:{session}");
-                    database.text(&key, format!("u={}", record.id));
-                    database.expire(&key);
-                }
-            }
-        }
-    }),
     gone("the group of each at its beginning, also of deleted ones", |world, _, database| {
         for record in everybody(world) {
             database.hset(&world.list("first-group"), record.id.clone(), record.group.clone());
