@@ -1,17 +1,21 @@
-//! A spec proposed from the data: which keys are records, which sets and sorted sets are indexes over them, and by what
-//! rule.
+//! A spec proposed from the data: presets that fit, record classes, the indexes over them, and entries that name keys.
 //!
-//! Names and contents suggest, and the program's own comparison decides. First a sample is taken: of the records and of
-//! the sets and sorted sets, so many of each family of names, the largest sets in any case (`survey`). Documents
-//! with like fields under one prefix make a record class (`classes`). Each sampled member that is a record's key, or the
-//! value of a record's field, votes for the templates that would explain its membership (`guess`): that is how a rule
-//! is found of which the data are mostly a mockery; classes that one rule joins become one (`merge`). Then the rules with
-//! the most votes are put to the whole dump (`measure`), as if they were a spec, and those that explain too little are
-//! dropped.
+//! Names and contents suggest, and the program's own comparison decides. One pass notes where the keys are (`survey`), and
+//! a sample is taken: so many of each family of names, the largest sets in any case (`sample`). What their names have in
+//! common are patterns with captures (`patterns`), and documents with like fields and names are record classes (`classes`).
 //!
-//! What is sampled follows from the names alone, so the same dump gives the same proposal. Memory: 40 bytes a string,
-//! hash or document, 40 bytes a set or sorted set, the sample (at most some 20,000 records and 32 MiB of their values),
-//! and what a comparison takes.
+//! - Each sampled entry that is a record's key, or the value of a record's field, votes for the templates that would
+//!   explain it (`guess`, `votes`): that is how a rule is found of which the data are mostly a mockery; classes that one rule
+//!   joins become one (`merge`).
+//! - Entries that name keys, whole or in part, make rules of their own (`references`); sets beside a record that list where it
+//!   is indexed, too (`memo`).
+//! - Presets are weighed by the keys that they describe (`weigh`, `presets`).
+//!
+//! The rules that most speaks for are put to the whole dump (`measure`) as if they were a spec, twice: a filter is found from
+//! what is missing (`when`). What speaks against following them is said (`doubts`), and all of it is written as TOML (`write`).
+//!
+//! What is sampled follows from the names alone, so the same dump gives the same proposal. Memory: 24 bytes a key and 40 a set
+//! or sorted set, the sample (at most some 20,000 records and 32 MiB of their values), and what a comparison takes.
 
 mod candidate;
 mod candidates;
