@@ -116,7 +116,7 @@ pub fn infer(
     let mut sample = sample::Sample::take(&mut survey, observer)?;
     let mut guesses = guess::guess(&survey, &mut sample, observer)?;
     merge::merge(&mut sample, &mut guesses);
-    let references = references::find(&survey, &sample, &sample.patterns, observer)?;
+    let references = references::find(&survey, &sample, observer)?;
     let preset = presets::fitting(&survey, &sample, observer)?;
     let judges =
         measure::Judges { preset: preset.as_ref(), only, file, survey: &survey, sample: &sample, expiry, observer };

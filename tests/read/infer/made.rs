@@ -156,10 +156,7 @@ fn a_rule_is_found_though_most_of_its_keys_are_wrong() {
         dump.set("team:null", &["app:user:60004"]);
     }));
     // One in ten records is in no set, and nothing tells why: what is there is pruned, and the other rule is told of.
-    let expected = [
-        "set team:undefined:{@undefined:digits} <- : {@id*}",
-        "set team:{@team} <- : {@id*}",
-    ];
+    let expected = ["set team:undefined:{@undefined:digits} <- : {@id*}", "set team:{@team} <- : {@id*}"];
     assert_eq!(lines(&spec), expected, "{text}");
     assert!(text.contains("500 keys") && text.contains("8 keys"), "{text}");
     assert!(unwrapped(&text).contains("- key team:{team} with member {@key}: of"), "{text}");
