@@ -1,0 +1,3 @@
+//! What `inventory --advise` says, and what it does not say.
+
+mod memory;
