@@ -33,6 +33,13 @@ const LISTPACK: u64 = 7;
 /// A table begins with so many slots.
 const LEAST_SLOTS: u64 = 4;
 
+/// `set-max-intset-entries`, `…-max-listpack-entries` and `…-max-listpack-value` of sets and sorted sets.
+pub const MOST_NUMBERS: u64 = 512;
+/// The most elements of a listpack.
+pub const MOST_PACKED: u64 = 128;
+/// The longest of them.
+pub const LONGEST_PACKED: u64 = 64;
+
 /// What the allocator takes for so many bytes.
 pub fn allocated(bytes: u64) -> u64 {
     match bytes {
@@ -137,6 +144,47 @@ impl Elements {
     pub fn field(&mut self, field: &[u8], value: &[u8]) {
         self.member(field);
         self.string(value);
+    }
+
+    /// All elements of another one, too.
+    pub fn add(&mut self, other: &Self) {
+        self.count = self.count.saturating_add(other.count);
+        self.longest = self.longest.max(other.longest);
+        self.whole &= other.whole;
+        self.width = self.width.max(other.width);
+        self.strings = self.strings.saturating_add(other.strings);
+        self.packed = self.packed.saturating_add(other.packed);
+    }
+
+    /// So many elements that are like these in the mean.
+    pub fn scaled(&self, count: u64) -> Self {
+        let scale = |sum: u64| {
+            let sum = u128::from(sum).saturating_mul(u128::from(count)) / u128::from(self.count.max(1));
+            u64::try_from(sum).unwrap_or(u64::MAX)
+        };
+        Self { count, strings: scale(self.strings), packed: scale(self.packed), ..*self }
+    }
+
+    /// The members of a set with times in milliseconds as their scores.
+    pub fn timed(mut self) -> Self {
+        // A number of nine bytes, and its length.
+        self.packed = self.packed.saturating_add(self.count.saturating_mul(10));
+        self
+    }
+
+    /// How a Redis 7.2 with its defaults keeps a set of these members.
+    pub fn default_set(&self) -> Encoding {
+        match self.whole && self.count <= MOST_NUMBERS {
+            true => Encoding::Intset,
+            false => self.default_pairs(),
+        }
+    }
+
+    /// How a Redis 7 with its defaults keeps a sorted set of these members; nearly the same of a hash, whose limit is 512
+    /// fields.
+    pub fn default_pairs(&self) -> Encoding {
+        let small = self.count <= MOST_PACKED && self.longest <= LONGEST_PACKED;
+        if small { Encoding::Listpack } else { Encoding::Table }
     }
 
     fn string(&mut self, bytes: &[u8]) {

@@ -4,6 +4,7 @@ use super::findings::words;
 use super::verdict::{limits, records, verdict};
 use super::{Checksum, Diagnostic, Family, FamilyKind, Index, Inventory, Snapshot};
 use crate::report::Style;
+use crate::report::advice;
 use crate::report::brakes::brakes;
 use crate::report::grid::{Column, Grid};
 use crate::text::{ago, counted, name, number, safe, size, time, width, wrap};
@@ -27,6 +28,9 @@ pub fn table(inventory: &Inventory, now_ms: i64, next: &str, style: Style) -> St
     types(inventory, style, &mut out);
     databases(inventory, style, &mut out);
     findings(&inventory.diagnostics, style, &mut out);
+    if let Some(advice) = &inventory.advice {
+        advice::table::advice(advice, style, &mut out);
+    }
     heading("Next", style, &mut out);
     let words = if inventory.is_unfit() {
         "No plan is made of such a dump: take a new one."
