@@ -16,8 +16,8 @@ use crate::model::view::{Clock, Expires, KeyType};
 
 /// A member of a set or sorted set: of which key, and its family.
 pub type Membership = (u64, (u64, u32));
-/// A key that is neither: its family, and whether it expires.
-pub type Named = (u64, (u32, bool));
+/// A key that is neither: its family, whether it expires, and where it starts.
+pub type Named = (u64, (u32, bool, u64));
 /// What tells a key from the others of its family, and that family.
 pub type Part = (u64, u32);
 
@@ -128,7 +128,7 @@ impl<'a> Worker<'a> for Gatherer<'_> {
             stats.values = stats.values.saturating_add(1);
             stats.bytes = stats.bytes.saturating_add(bytes);
             stats.expiring_values = stats.expiring_values.saturating_add(u64::from(expires));
-            self.found.names.add((hash(record.db, key), (number, expires)));
+            self.found.names.add((hash(record.db, key), (number, expires, start)));
             if !part.is_empty() {
                 self.found.value_parts.add((hash(record.db, part), number));
             }
@@ -161,11 +161,11 @@ impl<'a> Worker<'a> for Gatherer<'_> {
     }
 }
 
-/// Whether a member has this as one of its parts, or is it.
-fn has_part(member: &[u8], part: &[u8]) -> bool {
-    let is_end = |at: usize| member.get(at).is_none_or(|byte| !byte.is_ascii_alphanumeric());
+/// Whether a text has this as one of its parts, or is it.
+pub fn has_part(text: &[u8], part: &[u8]) -> bool {
+    let is_end = |at: usize| text.get(at).is_none_or(|byte| !byte.is_ascii_alphanumeric());
     !part.is_empty()
-        && memchr::memmem::find_iter(member, part).any(|at| {
+        && memchr::memmem::find_iter(text, part).any(|at| {
             let begins = at.checked_sub(1).is_none_or(is_end);
             begins && is_end(at.saturating_add(part.len()))
         })

@@ -1,7 +1,7 @@
 //! Families that could go.
 
-use super::joined::Shared;
-use super::{Change, Item, LEAST_KEYS, Numbered, Reason, Stats, View, lines};
+use super::joined::{Joined, Shared};
+use super::{Change, Item, LEAST_KEYS, Listing, Numbered, Reason, Stats, View, lines};
 use crate::model::memory;
 
 /// What holds for all keys, or for all but one in a hundred.
@@ -88,43 +88,61 @@ fn same(view: &View<'_>, at: usize, stats: &Stats) -> Option<Item> {
     Some(item(view, at, stats, reason, Change::default()))
 }
 
-/// One key per record of another class, of records that an index with far fewer keys lists, too.
+/// Families that may have a key per record of another class, with the number of their keys.
+pub(super) fn per_record_candidates(stats: &[Stats], joined: &Joined) -> Vec<(usize, u64)> {
+    let grows = |at: usize, own: &Stats| {
+        let (records, ..) = joined.records(at)?;
+        let (each, carried, of) = joined.each(at, records)?;
+        let values = stats.get(each).map_or(0, |each| each.values);
+        let named = carried.saturating_mul(100) >= of.saturating_mul(90);
+        (named && own.sets.saturating_mul(2) >= values).then_some(())
+    };
+    let hardly = |own: &Stats| own.is_of_sets() && own.sets >= MANY && own.members <= own.sets.saturating_mul(HARDLY);
+    let all = stats.iter().enumerate().filter(|(at, own)| {
+        hardly(own) && joined.resolves(*at, 10) && joined.lists_names(*at) && grows(*at, own).is_some()
+    });
+    all.map(|(at, own)| (at, own.sets)).collect()
+}
+
+/// One key per record of another class, hardly larger than those are, of records that hold what it is named by.
 fn per_record(view: &View<'_>, at: usize, stats: &Stats) -> Option<Item> {
-    let hardly = stats.members <= stats.sets.saturating_mul(HARDLY);
-    if stats.sets < MANY || !hardly || !view.joined.resolves(at, 10) {
+    let (said, said_of) = *view.said.get(&at)?;
+    if said_of < LEAST_KEYS || said.saturating_mul(100) < said_of.saturating_mul(90) {
         return None;
     }
     let (records, ..) = view.joined.records(at)?;
     let (each, carried, of) = view.joined.each(at, records)?;
-    let grows = carried.saturating_mul(100) >= of.saturating_mul(90)
-        && stats.sets.saturating_mul(2) >= view.stats.get(each).map_or(0, |each| each.values);
-    if !grows {
-        return None;
-    }
-    let instead = |(other, others): &(usize, &Stats)| {
-        *other != at
-            && others.collections().saturating_mul(FEWER) <= stats.sets
-            && others.mean() <= READABLE
-            && view.joined.records(*other).is_some_and(|(theirs, ..)| theirs == records)
-            && view.joined.lists_names(*other) == view.joined.lists_names(at)
-            && view.joined.shared(at, *other).is_some_and(|shared| shared.listed > 0)
-    };
-    let shared = |other: usize| view.joined.shared(at, other).map_or(0, |shared| shared.listed);
-    // One of the spec before one that was found, then the one that lists most of these members.
-    let rank = |(other, _): &(usize, &Stats)| {
-        let of_spec = view.families.all.get(*other).is_some_and(super::Family::is_index);
-        (of_spec, shared(*other), std::cmp::Reverse(*other))
-    };
-    let (other, others) = view.indexes(10).filter(instead).max_by_key(rank)?;
     let reason = Reason::PerRecord {
         each: view.name(each),
         carried,
         of,
         members: stats.members,
-        other: view.name(other),
-        listed: shared(other),
-        looked_at: view.joined.looked_at(at).0,
-        others: others.mean(),
+        said,
+        said_of,
+        other: listing(view, at, stats, records),
     };
     Some(item(view, at, stats, reason, Change::default()))
+}
+
+/// Another index that can be asked instead: of the spec, made of the same records by the same rule; or one that lists most of
+/// the members.
+fn listing(view: &View<'_>, at: usize, stats: &Stats, records: usize) -> Option<Listing> {
+    let indexes = &view.families.spec.indexes;
+    let looked_at = view.joined.looked_at(at).0;
+    let listed = |other: usize| view.joined.shared(at, other).map_or(0, |shared| shared.listed);
+    let by_rule = |other: usize| match (indexes.get(at), indexes.get(other)) {
+        (Some(own), Some(other)) => own.from.is_some() && own.from == other.from && own.member == other.member,
+        _ => false,
+    };
+    let instead = |(other, others): &(usize, &Stats)| {
+        let most = listed(*other).saturating_mul(2) >= looked_at;
+        *other != at
+            && others.collections().saturating_mul(FEWER) <= stats.sets
+            && others.mean() <= READABLE
+            && view.joined.records(*other).is_some_and(|(theirs, ..)| theirs == records)
+            && (by_rule(*other) || most)
+    };
+    let rank = |(other, _): &(usize, &Stats)| (by_rule(*other), listed(*other), std::cmp::Reverse(*other));
+    let (other, others) = view.indexes(10).filter(instead).max_by_key(rank)?;
+    Some(Listing { name: view.name(other), listed: listed(other), of: looked_at, mean: others.mean() })
 }

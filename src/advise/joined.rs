@@ -23,6 +23,8 @@ pub struct Joined {
     carried: HashMap<(u32, u32), u64>,
     /// Keys of each family that were looked at for that.
     parts: Vec<u64>,
+    /// Keys that may be records: family, whether it expires, where it starts.
+    names: HashMap<u64, (u32, bool, u64)>,
     /// Pairs of keys that there is room for.
     room: usize,
 }
@@ -85,7 +87,7 @@ impl Joined {
         let part_bits = value_parts.bits().max(key_parts.bits()).max(bits);
         let mut memberships = memberships.into_items();
         memberships.sort_unstable();
-        let names: HashMap<u64, (u32, bool)> = names.into_items().into_iter().collect();
+        let names: HashMap<u64, (u32, bool, u64)> = names.into_items().into_iter().collect();
         key_parts.thin(part_bits);
         value_parts.thin(bits);
         let mut value_parts = value_parts.into_items();
@@ -97,6 +99,7 @@ impl Joined {
             shared: HashMap::new(),
             carried: HashMap::new(),
             parts: vec![0; families],
+            names: HashMap::new(),
             room: PAIRS,
         };
         for same in memberships.chunk_by(|a, b| a.0 == b.0) {
@@ -119,11 +122,17 @@ impl Joined {
                 *count = count.saturating_add(1);
             }
         }
+        joined.names = names;
         joined
     }
 
+    /// Where the key of this name starts, as far as it was sampled; sets and sorted sets were not.
+    pub fn start(&self, hash: u64) -> Option<u64> {
+        self.names.get(&hash).map(|(.., start)| *start)
+    }
+
     /// One member, in all of its keys.
-    fn member(&mut self, same: &[(u64, (u64, u32))], names: &HashMap<u64, (u32, bool)>, parts: &[(u64, u32)]) {
+    fn member(&mut self, same: &[(u64, (u64, u32))], names: &HashMap<u64, (u32, bool, u64)>, parts: &[(u64, u32)]) {
         let Some(&(hash, _)) = same.first() else { return };
         let mut by_family: Vec<(u32, u64)> = same.iter().map(|(_, (key, family))| (*family, *key)).collect();
         by_family.sort_unstable();
@@ -141,7 +150,7 @@ impl Joined {
                 *expiring = expiring.saturating_add(if expires { count } else { 0 });
             };
             let named = match names.get(&hash) {
-                Some((family, expires)) => {
+                Some((family, expires, _)) => {
                     is(*family, *expires);
                     true
                 }

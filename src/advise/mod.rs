@@ -5,10 +5,11 @@
 //!
 //! One pass takes the memory and the members of all sets and sorted sets, by family: those of the spec, and those that are
 //! found from the names (`gather`). What members have in common is judged by a sample of them, and by all where there are
-//! few ([`sample`]). Then each rule looks at the families (`go`, `times`, `pairs`, `keeping`). A second pass makes sure
-//! that lines for a spec are about no other key (`lines`).
+//! few ([`sample`]). Then each rule looks at the families (`go`, `times`, `pairs`, `keeping`). Where it matters, a
+//! second pass asks some records what they hold (`said`), and a third makes sure that lines for a spec are about no other
+//! key (`lines`).
 //!
-//! Memory: at most 12 MiB per thread for samples, 16 MiB per thread for groups of sets that are named by a date, 64 MiB for
+//! Memory: at most 14 MiB per thread for samples, 16 MiB per thread for groups of sets that are named by a date, 64 MiB for
 //! what families share, 8 bytes per key that a plan deletes, and the stock of families. None of it grows with the records
 //! or the members.
 
@@ -20,6 +21,7 @@ mod joined;
 mod keeping;
 mod lines;
 mod pairs;
+mod said;
 mod sample;
 mod times;
 
@@ -152,8 +154,8 @@ pub enum Reason {
     OneMember { single: u64, records: Name },
     /// Each key lies within one key of another family, which is hardly larger.
     Same { other: Name, listed: u64, of: u64, own: f64, others: f64 },
-    /// One key for each record of some class, hardly larger than those are, of records that another family lists.
-    PerRecord { each: Name, carried: u64, of: u64, members: u64, other: Name, listed: u64, looked_at: u64, others: f64 },
+    /// One key for each record of some class, hardly larger than those are; the records that it lists say it themselves.
+    PerRecord { each: Name, carried: u64, of: u64, members: u64, said: u64, said_of: u64, other: Option<Listing> },
     /// Sets by time, no member of which is in two.
     ByTime { first: String, last: String, members: u64 },
     /// Both list the same records, each under one value of each.
@@ -162,6 +164,17 @@ pub enum Reason {
     NoExpiry { records: Name, expiring: u64, of: u64 },
     /// They would be smaller in another encoding.
     Encoding { way: Way, keys: u64, in_family: u64, zset: bool },
+}
+
+/// Another family that lists the same records.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Listing {
+    pub name: Name,
+    /// So many members are in it, of so many.
+    pub listed: u64,
+    pub of: u64,
+    /// Its members per key.
+    pub mean: f64,
 }
 
 impl Reason {
@@ -190,7 +203,9 @@ pub fn advise(difference: &Difference<'_>, observer: &Observer) -> Result<Advice
     let families = Families::new(difference);
     let mut found = gather::gather(difference, &families, observer)?;
     let joined = joined::Joined::new(&mut found, families.all.len());
-    let mut view = View { families: &families, stats: &found.stats, joined: &joined, gone: families.retired() };
+    let asked: Vec<(usize, u64)> = go::per_record_candidates(&found.stats, &joined);
+    let said = said::said(difference, &families, &joined, &asked, observer)?;
+    let mut view = View { families: &families, stats: &found.stats, joined: &joined, said, gone: families.retired() };
     let mut items = go::items(&mut view);
     items.extend(times::items(&view, &found.dated));
     items.extend(pairs::items(&view));
@@ -208,6 +223,7 @@ struct View<'v> {
     families: &'v Families<'v>,
     stats: &'v [Stats],
     joined: &'v joined::Joined,
+    said: said::Said,
     /// Families that the spec retires, or that a rule has said something of that leaves nothing of them.
     gone: Vec<bool>,
 }

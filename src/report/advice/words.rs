@@ -9,6 +9,9 @@ pub fn title(item: &Item) -> String {
     let all: Vec<String> = item.about.iter().map(named).collect();
     let all = all.join(" and ");
     match &item.reason {
+        Reason::PerRecord { other: None, .. } if !item.retired => {
+            format!("{all} could go, if the question can be asked of the records")
+        }
         reason if reason.goes() && item.retired => format!("{all} could go; the spec retires it already"),
         reason if reason.goes() => format!("{all} could go"),
         Reason::OneMember { .. } => format!("one hash could hold {all}"),
@@ -69,19 +72,30 @@ pub fn reason(item: &Item) -> String {
             mean(*others),
             mean(*own)
         ),
-        Reason::PerRecord { each, carried, of, members, other, listed, looked_at, others } => format!(
-            "It has a key for each of {} ({} of {} are named by one), grows with them, and has {} members per key. {} lists \
-             records of the same kind, {} per key: the question can be asked there, and the answer filtered. {} of {} \
-             are there; the others it does not list.",
-            named(each),
-            number(*carried),
-            number(*of),
-            mean(*members as f64 / item.keys.before.max(1) as f64),
-            named(other),
-            mean(*others),
-            number(*listed),
-            counted(*looked_at, "member")
-        ),
+        Reason::PerRecord { each, carried, of, members, said, said_of, other } => {
+            let mut words = format!(
+                "It has a key for each of {} ({} of {} are named by one), grows with them, and has {} members per key. Those \
+                 records say it themselves: {} of {} that were looked at hold what the key is named by.",
+                named(each),
+                number(*carried),
+                number(*of),
+                mean(*members as f64 / item.keys.before.max(1) as f64),
+                number(*said),
+                number(*said_of)
+            );
+            words.push_str(&match other {
+                Some(other) => format!(
+                    " {} lists records of the same kind, {} per key: the question can be asked there, and the answer \
+                     filtered. {} of {} are there today.",
+                    named(&other.name),
+                    mean(other.mean),
+                    number(other.listed),
+                    counted(other.of, "member")
+                ),
+                None => " No other index was found that lists most of them.".to_owned(),
+            });
+            words
+        }
         Reason::ByTime { first, last, members } => format!(
             "{} by time, from {} to {}, with {}, none of which is in two of them: with the time as its score each can be \
              in one sorted set, which gives any span in one call.",
@@ -135,8 +149,8 @@ pub fn not_known(item: &Item) -> String {
         }
         Reason::Same { .. } => "Not known: whether the application reads this index, and what it writes to it next.",
         Reason::PerRecord { .. } => {
-            "Not known: how often the application asks this question, and whether it needs what the other index does not \
-             list."
+            "Not known: how often the application asks this question, and whether it needs records that no other index \
+             lists."
         }
         Reason::OneMember { .. } => {
             "Not known: whether a second member is expected; the application has to read and write the hash instead."
