@@ -6,8 +6,6 @@ use crate::model::memory;
 
 /// What holds for all keys, or for all but one in a hundred.
 const NEARLY_ALL: u64 = 99;
-/// So many times as many entries may have to be read, where another index answers.
-const TIMES: f64 = 4.0;
 /// A family of one key per record that is hardly larger than those are: so many members per key.
 const HARDLY: u64 = 4;
 /// It has at least so many keys, …
@@ -21,11 +19,16 @@ pub(super) fn items(view: &mut View<'_>) -> Vec<Numbered> {
     let mut order: Vec<usize> = (0..view.stats.len()).collect();
     order.sort_by_key(|at| std::cmp::Reverse(view.stats.get(*at).map_or(0, |stats| stats.bytes)));
     let mut items: Vec<Numbered> = Vec::new();
+    let mut relied_on: Vec<usize> = Vec::new();
     for at in order {
         let Some(stats) = view.stats.get(at).filter(|stats| stats.is_of_sets()) else { continue };
         // One that the spec retires is looked at as if it stayed.
         let was = std::mem::replace(view.gone.get_mut(at).unwrap_or(&mut false), false);
-        let found = single(view, at, stats).or_else(|| same(view, at, stats)).or_else(|| per_record(view, at, stats));
+        // What another was said to be answered by stays.
+        let asked = relied_on.contains(&at);
+        let found = if asked { None } else { rules(view, at, stats) };
+        let (found, other) = found.unzip();
+        relied_on.extend(other.flatten());
         if let Some(gone) = view.gone.get_mut(at) {
             *gone = was || found.is_some();
         }
@@ -38,6 +41,12 @@ pub(super) fn items(view: &mut View<'_>) -> Vec<Numbered> {
     items
 }
 
+/// What the first rule says that fits, and the family that is to be asked instead.
+fn rules(view: &View<'_>, at: usize, stats: &Stats) -> Option<(Item, Option<usize>)> {
+    let single = single(view, at, stats).map(|item| (item, None));
+    single.or_else(|| same(view, at, stats)).or_else(|| per_record(view, at, stats))
+}
+
 /// Whether `part` is nearly all of `of`.
 fn nearly_all(part: u64, of: u64) -> bool {
     of > 0 && part.saturating_mul(100) >= of.saturating_mul(NEARLY_ALL)
@@ -46,11 +55,12 @@ fn nearly_all(part: u64, of: u64) -> bool {
 fn item(view: &View<'_>, at: usize, stats: &Stats, reason: Reason, after: Change) -> Item {
     let keys = Change { before: stats.collections(), after: after.before };
     let bytes = Change { before: stats.bytes, after: after.after };
-    let lines = match reason {
-        Reason::OneMember { .. } => lines::one_hash(view.families, at),
-        _ => lines::retire(view.families, at, stats),
+    let (lines, makes) = match reason {
+        Reason::OneMember { .. } => lines::one_hash(view.families, at).unzip(),
+        _ => (lines::retire(view.families, at, stats), None),
     };
-    Item { about: vec![view.name(at)], reason, keys, bytes, lines, retired: false, overlaps: 0 }
+    let replaces = reason.goes() && view.families.all.get(at).is_some_and(super::Family::is_index);
+    Item { about: vec![view.name(at)], reason, keys, bytes, lines, makes, retired: false, overlaps: 0, replaces }
 }
 
 /// Each key has one member, which is a record.
@@ -68,24 +78,28 @@ fn single(view: &View<'_>, at: usize, stats: &Stats) -> Option<Item> {
     Some(item(view, at, stats, reason, Change { before: 1, after: bytes }))
 }
 
-/// Each key lies within one key of another family, which is not much larger.
-fn same(view: &View<'_>, at: usize, stats: &Stats) -> Option<Item> {
+/// Each key has the members of one key of another family, and that family has no other keys or members.
+fn same(view: &View<'_>, at: usize, stats: &Stats) -> Option<(Item, Option<usize>)> {
     let (memberships, _, keys) = view.joined.looked_at(at);
     if keys < 4 || memberships < LEAST_KEYS.saturating_mul(2) || !view.joined.resolves(at, 50) {
         return None;
     }
-    let answers = |(other, others): &(usize, &Stats)| {
-        let within = |shared: &Shared| {
-            nearly_all(shared.listed, memberships) && !shared.too_many && nearly_all(keys, shared.pairs())
+    let answers = |(other, _): &(usize, &Stats)| {
+        // What lists a part of the members says which they are, and what divides them says how: answers of their own.
+        let (theirs, _, their_keys) = view.joined.looked_at(*other);
+        let back = view.joined.shared(*other, at).map_or(0, |shared| shared.listed);
+        let alike = |shared: &Shared| {
+            let pairs = shared.pairs();
+            let one_to_one = nearly_all(keys, pairs) && nearly_all(their_keys, pairs) && nearly_all(pairs, their_keys);
+            nearly_all(shared.listed, memberships) && !shared.too_many && one_to_one
         };
-        *other != at && others.mean() <= stats.mean() * TIMES && view.joined.shared(at, *other).is_some_and(within)
+        *other != at && nearly_all(back, theirs) && view.joined.shared(at, *other).is_some_and(alike)
     };
-    // The one that has least to read.
-    let (other, others) = view.indexes(0).filter(answers).min_by(|a, b| a.1.mean().total_cmp(&b.1.mean()))?;
+    // The one that takes least.
+    let (other, _) = view.indexes(0).filter(answers).min_by_key(|(at, others)| (others.bytes, *at))?;
     let listed = view.joined.shared(at, other).map_or(0, |shared| shared.listed);
-    let (own, means) = (stats.mean(), others.mean());
-    let reason = Reason::Same { other: view.name(other), listed, of: memberships, own, others: means };
-    Some(item(view, at, stats, reason, Change::default()))
+    let reason = Reason::Same { other: view.name(other), listed, of: memberships };
+    Some((item(view, at, stats, reason, Change::default()), Some(other)))
 }
 
 /// Families that may have a key per record of another class, with the number of their keys.
@@ -105,28 +119,21 @@ pub(super) fn per_record_candidates(stats: &[Stats], joined: &Joined) -> Vec<(us
 }
 
 /// One key per record of another class, hardly larger than those are, of records that hold what it is named by.
-fn per_record(view: &View<'_>, at: usize, stats: &Stats) -> Option<Item> {
+fn per_record(view: &View<'_>, at: usize, stats: &Stats) -> Option<(Item, Option<usize>)> {
     let (said, said_of) = *view.said.get(&at)?;
     if said_of < LEAST_KEYS || said.saturating_mul(100) < said_of.saturating_mul(90) {
         return None;
     }
     let (records, ..) = view.joined.records(at)?;
     let (each, carried, of) = view.joined.each(at, records)?;
-    let reason = Reason::PerRecord {
-        each: view.name(each),
-        carried,
-        of,
-        members: stats.members,
-        said,
-        said_of,
-        other: listing(view, at, stats, records),
-    };
-    Some(item(view, at, stats, reason, Change::default()))
+    let (asked, other) = listing(view, at, stats, records).unzip();
+    let reason = Reason::PerRecord { each: view.name(each), carried, of, members: stats.members, said, said_of, other };
+    Some((item(view, at, stats, reason, Change::default()), asked))
 }
 
 /// Another index that can be asked instead: of the spec, made of the same records by the same rule; or one that lists most of
 /// the members.
-fn listing(view: &View<'_>, at: usize, stats: &Stats, records: usize) -> Option<Listing> {
+fn listing(view: &View<'_>, at: usize, stats: &Stats, records: usize) -> Option<(usize, Listing)> {
     let indexes = &view.families.spec.indexes;
     let looked_at = view.joined.looked_at(at).0;
     let listed = |other: usize| view.joined.shared(at, other).map_or(0, |shared| shared.listed);
@@ -144,5 +151,5 @@ fn listing(view: &View<'_>, at: usize, stats: &Stats, records: usize) -> Option<
     };
     let rank = |(other, _): &(usize, &Stats)| (by_rule(*other), listed(*other), std::cmp::Reverse(*other));
     let (other, others) = view.indexes(10).filter(instead).max_by_key(rank)?;
-    Some(Listing { name: view.name(other), listed: listed(other), of: looked_at, mean: others.mean() })
+    Some((other, Listing { name: view.name(other), listed: listed(other), of: looked_at, mean: others.mean() }))
 }

@@ -3,6 +3,7 @@
 use super::families::Held;
 use super::{Change, Item, LEAST_KEYS, Numbered, Reason, View, lines};
 use crate::model::memory::{Elements, Encoding, LONGEST_PACKED, MOST_NUMBERS, MOST_PACKED};
+use crate::model::spec::Policy;
 
 /// Less than this is not worth a setting.
 const LEAST_SAVED: u64 = 1 << 10;
@@ -74,9 +75,21 @@ fn no_expiry(view: &View<'_>, at: usize) -> Option<Item> {
         false => families.all.get(records).and_then(super::Family::only_prefix),
     };
     let lines = prefix.and_then(|prefix| lines::prune(families, at, stats, prefix));
-    let reason = Reason::NoExpiry { records: view.name(records), expiring, of: memberships };
+    let index = families.spec.indexes.get(at);
+    let repaired = index.is_some_and(|index| matches!(index.policy, Policy::Maintain | Policy::Prune));
+    let reason = Reason::NoExpiry { records: view.name(records), expiring, of: memberships, repaired };
     let (keys, bytes) = (Change { before: keys, after: keys }, Change { before: stats.bytes, after: stats.bytes });
-    Some(Item { about: vec![view.name(at)], reason, keys, bytes, lines, retired: false, overlaps: 0 })
+    Some(Item {
+        about: vec![view.name(at)],
+        reason,
+        keys,
+        bytes,
+        lines,
+        makes: None,
+        retired: false,
+        overlaps: 0,
+        replaces: false,
+    })
 }
 
 fn encodings(view: &View<'_>, at: usize) -> Vec<Numbered> {
@@ -95,8 +108,10 @@ fn encodings(view: &View<'_>, at: usize) -> Vec<Numbered> {
             after: stats.bytes.saturating_sub(held.bytes.saturating_sub(held.instead)),
         },
         lines: None,
+        makes: None,
         retired: false,
         overlaps: 0,
+        replaces: false,
     };
     let all = Way::ALL.iter().zip(&stats.ways).filter(|(_, held)| worth(held));
     all.map(|(way, held)| (vec![at], item(*way, held))).collect()

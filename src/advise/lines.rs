@@ -13,13 +13,23 @@ use crate::text::toml_string;
 pub(super) fn retire(families: &Families<'_>, at: usize, stats: &Stats) -> Option<String> {
     let family = families.all.get(at)?;
     if let Some(index) = families.spec.indexes.get(at) {
-        let mut table = table(&index.name, Policy::Retire, "set");
-        from(families.spec, index, &mut table);
-        return Some(table + &line("key", &index.key.text));
+        // What `not` spares would not be spared.
+        if !index.not.is_empty() {
+            return None;
+        }
+        if !index.prunes() {
+            let mut table = table(&index.name, Policy::Retire, "set");
+            from(families.spec, index, &mut table);
+            return Some(table + &line("key", &index.key.text));
+        }
+        // Captures of its own are read by rules that prune alone: the pattern says the same.
     }
     let key = template(&family.pattern, |number| format!("{{part{number}}}"))?;
     let tables = stats.dbs.iter().map(|db| {
-        let name = free_name(families.spec, &family.pattern, *db);
+        let name = match &family.of {
+            Some(of) => of.clone(),
+            None => free_name(families.spec, &family.pattern, *db),
+        };
         let mut table = table(&name, Policy::Retire, "set");
         if *db > 0 {
             table.push_str(&format!("db     = {db}\n"));
@@ -29,46 +39,73 @@ pub(super) fn retire(families: &Families<'_>, at: usize, stats: &Stats) -> Optio
     Some(tables.collect::<Vec<_>>().join("\n"))
 }
 
+/// A table, and the pattern of the keys that it makes.
+type Made = (String, Vec<u8>);
+
 /// A table of a hash in place of sets of one member, of an index of the spec.
-pub(super) fn one_hash(families: &Families<'_>, at: usize) -> Option<String> {
-    let index = families.spec.indexes.get(at).filter(|index| index.more_members.is_empty() && !index.prunes())?;
+pub(super) fn one_hash(families: &Families<'_>, at: usize) -> Option<Made> {
+    let index = families.spec.indexes.get(at).filter(|index| is_plain(index))?;
     let (prefix, rest) = index.key.text.split_once('{')?;
     let (field, end) = rest.split_once('}')?;
     if prefix.is_empty() || !end.is_empty() || field.starts_with(['{', '@']) || field.contains("[]") {
         return None;
     }
-    let key = prefix.trim_end_matches([':', '/', '|', '#', '-', '_']);
-    let mut table = table(&format!("{}-hash", index.name), Policy::Maintain, "hash");
+    let key = prefix.trim_end_matches([':', '/', '|', '#', '-', '_', '.']);
+    if key.is_empty() || prefix.contains(['\\', '}']) {
+        return None;
+    }
+    let mut makes = Vec::new();
+    for byte in key.bytes() {
+        if matches!(byte, b'*' | b'?' | b'[') {
+            makes.push(b'\\');
+        }
+        makes.push(byte);
+    }
+    let mut table = table(&unused(families.spec, format!("{}-hash", index.name)), Policy::Maintain, "hash");
     from(families.spec, index, &mut table);
     table.push_str(&line("key", key));
     table.push_str(&line("member", &format!("{{{field}}}")));
-    Some(table + &line("value", &index.member.text))
+    Some((table + &line("value", &index.member.text), makes))
 }
 
 /// A table of one index in place of two of the spec.
-pub(super) fn composite(families: &Families<'_>, first: usize, second: usize) -> Option<String> {
+pub(super) fn composite(families: &Families<'_>, first: usize, second: usize) -> Option<Made> {
     let (first, second) = (families.spec.indexes.get(first)?, families.spec.indexes.get(second)?);
     let alike = first.from.is_some() && first.from == second.from && first.member.text == second.member.text;
     let plain = [first, second].iter().all(|index| {
-        index.more_members.is_empty()
-            && index.when.is_empty()
+        is_plain(index)
             && index.key.parts.iter().all(|part| matches!(part, Part::Literal(_) | Part::Field(_) | Part::Wildcard))
             && !index.key.text.contains("{{")
     });
     if !alike || !plain {
         return None;
     }
-    let mut key = format!("{}-{}", first.name, second.name);
+    let name = format!("{}-{}", first.name, second.name);
+    if !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_')) {
+        return None;
+    }
+    let mut key = name.clone();
+    let makes = format!("{name}:*").into_bytes();
     for index in [first, second] {
         for piece in index.key.text.split('{').skip(1) {
             let (field, _) = piece.split_once('}')?;
             key.push_str(&format!(":{{{field}}}"));
         }
     }
-    let mut table = table(&format!("{}-{}", first.name, second.name), Policy::Maintain, "set");
+    let name = unused(families.spec, name);
+    let mut table = table(&name, Policy::Maintain, "set");
     from(families.spec, first, &mut table);
     table.push_str(&line("key", &key));
-    Some(table + &line("member", &first.member.text))
+    Some((table + &line("member", &first.member.text), makes))
+}
+
+/// Nothing is said of it but what its keys and its one member are.
+fn is_plain(index: &Index) -> bool {
+    !index.prunes()
+        && index.more_members.is_empty()
+        && index.when.is_empty()
+        && index.require.is_empty()
+        && index.not.is_empty()
 }
 
 /// A table that takes out entries whose record is gone, of a family that was found from the names. What an entry names
@@ -125,8 +162,12 @@ fn free_name(spec: &Spec, pattern: &[u8], db: u64) -> String {
     if db > 0 {
         name.push_str(&format!("-db{db}"));
     }
+    unused(spec, name)
+}
+
+fn unused(spec: &Spec, mut name: String) -> String {
     while spec.indexes.iter().any(|index| index.name == name) {
-        name.push_str("-found");
+        name.push_str("-advised");
     }
     name
 }
@@ -161,21 +202,27 @@ fn literal(byte: u8, out: &mut String) {
     }
 }
 
-/// Takes back the lines of families that were found from the names, where their pattern is also that of other keys.
+/// Takes back the lines of families that were found from the names, where their pattern is also that of other keys, and
+/// those that make keys of names that are there already: a plan would rebuild them.
 pub(super) fn check(
     difference: &Difference<'_>,
     families: &Families<'_>,
     items: &mut [(Vec<usize>, Item)],
     observer: &Observer,
 ) -> Result<(), Error> {
-    let is_found = |at: &usize| families.all.get(*at).is_some_and(|family| family.is_found());
-    let mut asked: Vec<(usize, usize, Glob)> = Vec::new();
+    let is_found = |at: &usize| {
+        let prunes = families.spec.indexes.get(*at).is_some_and(Index::prunes);
+        prunes || families.all.get(*at).is_some_and(|family| family.is_found())
+    };
+    let mut asked: Vec<(usize, Option<usize>, Glob)> = Vec::new();
     for (number, (about, item)) in items.iter().enumerate() {
-        if let (Some(_), [at]) = (&item.lines, about.as_slice())
+        if let Some(makes) = &item.makes {
+            asked.push((number, None, Glob::new(makes)));
+        } else if let (Some(_), [at]) = (&item.lines, about.as_slice())
             && is_found(at)
             && let Some(family) = families.all.get(*at)
         {
-            asked.push((number, *at, Glob::new(&family.pattern)));
+            asked.push((number, Some(*at), Glob::new(&family.pattern)));
         }
     }
     if asked.is_empty() {
@@ -188,6 +235,7 @@ pub(super) fn check(
         for ((number, ..), count) in asked.iter().zip(worker.counts) {
             if let (Some((_, item)), true) = (items.get_mut(*number), count > 0) {
                 item.lines = None;
+                item.replaces = false;
                 item.overlaps = item.overlaps.saturating_add(count);
             }
         }
@@ -197,7 +245,8 @@ pub(super) fn check(
 
 struct Overlaps<'o> {
     families: &'o Families<'o>,
-    asked: &'o [(usize, usize, Glob)],
+    /// By the number of an item: the family that the keys of a pattern may be of.
+    asked: &'o [(usize, Option<usize>, Glob)],
     key: Vec<u8>,
     room: Room,
     counts: Vec<u64>,
@@ -211,7 +260,7 @@ impl<'a> Worker<'a> for Overlaps<'_> {
         for ((_, family, glob), count) in self.asked.iter().zip(&mut self.counts) {
             if glob.matches(key) {
                 let own = self.families.find(record.db, key, KeyType::of(&record.value), &mut self.room);
-                *count = count.saturating_add(u64::from(own != Some(*family)));
+                *count = count.saturating_add(u64::from(family.is_none() || own != *family));
             }
         }
         Ok(())

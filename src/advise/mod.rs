@@ -139,10 +139,14 @@ pub struct Item {
     pub bytes: Change,
     /// Tables for a spec; none where the dump does not tell enough.
     pub lines: Option<String>,
+    /// The pattern of the keys that a plan by them makes, if it makes new ones.
+    pub makes: Option<Vec<u8>>,
     /// The spec retires it already.
     pub retired: bool,
-    /// Keys of other families that lines for it would be about, too, so that there are none.
+    /// Other keys that lines for it would be about, too, so that there are none.
     pub overlaps: u64,
+    /// Its lines are for the place of an index of the spec that has this name.
+    pub replaces: bool,
 }
 
 /// Why, with the figures that it rests on.
@@ -152,8 +156,8 @@ pub enum Reason {
     RecordKey { single: u64, records: Name },
     /// Nearly every key has one member: one hash would hold them all.
     OneMember { single: u64, records: Name },
-    /// Each key lies within one key of another family, which is hardly larger.
-    Same { other: Name, listed: u64, of: u64, own: f64, others: f64 },
+    /// Each key has the members of one key of another family, which has no others.
+    Same { other: Name, listed: u64, of: u64 },
     /// One key for each record of some class, hardly larger than those are; the records that it lists say it themselves.
     PerRecord { each: Name, carried: u64, of: u64, members: u64, said: u64, said_of: u64, other: Option<Listing> },
     /// Sets by time, no member of which is in two.
@@ -161,7 +165,7 @@ pub enum Reason {
     /// Both list the same records, each under one value of each.
     Composite { pairs: u64, listed: u64, of: u64, most: u64 },
     /// The records expire, and the keys that list them do not.
-    NoExpiry { records: Name, expiring: u64, of: u64 },
+    NoExpiry { records: Name, expiring: u64, of: u64, repaired: bool },
     /// They would be smaller in another encoding.
     Encoding { way: Way, keys: u64, in_family: u64, zset: bool },
 }

@@ -62,7 +62,7 @@ fn joined(view: &View<'_>, (first, stats): (usize, &Stats), (second, others): (u
     }
     let keys = Change { before: stats.sets.saturating_add(others.sets), after: pairs };
     let reason = Reason::Composite { pairs, listed: shared.listed, of, most: shared.most().max(back.most()) };
-    let lines = lines::composite(view.families, first, second);
+    let (lines, makes) = lines::composite(view.families, first, second).unzip();
     let about = vec![view.name(first), view.name(second)];
-    Some(Item { about, reason, keys, bytes, lines, retired: false, overlaps: 0 })
+    Some(Item { about, reason, keys, bytes, lines, makes, retired: false, overlaps: 0, replaces: false })
 }

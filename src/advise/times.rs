@@ -51,7 +51,9 @@ impl Dated {
         elements: &Elements,
         scratch: &mut Scratch,
     ) -> Result<(), rdb::Error> {
-        let Some(at) = dates::find(key).filter(|_| key.len() <= NAME_BYTES && !self.too_many) else { return Ok(()) };
+        // Sets that expire one by one are kept so on purpose.
+        let wanted = key.len() <= NAME_BYTES && record.expire_ms.is_none() && !self.too_many;
+        let Some(at) = dates::find(key).filter(|_| wanted) else { return Ok(()) };
         let date = key.get(at.clone()).unwrap_or_default().to_vec();
         let mut rest = key.get(..at.start).unwrap_or_default().to_vec();
         rest.extend_from_slice(DATE);
@@ -171,8 +173,7 @@ fn repeated(dated: &Dated, of: &HashMap<u64, Vec<u8>>, all: &mut BTreeMap<Vec<u8
 
 fn item(view: &View<'_>, glob: Vec<u8>, alike: Alike) -> Option<Numbered> {
     let enough = alike.sets >= LEAST_SETS && alike.sets >= alike.groups.saturating_mul(2) && alike.looked_at > 0;
-    let once = alike.repeated.saturating_mul(100) <= alike.looked_at;
-    if !enough || !once {
+    if !enough || alike.repeated > 0 {
         return None;
     }
     let index = alike.families.iter().filter_map(|at| view.families.all.get(*at)).find(|family| family.is_index());
@@ -184,8 +185,10 @@ fn item(view: &View<'_>, glob: Vec<u8>, alike: Alike) -> Option<Numbered> {
         keys: Change { before: alike.sets, after: alike.groups },
         bytes: alike.bytes,
         lines: None,
+        makes: None,
         retired: false,
         overlaps: 0,
+        replaces: false,
     };
     Some((alike.families, item))
 }

@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use crate::advise::{self, Change, Why};
 use crate::bundle::manifest::Bytes;
+use crate::text::size;
 
 /// Advice: suggestions with figures, never a part of a plan.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -20,6 +21,11 @@ pub struct Advice {
     /// The families that change, and their keys.
     #[serde(skip)]
     pub changing: (usize, Change),
+    /// Some of them go by advice.
+    #[serde(skip)]
+    pub some_go: bool,
+    /// Keys whose memory is not estimated.
+    pub unmeasured_keys: u64,
     /// Members were compared by a sample of one in so many; 1 if all were.
     pub one_in: u64,
     pub families: Vec<FamilyChange>,
@@ -64,10 +70,21 @@ pub struct Item {
     /// In words, with what cannot be printed escaped.
     pub title: String,
     pub reason: String,
-    /// What would have to be known besides.
-    pub not_known: String,
+    /// When it holds: what the dump does not say.
+    pub condition: String,
     /// Tables for a spec.
     pub spec: Option<String>,
+    /// Where those go.
+    #[serde(skip)]
+    pub spec_place: &'static str,
+}
+
+impl FamilyChange {
+    /// Bytes before and after as they are shown: nothing where none of it is estimated.
+    pub fn memory(&self) -> [String; 2] {
+        let known = self.unmeasured_keys < self.keys_before;
+        [self.bytes_before, self.bytes_after].map(|bytes| if known { size(bytes) } else { "–".to_owned() })
+    }
 }
 
 impl Advice {
@@ -80,6 +97,8 @@ impl Advice {
             bytes_before: bytes.before,
             bytes_after: bytes.after,
             changing: advice.changing(),
+            some_go: advice.rows.iter().any(|row| matches!(row.why, Why::Advice | Why::Retired)),
+            unmeasured_keys: advice.rows.iter().fold(0, |sum, row| sum.saturating_add(row.unmeasured)),
             one_in: advice.one_in,
             families: advice.rows.iter().map(family).collect(),
             items: advice.items.iter().map(item).collect(),
@@ -119,7 +138,8 @@ fn item(item: &advise::Item) -> Item {
         retired: item.retired,
         title: words::title(item),
         reason: words::reason(item),
-        not_known: words::not_known(item),
+        condition: words::condition(item),
         spec: item.lines.clone(),
+        spec_place: words::spec_place(item),
     }
 }

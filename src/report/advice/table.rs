@@ -53,12 +53,13 @@ fn families(advice: &Advice, style: Style, out: &mut String) {
         ("", Column::Left),
     ]);
     for family in advice.families.iter().take(FAMILIES) {
+        let [bytes_before, bytes_after] = family.memory();
         grid.row([
             name(&family.name.pattern.0),
             number(family.keys_before),
             number(family.keys_after),
-            size(family.bytes_before),
-            size(family.bytes_after),
+            bytes_before,
+            bytes_after,
             if family.why == "stays" { String::new() } else { family.why.to_owned() },
         ]);
     }
@@ -82,9 +83,12 @@ fn one(at: usize, item: &Item, style: Style, columns: usize, out: &mut String) {
     let indent = title.chars().count();
     wrap(&safe(&item.title), indent, indent, columns, &mut title);
     out.push_str(&format!("{}\n", style.bold(title.trim_end())));
-    for text in [&figures(item), &item.reason, &item.not_known] {
+    for text in [&figures(item), &item.reason, &item.condition] {
         out.push_str(&" ".repeat(indent));
         wrap(&safe(text), indent, indent, columns, out);
+    }
+    if item.spec.is_some() {
+        out.push_str(&format!("{}{}\n", " ".repeat(indent), item.spec_place));
     }
     // Not wrapped, so that they can be copied.
     for line in item.spec.iter().flat_map(|spec| spec.lines()) {

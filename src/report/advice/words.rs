@@ -13,14 +13,15 @@ pub fn title(item: &Item) -> String {
             format!("{all} could go, if the question can be asked of the records")
         }
         reason if reason.goes() && item.retired => format!("{all} could go; the spec retires it already"),
-        reason if reason.goes() => format!("{all} could go"),
+        Reason::RecordKey { .. } | Reason::Same { .. } | Reason::PerRecord { .. } => format!("{all} could go"),
         Reason::OneMember { .. } => format!("one hash could hold {all}"),
         Reason::ByTime { .. } if item.keys.after == 1 => format!("one sorted set could hold {all}"),
         Reason::ByTime { .. } => format!("{} sorted sets could hold {all}", number(item.keys.after)),
         Reason::Composite { .. } => format!("keys with both values could replace {all}"),
         Reason::NoExpiry { .. } => format!("{all} has no expiry, and its records have one"),
+        Reason::Encoding { way: Way::Rewrite, .. } => format!("{all} would be smaller, written by Redis 7.2 or later"),
+        Reason::Encoding { way: Way::Longer, .. } => format!("{all} would be smaller as listpacks"),
         Reason::Encoding { way: Way::Numbers, .. } => format!("{all} would be smaller as intsets"),
-        _ => format!("{all} would be smaller in another encoding"),
     }
 }
 
@@ -64,18 +65,17 @@ pub fn reason(item: &Item) -> String {
             number(*single),
             named(records)
         ),
-        Reason::Same { other, listed, of, own, others } => format!(
-            "{} of {} are in {}, too, and each key lies within one key of it: {} members per key there, {} here.",
+        Reason::Same { other, listed, of } => format!(
+            "{} of {} are in {}, too, and each key has those of one key there, which has no others: both answer the same \
+             question.",
             number(*listed),
             counted(*of, "member"),
-            named(other),
-            mean(*others),
-            mean(*own)
+            named(other)
         ),
         Reason::PerRecord { each, carried, of, members, said, said_of, other } => {
             let mut words = format!(
-                "It has a key for each of {} ({} of {} are named by one), grows with them, and has {} members per key. Those \
-                 records say it themselves: {} of {} that were looked at hold what the key is named by.",
+                "It has a key for each of {} ({} of {} are named after one), grows with them, and has {} members per key. The \
+                 records that it lists say it themselves: {} of {} that were looked at hold what the key is named by.",
                 named(each),
                 number(*carried),
                 number(*of),
@@ -98,11 +98,12 @@ pub fn reason(item: &Item) -> String {
         }
         Reason::ByTime { first, last, members } => format!(
             "{} by time, from {} to {}, with {}, none of which is in two of them: with the time as its score each can be \
-             in one sorted set, which gives any span in one call.",
+             in one sorted set, which gives any span in one call.{}",
             counted(item.keys.before, "set"),
             display(first.as_bytes()),
             display(last.as_bytes()),
-            counted(*members, "member")
+            counted(*members, "member"),
+            if item.bytes.after > item.bytes.before { " It takes more memory than the sets do." } else { "" }
         ),
         Reason::Composite { pairs, listed, of, most } => format!(
             "{} of {} are in both, under one key of each: {} of values occur. A set for each pair answers the question for \
@@ -112,65 +113,117 @@ pub fn reason(item: &Item) -> String {
             counted(*pairs, "pair"),
             counted(*most, "key")
         ),
-        Reason::NoExpiry { records, expiring, of } => format!(
-            "{} of {} are keys of {} that expire; the keys that list them do not, so entries will name what is gone. The \
-             same expiry for these keys, or a rule that prunes, keeps them clean.",
+        Reason::NoExpiry { records, expiring, of, repaired } => format!(
+            "{} of {} are keys of {} that expire; the keys that list them do not, so entries will name what is gone. {} An \
+             expiry that every write renews, as long as that of the record, lets a key go with its last record.",
             number(*expiring),
             counted(*of, "member"),
-            named(records)
+            named(records),
+            match repaired {
+                true => "A plan by the spec takes those out, each time anew.",
+                false => "A rule that prunes takes those out, each time anew.",
+            }
         ),
         Reason::Encoding { way, keys, in_family, zset } => encoding(*way, *keys, *in_family, *zset),
     }
 }
 
 fn encoding(way: Way, keys: u64, in_family: u64, zset: bool) -> String {
-    let (keys, of, prefix) = (number(keys), counted(in_family, "key"), if zset { "zset" } else { "set" });
+    let (of, prefix) = (counted(in_family, "key"), if zset { "zset" } else { "set" });
+    let (is, has) = if keys == 1 { ("is", "has") } else { ("are", "have") };
+    let (do_not, them) = if keys == 1 { ("does not", "it") } else { ("do not", "them") };
+    let (they, write) = if keys == 1 { ("it is", "it is written") } else { ("they are", "they are written") };
+    let keys = number(keys);
     match way {
         Way::Rewrite => format!(
-            "{keys} of {of} are small enough for a compact encoding and do not have one: Redis 7.2 and later give it to \
-             them when they are written anew or loaded, with default settings."
+            "{keys} of {of} {is} small enough for a compact encoding and {do_not} have one: Redis 7.2 and later give it to \
+             {them} when {write} anew or loaded, with default settings."
         ),
         Way::Longer => format!(
-            "{keys} of {of} have up to 128 members, the longest of 65 to 128 bytes: with `{prefix}-max-listpack-value 128` \
-             Redis 7.2 and later keep them as listpacks."
+            "{keys} of {of} {has} up to 128 members, the longest of 65 to 128 bytes: with `{prefix}-max-listpack-value 128` \
+             Redis 7.2 and later keep {them} in a listpack."
         ),
         Way::Numbers => format!(
-            "{keys} of {of} have 513 to 4,096 members, all of them whole numbers: with `set-max-intset-entries 4096` they \
-             are intsets; to add a number then moves up to 32 kB."
+            "{keys} of {of} {has} 513 to 4,096 members, all of them whole numbers: with `set-max-intset-entries 4096` {they} \
+             kept in an intset; to add a number then moves up to 32 kB."
         ),
     }
 }
 
-/// What the dump does not tell.
-pub fn not_known(item: &Item) -> String {
+/// When it holds: what the dump does not tell.
+pub fn condition(item: &Item) -> String {
     let mut words = match &item.reason {
         Reason::RecordKey { .. } => {
-            "Not known: whether the application asks this index for anything else, and whether a second member is expected."
+            "Only if nobody reads these keys, or whoever does can read the record instead, and none is meant to have a \
+             second member."
+                .to_owned()
         }
-        Reason::Same { .. } => "Not known: whether the application reads this index, and what it writes to it next.",
+        Reason::Same { other, .. } => format!(
+            "Only if nobody reads these keys, or whoever does can read {} instead, and the two are not meant to differ one \
+             day.",
+            named(other)
+        ),
+        Reason::PerRecord { other: Some(other), .. } => format!(
+            "Only if nobody reads these keys, or whoever does can filter what {} lists and needs nothing that is not in it.",
+            named(&other.name)
+        ),
         Reason::PerRecord { .. } => {
-            "Not known: how often the application asks this question, and whether it needs records that no other index \
-             lists."
+            "Only if nobody reads these keys, or whoever does can search the records, by a SCAN or an index of another \
+             kind."
+                .to_owned()
         }
         Reason::OneMember { .. } => {
-            "Not known: whether a second member is expected; the application has to read and write the hash instead."
+            "Only if no key is meant to have a second member; the application has to read and write the hash instead."
+                .to_owned()
         }
         Reason::ByTime { .. } => {
-            "Not known: whether the application intersects these sets, or has them expire one by one: members of a sorted \
-             set are removed by score."
+            "Only if the application does not intersect these sets, and can read and write the sorted sets instead. For \
+             lines in a spec somebody has to say which field is the time: `type = \"zset\"`, `score = \"{…}\"`."
+                .to_owned()
         }
-        Reason::Composite { .. } => "Not known: whether the application asks for both values together.",
-        Reason::NoExpiry { .. } => "Not known: whether something else removes these entries.",
-        Reason::Encoding { .. } => "Not known: whether these keys grow; a compact encoding is searched from end to end.",
-    }
-    .to_owned();
+        Reason::Composite { .. } => {
+            "Only if the application mostly asks for both values together, and can read and write the new sets instead."
+                .to_owned()
+        }
+        Reason::NoExpiry { .. } => "Only if nothing else removes these entries.".to_owned(),
+        Reason::Encoding { way: Way::Numbers, .. } => {
+            "Only if these keys stay so small and so: with one number more, or one member that is none, such a set is a \
+             table again."
+                .to_owned()
+        }
+        Reason::Encoding { .. } => {
+            "Only if these keys do not grow much; a listpack is searched from end to end, and past its limits it is a table \
+             again."
+                .to_owned()
+        }
+    };
     if item.overlaps > 0 {
-        words.push_str(&format!(
-            " No lines for a spec: the pattern is also that of {} of other families.",
-            counted(item.overlaps, "key")
-        ));
+        words.push_str(&match item.makes {
+            Some(_) => format!(" No lines for a spec: {} of such a name already.", are(item.overlaps, "key")),
+            None => format!(
+                " No lines for a spec: the pattern is also that of {} of other families.",
+                counted(item.overlaps, "key")
+            ),
+        });
     }
     words
+}
+
+/// So many of them are …
+fn are(count: u64, what: &str) -> String {
+    format!("{} {}", counted(count, what), if count == 1 { "is" } else { "are" })
+}
+
+/// Where its lines go in a spec.
+pub fn spec_place(item: &Item) -> &'static str {
+    match item.reason {
+        _ if item.retired => "As the spec says it:",
+        Reason::OneMember { .. } | Reason::Composite { .. } => {
+            "For a spec, beside what it has; what they replace can be retired once nobody reads it:"
+        }
+        _ if item.replaces => "For the spec, in place of the table of that name:",
+        _ => "For a spec:",
+    }
 }
 
 /// What all of it comes to.
@@ -178,17 +231,24 @@ pub fn sum(advice: &Advice) -> String {
     let change = |before: String, after: String| if before == after { before } else { format!("{before} → {after}") };
     let keys = change(number(advice.keys_before), number(advice.keys_after));
     let bytes = change(size(advice.bytes_before), size(advice.bytes_after));
-    let mut words = format!("Index keys: {keys}; in memory {bytes}.");
+    let mut words = format!("Index keys: {keys}; in memory {bytes}");
+    match advice.unmeasured_keys {
+        0 => words.push('.'),
+        some => {
+            words.push_str(&format!(", without {} of other types than set, sorted set and hash.", counted(some, "key")))
+        }
+    }
     let (families, change) = advice.changing;
     if families > 0 {
         words.push_str(&format!(
-            " {} of {} become {}, if what could go went and a plan repaired the rest.",
+            " {} of {} become {}, if {}.",
             counted(change.before, "key"),
             match families {
                 1 => "1 family".to_owned(),
                 _ => format!("{families} families"),
             },
-            number(change.after)
+            number(change.after),
+            if advice.some_go { "what could go went and a plan repaired the rest" } else { "a plan repaired them" }
         ));
     }
     words

@@ -33,7 +33,8 @@ pub struct ItemView {
     pub title: Html,
     pub figures: String,
     pub reason: Html,
-    pub not_known: Html,
+    pub condition: Html,
+    pub spec_place: &'static str,
     pub spec: Option<Html>,
 }
 
@@ -58,6 +59,7 @@ impl AdviceView {
 }
 
 fn family(family: &FamilyChange) -> FamilyView {
+    let [bytes, bytes_then] = family.memory();
     FamilyView {
         pattern: name(&Truncated::new(&family.name.pattern.0), Room::NAME),
         why: match family.why {
@@ -68,8 +70,8 @@ fn family(family: &FamilyChange) -> FamilyView {
         },
         keys: number(family.keys_before),
         then: number(family.keys_after),
-        bytes: size(family.bytes_before),
-        bytes_then: size(family.bytes_after),
+        bytes,
+        bytes_then,
     }
 }
 
@@ -79,7 +81,8 @@ fn item((at, item): (usize, &Item)) -> ItemView {
         title: text(&item.title, Room::PROSE),
         figures: figures(item),
         reason: text(&item.reason, Room::PROSE),
-        not_known: text(&item.not_known, Room::PROSE),
+        condition: text(&item.condition, Room::PROSE),
+        spec_place: item.spec_place,
         spec: item.spec.as_deref().map(|spec| lines(spec, SPEC)),
     }
 }

@@ -32,7 +32,10 @@ fn names(connection: &mut Connection, pattern: &str) -> Vec<String> {
 /// All members of these sets, and the memory that they take.
 fn members(connection: &mut Connection, keys: &[String]) -> (HashSet<String>, u64, u64) {
     let (mut all, mut count, mut memory) = (HashSet::new(), 0, 0);
-    for key in keys.iter().filter(|key| query::<String>(connection, &["TYPE", key]) == "set") {
+    for key in keys {
+        if query::<String>(connection, &["TYPE", key]) != "set" {
+            continue;
+        }
         let members: Vec<String> = query(connection, &["SMEMBERS", key]);
         count += members.len() as u64;
         all.extend(members);
@@ -53,7 +56,8 @@ fn users_and_channels_can_go() {
     assert_eq!(keys_of("discord:projects:all"), [1, 1]);
     assert_eq!(number(&advice, "one_in"), 1, "all members were compared");
     let table = case.inventory(&["--format", "table"]);
-    assert!(table.contains("6,049 keys of 3 families\n  become 3"), "{table}");
+    let words: Vec<&str> = table.split_whitespace().collect();
+    assert!(words.join(" ").contains("6,049 keys of 3 families become 3, if what could go went"), "{table}");
     let items = advice["items"].as_array().expect("items");
     let goes: Vec<(&str, &str)> = items[..2].iter().map(|item| (text(item, "title"), text(item, "kind"))).collect();
     assert_eq!(
@@ -70,8 +74,8 @@ fn users_and_channels_can_go() {
     // The timelines name the three projects that have messages.
     let timelines = names(&mut connection, "discord:messages:timeline:*");
     let projects: Vec<String> = timelines.iter().map(|name| name.replace(":timeline:", ":project:")).collect();
-    let (listed, ..) = members(&mut connection, &projects);
-    assert_eq!((projects.len(), listed.len()), (3, 2_166));
+    let (listed, count, _) = members(&mut connection, &projects);
+    assert_eq!((projects.len(), count), (3, 2_166));
     for (item, (what, records)) in items.iter().zip([("user", "discord:user:"), ("channel", "channel:discord:")]) {
         let own = names(&mut connection, &format!("discord:messages:{what}:*"));
         let (all, count, memory) = members(&mut connection, &own);
@@ -85,14 +89,15 @@ fn users_and_channels_can_go() {
         let thousands = |n: usize| format!("{},{:03}", n / 1000, n % 1000);
         let (each, own, count) = (thousands(each), thousands(own.len()), thousands(count as usize));
         for part in [
-            format!("({each} of {own} are named by one)"),
+            format!("({each} of {own} are named after one)"),
             format!("{there} of {count} members are there today"),
             "2.7 members per key".to_owned(),
         ] {
             assert!(reason.contains(&part), "{part:?} is not in {reason:?}");
         }
     }
-    let memory = members(&mut connection, &names(&mut connection, "discord:users:project:*")).2;
+    let users = names(&mut connection, "discord:users:project:*");
+    let memory = members(&mut connection, &users).2;
     let users = family(&advice, "discord:users:project:project:discord:*");
     assert!(near(bytes(users)[0], memory), "{users:#} for {memory}");
 }

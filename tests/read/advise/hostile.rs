@@ -28,7 +28,8 @@ fn case() -> Case {
 #[test]
 fn no_name_speaks_to_its_reader() {
     let case = case();
-    assert_eq!(case.advice()["items"].as_array().expect("items").len(), 6);
+    // What is no text is no literal part of a pattern: the first and the fifth are one family.
+    assert_eq!(case.advice()["items"].as_array().expect("items").len(), 5);
     for format in ["table", "csv", "json", "html"] {
         let text = case.inventory(&["--format", format]);
         let bad = text.chars().find(|c| c.is_control() && *c != '\n' && *c != '\r' || *c == '\u{202e}');
@@ -42,15 +43,16 @@ fn no_name_speaks_to_its_reader() {
     assert!(!cells.into_iter().any(|cell| cell.starts_with(['=', '+', '-', '@', '\t', '\r'])));
 }
 
-/// The lines say what the names are, whatever is in them: a plan by all of them deletes the sets, and nothing else.
+/// The lines say what the names are, whatever is in them: a plan by all of them deletes the sets, and nothing else. Of patterns
+/// that begin with a star there are none.
 #[test]
 fn lines_of_hostile_names_are_about_those_names() {
     let case = case();
     let advice = case.advice();
     let tables: Vec<&str> =
         advice["items"].as_array().expect("items").iter().filter_map(|item| item["spec"].as_str()).collect();
-    assert_eq!(tables.len(), 6, "{advice:#}");
-    assert_eq!(case.plan(&tables.join("\n")), [240, 0, 0]);
+    assert_eq!(tables.len(), 3, "{advice:#}");
+    assert_eq!(case.plan(&tables.join("\n")), [120, 0, 0]);
 }
 
 /// A damaged dump ends it like everything else, and never with advice.

@@ -98,7 +98,7 @@ impl Case {
         let plan = fs::read(self.folder.path().join("plan/plan.json")).expect("a plan");
         let plan: Value = serde_json::from_slice(&plan).expect("JSON");
         fs::remove_dir_all(self.folder.path().join("plan")).expect("a folder");
-        ["deleted_keys", "removed_members", "added_members"].map(|name| number(&plan["totals"], name))
+        ["deleted_keys", "removed_members", "added_members"].map(|name| number(&plan["total"], name))
     }
 }
 

@@ -55,6 +55,11 @@ fn nothing_goes_that_has_answers_of_its_own() {
             dump.set(format!("orders-of:{}", 70_000 + n), &names("order:", n * 40..n * 40 + 40));
         }
     });
+    none("all of them in one set, and by country", 11, |dump| {
+        users(dump, 80);
+        dump.set("users", &names("user:", 0..80));
+        (0..4).for_each(|n| _ = dump.set(format!("country:{}", 41 + n), &names("user:", n * 20..n * 20 + 20)));
+    });
     none("half of the members elsewhere, too", 11, |dump| {
         users(dump, 400);
         for n in 0..20 {
@@ -70,6 +75,12 @@ fn sets_by_time_whose_members_come_again_stay() {
     none("daily active users", 11, |dump| {
         users(dump, 100);
         (1..=28).for_each(|day| _ = dump.set(format!("active:2025-01-{day:02}"), &names("user:", day..day + 60)));
+    });
+    none("days that expire one by one", 11, |dump| {
+        for day in 1..=28_u64 {
+            let visits: Vec<String> = (0..20).map(|n| format!("visit-{}", day * 1000 + n)).collect();
+            dump.expire_ms(1_999_999_999_000).set(format!("visits:2025-01-{day:02}"), &visits);
+        }
     });
     none("numbers that are no dates", 11, |dump| {
         users(dump, 400);
