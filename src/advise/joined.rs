@@ -211,6 +211,11 @@ impl Joined {
         })
     }
 
+    /// Memberships that were looked at and name nothing that is there.
+    pub fn gone(&self, family: usize) -> u64 {
+        self.of(family).map_or(0, |of| of.memberships.saturating_sub(of.resolved))
+    }
+
     /// The family that most members are keys of, or ids: how many, and how many of those expire.
     pub fn records(&self, family: usize) -> Option<(usize, u64, u64)> {
         let records = self.of(family)?.records.iter();

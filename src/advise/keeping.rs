@@ -1,12 +1,14 @@
 //! How keys are kept: without an expiry although their records have one, and in an encoding that takes more than another.
 
-use super::families::Held;
+use super::families::{Held, Stats};
 use super::{Change, Item, LEAST_KEYS, Numbered, Reason, View, lines};
 use crate::model::memory::{Elements, Encoding, LONGEST_PACKED, MOST_NUMBERS, MOST_PACKED};
 use crate::model::spec::Policy;
 
 /// Less than this is not worth a setting.
 const LEAST_SAVED: u64 = 1 << 10;
+/// Lines that prune are given where so many entries in a hundred name something.
+const LIVE: u64 = 95;
 /// Members of a listpack may be so long, instead of 64 bytes.
 pub const LONGER: u64 = 128;
 /// An intset may have so many numbers, instead of 512: to add one moves 16 KiB in the mean.
@@ -51,7 +53,7 @@ impl Way {
 pub(super) fn items(view: &View<'_>) -> Vec<Numbered> {
     let mut items: Vec<Numbered> =
         view.indexes(50).filter_map(|(at, _)| Some((vec![at], no_expiry(view, at)?))).collect();
-    let mut encodings: Vec<Numbered> = view.indexes(0).flat_map(|(at, _)| encodings(view, at)).collect();
+    let mut encodings: Vec<Numbered> = [false, true].iter().flat_map(|zset| encodings(view, *zset)).collect();
     encodings.sort_by_key(|(about, item)| {
         (std::cmp::Reverse(item.bytes.before.saturating_sub(item.bytes.after)), about.clone())
     });
@@ -74,10 +76,18 @@ fn no_expiry(view: &View<'_>, at: usize) -> Option<Item> {
         true => Some(&b""[..]),
         false => families.all.get(records).and_then(super::Family::only_prefix),
     };
+    // Where many entries name nothing that is there, they may be kept for another key, which the lines would not know of.
+    let prefix = prefix.filter(|_| view.joined.resolves(at, LIVE));
     let lines = prefix.and_then(|prefix| lines::prune(families, at, stats, prefix));
     let index = families.spec.indexes.get(at);
     let repaired = index.is_some_and(|index| matches!(index.policy, Policy::Maintain | Policy::Prune));
-    let reason = Reason::NoExpiry { records: view.name(records), expiring, of: memberships, repaired };
+    let reason = Reason::NoExpiry {
+        records: view.name(records),
+        expiring,
+        of: memberships,
+        gone: view.joined.gone(at),
+        repaired,
+    };
     let (keys, bytes) = (Change { before: keys, after: keys }, Change { before: stats.bytes, after: stats.bytes });
     Some(Item {
         about: vec![view.name(at)],
@@ -92,27 +102,41 @@ fn no_expiry(view: &View<'_>, at: usize) -> Option<Item> {
     })
 }
 
-fn encodings(view: &View<'_>, at: usize) -> Vec<Numbered> {
-    let Some(stats) = view.stats.get(at) else { return Vec::new() };
+/// A setting is that of the server: all families of sets, or of sorted sets, that it makes smaller, together.
+fn encodings(view: &View<'_>, zset: bool) -> Vec<Numbered> {
     let worth = |held: &Held| {
         let saved = held.bytes.saturating_sub(held.instead);
         saved >= LEAST_SAVED && saved.saturating_mul(5) >= held.bytes
     };
-    let keys = stats.collections();
-    let item = |way: Way, held: &Held| Item {
-        about: vec![view.name(at)],
-        reason: Reason::Encoding { way, keys: held.keys, in_family: keys, zset: stats.zsets > stats.sets },
-        keys: Change { before: keys, after: keys },
-        bytes: Change {
-            before: stats.bytes,
-            after: stats.bytes.saturating_sub(held.bytes.saturating_sub(held.instead)),
-        },
-        lines: None,
-        makes: None,
-        retired: false,
-        overlaps: 0,
-        replaces: false,
-    };
-    let all = Way::ALL.iter().zip(&stats.ways).filter(|(_, held)| worth(held));
-    all.map(|(way, held)| (vec![at], item(*way, held))).collect()
+    let mut all = Vec::new();
+    for (number, way) in Way::ALL.into_iter().enumerate() {
+        let own = view.indexes(0).filter(|(_, stats)| (stats.zsets > stats.sets) == zset);
+        let held = own.filter_map(|(at, stats)| Some((at, stats, stats.ways.get(number).filter(|held| worth(held))?)));
+        let mut held: Vec<(usize, &Stats, &Held)> = held.collect();
+        held.sort_by_key(|(at, _, held)| (std::cmp::Reverse(held.bytes.saturating_sub(held.instead)), *at));
+        if held.is_empty() {
+            continue;
+        }
+        let (mut keys, mut compact, mut bytes) = (0_u64, 0_u64, Change::default());
+        for (_, stats, held) in &held {
+            keys = keys.saturating_add(stats.collections());
+            compact = compact.saturating_add(held.keys);
+            let after = stats.bytes.saturating_sub(held.bytes.saturating_sub(held.instead));
+            bytes.add(Change { before: stats.bytes, after });
+        }
+        let about: Vec<usize> = held.iter().map(|(at, ..)| *at).collect();
+        let item = Item {
+            about: about.iter().map(|at| view.name(*at)).collect(),
+            reason: Reason::Encoding { way, keys: compact, in_family: keys, zset },
+            keys: Change { before: keys, after: keys },
+            bytes,
+            lines: None,
+            makes: None,
+            retired: false,
+            overlaps: 0,
+            replaces: false,
+        };
+        all.push((about, item));
+    }
+    all
 }

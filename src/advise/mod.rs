@@ -131,7 +131,7 @@ pub struct Name {
 /// One suggestion.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Item {
-    /// The families that it is about: one, or the two that would be one.
+    /// The families that it is about: one, the two that would be one, or all that would be smaller for the same reason.
     pub about: Vec<Name>,
     pub reason: Reason,
     pub keys: Change,
@@ -165,7 +165,7 @@ pub enum Reason {
     /// Both list the same records, each under one value of each.
     Composite { pairs: u64, listed: u64, of: u64, most: u64 },
     /// The records expire, and the keys that list them do not.
-    NoExpiry { records: Name, expiring: u64, of: u64, repaired: bool },
+    NoExpiry { records: Name, expiring: u64, of: u64, gone: u64, repaired: bool },
     /// They would be smaller in another encoding.
     Encoding { way: Way, keys: u64, in_family: u64, zset: bool },
 }

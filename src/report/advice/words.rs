@@ -4,10 +4,12 @@ use super::Advice;
 use crate::advise::{Item, Name, Reason, Way};
 use crate::text::{counted, display, number, size};
 
+/// Families that a title names.
+const NAMED: usize = 3;
+
 /// What is suggested.
 pub fn title(item: &Item) -> String {
-    let all: Vec<String> = item.about.iter().map(named).collect();
-    let all = all.join(" and ");
+    let all = list(&item.about);
     match &item.reason {
         Reason::PerRecord { other: None, .. } if !item.retired => {
             format!("{all} could go, if the question can be asked of the records")
@@ -18,7 +20,7 @@ pub fn title(item: &Item) -> String {
         Reason::ByTime { .. } if item.keys.after == 1 => format!("one sorted set could hold {all}"),
         Reason::ByTime { .. } => format!("{} sorted sets could hold {all}", number(item.keys.after)),
         Reason::Composite { .. } => format!("keys with both values could replace {all}"),
-        Reason::NoExpiry { .. } => format!("{all} has no expiry, and its records have one"),
+        Reason::NoExpiry { .. } => format!("{all} has no expiry, and the records in it have one"),
         Reason::Encoding { way: Way::Rewrite, .. } => format!("{all} would be smaller, written by Redis 7.2 or later"),
         Reason::Encoding { way: Way::Longer, .. } => format!("{all} would be smaller as listpacks"),
         Reason::Encoding { way: Way::Numbers, .. } => format!("{all} would be smaller as intsets"),
@@ -35,6 +37,18 @@ pub fn figures(item: &super::Item) -> String {
         return format!("{keys} · {} in memory", size(item.bytes_before));
     }
     format!("{keys} · {} → {} in memory", size(item.bytes_before), size(item.bytes_after))
+}
+
+/// Families in a sentence: three of them, and how many more.
+fn list(about: &[Name]) -> String {
+    let mut names: Vec<String> = about.iter().take(NAMED).map(named).collect();
+    if let Some(more) = about.len().checked_sub(NAMED).filter(|more| *more > 0) {
+        names.push(format!("{} more", number(more as u64)));
+    }
+    match names.split_last() {
+        Some((last, rest)) if !rest.is_empty() => format!("{} and {last}", rest.join(", ")),
+        _ => names.concat(),
+    }
 }
 
 /// A name as it stands in a sentence.
@@ -113,12 +127,13 @@ pub fn reason(item: &Item) -> String {
             counted(*pairs, "pair"),
             counted(*most, "key")
         ),
-        Reason::NoExpiry { records, expiring, of, repaired } => format!(
-            "{} of {} are keys of {} that expire; the keys that list them do not, so entries will name what is gone. {} An \
+        Reason::NoExpiry { records, expiring, of, gone, repaired } => format!(
+            "{} of {} are keys of {} that expire; the keys that list them do not, so entries name what is gone, sooner or later: {} today. {} An \
              expiry that every write renews, as long as that of the record, lets a key go with its last record.",
             number(*expiring),
             counted(*of, "member"),
             named(records),
+            number(*gone),
             match repaired {
                 true => "A plan by the spec takes those out, each time anew.",
                 false => "A rule that prunes takes those out, each time anew.",
@@ -185,7 +200,13 @@ pub fn condition(item: &Item) -> String {
             "Only if the application mostly asks for both values together, and can read and write the new sets instead."
                 .to_owned()
         }
-        Reason::NoExpiry { .. } => "Only if nothing else removes these entries.".to_owned(),
+        Reason::NoExpiry { gone, .. } => {
+            let mut words = "Only if nothing else removes these entries, and one is good for nothing when its record is gone.".to_owned();
+            if item.lines.is_none() && item.overlaps == 0 && *gone > 0 {
+                words.push_str(" Whether those of today are kept for another key, `infer` looks.");
+            }
+            words
+        }
         Reason::Encoding { way: Way::Numbers, .. } => {
             "Only if these keys stay so small and so: with one number more, or one member that is none, such a set is a \
              table again."

@@ -396,3 +396,38 @@ fn lines_for_a_family_that_is_pruned() {
     });
     assert_eq!(case.spec(spec).item("record-key")["spec"], json!(null));
 }
+
+/// One setting is one suggestion, whatever the families.
+#[test]
+fn one_suggestion_for_one_setting() {
+    let case = Case::made(10, |dump| {
+        users(dump, 600);
+        for n in 0..20_u64 {
+            let small: Vec<String> = (0..30).map(|m| format!("user:{}", 70_000 + n * 30 + m)).collect();
+            ["a", "b", "c", "d", "e"].iter().enumerate().for_each(|(at, name)| {
+                _ = dump.set(format!("{name}:{n}"), &small[..30 - at]);
+            });
+        }
+    });
+    let advice = case.advice();
+    let items = advice["items"].as_array().expect("items").iter();
+    let items: Vec<&serde_json::Value> = items.filter(|item| item["kind"] == "encoding").collect();
+    assert_eq!(items.len(), 1, "{advice:#}");
+    assert!(text(items[0], "title").starts_with("a:*, b:*, c:* and 2 more would be smaller"), "{advice:#}");
+    assert_eq!(keys(items[0]), [100, 100]);
+}
+
+/// Entries that name nothing may be kept for another key: half of them here are locked, and that has a key of its own.
+#[test]
+fn no_lines_that_prune_where_many_entries_name_nothing() {
+    let case = Case::made(10, |dump| {
+        for n in 0..80 {
+            let name = format!("digest:{}{}", 4000 + n, if n % 2 == 0 { "" } else { ":LOCKED" });
+            dump.expire_ms(1_999_999_999_000).string(name, "x");
+        }
+        dump.set("digests", &(0..80).map(|n| format!("digest:{}", 4000 + n)).collect::<Vec<_>>());
+    });
+    let item = case.item("no-expiry");
+    assert!(text(&item, "reason").contains("sooner or later: 40 today."), "{item:#}");
+    assert_eq!(item["spec"], json!(null));
+}
