@@ -53,8 +53,10 @@ fn nearly_all(part: u64, of: u64) -> bool {
 }
 
 fn item(view: &View<'_>, at: usize, stats: &Stats, reason: Reason, after: Change) -> Item {
-    let keys = Change { before: stats.collections(), after: after.before };
-    let bytes = Change { before: stats.bytes, after: after.after };
+    // Wrong keys go with the others.
+    let (keys, bytes) = (stats.leaving.keys, stats.leaving.bytes);
+    let keys = Change { before: stats.collections().saturating_add(keys), after: after.before };
+    let bytes = Change { before: stats.bytes.saturating_add(bytes), after: after.after };
     let (lines, makes) = match reason {
         Reason::OneMember { .. } => lines::one_hash(view.families, at).unzip(),
         _ => (lines::retire(view.families, at, stats), None),
@@ -69,12 +71,12 @@ fn single(view: &View<'_>, at: usize, stats: &Stats) -> Option<Item> {
     let (records, ..) = view.joined.records(at).filter(|_| enough)?;
     let records = view.name(records);
     if nearly_all(stats.named, stats.single) {
-        let reason = Reason::RecordKey { single: stats.single, records };
+        let reason = Reason::RecordKey { single: stats.single, of: stats.sets, records };
         return Some(item(view, at, stats, reason, Change::default()));
     }
     let name = view.families.all.get(at).map_or(0, |family| family.pattern.len() as u64);
     let bytes = memory::key(name).saturating_add(stats.as_hash.hash(stats.as_hash.default_pairs()));
-    let reason = Reason::OneMember { single: stats.single, records };
+    let reason = Reason::OneMember { single: stats.single, of: stats.sets, records };
     Some(item(view, at, stats, reason, Change { before: 1, after: bytes }))
 }
 
@@ -127,7 +129,7 @@ fn per_record(view: &View<'_>, at: usize, stats: &Stats) -> Option<(Item, Option
     let (records, ..) = view.joined.records(at)?;
     let (each, carried, of) = view.joined.each(at, records)?;
     let (asked, other) = listing(view, at, stats, records).unzip();
-    let reason = Reason::PerRecord { each: view.name(each), carried, of, members: stats.members, said, said_of, other };
+    let reason = Reason::PerRecord { each: view.name(each), carried, of, mean: stats.mean(), said, said_of, other };
     Some((item(view, at, stats, reason, Change::default()), asked))
 }
 

@@ -153,13 +153,13 @@ pub struct Item {
 #[derive(Clone, Debug, PartialEq)]
 pub enum Reason {
     /// Nearly every key has one member, and that is a record whose key says what the key is named by.
-    RecordKey { single: u64, records: Name },
+    RecordKey { single: u64, of: u64, records: Name },
     /// Nearly every key has one member: one hash would hold them all.
-    OneMember { single: u64, records: Name },
+    OneMember { single: u64, of: u64, records: Name },
     /// Each key has the members of one key of another family, which has no others.
     Same { other: Name, listed: u64, of: u64 },
     /// One key for each record of some class, hardly larger than those are; the records that it lists say it themselves.
-    PerRecord { each: Name, carried: u64, of: u64, members: u64, said: u64, said_of: u64, other: Option<Listing> },
+    PerRecord { each: Name, carried: u64, of: u64, mean: f64, said: u64, said_of: u64, other: Option<Listing> },
     /// Sets by time, no member of which is in two.
     ByTime { first: String, last: String, members: u64 },
     /// Both list the same records, each under one value of each.

@@ -88,7 +88,8 @@ fn one(at: usize, item: &Item, style: Style, columns: usize, out: &mut String) {
         wrap(&safe(text), indent, indent, columns, out);
     }
     if item.spec.is_some() {
-        out.push_str(&format!("{}{}\n", " ".repeat(indent), item.spec_place));
+        out.push_str(&" ".repeat(indent));
+        wrap(item.spec_place, indent, indent, columns, out);
     }
     // Not wrapped, so that they can be copied.
     for line in item.spec.iter().flat_map(|spec| spec.lines()) {

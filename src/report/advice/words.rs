@@ -66,17 +66,22 @@ fn mean(members: f64) -> String {
 
 /// The figures that it rests on.
 pub fn reason(item: &Item) -> String {
-    let keys = counted(item.keys.before, "key");
+    let right = |of: u64| {
+        let all = counted(of, "key");
+        if of < item.keys.before { format!("{all} that a plan leaves") } else { all }
+    };
     match &item.reason {
-        Reason::RecordKey { single, records } => format!(
-            "{} of {keys} have one member, a key of {} whose own name has what the index key is named by: whoever asks can \
+        Reason::RecordKey { single, of, records } => format!(
+            "{} of {} have one member, a key of {} whose own name has what the index key is named by: whoever asks can \
              ask for the record itself.",
             number(*single),
+            right(*of),
             named(records)
         ),
-        Reason::OneMember { single, records } => format!(
-            "{} of {keys} have one member, of {}: one hash with a field for each answers the same question.",
+        Reason::OneMember { single, of, records } => format!(
+            "{} of {} have one member, of {}: one hash with a field for each answers the same question.",
             number(*single),
+            right(*of),
             named(records)
         ),
         Reason::Same { other, listed, of } => format!(
@@ -86,14 +91,14 @@ pub fn reason(item: &Item) -> String {
             counted(*of, "member"),
             named(other)
         ),
-        Reason::PerRecord { each, carried, of, members, said, said_of, other } => {
+        Reason::PerRecord { each, carried, of, mean: own, said, said_of, other } => {
             let mut words = format!(
                 "It has a key for each of {} ({} of {} are named after one), grows with them, and has {} members per key. The \
                  records that it lists say it themselves: {} of {} that were looked at hold what the key is named by.",
                 named(each),
                 number(*carried),
                 number(*of),
-                mean(*members as f64 / item.keys.before.max(1) as f64),
+                mean(*own),
                 number(*said),
                 number(*said_of)
             );
