@@ -76,12 +76,21 @@ fn family(family: &FamilyChange) -> FamilyView {
 }
 
 fn item((at, item): (usize, &Item)) -> ItemView {
+    // Names of the dump are in the others, and a backtick of theirs is none of ours.
+    let reason = match item.kind {
+        "encoding" => Html::words(&item.reason),
+        _ => text(&item.reason, Room::PROSE),
+    };
+    let condition = match item.kind {
+        "same-answer" | "one-per-record" => text(&item.condition, Room::PROSE),
+        _ => Html::words(&item.condition),
+    };
     ItemView {
         number: at.saturating_add(1),
         title: text(&item.title, Room::PROSE),
         figures: figures(item),
-        reason: text(&item.reason, Room::PROSE),
-        condition: text(&item.condition, Room::PROSE),
+        reason,
+        condition,
         spec_place: item.spec_place,
         spec: item.spec.as_deref().map(|spec| lines(spec, SPEC)),
     }
