@@ -19,9 +19,9 @@ pub const MORE_NUMBERS: u64 = 4096;
 pub enum Way {
     /// Nothing but to be written again by a Redis 7.2 or later with its defaults.
     Rewrite,
-    /// Members of a listpack may be [`LONGER`].
+    /// Members of a listpack may be 128 bytes long instead of 64.
     Longer,
-    /// An intset may have [`MORE_NUMBERS`].
+    /// An intset may have 4,096 numbers instead of 512.
     Numbers,
 }
 

@@ -5,7 +5,7 @@
 //!
 //! One pass takes the memory and the members of all sets and sorted sets, by family: those of the spec, and those that are
 //! found from the names (`gather`). What members have in common is judged by a sample of them, and by all where there are
-//! few ([`sample`]). Then each rule looks at the families (`go`, `times`, `pairs`, `keeping`). Where it matters, a
+//! few (`sample`). Then each rule looks at the families (`go`, `times`, `pairs`, `keeping`). Where it matters, a
 //! second pass asks some records what they hold (`said`), and a third makes sure that lines for a spec are about no other
 //! key (`lines`).
 //!

@@ -29,11 +29,12 @@ pub struct InventoryArgs {
     /// The form of the output.
     #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
     pub format: Format,
-    /// Say what could be smaller or gone, with figures; needs a second pass over the dump.
+    /// Say which indexes could be smaller or gone, with figures; goes over the dump again.
     ///
-    /// Families of indexes that could go, sets by time that one sorted set would hold, indexes that one with both values would
-    /// replace, keys without an expiry whose records have one, sets that would be smaller in another encoding: with keys
-    /// and bytes in memory before and after, and lines for a spec. Suggestions, never a part of a plan.
+    /// Families of indexes that could go; single-field indexes that one with both values in its keys would replace; sets by
+    /// time that a sorted set would hold; keys without an expiry whose records have one; sets that would be smaller in another
+    /// encoding. Each with keys and bytes in memory before and after, the condition under which it holds, and lines
+    /// for a spec. Suggestions, never a part of a plan.
     #[arg(long)]
     pub advise: bool,
     /// Tell ages as of this time (RFC 3339) instead of now.
