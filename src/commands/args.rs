@@ -8,7 +8,7 @@ use crate::bundle::manifest::Manifest;
 use crate::model::spec::PRESETS;
 use crate::model::view::Expiry;
 use crate::text::rfc3339::unix_millis;
-use crate::text::shell_path;
+use crate::ui::typed;
 
 /// Headings of groups of options.
 pub const COMMON: &str = "Common options";
@@ -39,7 +39,8 @@ pub struct DumpArgs {
 /// The spec that a dump is seen through.
 #[derive(Clone, Debug, Default, clap::Args)]
 pub struct SpecChoice {
-    /// Which keys are records and which indexes follow from them; the preset `discord-analytics` if not given.
+    /// Which keys are records and which indexes follow from them. Without one the preset `discord-analytics` is used, if it
+    /// describes any key.
     #[arg(long, value_name = "FILE")]
     pub spec: Option<PathBuf>,
     /// A spec that is built in, for an application: `rdb-reindex spec --list` names them.
@@ -52,10 +53,15 @@ pub fn preset_names() -> clap::builder::PossibleValuesParser {
 }
 
 impl SpecChoice {
+    /// Whether somebody named one.
+    pub fn is_given(&self) -> bool {
+        self.spec.is_some() || self.preset.is_some()
+    }
+
     /// The option that names it, as words of a command behind a space; nothing for the default.
     pub fn words(&self) -> String {
         match (&self.spec, &self.preset) {
-            (Some(path), _) => format!(" --spec {}", shell_path(path)),
+            (Some(path), _) => format!(" --spec {}", typed::folder(path)),
             (None, Some(name)) => format!(" --preset {name}"),
             (None, None) => String::new(),
         }
@@ -66,7 +72,21 @@ impl DumpArgs {
     /// All dumps, as words of a command.
     pub fn words(&self) -> String {
         let all = std::iter::once(&self.dump).chain(&self.more);
-        all.map(|path| shell_path(path)).collect::<Vec<_>>().join(" ")
+        all.map(|path| typed::file(path)).collect::<Vec<_>>().join(" ")
+    }
+
+    /// How the dumps are read, as words of a command, each behind a space.
+    pub fn reading(&self) -> String {
+        let mut words = String::new();
+        if self.ignore_checksum {
+            words.push_str(" --ignore-checksum");
+        }
+        match self.expiry {
+            Some(ExpiryMode::Absolute) => words.push_str(" --expiry absolute"),
+            Some(ExpiryMode::Relative) => words.push_str(" --expiry relative"),
+            None => {}
+        }
+        words
     }
 
     pub fn expiry(&self) -> Expiry {

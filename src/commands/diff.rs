@@ -19,7 +19,7 @@ use crate::report::diff::{Dump, Report};
 use crate::text;
 use crate::ui::exit::{Exit, Failure, Outcome};
 use crate::ui::terminal::Terminal;
-use crate::ui::{interrupt, progress};
+use crate::ui::{interrupt, progress, typed};
 
 /// What changed between two dumps: keys, families, memberships.
 ///
@@ -129,13 +129,16 @@ pub fn run(args: &Diff, terminal: &Terminal) -> Outcome {
     let files = || format!("{} and {}", text::path(&args.old), text::path(&args.new));
     let diff = Difference::take(old, new, &names, seed, &observer).map_err(|error| failure(&files(), error))?;
     let sizes = ((old_file.path(), old_file.len() as u64), (new_file.path(), new_file.len() as u64));
+    let report = Report::new(&diff, sizes.0, sizes.1);
+    let mut report = report.map_err(|error| failure(&files(), error.into()))?;
+    for dump in [&report.old, &report.new] {
+        warn(dump, args, terminal);
+    }
+    if !args.spec.is_given() && report.is_foreign() {
+        report = report.without_spec();
+    }
     match output {
         Output::Summary(format) => {
-            let report = Report::new(&diff, sizes.0, sizes.1);
-            let report = report.map_err(|error| failure(&files(), error.into()))?;
-            for dump in [&report.old, &report.new] {
-                warn(dump, args, terminal);
-            }
             let bytes = match format {
                 DiffFormat::Csv => report::diff_csv(&report).map_err(Failure::error)?,
                 DiffFormat::Table => report::diff_table(&report, &command(args), terminal.style()).into_bytes(),
@@ -146,10 +149,9 @@ pub fn run(args: &Diff, terminal: &Terminal) -> Outcome {
             terminal.data(&bytes)?;
         }
         Output::Rows(table, format) => {
-            let report = Report::new(&diff, sizes.0, sizes.1);
-            let report = report.map_err(|error| failure(&files(), error.into()))?;
-            for dump in [&report.old, &report.new] {
-                warn(dump, args, terminal);
+            if table == rows::Table::Memberships && report.is_foreign() && report.keys.differ() > 0 {
+                let new = typed::file(&args.new);
+                terminal.warn(format!("{}: {}", files(), spec::describes_nothing(&args.spec, &new)));
             }
             interrupt::leaves_with(super::export::INCOMPLETE);
             match diff_rows(&diff, table, format, &mut io::stdout(), &observer) {
@@ -239,8 +241,7 @@ fn warn(dump: &Dump, args: &Diff, terminal: &Terminal) {
 
 /// The command that makes this comparison.
 fn command(args: &Diff) -> String {
-    let word = |path: &Path| text::shell_path(path);
-    let mut command = format!("rdb-reindex diff {} {}", word(&args.old), word(&args.new));
+    let mut command = format!("rdb-reindex diff {} {}", typed::file(&args.old), typed::file(&args.new));
     command.push_str(&args.spec.words());
     match args.expiry {
         Some(ExpiryMode::Absolute) => command.push_str(" --expiry absolute"),

@@ -5,6 +5,8 @@ pub const INVENTORY: &str = "\
 Examples:
   # What is there, what is wrong
   rdb-reindex inventory dump.rdb
+  # Without a word about indexes
+  rdb-reindex inventory dump.rdb --no-spec
   # Compressed, and with a spec of your own
   rdb-reindex inventory dump.rdb.gz --spec my.toml
   # The shards of one database

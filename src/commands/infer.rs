@@ -86,12 +86,15 @@ pub fn run(args: &Infer, terminal: &Terminal) -> Outcome {
             terminal.data(spec.as_bytes())?;
             Ok(Exit::Done)
         }
-        None => Err(nothing(&path, &proposal)),
+        None => {
+            terminal.say(nothing(&path, &proposal));
+            Ok(Exit::Done)
+        }
     }
 }
 
-/// Nothing is printed as data, since a spec without an index is none.
-fn nothing(path: &str, proposal: &Proposal) -> Failure {
+/// What there was, and why it is no index. Nothing is printed as data, since a spec without an index is none.
+fn nothing(path: &str, proposal: &Proposal) -> String {
     let seen = &proposal.seen;
     let mut message = format!(
         "{path}: no index was found: {} with {} that may be records, {} and {}",
@@ -103,6 +106,6 @@ fn nothing(path: &str, proposal: &Proposal) -> Failure {
     for note in &proposal.notes {
         message.push_str(&format!("\n  - {note}"));
     }
-    Failure::error(message)
-        .with_hint("records are JSON or hashes; `rdb-reindex spec` prints a spec to write by hand from")
+    message.push_str("\nhint: records are JSON or hashes; `rdb-reindex spec` prints a spec to write by hand from");
+    message
 }

@@ -4,14 +4,17 @@ use std::time::Instant;
 
 use clap::ValueEnum;
 
-use super::args::{self, DumpArgs, time};
+use super::args::{DumpArgs, time};
+use super::presets::presets_for;
 use super::{open, spec};
 use crate::advise;
 use crate::dump::scan::Observer;
 use crate::dump::snapshot::Snapshot;
 use crate::index::Difference;
+use crate::model::spec::Spec;
 use crate::report;
 use crate::report::advice::Advice;
+use crate::report::inventory::next::Commands;
 use crate::report::inventory::{
     ANOTHER_DUMP, AOF_BASE, AOF_TAIL, CHECKSUM_MISMATCH, Checksum, Diagnostic, Inventory, KEY_TWICE, NOT_AT_ONCE,
     SLOTS, TRAILING_BYTES,
@@ -26,6 +29,9 @@ use crate::ui::terminal::Terminal;
 pub struct InventoryArgs {
     #[command(flatten)]
     pub dump: DumpArgs,
+    /// Judge no index: only tell what is in the dump.
+    #[arg(long, conflicts_with_all = ["spec", "preset"])]
+    pub no_spec: bool,
     /// The form of the output.
     #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
     pub format: Format,
@@ -57,7 +63,7 @@ pub enum Format {
 }
 
 pub fn run(args: &InventoryArgs, terminal: &Terminal) -> Outcome {
-    let spec = spec::load(&args.dump.spec, terminal)?;
+    let spec = if args.no_spec { Spec::none() } else { spec::load(&args.dump.spec, terminal)? };
     let observer = open::observer();
     let snapshot = open::open(&args.dump, &observer, terminal)?;
     let began = Instant::now();
@@ -69,6 +75,9 @@ pub fn run(args: &InventoryArgs, terminal: &Terminal) -> Outcome {
     let mut inventory = Inventory::new(&difference, snapshot.path(), snapshot.len() as u64);
     if args.advise && (inventory.snapshot.checksum != Checksum::Mismatch || args.dump.ignore_checksum) {
         inventory.advice = Some(advise(&difference, &snapshot, &observer)?);
+    }
+    if args.no_spec || (!args.dump.spec.is_given() && inventory.is_foreign()) {
+        inventory = inventory.without_spec();
     }
     // The process ends soon: the kernel takes it back faster than it is freed piece by piece.
     std::mem::forget(difference);
@@ -82,13 +91,17 @@ pub fn run(args: &InventoryArgs, terminal: &Terminal) -> Outcome {
         )));
     }
     warn(&inventory.diagnostics, terminal);
+    if inventory.is_foreign() {
+        inventory.presets = Some(presets_for(&snapshot, &observer)?);
+    }
+    let commands = commands(&args.dump, &inventory);
     let bytes = match args.format {
         Format::Json => report::json(&inventory).map_err(Failure::error)?,
-        Format::Html => report::html::inventory(&inventory, &next(&args.dump)),
+        Format::Html => report::html::inventory(&inventory, &commands),
         Format::Csv => report::csv(&inventory).map_err(Failure::error)?,
         Format::Table => {
             let now = args.now.unwrap_or_else(rfc3339::now_ms);
-            report::table(&inventory, now, &next(&args.dump), terminal.style()).into_bytes()
+            report::table(&inventory, now, &commands, terminal.style()).into_bytes()
         }
     };
     terminal.data(&bytes)?;
@@ -117,14 +130,13 @@ fn warn(diagnostics: &[Diagnostic], terminal: &Terminal) {
     }
 }
 
-/// The command that makes a plan of this dump.
-fn next(args: &args::DumpArgs) -> String {
-    let mut command = format!("rdb-reindex plan {}{}", args.words(), args.spec.words());
-    match args.expiry {
-        Some(args::ExpiryMode::Absolute) => command.push_str(" --expiry absolute"),
-        Some(args::ExpiryMode::Relative) => command.push_str(" --expiry relative"),
-        None => {}
+/// What may come next with this dump.
+fn commands(args: &DumpArgs, inventory: &Inventory) -> Commands {
+    let (dump, reading) = (args.words(), args.reading());
+    let best = inventory.presets.iter().flatten().next();
+    Commands {
+        plan: format!("rdb-reindex plan {dump}{}{reading} --out plan", args.spec.words()),
+        infer: format!("rdb-reindex infer {dump}{reading}"),
+        preset: best.map(|best| format!("rdb-reindex inventory {dump} --preset {}{reading}", best.name)),
     }
-    command.push_str(" --out plan");
-    command
 }

@@ -7,6 +7,7 @@ use super::presets::presets_for;
 use super::{open, spec};
 use crate::bundle;
 use crate::bundle::manifest::{BrakeNote, Caps, Manifest, REVIEW};
+use crate::dump::scan::Observer;
 use crate::model::spec::{Acceptance, Brake};
 use crate::plan;
 use crate::plan::summary::Digest;
@@ -57,8 +58,12 @@ pub fn run(args: &PlanArgs, terminal: &Terminal) -> Outcome {
         plan::Error::Dump(error) => open::fault(&snapshot, &error),
         plan::Error::Bundle(_) | plan::Error::Write { .. } => failure(error),
         plan::Error::Braked(ref notes) => {
-            let refused = Failure::new(Exit::Refused, format!("{}: {error}", open::name(snapshot.path())));
-            refused.with_hint(way_out(notes, &snapshot, args))
+            let refused = refusal(notes, args.dump.spec.is_given());
+            let refused = Failure::new(Exit::Refused, format!("{}: {refused}", open::name(snapshot.path())));
+            match way_out(notes, &snapshot, args, &observer) {
+                Ok(hint) => refused.with_hint(hint),
+                Err(interrupted) => interrupted,
+            }
         }
         _ => {
             let hint = error.hint().map(|hint| match error {
@@ -85,19 +90,30 @@ pub fn run(args: &PlanArgs, terminal: &Terminal) -> Outcome {
     Ok(if args.exit_code && !is_empty { Exit::NotEmpty } else { Exit::Done })
 }
 
+/// Why there is no plan. Somebody who named no spec is not told of one.
+fn refusal(notes: &[BrakeNote], is_spec_given: bool) -> plan::Error {
+    let mut notes = notes.to_vec();
+    if !is_spec_given {
+        for note in notes.iter_mut().filter(|note| note.brake == Brake::NoMatch.as_str()) {
+            note.text = note.text.replacen("this spec", "no spec was given, and the default preset", 1);
+        }
+    }
+    plan::Error::Braked(notes)
+}
+
 /// What to do about brakes.
-fn way_out(notes: &[BrakeNote], dump: &[u8], args: &PlanArgs) -> String {
+fn way_out(notes: &[BrakeNote], dump: &[u8], args: &PlanArgs, observer: &Observer) -> Result<String, Failure> {
     let lift = brakes::how_to_lift(notes).unwrap_or_default();
     if notes.iter().all(|note| note.brake != Brake::NoMatch.as_str()) {
-        return format!("correct the spec, or take a whole dump; {lift}");
+        return Ok(format!("correct the spec, or take a whole dump; {lift}"));
     }
-    let infer = format!("`rdb-reindex infer {}` proposes a spec from the data", args.dump.words());
-    let presets = presets_for(dump);
-    if presets.is_empty() {
-        return format!("{infer}, and --spec FILE takes it");
-    }
-    let best = presets.first().copied().unwrap_or_default();
-    format!("{infer}; of the presets, {} would match: --preset {best}", presets.join(", "))
+    let infer =
+        format!("`rdb-reindex infer {}{}` proposes a spec from the data", args.dump.words(), args.dump.reading());
+    let presets: Vec<&str> = presets_for(dump, observer)?.iter().map(|preset| preset.name).collect();
+    Ok(match presets.first() {
+        None => format!("{infer}, and --spec FILE takes it"),
+        Some(best) => format!("{infer}; of the presets, {} would match: --preset {best}", presets.join(", ")),
+    })
 }
 
 fn failure(error: plan::Error) -> Failure {

@@ -69,6 +69,15 @@ pub fn load_accepting(choice: &SpecChoice, accept: &[Acceptance], terminal: &Ter
     })
 }
 
+/// Why there are no memberships where a spec describes none of a dump's keys, and what to do.
+pub fn describes_nothing(choice: &SpecChoice, dump: &str) -> String {
+    let spec = if choice.is_given() { "the spec" } else { "no spec was given, and the default preset" };
+    format!(
+        "{spec} describes none of the keys, so there are no memberships; `rdb-reindex infer {dump}` proposes a spec from \
+         the data"
+    )
+}
+
 /// Reads no more than it takes to see that a file is too large.
 fn read_bounded(path: &Path) -> std::io::Result<Vec<u8>> {
     use std::io::Read;

@@ -209,6 +209,14 @@ impl<'a> Export<'a> {
         Ok(Self { file, options, filter, clock, known, damaged })
     }
 
+    /// Whether the dump has keys, and none that the spec describes: then there are no memberships.
+    pub fn has_no_index(&self) -> bool {
+        match &self.known {
+            AllKnown::Memberships(table) => table.stock.total.keys > 0 && !table.stock.is_described(),
+            _ => false,
+        }
+    }
+
     /// Bytes of the dump that [`Self::write`] goes through, for its observer.
     pub fn bytes(&self) -> u64 {
         match &self.known {

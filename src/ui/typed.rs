@@ -20,6 +20,11 @@ pub fn with_why((line, why): &(String, &'static str)) -> String {
     format!("{why}{colon}\n  {line}")
 }
 
+/// A file as an argument: never taken for an option. `-` is standard input.
+pub fn file(path: &Path) -> String {
+    if path == Path::new("-") { "-".to_owned() } else { folder(path) }
+}
+
 /// A folder as an argument: never taken for an option.
 pub fn folder(dir: &Path) -> String {
     match dir.as_os_str().as_encoded_bytes().first() {
@@ -85,5 +90,7 @@ mod tests {
             words(&verify(Path::new("-p"), "redis://h", &With::default())),
             ["verify", "./-p", "--to", "redis://h"]
         );
+        let files = ["-", "-x.rdb", "it's.rdb"].map(|path| file(Path::new(path))).join(" ");
+        assert_eq!(words(&format!("rdb-reindex infer {files}")), ["infer", "-", "./-x.rdb", "it's.rdb"]);
     }
 }

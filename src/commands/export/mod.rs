@@ -91,6 +91,9 @@ pub fn run(args: &ExportArgs, terminal: &Terminal) -> Outcome {
         Error::Dump(error) => open::fault(&snapshot, &error),
         error => failure(error, &file, false),
     })?;
+    if prepared.has_no_index() {
+        terminal.warn(format!("{file}: {}", spec::describes_nothing(&args.dump.spec, &args.dump.words())));
+    }
     // Rows come in large pieces, which the standard library's buffer would only search for line ends.
     let out = io::stdout().as_fd().try_clone_to_owned();
     let mut out = File::from(out.map_err(|error| Failure::error(format!("cannot write to standard output: {error}")))?);

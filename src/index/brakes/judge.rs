@@ -123,8 +123,7 @@ pub fn judge(
     mut examples: Examples,
 ) -> Vec<Braked> {
     let mut out = Vec::new();
-    let is_named = stock.records.iter().chain(&stock.indexes).any(|tally| tally.keys > 0);
-    if stock.total.keys > 0 && !is_named {
+    if stock.total.keys > 0 && !stock.is_described() {
         let keys = counted(stock.total.keys, "key");
         out.push(Braked {
             brake: Brake::NoMatch,

@@ -376,6 +376,18 @@ impl Spec {
         read::read(read::text(bytes, name)?, name, accept)
     }
 
+    /// A spec that describes nothing.
+    pub fn none() -> Spec {
+        Spec {
+            name: String::new(),
+            text: String::new(),
+            records: Vec::new(),
+            indexes: Vec::new(),
+            accepted: Accepted::default(),
+            acceptances: Vec::new(),
+        }
+    }
+
     /// The spec of a built-in preset; `None` if there is no preset of that name.
     pub fn preset(name: &str) -> Option<Spec> {
         let (name, text) = PRESETS.iter().find(|(known, _)| *known == name)?;

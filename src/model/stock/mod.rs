@@ -76,6 +76,11 @@ impl Stock {
         }
     }
 
+    /// Whether the spec describes a key: one is of a class or of a family of it.
+    pub fn is_described(&self) -> bool {
+        self.records.iter().chain(&self.indexes).any(|tally| tally.keys > 0)
+    }
+
     /// Counts a key, its family aside.
     pub fn add(&mut self, record: &Record<'_>, tally: Tally) {
         self.total.add(tally);

@@ -128,19 +128,27 @@ impl Names<'_> {
 
     /// The indexes that records imply, or that are retired, and whose family a key belongs to.
     pub fn indexes_of<'n>(&'n self, db: u64, key: &'n [u8]) -> impl Iterator<Item = usize> + 'n {
-        self.named(db, key).filter(|(_, index)| !index.prunes()).map(|(at, _)| at)
+        self.named(db, key, |index| !index.prunes())
     }
 
     /// The indexes that take away entries of a key of this name and type.
     pub fn pruning<'n>(&'n self, db: u64, key: &'n [u8], ty: KeyType) -> impl Iterator<Item = usize> + 'n {
-        self.named(db, key).filter(move |(_, index)| index.prunes() && ty.is(index.kind)).map(|(at, _)| at)
+        self.named(db, key, move |index| index.prunes() && ty.is(index.kind))
     }
 
-    fn named<'n>(&'n self, db: u64, key: &'n [u8]) -> impl Iterator<Item = (usize, &'n Index)> + 'n {
+    /// The indexes of a kind whose family a key belongs to. The kind is asked first: to match a name costs more.
+    #[inline]
+    fn named<'n>(
+        &'n self,
+        db: u64,
+        key: &'n [u8],
+        is_wanted: impl Fn(&Index) -> bool + 'n,
+    ) -> impl Iterator<Item = usize> + 'n {
         let word = first_word(key);
         let starts = self.family_starts.iter().zip(&self.spec.indexes).enumerate();
         let starts = starts.filter(move |(_, (start, _))| start.allows(word));
-        starts.map(|(at, (_, index))| (at, index)).filter(move |(_, index)| index.db == db && index.takes(key))
+        let wanted = starts.filter(move |(_, (_, index))| is_wanted(index) && index.db == db && index.takes(key));
+        wanted.map(|(at, _)| at)
     }
 
     /// The record classes that a key of this type belongs to, after this one of them.

@@ -254,6 +254,9 @@ pub fn spec_place(item: &Item) -> &'static str {
 
 /// What all of it comes to.
 pub fn sum(advice: &Advice) -> String {
+    if advice.families.is_empty() {
+        return "No key looks like one of an index.".to_owned();
+    }
     let change = |before: String, after: String| if before == after { before } else { format!("{before} → {after}") };
     let keys = change(number(advice.keys_before), number(advice.keys_after));
     let bytes = change(size(advice.bytes_before), size(advice.bytes_after));

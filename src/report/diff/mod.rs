@@ -215,6 +215,19 @@ impl Key {
 }
 
 impl Report {
+    /// Whether neither dump has a key that the spec is about.
+    pub fn is_foreign(&self) -> bool {
+        let is_there = |family: &Family| family.counts.keys_before > 0 || family.counts.keys_after > 0;
+        self.families.iter().all(|family| family.kind == FamilyKind::Other || !is_there(family))
+    }
+
+    /// The same without what the spec says of families and indexes.
+    pub fn without_spec(mut self) -> Self {
+        self.families.retain(|family| family.kind == FamilyKind::Other);
+        self.indexes.clear();
+        self
+    }
+
     /// The report of a difference between the dumps that were named so.
     pub fn new(diff: &Diff<'_, '_>, old: (&Path, u64), new: (&Path, u64)) -> Result<Self, rdb::Error> {
         let spec = diff.names.spec;

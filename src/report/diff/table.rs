@@ -40,7 +40,9 @@ pub fn diff_table(report: &Report, command: &str, style: Style) -> String {
     indexes(&report.indexes, style, &mut out);
     largest(&report.largest, style, &mut out);
     out.push_str(&format!("\n{}\n", style.bold("More")));
-    for table in ["keys", "memberships"] {
+    // Without an index there are no memberships.
+    let tables: &[&str] = if report.indexes.is_empty() { &["keys"] } else { &["keys", "memberships"] };
+    for table in tables {
         // Not wrapped, so that it can be copied.
         out.push_str(&format!("  {command} --table {table} --format csv\n"));
     }

@@ -11,6 +11,7 @@ use super::shell::Shell;
 use super::treemap::{Tile, draw};
 use crate::model::stock::SPANS;
 use crate::report::inventory::findings;
+use crate::report::inventory::next::{Commands, steps};
 use crate::report::inventory::verdict::{limits, records, verdict};
 use crate::report::inventory::{Checksum, Diagnostic, Family, FamilyKind, Index, Inventory, LargeKey};
 use crate::text::{Truncated, counted, number, safe, size, time};
@@ -46,13 +47,14 @@ struct Page {
     expiries: Vec<SpanRow>,
     largest: Vec<LargeRow>,
     folded_largest: Vec<LargeRow>,
+    is_judged: bool,
     indexes: Vec<IndexCard>,
     more_indexes: usize,
     findings: Vec<(Html, Vec<Html>)>,
     advice: Option<AdviceView>,
     databases: Vec<[String; 3]>,
     more_databases: usize,
-    next: Html,
+    next: Vec<(Html, Option<Html>)>,
     tool: &'static str,
 }
 
@@ -97,12 +99,12 @@ struct IndexCard {
     legend: Vec<(Html, &'static str)>,
 }
 
-/// Renders the inventory; `next` is the command that makes a plan of the dump.
-pub fn inventory(inventory: &Inventory, next: &str) -> Vec<u8> {
+/// Renders the inventory, and what to do next.
+pub fn inventory(inventory: &Inventory, commands: &Commands) -> Vec<u8> {
     let mut page = String::new();
     for rows in SIZES {
         // Writing to memory cannot fail.
-        page = Page::new(inventory, next, rows).render().unwrap_or_default();
+        page = Page::new(inventory, commands, rows).render().unwrap_or_default();
         if page.len() < MOST_BYTES {
             break;
         }
@@ -111,8 +113,8 @@ pub fn inventory(inventory: &Inventory, next: &str) -> Vec<u8> {
 }
 
 impl Page {
-    fn new(inventory: &Inventory, next: &str, rows: usize) -> Self {
-        let snapshot = &inventory.snapshot;
+    fn new(inventory: &Inventory, commands: &Commands, rows: usize) -> Self {
+        let (snapshot, is_judged) = (&inventory.snapshot, inventory.spec.is_some());
         let version = snapshot.server_version.as_ref().map(|version| name(&Truncated::new(&version.0), Room::LABEL));
         let server = Html::fill(
             &format!("{} {{}}, RDB {}", snapshot.server, snapshot.rdb_version),
@@ -129,10 +131,16 @@ impl Page {
         let expiring = inventory.databases.iter().map(|db| db.with_expiry).sum();
         let count = |all: usize| all.saturating_sub(rows);
         let more_families = count(families.len());
-        let by_bytes =
-            map(&families, |family| family.bytes, size, "Families of keys by bytes; the table below has the figures");
+        let by_bytes = map(
+            &families,
+            is_judged,
+            |family| family.bytes,
+            size,
+            "Families of keys by bytes; the table below has the figures",
+        );
         let by_keys = map(
             &families,
+            is_judged,
             |family| family.keys,
             |keys| counted(keys, "key"),
             "Families of keys by number of keys; the table below has the figures",
@@ -161,6 +169,7 @@ impl Page {
             largest,
             folded_largest,
             advice: inventory.advice.as_ref().map(|advice| AdviceView::new(advice, rows)),
+            is_judged,
             indexes: inventory.indexes.iter().take(rows).enumerate().map(index_card).collect(),
             more_indexes: count(inventory.indexes.len()),
             findings: inventory.diagnostics.iter().map(finding).collect(),
@@ -171,7 +180,7 @@ impl Page {
                 .map(|db| [db.db, db.keys, db.with_expiry].map(number))
                 .collect(),
             more_databases: count(inventory.databases.len()),
-            next: text(next, Room::PROSE),
+            next: next(inventory, commands),
             tool: env!("CARGO_PKG_VERSION"),
         }
     }
@@ -186,6 +195,9 @@ fn fold<T>(mut rows: Vec<T>) -> (Vec<T>, Vec<T>) {
 fn headline(inventory: &Inventory) -> String {
     let keys = counted(inventory.keys, "key");
     let wrong = inventory.indexes.iter().filter(|index| !index.is_right()).count();
+    if inventory.spec.is_none() {
+        return format!("{keys}; no spec was used, so no index is judged");
+    }
     if inventory.is_foreign() {
         return format!("{keys}, none of them of the kind that the spec is about");
     }
@@ -194,6 +206,18 @@ fn headline(inventory: &Inventory) -> String {
         1 => format!("{keys}, and 1 index is not as it should be"),
         n => format!("{keys}, and {n} indexes are not as they should be"),
     }
+}
+
+/// What to do next: a page about indexes always says how to make a plan.
+fn next(inventory: &Inventory, commands: &Commands) -> Vec<(Html, Option<Html>)> {
+    let code = |command: &str| Some(text(command, Room::PROSE));
+    if !inventory.is_foreign() {
+        let words = "This makes a plan that repairs the indexes, with a page to review it. It opens no connection and writes \
+                     to no database.";
+        return vec![(Html::words(words), code(&commands.plan))];
+    }
+    let steps = steps(inventory, commands).into_iter();
+    steps.map(|step| (text(&step.words, Room::PROSE), step.command.as_deref().and_then(code))).collect()
 }
 
 /// What makes the dump as a whole doubtful, and records about which nothing can be said.
@@ -209,7 +233,13 @@ fn finding(found: &Diagnostic) -> (Html, Vec<Html>) {
 }
 
 /// The map of families by some weight: the heaviest, and the others together.
-fn map(families: &[&Family], weight: impl Fn(&Family) -> u64, figure: impl Fn(u64) -> String, label: &str) -> Html {
+fn map(
+    families: &[&Family],
+    is_judged: bool,
+    weight: impl Fn(&Family) -> u64,
+    figure: impl Fn(u64) -> String,
+    label: &str,
+) -> Html {
     let mut heaviest: Vec<&Family> = families.to_vec();
     heaviest.sort_by_key(|family| std::cmp::Reverse(weight(family)));
     let rest = heaviest.split_off(TILES.min(heaviest.len()));
@@ -218,7 +248,9 @@ fn map(families: &[&Family], weight: impl Fn(&Family) -> u64, figure: impl Fn(u6
         .map(|family| {
             let pattern = String::from_utf8_lossy(&family.pattern.0);
             let weight = weight(family);
-            let figure = format!("{} · {}", figure(weight), family.kind.as_str());
+            // Without a spec all are of one kind.
+            let kind = if is_judged { format!(" · {}", family.kind.as_str()) } else { String::new() };
+            let figure = format!("{}{kind}", figure(weight));
             let class = match family.kind {
                 FamilyKind::Index => "t-index",
                 FamilyKind::Record => "t-record",

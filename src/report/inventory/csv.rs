@@ -1,5 +1,5 @@
 //! The inventory as one CSV table: a row for the dump, and for each database, type, family, index, brake, finding and
-//! piece of advice.
+//! piece of advice; one that says so where no spec was used, and one for each preset that would match.
 
 use super::Inventory;
 use crate::text::csv::{field, words};
@@ -53,6 +53,12 @@ pub fn csv(inventory: &Inventory) -> Result<Vec<u8>, csv::Error> {
     };
     let snapshot = &inventory.snapshot;
     row("dump", field(&snapshot.file.0), snapshot.flavor, &[("keys", inventory.keys), ("bytes", snapshot.bytes)])?;
+    if inventory.spec.is_none() {
+        row("spec", String::new(), "none", &[])?;
+    }
+    for preset in inventory.presets.iter().flatten() {
+        row("preset", field(preset.name.as_bytes()), "would match", &[("keys", preset.keys)])?;
+    }
     for database in &inventory.databases {
         let numbers = [("keys", database.keys), ("with_expiry", database.with_expiry)];
         row("database", database.db.to_string(), "", &numbers)?;

@@ -1,7 +1,9 @@
 //! The inventory of a dump as plain data: what `inventory --format json` prints.
 
+mod by_spec;
 pub mod csv;
 pub mod findings;
+pub mod next;
 pub mod table;
 pub mod verdict;
 
@@ -14,12 +16,13 @@ use crate::dump::parts;
 use crate::dump::rdb::{self, Flavor, Tail};
 pub use crate::index::{AOF_BASE, NOT_AT_ONCE, SLOTS};
 use crate::index::{Difference, Facts, Frozen};
-use crate::model::spec::{PRESETS, Policy, Spec};
+use crate::model::spec::Policy;
 use crate::model::stock::{Expiries, Tally};
 use crate::model::view::Expires;
 use crate::plan;
 use crate::report::advice::Advice;
 use crate::text::{Truncated, display, rfc3339};
+pub use by_spec::{FittingPreset, SpecName};
 
 /// So many keys are named as examples.
 const EXAMPLES: usize = 5;
@@ -41,8 +44,11 @@ pub const RECORD_MISSING: &str = "index.record_missing";
 pub struct Inventory {
     pub format_version: u32,
     pub snapshot: Snapshot,
-    /// What the indexes are judged by.
-    pub spec: SpecName,
+    /// What the indexes are judged by; without a spec none is.
+    pub spec: Option<SpecName>,
+    /// Presets that would match, best first: only where nothing else does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub presets: Option<Vec<FittingPreset>>,
     /// All keys of the dump, expired ones included.
     pub keys: u64,
     /// In the order of their numbers.
@@ -71,22 +77,6 @@ pub struct Inventory {
     /// The largest keys, the largest first; for pages only.
     #[serde(skip)]
     pub largest: Vec<LargeKey>,
-}
-
-/// A spec as it is named.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct SpecName {
-    /// Of the preset, or of the file.
-    pub name: String,
-    /// It is one that is built in.
-    pub preset: bool,
-}
-
-impl SpecName {
-    fn of(spec: &Spec) -> Self {
-        let preset = PRESETS.iter().any(|(name, text)| *name == spec.name && *text == spec.text);
-        Self { name: spec.name.clone(), preset }
-    }
 }
 
 /// The dump itself.
@@ -283,7 +273,8 @@ impl Inventory {
         Self {
             format_version: FORMAT_VERSION,
             snapshot: Snapshot::new(difference, file, bytes),
-            spec: SpecName::of(difference.spec),
+            spec: Some(SpecName::of(difference.spec)),
+            presets: None,
             keys: stock.total.keys,
             databases: databases
                 .map(|(&db, tally)| Database { db, keys: tally.keys, with_expiry: tally.with_expiry })
@@ -307,11 +298,6 @@ impl Inventory {
             expiries: stock.expiries,
             largest: largest(difference),
         }
-    }
-
-    /// Whether the dump has none of the keys that the spec is about.
-    pub fn is_foreign(&self) -> bool {
-        self.families.iter().all(|family| family.keys == 0 || family.kind == FamilyKind::Other)
     }
 
     /// Whether no plan is made of the dump, because what is in it is not what it was meant to be.

@@ -1,6 +1,7 @@
 //! The inventory for a person at a terminal.
 
 use super::findings::words;
+use super::next::{Commands, steps};
 use super::verdict::{limits, records, verdict};
 use super::{Checksum, Diagnostic, Family, FamilyKind, Index, Inventory, Snapshot};
 use crate::report::Style;
@@ -18,12 +19,14 @@ const EXAMPLES: usize = 3;
 /// Prose is no easier to read on a wider terminal.
 const PROSE: usize = 110;
 
-/// The whole inventory. `next` is the command that makes a plan of this dump.
-pub fn table(inventory: &Inventory, now_ms: i64, next: &str, style: Style) -> String {
+/// The whole inventory, and what to do next.
+pub fn table(inventory: &Inventory, now_ms: i64, commands: &Commands, style: Style) -> String {
     let mut out = String::new();
     headline(inventory, now_ms, style, &mut out);
     brakes(&inventory.brakes, false, style, &mut out);
-    indexes(inventory, true, style, &mut out);
+    if inventory.spec.is_some() {
+        indexes(inventory, true, style, &mut out);
+    }
     families(&inventory.families, style, &mut out);
     types(inventory, style, &mut out);
     databases(inventory, style, &mut out);
@@ -32,24 +35,16 @@ pub fn table(inventory: &Inventory, now_ms: i64, next: &str, style: Style) -> St
         advice::table::advice(advice, style, &mut out);
     }
     heading("Next", style, &mut out);
-    let words = if inventory.is_unfit() {
-        "No plan is made of such a dump: take a new one."
-    } else if inventory.is_foreign() {
-        "The dump has none of the keys that the spec is about. `rdb-reindex spec` prints one to start from; --spec FILE \
-         takes it."
-    } else if inventory.is_right() && inventory.is_decided() {
-        "Nothing is wrong with these indexes: there is nothing to do."
-    } else if inventory.is_right() {
-        "Nothing is wrong as far as can be told: of some records nothing can be said."
-    } else if inventory.brakes.iter().any(|note| note.effect == "refuses") {
-        "No plan is made before the spec is corrected, or the brakes above are lifted."
-    } else {
-        // Not wrapped, so that it can be copied.
-        out.push_str(&format!("  {}\n", safe(next)));
-        return out;
-    };
-    out.push_str("  ");
-    wrap(words, 2, 2, style.width.min(PROSE), &mut out);
+    for step in steps(inventory, commands) {
+        if !step.words.is_empty() {
+            out.push_str("  ");
+            wrap(&step.words, 2, 2, style.width.min(PROSE), &mut out);
+        }
+        if let Some(command) = step.command {
+            // Not wrapped, so that it can be copied.
+            out.push_str(&format!("  {}\n", safe(&command)));
+        }
+    }
     out
 }
 
@@ -78,9 +73,12 @@ fn headline(inventory: &Inventory, now_ms: i64, style: Style, out: &mut String) 
         _ => "it does not say when it was made".to_owned(),
     };
     facts(&format!("{} in {databases} · {when}", counted(inventory.keys, "key")), style, out);
-    let spec = safe(&inventory.spec.name);
-    let spec = if inventory.spec.preset { format!("the preset {spec}") } else { format!("the spec {spec}") };
-    facts(&format!("indexes judged by {spec}"), style, out);
+    let judged = match &inventory.spec {
+        None => "no spec was used, so no index is judged".to_owned(),
+        Some(spec) if spec.preset => format!("indexes judged by the preset {}", safe(&spec.name)),
+        Some(spec) => format!("indexes judged by the spec {}", safe(&spec.name)),
+    };
+    facts(&judged, style, out);
     let mut more = Vec::new();
     if inventory.functions > 0 {
         let libraries = if inventory.functions == 1 { "library" } else { "libraries" };

@@ -101,6 +101,35 @@ fn expiries_and_largest_keys() {
     assert!(first < last, "the largest first");
 }
 
+/// Users in sets, which no preset knows, and a registry that one does.
+#[test]
+fn a_dump_that_no_spec_describes_on_a_page() {
+    let work = Work::new();
+    let mut dump = start();
+    for user in 0..30 {
+        let user = format!("user:{user}");
+        dump.hash(&user, &[("country", "DE")]).set(format!("users:{user}"), &[&user]);
+    }
+    dump.hash("rq:job:a", &[("status", "finished"), ("origin", "mail")]).zset("rq:finished:mail", &[("a", 1.0)]);
+    work.write("my <app>.rdb", dump.finish());
+    let html = page(&work, &["my <app>.rdb"]);
+    assert!(!html.to_lowercase().contains("discord"));
+    for part in ["Index health", "#health", "id=\"health\"", "t-index\"/>", "rdb-reindex plan"] {
+        assert!(!html.contains(part), "{part}");
+    }
+    let text = plain(&html);
+    for part in [
+        "62 keys; no spec was used, so no index is judged",
+        "user:* 30 30 890 B",
+        "This looks for indexes in the data, and proposes a spec: rdb-reindex infer 'my <app>.rdb'",
+        "The preset `rq` describes 1 of 62 keys: rdb-reindex inventory 'my <app>.rdb' --preset rq",
+    ] {
+        assert!(text.contains(part), "{part:?} is not there: {text}");
+    }
+    work.write("page.html", html);
+    open(&work.path("page.html"), &[]);
+}
+
 #[test]
 fn hostile_names_on_the_page_of_an_inventory() {
     let work = Work::new();

@@ -146,6 +146,18 @@ fn another_database_is_no_match() {
     assert!(planned.stderr.contains("--preset discord-analytics"), "{}", planned.stderr);
 }
 
+/// Who named no spec is not told of one, and not of the application that the default preset is for.
+#[test]
+fn without_a_spec_nothing_is_planned_of_other_databases() {
+    let desk = Desk::new(&right(), "");
+    let (status, stdout, stderr) = desk.run(&["plan", "dump.rdb", "--out", "out", "--exit-code"]);
+    assert_eq!((status, stdout.as_str()), (4, ""), "{stderr}");
+    assert!(!desk.path("out").exists());
+    let reason = "no-match: no spec was given, and the default preset describes none of the dump's keys";
+    assert!(stderr.contains(reason) && stderr.contains("`rdb-reindex infer dump.rdb` proposes a spec"), "{stderr}");
+    assert!(!stderr.to_lowercase().contains("discord"), "{stderr}");
+}
+
 #[test]
 fn what_is_kept_anyway_is_not_refused() {
     // Section 7: no record can be decoded, so nothing is deleted or removed.

@@ -82,3 +82,27 @@ fn every_dump_of_the_corpus_is_the_same_as_itself() {
         assert_eq!(same, before, "{path}");
     }
 }
+
+/// Nobody named a spec, and the default preset is about other keys: nothing of it is shown.
+#[test]
+fn of_keys_that_no_spec_describes() {
+    let dumps = Dumps::new(&small("a"), &small("b"));
+    for args in [&[][..], &["--format", "json"], &["--format", "csv"], &["--table", "keys"]] {
+        let text = dumps.stdout(args);
+        assert!(!text.to_lowercase().contains("discord") && !text.contains("--table memberships"), "{text}");
+    }
+    let report = dumps.json(&[]);
+    assert_eq!(report["indexes"], serde_json::json!([]));
+    assert_eq!(report["families"].as_array().map(Vec::len), Some(1), "{report}");
+    let output = dumps.command(&["--table", "memberships"]).assert().code(0).get_output().clone();
+    assert!(output.stdout.is_empty());
+    contains(&output, &["no spec was given", "no memberships", "`rdb-reindex infer new.rdb`"]);
+    assert!(!String::from_utf8_lossy(&output.stderr).to_lowercase().contains("discord"));
+    // A spec of one's own is shown though it describes nothing.
+    let spec = "version = 1\n[[index]]\nname = \"n\"\npolicy = \"retire\"\nkey = \"no:{x}\"\n";
+    let dumps = dumps.spec(spec);
+    assert_eq!(dumps.json(&["--spec", "spec.toml"])["indexes"].as_array().map(Vec::len), Some(1));
+    let output =
+        dumps.command(&["--spec", "spec.toml", "--table", "memberships"]).assert().code(0).get_output().clone();
+    contains(&output, &["the spec describes none of the keys"]);
+}

@@ -118,3 +118,27 @@ fn values_that_cannot_be_read() {
         text(&output.stdout).lines().map(|line| line.split(',').nth(2).unwrap().to_owned()).collect();
     assert_eq!(types, ["type", "ReJSON-RL", "ReJSON-RL", "scdtype00"]);
 }
+
+/// Nobody named a spec, and the default preset is about other keys: no rows, and why.
+#[test]
+fn memberships_of_keys_that_no_spec_describes() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut dump = DumpBuilder::new(10);
+    let dump = dump.server_aux(1_736_185_500).select_db(0).set("users:DE", &["user:1"]).finish();
+    std::fs::write(folder.path().join("-.rdb"), dump).unwrap();
+    let export = |more: &[&str]| {
+        let args = [&["export", "--table", "memberships", "--format", "csv"], more, &["--", "-.rdb"]].concat();
+        let output = program().args(args).current_dir(folder.path()).output().unwrap();
+        assert!(output.status.success());
+        (text(&output.stdout), text(&output.stderr))
+    };
+    let (rows, said) = export(&[]);
+    assert_eq!(rows, "index,key,member,state\n");
+    for part in ["no spec was given", "no memberships", "`rdb-reindex infer ./-.rdb`"] {
+        assert!(said.contains(part), "{said}");
+    }
+    assert!(!said.to_lowercase().contains("discord"), "{said}");
+    let (rows, said) = export(&["--preset", "rq"]);
+    assert!(rows.lines().count() == 1 && said.contains("the spec describes none of the keys"), "{said}");
+    assert_eq!(export(&["--quiet"]).1, "");
+}

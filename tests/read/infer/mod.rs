@@ -55,7 +55,7 @@ pub fn proposal(dump: &[u8]) -> (Spec, String) {
     (spec, text)
 }
 
-/// Standard output, or standard error where there is nothing to propose.
+/// Standard output, or standard error where there is nothing to propose or the dump is damaged.
 pub fn run(dump: &[u8], args: &[&str]) -> Result<String, String> {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("dump.rdb");
@@ -63,9 +63,15 @@ pub fn run(dump: &[u8], args: &[&str]) -> Result<String, String> {
     let output = output::program(&[&["infer", "dump.rdb"], args].concat()).current_dir(folder.path()).output().unwrap();
     let (out, err) = (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap());
     match output.status.code() {
+        // Nothing to propose is no error, and is said.
+        Some(0) if out.is_empty() => {
+            assert!(err.starts_with("dump.rdb: no index was found"), "{err}");
+            Err(err)
+        }
         Some(0) => Ok(out),
         Some(1) => {
             assert_eq!(out, "", "an error with data");
+            assert!(err.starts_with("error: "), "{err}");
             Err(err)
         }
         other => panic!("status {other:?}: {err}"),

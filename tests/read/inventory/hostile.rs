@@ -172,7 +172,8 @@ fn a_reader_that_has_seen_enough_is_no_error() {
 #[test]
 fn a_dump_without_any_key_of_the_spec_says_where_to_go() {
     let folder = Folder::new();
-    let output = folder.inventory(&dump(10, &[b"a"], NO_CHECKSUM), &[]).assert().success().get_output().clone();
+    let preset = ["--preset", "discord-analytics"];
+    let output = folder.inventory(&dump(10, &[b"a"], NO_CHECKSUM), &preset).assert().success().get_output().clone();
     let text = text(&output.stdout);
     assert!(text.contains("The dump has none of the keys that the spec is about."), "{text}");
     assert!(text.contains("project   maintain  no keys, and no records for any\n"), "{text}");

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use crate::support::output;
 
 mod corpus;
+mod first_contact;
 mod hostile;
 
 use output::{program, shown};
