@@ -41,6 +41,9 @@ pub mod model;
 // The program: hidden, and free to change. They are reachable for the tests, benchmarks and fuzz targets of this repository.
 #[cfg(feature = "cli")]
 #[doc(hidden)]
+pub mod advise;
+#[cfg(feature = "cli")]
+#[doc(hidden)]
 pub mod bundle;
 #[cfg(feature = "cli")]
 #[doc(hidden)]

@@ -11,6 +11,8 @@ Examples:
   rdb-reindex inventory dump.rdb.gz --spec my.toml
   # The shards of one database
   rdb-reindex inventory shard-1.rdb shard-2.rdb
+  # Which indexes could be smaller or gone
+  rdb-reindex inventory dump.rdb --advise
   # From a pipe
   cat dump.rdb | rdb-reindex inventory -
   # For a script

@@ -7,8 +7,13 @@ use clap::ValueEnum;
 use super::args::{DumpArgs, time};
 use super::presets::presets_for;
 use super::{open, spec};
+use crate::advise;
+use crate::dump::scan::Observer;
+use crate::dump::snapshot::Snapshot;
+use crate::index::Difference;
 use crate::model::spec::Spec;
 use crate::report;
+use crate::report::advice::Advice;
 use crate::report::inventory::next::Commands;
 use crate::report::inventory::{
     ANOTHER_DUMP, AOF_BASE, AOF_TAIL, CHECKSUM_MISMATCH, Checksum, Diagnostic, Inventory, KEY_TWICE, NOT_AT_ONCE,
@@ -16,6 +21,7 @@ use crate::report::inventory::{
 };
 use crate::text::{self, rfc3339};
 use crate::ui::exit::{Exit, Failure, Outcome};
+use crate::ui::progress;
 use crate::ui::terminal::Terminal;
 
 /// What is in a dump, and what is wrong with its indexes.
@@ -29,6 +35,14 @@ pub struct InventoryArgs {
     /// The form of the output.
     #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
     pub format: Format,
+    /// Say which indexes could be smaller or gone, with figures; goes over the dump again.
+    ///
+    /// Families of indexes that could go; single-field indexes that one with both values in its keys would replace; sets by
+    /// time that a sorted set would hold; keys without an expiry whose records have one; sets that would be smaller in another
+    /// encoding. Each with keys and bytes in memory before and after, the condition under which it holds, and lines
+    /// for a spec. Suggestions, never a part of a plan.
+    #[arg(long)]
+    pub advise: bool,
     /// Tell ages as of this time (RFC 3339) instead of now.
     #[arg(long, value_name = "TIME", value_parser = time, hide = true)]
     pub now: Option<i64>,
@@ -59,6 +73,9 @@ pub fn run(args: &InventoryArgs, terminal: &Terminal) -> Outcome {
     open::times(&observer, terminal);
     open::warn_of_future(&difference, rfc3339::now_ms(), terminal);
     let mut inventory = Inventory::new(&difference, snapshot.path(), snapshot.len() as u64);
+    if args.advise && (inventory.snapshot.checksum != Checksum::Mismatch || args.dump.ignore_checksum) {
+        inventory.advice = Some(advise(&difference, &snapshot, &observer)?);
+    }
     if args.no_spec || (!args.dump.spec.is_given() && inventory.is_foreign()) {
         inventory = inventory.without_spec();
     }
@@ -89,6 +106,16 @@ pub fn run(args: &InventoryArgs, terminal: &Terminal) -> Outcome {
     };
     terminal.data(&bytes)?;
     Ok(Exit::Done)
+}
+
+/// Looks at the dump once more, for what its indexes could be instead.
+fn advise(difference: &Difference<'_>, snapshot: &Snapshot, observer: &Observer) -> Result<Advice, Failure> {
+    let total = snapshot.len() as u64;
+    let advice = progress::bytes("looking for advice", total, observer, || advise::advise(difference, observer));
+    advice.map(|advice| Advice::new(&advice)).map_err(|error| match error {
+        advise::Error::Interrupted => open::interrupted(),
+        advise::Error::Dump(error) => open::fault(snapshot, &error),
+    })
 }
 
 /// Says on standard error what makes the whole dump doubtful, since the data may go where nobody reads it.

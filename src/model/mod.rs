@@ -3,6 +3,7 @@
 pub mod derive;
 pub mod document;
 pub mod entry;
+pub mod memory;
 pub mod spec;
 pub mod stock;
 pub mod view;

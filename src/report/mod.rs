@@ -3,6 +3,7 @@
 //! Everything here makes text in memory from plain result data; nothing prints. Names from a dump are hostile: none of
 //! them gets into a table, a CSV file or JSON with a character that a terminal would obey.
 
+pub mod advice;
 pub mod brakes;
 pub mod diff;
 mod grid;

@@ -3,6 +3,7 @@
 use askama::Template;
 
 use super::MOST_BYTES;
+use super::advice::AdviceView;
 use super::brakes::{self, BrakeView};
 use super::escape::{Html, Room, code, name, option, text};
 use super::picture::{Bar, Part};
@@ -50,6 +51,7 @@ struct Page {
     indexes: Vec<IndexCard>,
     more_indexes: usize,
     findings: Vec<(Html, Vec<Html>)>,
+    advice: Option<AdviceView>,
     databases: Vec<[String; 3]>,
     more_databases: usize,
     next: Vec<(Html, Option<Html>)>,
@@ -166,6 +168,7 @@ impl Page {
             expiries: if expiring == 0 { Vec::new() } else { spans(inventory) },
             largest,
             folded_largest,
+            advice: inventory.advice.as_ref().map(|advice| AdviceView::new(advice, rows)),
             is_judged,
             indexes: inventory.indexes.iter().take(rows).enumerate().map(index_card).collect(),
             more_indexes: count(inventory.indexes.len()),

@@ -9,6 +9,7 @@
     deny(clippy::as_conversions, clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)
 )]
 
+mod advice;
 mod brakes;
 mod escape;
 mod inventory;

@@ -1,5 +1,5 @@
-//! The inventory as one CSV table: a row for the dump, and for each database, type, family, index, brake and finding; one
-//! that says so where no spec was used, and one for each preset that would match.
+//! The inventory as one CSV table: a row for the dump, and for each database, type, family, index, brake, finding and
+//! piece of advice; one that says so where no spec was used, and one for each preset that would match.
 
 use super::Inventory;
 use crate::text::csv::{field, words};
@@ -33,13 +33,18 @@ const COLUMNS: [&str; 24] = [
     "count",
 ];
 
+/// With advice there are these, too: bytes in memory, and what would be left.
+const ADVICE_COLUMNS: [&str; 3] = ["memory", "keys_after", "memory_after"];
+
 /// Renders the inventory. A cell that has no meaning in its row is empty.
 pub fn csv(inventory: &Inventory) -> Result<Vec<u8>, csv::Error> {
     let mut writer = csv::Writer::from_writer(Vec::new());
-    writer.write_record(COLUMNS)?;
+    let advised = if inventory.advice.is_some() { &ADVICE_COLUMNS[..] } else { &[] };
+    let columns: Vec<&str> = COLUMNS.iter().chain(advised).copied().collect();
+    writer.write_record(&columns)?;
     let mut row = |section: &str, title: String, detail: &str, numbers: &[(&str, u64)]| {
         let texts = [section.to_owned(), title, detail.to_owned()];
-        let numbers = COLUMNS.iter().skip(texts.len()).map(|column| {
+        let numbers = columns.iter().skip(texts.len()).map(|column| {
             let found = numbers.iter().find(|(name, _)| name == column);
             found.map(|(_, number)| number.to_string()).unwrap_or_default()
         });
@@ -103,6 +108,16 @@ pub fn csv(inventory: &Inventory) -> Result<Vec<u8>, csv::Error> {
     for diagnostic in &inventory.diagnostics {
         let example = diagnostic.examples.first().map(|example| words(example)).unwrap_or_default();
         row("finding", diagnostic.code.to_owned(), &example, &[("count", diagnostic.count)])?;
+    }
+    for item in inventory.advice.iter().flat_map(|advice| &advice.items) {
+        let names: Vec<String> = item.families.iter().map(|family| name(&family.pattern.0)).collect();
+        let numbers = [
+            ("keys", item.keys_before),
+            ("keys_after", item.keys_after),
+            ("memory", item.bytes_before),
+            ("memory_after", item.bytes_after),
+        ];
+        row("advice", words(&names.join(" ")), &words(&format!("{}: {}", item.kind, item.title)), &numbers)?;
     }
     writer.into_inner().map_err(|error| csv::Error::from(error.into_error()))
 }

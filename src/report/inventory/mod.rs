@@ -20,6 +20,7 @@ use crate::model::spec::Policy;
 use crate::model::stock::{Expiries, Tally};
 use crate::model::view::Expires;
 use crate::plan;
+use crate::report::advice::Advice;
 use crate::text::{Truncated, display, rfc3339};
 pub use by_spec::{FittingPreset, SpecName};
 
@@ -63,6 +64,9 @@ pub struct Inventory {
     pub brakes: Vec<BrakeNote>,
     /// In the order of the codes.
     pub diagnostics: Vec<Diagnostic>,
+    /// If it was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub advice: Option<Advice>,
     /// Libraries of functions.
     pub functions: u64,
     /// Modules that left data of their own, which belongs to no key.
@@ -288,6 +292,7 @@ impl Inventory {
             indexes: indexes(difference),
             brakes: plan::brake_notes(&difference.brakes, difference.spec),
             diagnostics: diagnostics(difference),
+            advice: None,
             functions: difference.facts.functions,
             modules: difference.facts.module_aux.clone(),
             expiries: stock.expiries,

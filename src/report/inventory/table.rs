@@ -5,6 +5,7 @@ use super::next::{Commands, steps};
 use super::verdict::{limits, records, verdict};
 use super::{Checksum, Diagnostic, Family, FamilyKind, Index, Inventory, Snapshot};
 use crate::report::Style;
+use crate::report::advice;
 use crate::report::brakes::brakes;
 use crate::report::grid::{Column, Grid};
 use crate::text::{ago, counted, name, number, safe, size, time, width, wrap};
@@ -30,6 +31,9 @@ pub fn table(inventory: &Inventory, now_ms: i64, commands: &Commands, style: Sty
     types(inventory, style, &mut out);
     databases(inventory, style, &mut out);
     findings(&inventory.diagnostics, style, &mut out);
+    if let Some(advice) = &inventory.advice {
+        advice::table::advice(advice, style, &mut out);
+    }
     heading("Next", style, &mut out);
     for step in steps(inventory, commands) {
         if !step.words.is_empty() {

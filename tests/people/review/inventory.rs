@@ -43,6 +43,27 @@ fn the_fixture_on_a_page() {
     assert!(found.age.is_some_and(|age| age.ends_with("before you opened this page)")));
 }
 
+/// Cards with long names and lines for a spec fit, and say what the table says.
+#[test]
+fn advice_on_a_page() {
+    let work = Work::new();
+    let path = fixture();
+    let html = page(&work, &[path.to_str().expect("a name"), "--advise"]);
+    let text = plain(&html);
+    for part in [
+        "user could go; the spec retires it already",
+        "channel could go; the spec retires it already",
+        "6,049 keys of 3 families become 3",
+        "Only if nobody reads these keys",
+        "key = \"discord:messages:user:{userId}\"",
+    ] {
+        assert!(text.contains(part), "{part:?} is not there");
+    }
+    assert!(!plain(&page(&work, &[path.to_str().expect("a name")])).contains("could go"));
+    work.write("page.html", html);
+    open(&work.path("page.html"), &[]);
+}
+
 /// Worked out by hand from the dump here.
 #[test]
 fn expiries_and_largest_keys() {

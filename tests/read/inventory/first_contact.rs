@@ -169,6 +169,28 @@ fn quiet_threads_and_no_spec_change_nothing() {
     }
 }
 
+/// What is advised is about the families that were found from the names, with `--no-spec` and where none was named.
+#[test]
+fn advice_without_a_spec_is_about_what_is_there() {
+    let desk = Desk::new(shop());
+    for format in ["table", "json", "csv", "html"] {
+        let advised = desk.run(&["--advise", "--format", format]);
+        says_nothing_of_discord(&advised);
+        assert!(desk.run(&["--advise", "--no-spec", "--format", format]) == advised, "{format}");
+    }
+    let advice = desk.json(&["--advise"])["advice"].take();
+    let families = advice["families"].as_array().expect("rows");
+    assert_eq!(families.len(), 1, "{advice:#}");
+    assert_eq!((&families[0]["pattern"], &families[0]["keys_before"]), (&json!("users:by-town:*"), &json!(30)));
+
+    // Nothing but a string: there is no index, and nothing of the default preset instead.
+    let mut dump = DumpBuilder::new(10);
+    dump.server_aux(1_736_185_500).select_db(0).string("greeting", "hello");
+    let table = Desk::new(dump).run(&["--advise"]);
+    says_nothing_of_discord(&table);
+    assert!(table.contains("  No key looks like one of an index.\n"), "{table}");
+}
+
 #[test]
 fn what_the_dump_was_read_with_is_in_the_commands() {
     let desk = Desk::new(jobs());
