@@ -90,7 +90,7 @@ impl Class {
         if self.exact || names.len() < 2 {
             return;
         }
-        let found = patterns::find(&names);
+        let found = patterns::find_alike(&names);
         let Some(most) = found.into_iter().max_by_key(|pattern| pattern.names.len()) else { return };
         let nearly_all = most.names.len().saturating_mul(100)
             >= names.len().saturating_mul(100_usize.saturating_sub(UNLIKE_PERCENT));

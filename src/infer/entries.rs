@@ -2,6 +2,7 @@
 
 use std::ops::ControlFlow;
 
+use super::scatter;
 use crate::dump::rdb::{self, Element, Flow, Scratch, Visitor};
 use crate::model::view::{Clock, Dump, Expires};
 
@@ -35,7 +36,7 @@ pub fn some(
     Ok(picker.entries)
 }
 
-/// Takes every n-th entry.
+/// Takes one of `every` entries.
 struct Picker {
     every: u64,
     left: u64,
@@ -48,7 +49,7 @@ impl Picker {
     fn take(&mut self, member: &[u8], value: &[u8], score: Option<f64>) -> Flow {
         let Some(left) = self.left.checked_sub(1) else { return ControlFlow::Break(()) };
         self.left = left;
-        if self.at.is_multiple_of(self.every) && member.len() <= TEXT_BYTES && value.len() <= TEXT_BYTES {
+        if scatter::is_picked(self.at, self.every) && member.len() <= TEXT_BYTES && value.len() <= TEXT_BYTES {
             self.entries.push(Entry { member: member.to_vec(), value: value.to_vec(), score });
         }
         self.at = self.at.saturating_add(1);

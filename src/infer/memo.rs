@@ -9,6 +9,7 @@ use super::fields::Fields;
 use super::patterns::Piece;
 use super::rule::{Member, Part, Rule};
 use super::sample::{Document, Sample};
+use super::scatter;
 use super::survey::Survey;
 use crate::dump::rdb::{Kind, Scratch};
 
@@ -29,8 +30,7 @@ pub fn find(survey: &Survey<'_>, sample: &Sample, made: &[Candidate]) -> Result<
     for pattern in patterns {
         let mut found: BTreeMap<u32, BTreeMap<usize, usize>> = BTreeMap::new();
         let mut members: BTreeMap<u32, usize> = BTreeMap::new();
-        let every = pattern.names.len().div_ceil(KEYS).max(1);
-        for named in pattern.names.iter().step_by(every).filter_map(|at| sample.names.get(*at)) {
+        for named in scatter::some(&pattern.names, KEYS).filter_map(|at| sample.names.get(*at)) {
             let Some(id) = pattern.read(&named.name).and_then(|spots| named.name.get(spots.first()?.clone())) else {
                 continue;
             };

@@ -33,6 +33,7 @@ mod presets;
 mod references;
 mod rule;
 mod sample;
+mod scatter;
 mod survey;
 mod votes;
 mod weigh;

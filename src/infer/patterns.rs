@@ -199,13 +199,22 @@ pub struct Name<'n> {
 
 /// The patterns of some names, by database and order of their texts.
 pub fn find(names: &[Name<'_>]) -> Vec<Pattern> {
+    patterns(names, 2)
+}
+
+/// The same of names of things that are alike: words before one and the same text are one variable part already.
+pub fn find_alike(names: &[Name<'_>]) -> Vec<Pattern> {
+    patterns(names, 1)
+}
+
+fn patterns(names: &[Name<'_>], alike: usize) -> Vec<Pattern> {
     let mut by_db: BTreeMap<u64, Vec<Cut<'_>>> = BTreeMap::new();
     for (number, name) in names.iter().enumerate() {
         by_db.entry(name.db).or_default().push(Cut { number, kind: name.kind, parts: cut(name.name) });
     }
     let mut out = Vec::new();
     for (db, cuts) in by_db {
-        let mut finder = Finder { db, out: Vec::new() };
+        let mut finder = Finder { db, alike, out: Vec::new() };
         let all: Vec<&Cut<'_>> = cuts.iter().collect();
         finder.level(&all, 0, &mut Vec::new());
         let mut at: BTreeMap<(Kind, Vec<Piece>), usize> = BTreeMap::new();
@@ -263,6 +272,8 @@ fn cut(name: &[u8]) -> Vec<&[u8]> {
 
 struct Finder {
     db: u64,
+    /// Words with so many texts behind each of them are one variable part.
+    alike: usize,
     out: Vec<Pattern>,
 }
 
@@ -320,7 +331,7 @@ impl Finder {
                 }
             }
         }
-        let merged = depth > 0 && (inner.len() >= INNER_WORDS || are_alike(&inner, depth));
+        let merged = depth > 0 && (inner.len() >= INNER_WORDS || are_alike(&inner, depth, self.alike));
         for (part, below) in inner {
             if merged {
                 take(part, &mut shape);
@@ -347,8 +358,8 @@ impl Finder {
     }
 }
 
-/// Whether the same words follow each of some words, two of them at least.
-fn are_alike(inner: &BTreeMap<&[u8], Vec<&Cut<'_>>>, depth: usize) -> bool {
+/// Whether the same texts follow each of some words, so many of them at least.
+fn are_alike(inner: &BTreeMap<&[u8], Vec<&Cut<'_>>>, depth: usize, least: usize) -> bool {
     if inner.len() < 2 {
         return false;
     }
@@ -359,14 +370,14 @@ fn are_alike(inner: &BTreeMap<&[u8], Vec<&Cut<'_>>>, depth: usize) -> bool {
             let behind = cut.parts.get(depth.saturating_add(1)..).unwrap_or_default();
             behind.iter().filter(|part| !is_identifier(part)).copied().collect::<Vec<_>>()
         });
-        let own: BTreeSet<Vec<&[u8]>> = ends.filter(|words| words.len() > 1).collect();
+        let own: BTreeSet<Vec<&[u8]>> = ends.filter(|words| words.len() >= least).collect();
         largest = largest.max(own.len());
         common = Some(match common {
             None => own,
             Some(common) => common.intersection(&own).cloned().collect(),
         });
     }
-    common.is_some_and(|common| common.len() >= 2 && common.len().saturating_mul(2) >= largest)
+    common.is_some_and(|common| common.len() >= least && common.len().saturating_mul(2) >= largest)
 }
 
 /// Text pieces in a row as one.

@@ -10,6 +10,7 @@ use super::Error;
 use super::classes::Classes;
 use super::fields::{Fields, Paths, Reader};
 use super::patterns::{self, Name, Pattern};
+use super::scatter;
 use super::survey::{Collection, Key, Survey, lot};
 use crate::dump::rdb::Kind;
 use crate::dump::scan::Observer;
@@ -290,7 +291,6 @@ fn families(survey: &Survey<'_>, families: Families, observer: &Observer) -> Res
 fn pointers(survey: &Survey<'_>, names: &[Named], patterns: &[Pattern]) -> Result<Vec<Family>, Error> {
     let mut out = Vec::new();
     for pattern in patterns.iter().filter(|pattern| matches!(pattern.kind, Kind::String | Kind::Hash)) {
-        let every = pattern.names.len().div_ceil(POINTERS).max(1);
         let mut family = Family {
             glob: pattern.glob(),
             keys: pattern.names.len() as u64,
@@ -298,7 +298,7 @@ fn pointers(survey: &Survey<'_>, names: &[Named], patterns: &[Pattern]) -> Resul
             example: Vec::new(),
             chosen: Vec::new(),
         };
-        let some = pattern.names.iter().step_by(every).filter_map(|number| names.get(*number));
+        let some = scatter::some(&pattern.names, POINTERS).filter_map(|number| names.get(*number));
         for named in some.filter(|named| named.readable) {
             let elements = survey.dump.record(named.start)?.value.elements()?;
             if family.chosen.is_empty() {

@@ -9,6 +9,7 @@ use super::candidate::{Candidate, Test, When};
 use super::fields::Fields;
 use super::rule::{Member, Part};
 use super::sample::Sample;
+use super::scatter;
 use super::survey::Survey;
 use crate::dump::rdb::{Element, Flow, Kind, Scratch, Visitor};
 
@@ -37,10 +38,9 @@ impl Split {
             return Ok(None);
         }
         let of_class: Vec<_> = sample.documents.iter().filter(|document| document.class == Some(rule.class)).collect();
-        let every = of_class.len().div_ceil(RECORDS).max(1);
         let mut keys: HashMap<Vec<u8>, Option<HashSet<Vec<u8>>>> = HashMap::new();
         let mut split = Self { inside: Vec::new(), outside: Vec::new() };
-        for document in of_class.into_iter().step_by(every) {
+        for document in scatter::some(&of_class, RECORDS) {
             let (Some(key), Some(member)) =
                 (filled(&rule.key, &document.fields), member(&rule.member, &document.name, &document.fields))
             else {

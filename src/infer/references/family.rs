@@ -10,6 +10,7 @@ use super::{Known, Part, Reference, Slot};
 use crate::dump::rdb::{self, Kind, Scratch};
 use crate::infer::entries::{self, Entry};
 use crate::infer::patterns::Pattern;
+use crate::infer::scatter;
 
 /// Keys of a pattern that are looked at, and entries of all.
 const KEYS: usize = 256;
@@ -32,10 +33,9 @@ impl<'p> Family<'p> {
     pub fn read(known: Known<'_, '_>, pattern: &'p Pattern, scratch: &mut Scratch) -> Result<Self, rdb::Error> {
         let Known { survey, sample, .. } = known;
         let mut family = Self { pattern, values: Vec::new(), entries: Vec::new() };
-        let every = pattern.names.len().div_ceil(KEYS).max(1);
-        let keys = pattern.names.len().div_ceil(every).max(1);
+        let keys = pattern.names.len().clamp(1, KEYS);
         let share = (ALL_ENTRIES / keys).max(4);
-        for number in pattern.names.iter().step_by(every) {
+        for number in scatter::some(&pattern.names, KEYS) {
             let Some(named) = sample.names.get(*number).filter(|named| named.readable) else { continue };
             let Some(spots) = pattern.read(&named.name) else { continue };
             if pattern.kind == Kind::String && survey.dump.record(named.start)?.value.bytes.len() > POINTER_BYTES {

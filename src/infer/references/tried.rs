@@ -9,6 +9,7 @@ use super::variant::{Variant, look};
 use super::words::{is_among, words_of, words_of_parts};
 use super::{Known, Part};
 use crate::infer::patterns::{self, Shape};
+use crate::infer::scatter;
 
 /// Entries with which all surroundings are tried.
 pub const TRIED: usize = 40;
@@ -89,8 +90,8 @@ impl<'t, 'k, 'a> Try<'t, 'k, 'a> {
                 _ => {}
             }
         }
-        if rival.is_none() && !self.are_numbers() {
-            rival = self.stray(&first.template, &found);
+        if rival.is_none() {
+            rival = self.stray(&exists, &found);
         }
         Some(self.tried(exists, &found, rival))
     }
@@ -134,11 +135,11 @@ impl<'t, 'k, 'a> Try<'t, 'k, 'a> {
 
     /// Templates by which some of the entries name a key.
     fn voted(&self) -> Vec<Vec<Part>> {
-        let every = self.own.len().div_ceil(TRIED).max(1);
         let mut votes: BTreeMap<Vec<Part>, u64> = BTreeMap::new();
+        let tried: Vec<&(usize, &[u8])> = scatter::some(&self.own, TRIED).collect();
         let whole = (Vec::new(), Vec::new());
         for (before, behind) in std::iter::once(&whole).chain(self.known.around) {
-            for (key, own) in self.own.iter().step_by(every) {
+            for (key, own) in &tried {
                 if self.has(&[before, *own, behind].concat()) {
                     let vote = votes.entry(template(before, behind, self.family.values(*key))).or_default();
                     *vote = vote.saturating_add(1);
@@ -184,13 +185,22 @@ impl<'t, 'k, 'a> Try<'t, 'k, 'a> {
         }
     }
 
-    /// What names nothing by the templates may name something by others, which few share.
-    fn stray(&self, first: &[Part], found: &[bool]) -> Option<Vec<Part>> {
+    /// What names nothing by the templates may name something by others, which few share. Small numbers are shared by
+    /// chance, unless what they name is of the same class as what the others do.
+    fn stray(&self, exists: &[Vec<Part>], found: &[bool]) -> Option<Vec<Part>> {
+        let first = exists.first()?;
+        let class = |name: &[u8]| self.known.sample.classes.of(self.family.pattern.db, name);
+        let hits = self.own.iter().zip(found).filter(|(_, found)| **found);
+        let names =
+            hits.flat_map(|((key, own), _)| exists.iter().map(|template| self.family.name(template, *key, own)));
+        let classes: BTreeSet<u32> = names.filter(|name| self.has(name)).filter_map(|name| class(&name)).collect();
+        let may_name = |name: &[u8]| {
+            self.has(name) && (!self.are_numbers() || class(name).is_some_and(|class| classes.contains(&class)))
+        };
         let missed: Vec<(usize, &[u8])> =
             self.own.iter().zip(found).filter(|(_, found)| !**found).map(|(own, _)| *own).collect();
-        let every = missed.len().div_ceil(TRIED).max(1);
-        missed.iter().step_by(every).find_map(|(key, own)| {
-            let is_there = |(before, behind): &&(Vec<u8>, Vec<u8>)| self.has(&[before, *own, behind].concat());
+        scatter::some(&missed, TRIED).find_map(|(key, own)| {
+            let is_there = |(before, behind): &&(Vec<u8>, Vec<u8>)| may_name(&[before, *own, behind].concat());
             let (before, behind) = self.known.around.iter().find(is_there)?;
             let template = template(before, behind, self.family.values(*key));
             Some(template).filter(|template| !is_satellite(first, template))

@@ -1,6 +1,7 @@
 //! `infer`: the specs it proposes, against the rules that the data were made by.
 
 mod fixture;
+mod kinds;
 mod made;
 use crate::support::output;
 
