@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::fields::{Fields, Paths};
-use super::patterns::{self, Name, Pattern, Piece};
-use super::references::key_names;
+use super::patterns::{self, Name, Pattern, Piece, is_separator};
+use super::words::key_names;
 use crate::dump::rdb::Kind;
 use crate::model::spec::literal;
 
@@ -36,7 +36,7 @@ impl Class {
     /// The pattern of its keys, as a spec writes it.
     pub fn pattern(&self) -> String {
         if let Some(form) = &self.form
-            && let Some(text) = patterns::text(form, &self.captures)
+            && let Some(text) = patterns::text_of_class(form, &self.captures)
         {
             return text;
         }
@@ -229,11 +229,6 @@ fn is_like(paths: &BTreeSet<u32>, standard: &BTreeSet<u32>) -> bool {
     shared > 0 && shared.saturating_mul(4) >= paths.len().saturating_mul(3)
 }
 
-/// What parts of a name are cut after.
-pub fn is_separator(byte: &u8) -> bool {
-    matches!(byte, b':' | b'/' | b'|' | b'#')
-}
-
 /// What a pattern is set apart for: the text behind another pattern, or its only name; nothing for most.
 fn set_apart(pattern: &Pattern, all: &[Pattern]) -> Vec<u8> {
     let beside = |other: &&Pattern| other.db == pattern.db && other.pieces.len() < pattern.pieces.len();
@@ -350,7 +345,7 @@ mod tests {
             ("m:x:q:2", a),
             ("m:x:null:3", &[1, 2]),
         ]);
-        assert_eq!(found, ["app:order:*", "app:user:*", "config", "m:x:*"]);
+        assert_eq!(found, ["app:order:{@id:digits}", "app:user:{@id:digits}", "m:x:{@part}:{@id:digits}", "config"]);
     }
 
     #[test]
@@ -379,6 +374,6 @@ mod tests {
 
     #[test]
     fn a_prefix_with_glob_characters_is_escaped() {
-        assert_eq!(globs(&[("[a]*:1", &[1]), ("[a]*:2", &[1])]), [r"\[a]\*:*"]);
+        assert_eq!(globs(&[("[a]*:1", &[1]), ("[a]*:2", &[1])]), [r"\[a]\*:{@id:digits}"]);
     }
 }

@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::rc::Rc;
 
 use super::Error;
-use super::classes::is_separator;
 use super::entries::{self, Entry};
 use super::fields::{Fields, Reader};
+use super::patterns::is_separator;
 use super::rule::{Member, Part, Rule};
 use super::sample::{NAME_BYTES, Sample};
 use super::survey::{Collection, Survey, lot};

@@ -6,8 +6,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::classes::{Class, Classes, is_separator};
+use super::classes::{Class, Classes};
 use super::guess::Guesses;
+use super::patterns::is_separator;
 use super::rule::Rule;
 use super::sample::Sample;
 use super::votes::Votes;

@@ -38,6 +38,7 @@ mod survey;
 mod votes;
 mod weigh;
 mod when;
+mod words;
 mod write;
 
 pub use candidate::Measured;

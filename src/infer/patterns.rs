@@ -8,7 +8,6 @@ use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
-use super::classes::is_separator;
 use crate::dump::rdb::Kind;
 use crate::model::spec;
 
@@ -18,6 +17,11 @@ const DEPTH: usize = 24;
 const WORDS: usize = 3;
 /// So many words with something behind them are one variable part.
 const INNER_WORDS: usize = 9;
+
+/// What parts of a name are cut after.
+pub fn is_separator(byte: &u8) -> bool {
+    matches!(byte, b':' | b'/' | b'|' | b'#')
+}
 
 /// A piece of a pattern.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -173,11 +177,20 @@ pub fn read(pieces: &[Piece], text: &[u8]) -> Option<Vec<Range<usize>>> {
 
 /// Pieces as a spec writes them.
 pub fn text(pieces: &[Piece], names: &[String]) -> Option<String> {
+    written(pieces, names, false)
+}
+
+/// The same for the key of a record class, in which `*`, `?` and `[` have a meaning.
+pub fn text_of_class(pieces: &[Piece], names: &[String]) -> Option<String> {
+    written(pieces, names, true)
+}
+
+fn written(pieces: &[Piece], names: &[String], is_glob: bool) -> Option<String> {
     let mut out = String::new();
     let mut names = names.iter();
     for piece in pieces {
         match piece {
-            Piece::Text(text) => out.push_str(&spec::literal(text, false)),
+            Piece::Text(text) => out.push_str(&spec::literal(text, is_glob)),
             Piece::Var(shape) => out.push_str(&format!("{{@{}{}}}", names.next()?, shape.suffix())),
         }
     }

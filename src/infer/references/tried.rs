@@ -3,13 +3,13 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::around::{is_satellite, template, text_len};
 use super::family::Family;
+use super::known::Known;
+use super::template::{Part, is_satellite, template, text_len, words_of_parts};
 use super::variant::{Variant, look};
-use super::words::{is_among, words_of, words_of_parts};
-use super::{Known, Part};
 use crate::infer::patterns::{self, Shape};
 use crate::infer::scatter;
+use crate::infer::words::{is_among, words_of};
 
 /// Entries with which all surroundings are tried.
 pub const TRIED: usize = 40;

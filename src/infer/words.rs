@@ -1,22 +1,18 @@
 //! Words in the names of keys.
 
-use super::Part;
-use crate::infer::patterns::Piece;
+use super::patterns::Piece;
 
-fn words(text: &[u8]) -> impl Iterator<Item = String> + '_ {
+/// The words in a text, in lower case; single letters are none.
+pub fn words(text: &[u8]) -> impl Iterator<Item = String> + '_ {
     text.split(|byte| !byte.is_ascii_alphabetic())
         .filter(|word| word.len() > 1)
         .map(|word| String::from_utf8_lossy(word).to_lowercase())
 }
 
+/// The words in the text of a pattern, in lower case.
 pub fn words_of(pieces: &[Piece]) -> Vec<String> {
     let text = |piece: &Piece| if let Piece::Text(text) = piece { words(text).collect() } else { Vec::new() };
     pieces.iter().flat_map(text).collect()
-}
-
-pub fn words_of_parts(parts: &[Part]) -> Vec<String> {
-    let text = |part: &Part| if let Part::Text(text) = part { words(text).collect() } else { Vec::new() };
-    parts.iter().flat_map(text).collect()
 }
 
 /// Whether a word is among others, in the singular or the plural.
