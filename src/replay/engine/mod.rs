@@ -6,6 +6,7 @@
 pub mod backoff;
 pub mod event;
 mod guarded;
+mod second_look;
 mod send;
 pub mod throttle;
 
@@ -118,6 +119,7 @@ pub fn run(
         pace,
         full: None,
         judged_anew: false,
+        recent: Vec::new(),
         taken: HashSet::new(),
         moved_on: HashSet::new(),
         items,
@@ -188,6 +190,8 @@ struct Engine<'e, 'd, 'g> {
     full: Option<String>,
     /// A record of the last round had changed after it was judged.
     judged_anew: bool,
+    /// What was carried out in this batch, and could be lost with a node that fails.
+    recent: Vec<Item<'e>>,
     /// Keys that are not made again, because somebody else made them: what follows on them is not sent.
     taken: HashSet<(u32, Vec<u8>)>,
     /// Keys that were not as they must be when they were looked at again: nothing is done about them.
@@ -221,7 +225,7 @@ impl Tally {
     }
 }
 
-impl Engine<'_, '_, '_> {
+impl<'e> Engine<'e, '_, '_> {
     fn interrupted(&self) -> bool {
         self.terms.interrupt.load(Ordering::Relaxed)
     }
@@ -230,12 +234,12 @@ impl Engine<'_, '_, '_> {
         rest(time, self.terms.interrupt)
     }
 
-    /// A connection. If the server was started anew since the last one, first checks that what it acknowledged is still
-    /// there.
-    fn connect(&mut self) -> Result<(), LinkError> {
+    /// A connection. If the server was started anew since the last one, or another took its place, first checks that what
+    /// it acknowledged is still there, up to the batch that is under way. Whether that was so.
+    fn connect(&mut self) -> Result<bool, LinkError> {
         self.session.link()?;
         if !self.session.was_restarted() {
-            return Ok(());
+            return Ok(false);
         }
         let before = self.items.get(..self.before).unwrap_or_default();
         let is_kept = |item: &&Item<'_>| {
@@ -249,12 +253,20 @@ impl Engine<'_, '_, '_> {
             // A guard leaves edits out, and other writers work on.
             Ok(found) if found.is_believable(self.guard.is_some()) => {
                 self.session.trust();
-                Ok(())
+                Ok(true)
             }
             Ok(found) => Err(LinkError::Lost { lost: found.edits.count, of: found.of }),
             Err(QueryError::Link(error)) => Err(error),
             Err(error) => Err(LinkError::NotYet { cause: error.to_string() }),
         }
+    }
+
+    /// The nodes of a cluster that these go to.
+    fn nodes_of(&self, pending: &[Cow<'_, Item<'_>>]) -> Vec<String> {
+        let mut nodes: Vec<String> = pending.iter().flat_map(|item| self.session.nodes(&item.bytes)).collect();
+        nodes.sort_unstable();
+        nodes.dedup();
+        nodes
     }
 
     /// Waits until the next batch may go.
@@ -292,6 +304,8 @@ impl Engine<'_, '_, '_> {
         let mut bytes: usize = 0;
         let mut grown: HashSet<(u32, &[u8])> = HashSet::new();
         let deletes = items.first().is_some_and(|first| first.verb.deletes_keys());
+        let is_across = self.guard.as_ref().is_some_and(|guard| guard.is_across());
+        let mut goes: HashSet<Vec<u8>> = HashSet::new();
         for (at, item) in items.iter().enumerate() {
             bytes = bytes.saturating_add(item.bytes.len());
             let by_script = self.guard.as_ref().is_some_and(|guard| guard.takes(item));
@@ -312,14 +326,26 @@ impl Engine<'_, '_, '_> {
             let grows = item.makes_key() || waits;
             let turns_back =
                 at.checked_sub(1).and_then(|at| items.get(at)).is_some_and(|before| before.number > item.number);
+            // What an entry names must be gone before it is looked at.
+            let follows = || {
+                is_across
+                    && self
+                        .guard
+                        .as_ref()
+                        .is_some_and(|guard| guard.waits_for(item).iter().any(|key| goes.contains(key)))
+            };
             if at > 0
                 && (turns_back
+                    || follows()
                     || at >= self.pace.commands()
                     || bytes > self.terms.limits.bytes
                     || item.verb.deletes_keys() != deletes
                     || grows && grown.contains(&(item.db, item.key())))
             {
                 return at;
+            }
+            if is_across {
+                goes.extend(item.keys().iter().map(|key| key.to_vec()));
             }
             // A field that expires must be there.
             if item.makes_key() || item.verb == Verb::HEdit {
@@ -330,12 +356,12 @@ impl Engine<'_, '_, '_> {
     }
 
     /// `goes_on` where the next batch has more of the last command of this one.
-    fn batch(&mut self, batch: &[Item<'_>], goes_on: bool) -> Result<Result<(), Ending>, JournalError> {
+    fn batch(&mut self, batch: &[Item<'e>], goes_on: bool) -> Result<Result<(), Ending>, JournalError> {
         let way = self.terms.way;
         let (Some(first), Some(last)) = (batch.first(), batch.last()) else { return Ok(Ok(())) };
         let (first, last) = (first.number, last.number);
         let mut tally = Tally::default();
-        let mut pending: Vec<Cow<'_, Item<'_>>> = Vec::with_capacity(batch.len());
+        let mut pending: Vec<Cow<'_, Item<'e>>> = Vec::with_capacity(batch.len());
         for item in batch {
             let is_taken = !self.taken.is_empty() && self.taken.contains(&(item.db, item.key().to_vec()));
             let has_moved_on = !self.moved_on.is_empty() && self.moved_on.contains(&(item.db, item.key().to_vec()));
@@ -348,13 +374,16 @@ impl Engine<'_, '_, '_> {
         }
         if !pending.is_empty() {
             // On the disk, with the acknowledgement of the batch before, before anything leaves.
-            self.journal.add(&Record::Intent { way, first, last });
+            let nodes = self.nodes_of(&pending);
+            self.journal.add(&Record::Intent { way, first, last, nodes });
             self.journal.sync()?;
             let bytes = pending.iter().fold(0, |sum: usize, item| sum.saturating_add(item.bytes.len()));
             let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
             self.watcher.event(&Event::Sending { first, last, bytes });
             self.report.sent = true;
             self.send(pending, &mut tally)?;
+            self.look_again_elsewhere(&mut tally);
+            self.settle(&mut tally)?;
             self.report.done.batches = self.report.done.batches.saturating_add(1);
             self.watcher.event(&Event::Answered(self.report.done));
         }

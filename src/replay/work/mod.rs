@@ -304,7 +304,7 @@ impl<'a> Work<'a> {
         for number in done.into_iter().filter(|number| !open.contains(number)) {
             let (first, last) = (number, number);
             let (open, unknown, failed, otherwise) = Default::default();
-            outlook.left.push(Record::Intent { way, first, last });
+            outlook.left.push(Record::Intent { way, first, last, nodes: Vec::new() });
             outlook.left.push(Record::Ack { way, first, last, open, unknown, failed, otherwise });
         }
         self.items = items;

@@ -21,7 +21,14 @@ use rdb_reindex::replay::{
 use support::server::Server;
 
 fn target(url: &str, ca: Option<&Path>) -> Target {
-    let source = Source { to: Some(url), password_file: None, tls_ca: ca.map(PathBuf::from), environment: &|_| None };
+    let source = Source {
+        to: Some(url),
+        password_file: None,
+        tls_ca: ca.map(PathBuf::from),
+        tls_client: None,
+        node_map: &[],
+        environment: &|_| None,
+    };
     let mut target = Target::resolve(&source).expect("the test's URL is right");
     target.timeouts = Timeouts { connect: Duration::from_secs(5), reply: Duration::from_secs(20) };
     target

@@ -303,6 +303,6 @@ pub fn query<T: FromRedisValue>(connection: &mut Connection, args: &[impl ToRedi
     })
 }
 
-fn free_port() -> u16 {
+pub fn free_port() -> u16 {
     TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).and_then(|l| l.local_addr()).expect("a free loopback port").port()
 }

@@ -1,0 +1,9 @@
+//! The same commands against a real cluster: three primaries and a replica.
+
+mod across;
+mod basic;
+mod faults;
+mod moving;
+mod stage;
+
+pub use stage::Stage;
