@@ -47,6 +47,9 @@ pub struct ReplayArgs {
     /// The most commands per second.
     #[arg(long, value_name = "N", help_heading = PACE, value_parser = clap::value_parser!(u32).range(1..))]
     pub max_rate: Option<u32>,
+    /// Send nothing while a replica is further behind than so many seconds.
+    #[arg(long, value_name = "SECONDS", help_heading = PACE, value_parser = clap::value_parser!(u32).range(1..=3600))]
+    pub max_lag: Option<u32>,
     /// The most commands that are under way at a time.
     #[arg(long, value_name = "N", help_heading = PACE, value_parser = clap::value_parser!(u32).range(1..))]
     pub max_in_flight: Option<u32>,
@@ -143,6 +146,7 @@ pub fn with(args: &ReplayArgs) -> With {
         replay.extend(number.into_iter().flat_map(|number| [name.to_owned(), number.to_string()]));
     };
     number("--max-rate", args.max_rate);
+    number("--max-lag", args.max_lag);
     number("--max-in-flight", args.max_in_flight);
     replay.extend(args.pause_file.iter().flat_map(|path| ["--pause-file".to_owned(), absolute(path)]));
     let mut drift = Vec::new();

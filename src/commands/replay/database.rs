@@ -168,6 +168,10 @@ impl Link for Counted {
         self.link.settle()
     }
 
+    fn ask_each(&mut self, args: &[&str]) -> Result<Vec<Reply>, LinkError> {
+        self.link.ask_each(args)
+    }
+
     fn may_fail_over(&self) -> bool {
         self.link.may_fail_over()
     }

@@ -378,6 +378,7 @@ impl Job<'_> {
             way: self.way,
             limits: self.limits(),
             max_rate: self.args.max_rate,
+            max_lag: self.args.max_lag.map(|most| Duration::from_secs(u64::from(most))),
             pause_file: Some(self.args.pause_file.clone().unwrap_or_else(|| self.bundle.path.join(PAUSE))),
             retry_for: Duration::from_secs(self.args.database.retry_for),
             on_drift: self.on_drift(),

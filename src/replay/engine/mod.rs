@@ -6,6 +6,7 @@
 pub mod backoff;
 pub mod event;
 mod guarded;
+mod lag;
 mod second_look;
 mod send;
 pub mod throttle;
@@ -27,10 +28,13 @@ use super::work::acked_but_gone;
 use crate::bundle::resp::BatchLimits;
 use crate::text;
 use event::{Event, Progress, Watcher};
+use lag::Lag;
 use throttle::Pace;
 
 /// How often Ctrl-C and the pause file are looked at while waiting.
 const SLICE: Duration = Duration::from_millis(50);
+/// How often replicas are looked at while they are waited for.
+const LAG: Duration = Duration::from_millis(200);
 /// A service closes a connection that says nothing for long.
 const KEEP_ALIVE: Duration = Duration::from_secs(20);
 
@@ -54,6 +58,8 @@ pub struct Terms<'t> {
     pub limits: BatchLimits,
     /// Commands per second.
     pub max_rate: Option<u32>,
+    /// Nothing is sent while a replica is further behind than this.
+    pub max_lag: Option<Duration>,
     /// Nothing is sent while this file exists.
     pub pause_file: Option<PathBuf>,
     /// How long to try again before giving up (resumably).
@@ -117,6 +123,7 @@ pub fn run(
         watcher,
         report,
         pace,
+        lag: Lag::default(),
         full: None,
         judged_anew: false,
         recent: Vec::new(),
@@ -186,6 +193,7 @@ struct Engine<'e, 'd, 'g> {
     watcher: &'e mut dyn Watcher,
     report: Report,
     pace: Pace,
+    lag: Lag,
     /// The server's words when it had no room.
     full: Option<String>,
     /// A record of the last round had changed after it was judged.
@@ -275,6 +283,7 @@ impl<'e> Engine<'e, '_, '_> {
         if !self.sleep(wait) {
             return Err(Ending::Interrupted);
         }
+        self.wait_for_replicas()?;
         let Some(path) = self.terms.pause_file.clone() else { return Ok(()) };
         let mut said = false;
         let mut alive = Instant::now();
@@ -296,6 +305,32 @@ impl<'e> Engine<'e, '_, '_> {
             }
         }
         Ok(())
+    }
+
+    /// Waits until no replica is too far behind. A server that does not say how far they are is not waited for.
+    fn wait_for_replicas(&mut self) -> Result<(), Ending> {
+        let Some(most) = self.terms.max_lag else { return Ok(()) };
+        let mut said = false;
+        loop {
+            let behind = match self.session.link().and_then(|link| self.lag.look(link)) {
+                Ok(behind) => behind,
+                Err(_) => {
+                    // The next batch makes another connection, and says why.
+                    self.session.broken();
+                    return Ok(());
+                }
+            };
+            let Some(behind) = behind.filter(|behind| *behind > most) else { return Ok(()) };
+            if !std::mem::replace(&mut said, true) {
+                let (behind, most) = (behind.as_secs_f64(), most.as_secs());
+                let reason =
+                    format!("a replica is {behind:.1} s behind; waiting until it is at most {most} s (--max-lag)");
+                self.watcher.event(&Event::Waiting { reason, wait: Duration::ZERO });
+            }
+            if !self.sleep(LAG) {
+                return Err(Ending::Interrupted);
+            }
+        }
     }
 
     /// How many items go into the next batch: by the limits, and never two whose order matters when one is refused and

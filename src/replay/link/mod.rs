@@ -52,6 +52,14 @@ pub trait Link {
         Ok(())
     }
 
+    /// Asks every server that there is. Every reply to what was sent before must have been received.
+    fn ask_each(&mut self, args: &[&str]) -> Result<Vec<Reply>, LinkError> {
+        let mut command = Vec::new();
+        resp::encode(args, &mut command);
+        self.send(&command)?;
+        Ok(vec![self.receive()?])
+    }
+
     /// Whether another server may take the place of the one that answered.
     fn may_fail_over(&self) -> bool {
         false

@@ -3,7 +3,9 @@
 mod across;
 mod basic;
 mod faults;
+mod lost;
 mod moving;
+mod secrets;
 mod stage;
 
 pub use stage::Stage;

@@ -188,6 +188,7 @@ fn replay(
         way,
         limits,
         max_rate: None,
+        max_lag: None,
         pause_file: None,
         retry_for: Duration::ZERO,
         on_drift: OnDrift::Stop,

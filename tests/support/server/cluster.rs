@@ -5,8 +5,9 @@ use std::time::{Duration, Instant};
 
 use rdb_reindex::dump::slots::slot_of;
 use redis::{FromRedisValue, Value};
+use tempfile::TempDir;
 
-use super::{Server, free_port, query};
+use super::{Server, free_port, query, tls};
 
 /// Slots of a cluster.
 const SLOTS: u16 = 16_384;
@@ -18,11 +19,22 @@ pub struct Cluster {
     /// Three primaries, and a replica of the first.
     pub nodes: Vec<Server>,
     pub ids: Vec<String>,
+    /// `ca.pem` and others, if the nodes speak TLS among each other.
+    pub certificates: Option<TempDir>,
+}
+
+/// The port by which other nodes know one.
+fn announced(node: &Server) -> u16 {
+    node.tls_port().unwrap_or_else(|| node.port())
 }
 
 impl Cluster {
     /// Starts it. `None` if there is no server; `more` are arguments for every node.
     pub fn start(password: Option<&str>, tls: bool, more: &[&str]) -> Option<Self> {
+        let certificates = tls.then(|| tempfile::tempdir().expect("a temporary folder"));
+        if let Some(certificates) = &certificates {
+            tls::make(certificates.path());
+        }
         let mut nodes = Vec::new();
         let mut buses = Vec::new();
         for _ in 0..4 {
@@ -38,8 +50,9 @@ impl Cluster {
             if let Some(password) = password {
                 builder = builder.password(password).args(&["--masterauth", password]);
             }
-            if tls {
-                builder = builder.tls();
+            if let Some(certificates) = &certificates {
+                builder = builder.tls_from(certificates.path());
+                builder = builder.args(&["--tls-cluster", "yes", "--tls-replication", "yes"]);
             }
             nodes.push(builder.start()?);
             buses.push(bus);
@@ -49,12 +62,12 @@ impl Cluster {
             node.query::<()>(&["CLUSTER", "SET-CONFIG-EPOCH", &(at + 1).to_string()]);
         }
         for (node, bus) in nodes.iter().zip(&buses).skip(1) {
-            nodes[0].query::<()>(&["CLUSTER", "MEET", "127.0.0.1", &node.port().to_string(), &bus.to_string()]);
+            nodes[0].query::<()>(&["CLUSTER", "MEET", "127.0.0.1", &announced(node).to_string(), &bus.to_string()]);
         }
         for (node, (first, last)) in nodes.iter().zip([(0, 5460), (5461, 10_922), (10_923, SLOTS - 1)]) {
             node.query::<()>(&["CLUSTER", "ADDSLOTSRANGE", &first.to_string(), &last.to_string()]);
         }
-        let cluster = Self { nodes, ids };
+        let cluster = Self { nodes, ids, certificates };
         cluster.until(|cluster| {
             let knows = |node: &Server| node.query::<String>(&["CLUSTER", "NODES"]).lines().count() == 4;
             cluster.nodes.iter().all(knows)
@@ -85,6 +98,11 @@ impl Cluster {
     /// Its address, by its second node; with the password if there is one.
     pub fn url(&self) -> String {
         self.nodes[1].url().replacen("redis://", "redis+cluster://", 1).trim_end_matches('/').to_owned()
+    }
+
+    /// The same with TLS.
+    pub fn tls_url(&self) -> String {
+        self.nodes[1].tls_url().replacen("rediss://", "rediss+cluster://", 1).trim_end_matches('/').to_owned()
     }
 
     /// The nodes that are primaries now.

@@ -383,6 +383,21 @@ impl Link for ClusterLink {
         Ok(())
     }
 
+    fn ask_each(&mut self, args: &[&str]) -> Result<Vec<Reply>, LinkError> {
+        if let Some(error) = &self.failed {
+            return Err(error.clone());
+        }
+        let primaries: Vec<Address> = self.map.primaries.iter().map(|node| node.address.clone()).collect();
+        let mut replies = Vec::with_capacity(primaries.len());
+        for address in primaries {
+            let asked = self.nodes.link(&address).and_then(|link| ask(link, args));
+            replies.push(asked.inspect_err(|error| {
+                self.failed.get_or_insert(error.clone());
+            })?);
+        }
+        Ok(replies)
+    }
+
     fn may_fail_over(&self) -> bool {
         true
     }
