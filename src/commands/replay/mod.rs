@@ -350,7 +350,9 @@ impl Job<'_> {
             Way::Rollback => self.commands.apply(),
         };
         let guard = match self.is_cluster {
-            true => guard.zip(Some(others.map_err(Failure::error)?)).map(|(guard, others)| guard.across(others)),
+            true => guard
+                .zip(Some(others.map_err(Failure::error)?))
+                .map(|(guard, others)| guard.across(others, outlook.done.clone())),
             false => guard,
         };
         let mut guard = guard.filter(|guard| work.items.iter().any(|item| guard.takes(item)));

@@ -12,7 +12,7 @@ mod send;
 pub mod throttle;
 
 use std::borrow::Cow;
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -94,6 +94,8 @@ pub struct Report {
     pub left: u64,
     /// Whether anything was sent at all.
     pub sent: bool,
+    /// Commands that were carried out, by node of a cluster.
+    pub nodes: BTreeMap<String, u64>,
 }
 
 /// Sends the items, in order, from the first; with a guard, each edit only if it is still right.
@@ -113,6 +115,7 @@ pub fn run(
         kept: 0,
         left: 0,
         sent: false,
+        nodes: BTreeMap::new(),
     };
     let pace = Pace::new(terms.limits.commands, terms.max_rate);
     let mut engine = Engine {
@@ -140,8 +143,12 @@ pub fn run(
             *pieces = pieces.saturating_add(1);
         }
     }
+    let stopped = engine.look_again_at_earlier();
     let mut rest = items;
-    while !rest.is_empty() {
+    if let Some(reason) = stopped {
+        engine.report.ending = Ending::Stopped(reason);
+    }
+    while !rest.is_empty() && engine.report.ending == Ending::Done {
         engine.before = items.len().saturating_sub(rest.len());
         if let Err(ending) = engine.wait_for_leave() {
             engine.report.ending = ending;
@@ -421,6 +428,10 @@ impl<'e> Engine<'e, '_, '_> {
             self.settle(&mut tally)?;
             self.report.done.batches = self.report.done.batches.saturating_add(1);
             self.watcher.event(&Event::Answered(self.report.done));
+            if !self.report.nodes.is_empty() {
+                let nodes = self.report.nodes.iter().map(|(node, commands)| (node.clone(), *commands));
+                self.watcher.event(&Event::OfNodes(nodes.collect()));
+            }
         }
         let count = |len: usize| u64::try_from(len).unwrap_or(u64::MAX);
         self.report.failed = self.report.failed.saturating_add(count(tally.failed.len()));

@@ -49,6 +49,16 @@ impl<'e> Engine<'e, '_, '_> {
         }
     }
 
+    /// The same with the edits of an earlier run that ended before its second look. Why nothing more is sent, if so.
+    pub(super) fn look_again_at_earlier(&mut self) -> Option<String> {
+        let made = self.guard.as_mut().map(|guard| guard.take_made()).filter(|made| !made.is_empty())?;
+        let mut tally = Tally::default();
+        self.recent = made;
+        self.look_again_elsewhere(&mut tally);
+        self.recent.clear();
+        tally.stop
+    }
+
     /// One look. Whether anything was undone, or made again, so that another is needed.
     fn undo_or_redo(&mut self, made: &[Item<'e>], undone: &mut Places, may_redo: bool) -> Result<bool, QueryError> {
         let options = LookOptions { limits: self.terms.limits, ..LookOptions::default() };

@@ -333,6 +333,10 @@ impl<'e> Engine<'e, '_, '_> {
         if self.session.may_fail_over() {
             self.recent.push(item.clone());
         }
+        for node in self.session.nodes(&item.bytes) {
+            let commands = self.report.nodes.entry(node).or_default();
+            *commands = commands.saturating_add(1);
+        }
         self.watcher.done(item);
         let done = &mut self.report.done;
         done.commands = done.commands.saturating_add(1);

@@ -19,8 +19,14 @@ pub type Repair = (u32, Vec<Vec<u8>>);
 
 impl<'g> Guard<'g> {
     /// For a cluster; `others` are the commands of the other file of the bundle, which undo what those of this one do.
-    pub fn across(self, others: &'g [Item<'g>]) -> Self {
-        Self { others: Some(others), ..self }
+    /// `made` are edits of an earlier run that ended before the second look at them.
+    pub fn across(self, others: &'g [Item<'g>], made: Vec<Item<'g>>) -> Self {
+        Self { others: Some(others), made, ..self }
+    }
+
+    /// Edits of an earlier run that must be looked at once more, once.
+    pub fn take_made(&mut self) -> Vec<Item<'g>> {
+        std::mem::take(&mut self.made)
     }
 
     /// Whether nothing can be checked and edited in one step where it is in two slots.

@@ -119,6 +119,8 @@ pub struct Guard<'g> {
     known: &'g Known<'g>,
     /// In a cluster, the commands of the other file of the bundle.
     others: Option<&'g [Item<'g>]>,
+    /// Edits of an earlier run that ended before the second look at them.
+    made: Vec<Item<'g>>,
     /// Not known before the server was asked which it takes.
     scripts: Option<Scripts>,
 }
@@ -151,7 +153,7 @@ struct Decision<'a> {
 impl<'g> Guard<'g> {
     /// `known` comes from the work that is guarded.
     pub fn new(judge: &'g mut dyn Judge, level: Level, way: Way, known: &'g Known<'g>) -> Self {
-        Self { judge, level, way, known, others: None, scripts: None }
+        Self { judge, level, way, known, others: None, made: Vec::new(), scripts: None }
     }
 
     /// How much of a replay it takes care of.

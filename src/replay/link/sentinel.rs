@@ -1,5 +1,7 @@
 //! The primary that sentinels name: asked of them with each connection, so also after a failover.
 
+use std::time::{Duration, Instant};
+
 use super::connection::Connection;
 use super::server_error::ErrorKind;
 use super::target::{Kind, Place, Target};
@@ -21,6 +23,8 @@ struct Primary {
 
 /// How long replicas get to take over what the primary was sent, in milliseconds.
 const REPLICAS: &str = "500";
+/// How long one that does not is taken for one that may be taking over, before it is taken for one that is down.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Connects to the primary of this name that the first sentinel which knows it names.
 pub fn open(target: &Target, name: &str) -> Result<Box<dyn Link + Send>, LinkError> {
@@ -111,17 +115,27 @@ impl Link for Primary {
             return Ok(());
         }
         let wanted = self.replicas.to_string();
-        match ask(&mut self.link, &["WAIT", &wanted, REPLICAS])? {
-            Reply::Integer(have) if u64::try_from(have).is_ok_and(|have| have < self.replicas) => {}
-            _ => return Ok(()),
-        }
-        let target = &self.target;
-        let given = (target.host.clone(), target.port);
-        let mut sentinels = std::iter::once(&given).chain(&target.more);
-        let named = sentinels.find_map(|sentinel| named_by(target, sentinel, &self.name).ok());
-        match named.is_some_and(|named| named != self.at) {
-            true => Err(LinkError::TookOver { target: self.shown.clone() }),
-            false => Ok(()),
+        let given_up = Instant::now().checked_add(PATIENCE);
+        loop {
+            let have = match ask(&mut self.link, &["WAIT", &wanted, REPLICAS])? {
+                Reply::Integer(have) => u64::try_from(have).unwrap_or_default(),
+                _ => return Ok(()),
+            };
+            if have >= self.replicas {
+                return Ok(());
+            }
+            let target = &self.target;
+            let given = (target.host.clone(), target.port);
+            let mut sentinels = std::iter::once(&given).chain(&target.more);
+            let named = sentinels.find_map(|sentinel| named_by(target, sentinel, &self.name).ok());
+            if named.is_some_and(|named| named != self.at) {
+                return Err(LinkError::TookOver { target: self.shown.clone() });
+            }
+            if given_up.is_none_or(|end| Instant::now() >= end) {
+                // It is down, and is not waited for again.
+                self.replicas = have;
+                return Ok(());
+            }
         }
     }
 

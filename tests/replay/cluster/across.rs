@@ -180,3 +180,37 @@ fn edits_whose_record_moves_meanwhile_are_undone() {
     }
     stage.is_right();
 }
+
+/// Killed between the edits and the second look: that comes with `--resume`.
+#[test]
+fn what_came_back_after_a_crash_is_put_back() {
+    let Some(cluster) = Cluster::start(None, false, &[]) else { return };
+    let stage = Stage::on(cluster, tagged(), SPEC);
+    let bundle = stage.plan();
+    let mut met = false;
+    for bytes in (600..6_000).step_by(150) {
+        let (proxies, options, owner) = behind(&stage.cluster, "tag:15", &Fault::KillReceived { bytes });
+        let mut command = stage.command("apply", &bundle, &["--confirm", &bundle.plan_id]);
+        crate::proxy::run(command.args(&options), &proxies[owner]);
+        let journal = std::fs::read_to_string(bundle.dir().join("journal.ndjson")).unwrap_or_default();
+        let last = journal.lines().last().unwrap_or_default();
+        let is_removed = !stage.cluster.query::<bool>(&["SISMEMBER", "tag:15", "15"]);
+        met = is_removed && last.contains("\"intent\"");
+        if met {
+            break;
+        }
+        let _ = std::fs::remove_file(bundle.dir().join("journal.ndjson"));
+        stage.reset();
+    }
+    assert!(met, "it was never killed in that moment");
+    for id in [15, 45, 75] {
+        stage.cluster.query::<u64>(&["HSET", &format!("item:{id}"), "open", "1"]);
+    }
+    let resumed = stage.run("apply", &bundle, &["--resume", "--on-drift", "proceed"]);
+    assert_eq!(resumed.status, Some(7), "{}\n{}", resumed.out, resumed.err);
+    for id in ["15", "45", "75"] {
+        assert!(stage.cluster.query::<bool>(&["SISMEMBER", "tag:15", id]), "{id}: {resumed:?}");
+        assert!(stage.cluster.query::<bool>(&["HEXISTS", "map:15", id]), "{id}");
+    }
+    stage.is_right();
+}

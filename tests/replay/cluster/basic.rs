@@ -42,6 +42,7 @@ fn there_and_back_on_three_primaries() {
         stage.is_as(&before);
         let applied = stage.well("apply", &bundle, &["--guard", guard, "--batch-commands", "50"]);
         assert!(applied.out.contains("1 of 1 replicas have everything"), "{applied:?}");
+        assert!(applied.out.contains("  by node: 127.0.0.1:"), "{applied:?}");
         assert_ne!(stage.state(), before);
         stage.well("verify", &bundle, &[]);
         stage.is_right();

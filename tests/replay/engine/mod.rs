@@ -195,6 +195,7 @@ fn replay(
         interrupt: &interrupt,
     };
     let nothing = Report {
+        nodes: std::collections::BTreeMap::new(),
         ending: Ending::Interrupted,
         done: Default::default(),
         failed: 0,

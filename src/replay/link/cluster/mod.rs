@@ -13,7 +13,7 @@ mod pieces;
 mod question;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use self::keys::About;
 use self::map::SlotMap;
@@ -31,8 +31,10 @@ use crate::replay::look::query::ask;
 const MOST_ROUNDS: u32 = 12;
 /// The longest pause between two of these rounds.
 const LONGEST: Duration = Duration::from_millis(250);
-/// How long replicas get to take over what a primary was sent.
+/// How long replicas get to take over what a primary was sent, in milliseconds.
 const REPLICAS: &str = "500";
+/// How long one that does not is taken for one that may be taking over, before it is taken for one that is down.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// An open link to a cluster.
 pub struct ClusterLink {
@@ -191,6 +193,33 @@ impl ClusterLink {
         }
     }
 
+    /// Waits until the replicas of a primary have what it was sent. One that does not follow may be taking over.
+    fn settle_node(&mut self, address: &Address) -> Result<(), LinkError> {
+        let given_up = Instant::now().checked_add(PATIENCE);
+        loop {
+            let node = self.map.primaries.iter().find(|node| node.address == *address);
+            let replicas = node.map_or(0, |node| node.replicas);
+            if replicas == 0 {
+                return Ok(());
+            }
+            let have = match ask(self.nodes.link(address)?, &["WAIT", &replicas.to_string(), REPLICAS])? {
+                Reply::Integer(have) => u64::try_from(have).unwrap_or_default(),
+                _ => return Ok(()),
+            };
+            if have >= replicas {
+                return Ok(());
+            }
+            self.refresh(&[])?;
+            if given_up.is_none_or(|end| Instant::now() >= end)
+                && let Some(node) = self.map.primaries.iter_mut().find(|node| node.address == *address)
+            {
+                // It is down, and is not waited for again until the slots are asked for anew.
+                node.replicas = have;
+                return Ok(());
+            }
+        }
+    }
+
     /// Waits for all answers to what was sent, and has it sent elsewhere where that is needed.
     fn resolve(&mut self) {
         let mut waiting = match self.dispatch() {
@@ -295,22 +324,9 @@ impl Link for ClusterLink {
 
     fn settle(&mut self) -> Result<(), LinkError> {
         for address in std::mem::take(&mut self.written) {
-            let replicas =
-                self.map.primaries.iter().find(|node| node.address == address).map_or(0, |node| node.replicas);
-            if replicas > 0 {
-                let waited =
-                    self.nodes.link(&address).and_then(|link| ask(link, &["WAIT", &replicas.to_string(), REPLICAS]));
-                // A replica that does not follow may have taken over.
-                let waited = match waited {
-                    Ok(Reply::Integer(have)) if u64::try_from(have).is_ok_and(|have| have < replicas) => {
-                        self.refresh(&[])
-                    }
-                    waited => waited.map(|_| ()),
-                };
-                if let Err(error) = waited {
-                    self.failed.get_or_insert(error.clone());
-                    return Err(error);
-                }
+            if let Err(error) = self.settle_node(&address) {
+                self.failed.get_or_insert(error.clone());
+                return Err(error);
             }
         }
         Ok(())
