@@ -27,12 +27,13 @@ use crate::ui::{interrupt, progress, typed};
 /// used is no change.
 #[derive(Debug, clap::Args)]
 pub struct Diff {
-    /// The earlier dump; `-` is standard input (for one of the two). gzip, zstd and LZ4 are unpacked.
-    #[arg(value_name = "OLD")]
-    pub old: PathBuf,
-    /// The later dump.
-    #[arg(value_name = "NEW")]
-    pub new: PathBuf,
+    /// The earlier dump and the later one; or with --with all shards of the earlier one. `-` is standard input (for one
+    /// dump). gzip, zstd and LZ4 are unpacked.
+    #[arg(value_name = "DUMP", required = true, num_args = 1..)]
+    pub dumps: Vec<PathBuf>,
+    /// All shards of the later dump.
+    #[arg(long, value_name = "NEW", num_args = 1..)]
+    pub with: Vec<PathBuf>,
     #[command(flatten)]
     pub spec: SpecChoice,
     /// What to tell.
@@ -79,6 +80,24 @@ pub enum DiffFormat {
     Parquet,
 }
 
+impl Diff {
+    /// The dumps of both sides.
+    fn sides(&self) -> Result<[&[PathBuf]; 2], Failure> {
+        match &self.dumps[..] {
+            old if !self.with.is_empty() => Ok([old, &self.with]),
+            [old, new] => Ok([std::slice::from_ref(old), std::slice::from_ref(new)]),
+            dumps => {
+                let message = match dumps {
+                    [_] => "the later dump is missing",
+                    _ => "of so many dumps, which are the later ones?",
+                };
+                let hint = "rdb-reindex diff OLD NEW; or rdb-reindex diff OLD… --with NEW…";
+                Err(Failure::new(Exit::Usage, message).with_hint(hint))
+            }
+        }
+    }
+}
+
 /// What is written, decided before anything is read.
 enum Output {
     Summary(DiffFormat),
@@ -115,18 +134,22 @@ impl Output {
 
 pub fn run(args: &Diff, terminal: &Terminal) -> Outcome {
     let output = Output::of(args)?;
-    if args.old == Path::new("-") && args.new == Path::new("-") {
+    let [old, new] = args.sides()?;
+    if old.iter().chain(new).filter(|path| *path == Path::new("-")).count() > 1 {
         let failure = Failure::new(Exit::Usage, "both dumps are -: standard input holds one");
         return Err(failure.with_hint("name a file for the other"));
     }
     let spec = spec::load(&args.spec, terminal)?;
     let observer = open::observer();
-    let open = |path: &PathBuf| open::open_all(path, &[], !args.no_mmap, args.ignore_checksum, &observer, terminal);
-    let (old_file, new_file) = (open(&args.old)?, open(&args.new)?);
+    let open = |paths: &[PathBuf]| {
+        let (first, more) = paths.split_first().ok_or_else(|| Failure::new(Exit::Usage, "a dump is missing"))?;
+        open::open_all(first, more, !args.no_mmap, args.ignore_checksum, &observer, terminal)
+    };
+    let (old_file, new_file) = (open(old)?, open(new)?);
     let (names, seed) = (Names::new(&spec), Seed::random());
     let old = read(args, &old_file, "reading the old dump", &names, seed, &observer, terminal)?;
     let new = read(args, &new_file, "reading the new dump", &names, seed, &observer, terminal)?;
-    let files = || format!("{} and {}", text::path(&args.old), text::path(&args.new));
+    let files = || format!("{} and {}", text::path(old_file.path()), text::path(new_file.path()));
     let diff = Difference::take(old, new, &names, seed, &observer).map_err(|error| failure(&files(), error))?;
     let sizes = ((old_file.path(), old_file.len() as u64), (new_file.path(), new_file.len() as u64));
     let report = Report::new(&diff, sizes.0, sizes.1);
@@ -150,7 +173,7 @@ pub fn run(args: &Diff, terminal: &Terminal) -> Outcome {
         }
         Output::Rows(table, format) => {
             if table == rows::Table::Memberships && report.is_foreign() && report.keys.differ() > 0 {
-                let new = typed::file(&args.new);
+                let new = new.iter().map(|path| typed::file(path)).collect::<Vec<_>>().join(" ");
                 terminal.warn(format!("{}: {}", files(), spec::describes_nothing(&args.spec, &new)));
             }
             interrupt::leaves_with(super::export::INCOMPLETE);
@@ -241,12 +264,16 @@ fn warn(dump: &Dump, args: &Diff, terminal: &Terminal) {
 
 /// The command that makes this comparison.
 fn command(args: &Diff) -> String {
-    let mut command = format!("rdb-reindex diff {} {}", typed::file(&args.old), typed::file(&args.new));
+    let words = |paths: &[PathBuf]| paths.iter().map(|path| typed::file(path)).collect::<Vec<_>>().join(" ");
+    let mut command = format!("rdb-reindex diff {}", words(&args.dumps));
     command.push_str(&args.spec.words());
     match args.expiry {
         Some(ExpiryMode::Absolute) => command.push_str(" --expiry absolute"),
         Some(ExpiryMode::Relative) => command.push_str(" --expiry relative"),
         None => {}
+    }
+    if !args.with.is_empty() {
+        command.push_str(&format!(" --with {}", words(&args.with)));
     }
     command
 }

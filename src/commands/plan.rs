@@ -32,6 +32,9 @@ pub struct PlanArgs {
     /// Lift a brake that somebody has looked at: BRAKE, or INDEX:BRAKE for one index; may be given several times.
     #[arg(long, value_name = "BRAKE", value_delimiter = ',')]
     pub accept: Vec<Acceptance>,
+    /// Make a plan for a cluster, none of whose commands has keys of two slots: what the shards of a cluster get anyway.
+    #[arg(long)]
+    pub by_slot: bool,
     /// The most arguments of one command.
     #[arg(long, value_name = "N", default_value_t = 1000, value_parser = clap::value_parser!(u64).range(4..=1000))]
     pub max_args: u64,
@@ -47,7 +50,8 @@ pub fn run(args: &PlanArgs, terminal: &Terminal) -> Outcome {
     let spec = spec::load_accepting(&args.dump.spec, &args.accept, terminal)?;
     let observer = open::observer();
     let snapshot = open::open(&args.dump, &observer, terminal)?;
-    let difference = open::compare(&args.dump, &snapshot, &spec, &observer)?;
+    let mut difference = open::compare(&args.dump, &snapshot, &spec, &observer)?;
+    difference.by_slot |= args.by_slot;
     open::warn_of_future(&difference, rfc3339::now_ms(), terminal);
     let caps = Caps { max_args: args.max_args, max_command_bytes: args.max_command_bytes };
     let page = |manifest: &Manifest, digest: &Digest| report::html::review(&difference, manifest, digest);

@@ -102,7 +102,7 @@ pub fn run(args: &RehearseArgs, terminal: &Terminal) -> Outcome {
     // What is wrong in memory is wrong in a server, and said better there.
     if let Some(server) = args.server.as_ref().filter(|_| wrong == 0) {
         let began = Instant::now();
-        let program = Program { server: server.clone(), modules: modules(args, &model) };
+        let program = Program { server: server.clone(), modules: modules(args, &model), cluster: manifest.by_slot };
         let work = || rehearse::run_live(&model, files, &snapshot, &program, rfc3339::now_ms(), &watchdog);
         let live = progress::during(&observer, work);
         let live = live.map_err(|error| server_failure(error, &model))?;

@@ -125,6 +125,7 @@ impl<'a> Side<'a> {
             parts: Vec::new(),
             newer: Vec::new(),
             slots: Vec::new(),
+            of_a_cluster: pass.cluster,
             twice: None,
             member_expiries: pass.member_expiries,
         };

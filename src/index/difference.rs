@@ -105,6 +105,8 @@ pub struct Difference<'a> {
     pub gone: Vec<Gone>,
     /// Records by which the database can be known again.
     pub witnesses: Vec<Witness>,
+    /// The plan is for a cluster: no command may have keys of two slots.
+    pub by_slot: bool,
     /// Index keys that [`Dump::record`] cannot read again.
     pub(super) kept: HashMap<u64, Record<'a>>,
 }
@@ -163,6 +165,7 @@ pub fn read_by<'a, 'o>(
         parts: parts.to_vec(),
         newer: Vec::new(),
         slots: Vec::new(),
+        of_a_cluster: pass.cluster || doubts.slots.are_of_shards(),
         twice: doubts.twice,
         member_expiries: pass.member_expiries,
     };

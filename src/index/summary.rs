@@ -40,6 +40,8 @@ pub struct Facts {
     pub newer: Vec<String>,
     /// What the slots of its keys say of whether it is whole.
     pub slots: Vec<slots::Finding>,
+    /// The dumps are those of a cluster's shards: one of them says so, or their slots do.
+    pub of_a_cluster: bool,
     /// The first key that stands in it twice.
     pub twice: Option<Twice>,
     /// Expiries of members, which KeyDB writes: what they are is not looked at.

@@ -6,6 +6,7 @@ use std::collections::{HashMap, HashSet};
 use rayon::iter::ParallelIterator;
 use rayon::slice::ParallelSlice;
 
+use super::by_slot;
 use super::changes::{ADD, CHANGE, Changes, DELETE, REMOVE, RESCORE, Rows, Waiting};
 use super::command::{CommandFile, Pending, Written};
 use super::cost::Sums;
@@ -71,10 +72,12 @@ impl<'d, 'a> Apply<'d, 'a> {
         for &db in &dbs {
             self.deletions(db, changes)?;
         }
+        self.file.phase();
         for &db in dbs.iter().rev() {
             self.additions(db, &self.d.sets, changes)?;
             self.additions(db, &self.d.zsets, changes)?;
         }
+        self.file.phase();
         for &db in &dbs {
             self.removals(db, changes)?;
         }
@@ -121,7 +124,11 @@ impl<'d, 'a> Apply<'d, 'a> {
         // A command may delete keys of several indexes; it is counted with the index of its first key.
         let mut first = None;
         let mut counted = Written::default();
-        let same_index = d.deletions.chunk_by(|a, b| a.index == b.index).flat_map(|same| same.chunks(TASK));
+        let in_order = match self.file.is_by_slot() {
+            true => Cow::Owned(by_slot::deletions(d)?),
+            false => Cow::Borrowed(&d.deletions[..]),
+        };
+        let same_index = in_order.chunk_by(|a, b| a.index == b.index).flat_map(|same| same.chunks(TASK));
         for some in same_index {
             let Some(index) = some.first().map(|deletion| deletion.index as usize) else { continue };
             if self.db(index) != db {

@@ -9,6 +9,7 @@ use std::time::Instant;
 use rayon::slice::ParallelSliceMut;
 
 use super::apply_file::Apply;
+use super::by_slot::Finished;
 use super::changes::Changes;
 use super::command::CommandFile;
 use super::cost::Sums;
@@ -90,17 +91,21 @@ fn make(
     if !refusing.is_empty() {
         return Err(Error::Braked(refusing));
     }
+    let by_slot = difference.by_slot;
+    if by_slot && let Some(index) = difference.spec.indexes.iter().find(|index| index.db != 0) {
+        return Err(Error::BySlot { index: index.name.clone(), db: index.db });
+    }
     let draft = Draft::new(destination)?;
     let file = |name: &str| Output::create(&draft.path().join(name)).map_err(writing(name));
     let rebuilt = edits::rebuilt(difference)?;
     watch.begin("writing the plan", Unit::Edits, 2 * edits::count(difference));
     let mut changes = Changes::new(file(CHANGES)?, difference.spec.indexes.len()).map_err(writing(CHANGES))?;
-    let mut apply = Apply::new(difference, watch, &rebuilt, CommandFile::new(file(APPLY)?, caps));
+    let mut apply = Apply::new(difference, watch, &rebuilt, CommandFile::new(file(APPLY)?, caps).by_slot(by_slot));
     let mut rollback = Rollback {
         d: difference,
         watch,
         rebuilt: &rebuilt,
-        file: CommandFile::new(file(ROLLBACK)?, caps),
+        file: CommandFile::new(file(ROLLBACK)?, caps).by_slot(by_slot),
         on_present: 0,
     };
     let timed = |name, work: &mut dyn FnMut() -> Result<(), Error>| {
@@ -118,7 +123,7 @@ fn make(
     let digest = std::mem::take(&mut apply.digest);
     let mut sums = std::mem::take(&mut apply.sums);
     sums.back_on_present = rollback.on_present;
-    let mut manifest = finish(difference, apply, changes, rollback.file, (caps, sums, &digest))?;
+    let mut manifest = finish(difference, apply, changes, (rollback.file, draft.path()), (caps, sums, &digest))?;
     if page.is_some() {
         manifest.files.insert(REVIEW.to_owned(), FileId::default());
     }
@@ -147,7 +152,7 @@ fn finish(
     d: &Difference<'_>,
     mut forth: Apply<'_, '_>,
     changes: Changes,
-    back: CommandFile,
+    (back, folder): (CommandFile, &Path),
     (caps, mut sums, digest): (Caps, Sums, &Digest),
 ) -> Result<Manifest, Error> {
     forth.touched.par_sort_unstable_by(|a, b| (a.db, &a.key).cmp(&(b.db, &b.key)));
@@ -156,8 +161,10 @@ fn finish(
     let gone = gone(d, digest);
     let mut warnings = warnings(d, forth.file.oversize, back.oversize, &forth.touched, &gone);
     warnings.extend(forth.long_lists.iter().map(long_list));
-    let (apply, expected_replies, lengths) = forth.file.finish().map_err(writing(APPLY))?;
-    let (rollback, rollback_expected_replies, lengths_back) = back.finish().map_err(writing(ROLLBACK))?;
+    let Finished { file: apply, replies: expected_replies, lengths } =
+        forth.file.finish(folder, APPLY).map_err(writing(APPLY))?;
+    let Finished { file: rollback, replies: rollback_expected_replies, lengths: lengths_back } =
+        back.finish(folder, ROLLBACK).map_err(writing(ROLLBACK))?;
     let (changes, examples) = changes.finish().map_err(writing(CHANGES))?;
     let batches = batches(&lengths);
     // `SELECT` is not billed.
@@ -200,6 +207,7 @@ fn finish(
         snapshot: snapshot_id(d),
         spec: spec_id(d),
         caps,
+        by_slot: d.by_slot,
         expiry: d.clock.expiry.as_str().to_owned(),
         accepted: d.spec.acceptances.iter().map(ToString::to_string).collect(),
         brakes: brake_notes(&d.brakes, d.spec),

@@ -1,11 +1,14 @@
 //! Commands under caps: arguments go in one by one, commands come out as few and as full as the caps allow.
 
 use std::io;
+use std::path::Path;
 
 use crate::bundle::resp::{argument_len, encode, header_len, push_argument, push_header};
 
+use super::by_slot::{Finished, Order, Place};
 use crate::bundle::manifest::{Caps, Reply};
 use crate::bundle::{Output, Sink};
+use crate::dump::slots::slot_of;
 
 /// Writes commands into a file of the bundle and keeps count of them.
 #[derive(Debug)]
@@ -19,6 +22,8 @@ pub struct CommandFile<S = Output> {
     pub lengths: Vec<u64>,
     /// Commands that a single argument made longer than the cap.
     pub oversize: u64,
+    /// Where each command goes in a plan by slot; in any other the commands stay where they are written.
+    order: Option<Order>,
 }
 
 /// The arguments of commands of one kind on one key (or, for `UNLINK`, on none), until there are enough for a command.
@@ -26,6 +31,10 @@ pub struct CommandFile<S = Output> {
 pub struct Pending {
     /// Room for the line that opens a command.
     header: Vec<u8>,
+    /// The key of the commands; of `UNLINK` the first that goes into the next one.
+    key: Vec<u8>,
+    /// Every argument is a key.
+    are_keys: bool,
     head: Vec<u8>,
     head_args: u64,
     body: Vec<u8>,
@@ -35,9 +44,11 @@ pub struct Pending {
     /// The answer is a running total (`RPUSH`) and not a count of this command's arguments.
     total: bool,
     stats: Written,
-    /// Arguments since [`CommandFile::begin`], their encoded bytes, and how many have to stay together.
+    /// Arguments since [`CommandFile::begin`], or of one slot since then, their encoded bytes, and how many have to stay
+    /// together; and the commands that were written of them.
     all_args: u64,
     all_bytes: u64,
+    all_commands: u64,
     together: u64,
 }
 
@@ -61,7 +72,24 @@ impl Written {
 impl<S: Sink> CommandFile<S> {
     /// A file that starts in database 0.
     pub fn new(output: S, caps: Caps) -> Self {
-        Self { output, caps, db: 0, replies: Vec::new(), lengths: Vec::new(), oversize: 0 }
+        Self { output, caps, db: 0, replies: Vec::new(), lengths: Vec::new(), oversize: 0, order: None }
+    }
+
+    /// The same for a plan by slot: no command gets keys of two slots, and it is noted where each goes.
+    pub fn by_slot(self, by_slot: bool) -> Self {
+        Self { order: by_slot.then(Order::default), ..self }
+    }
+
+    /// Whether no command may have keys of two slots.
+    pub fn is_by_slot(&self) -> bool {
+        self.order.is_some()
+    }
+
+    /// What follows comes after all that was written before, whatever its slots.
+    pub fn phase(&mut self) {
+        if let Some(order) = &mut self.order {
+            order.phase = order.phase.saturating_add(1);
+        }
     }
 
     /// The caps that its commands keep to.
@@ -82,10 +110,10 @@ impl<S: Sink> CommandFile<S> {
     pub fn single(&mut self, args: &[&[u8]], reply: Reply) -> io::Result<Written> {
         let mut bytes = Vec::new();
         encode(args, &mut bytes);
-        self.put(&[&bytes], reply)
+        self.put(&[&bytes], args.get(1).copied().unwrap_or_default(), reply)
     }
 
-    fn put(&mut self, parts: &[&[u8]], reply: Reply) -> io::Result<Written> {
+    fn put(&mut self, parts: &[&[u8]], key: &[u8], reply: Reply) -> io::Result<Written> {
         let mut bytes = 0;
         for part in parts {
             self.output.write(part)?;
@@ -94,6 +122,9 @@ impl<S: Sink> CommandFile<S> {
         self.oversize += u64::from(bytes > self.caps.max_command_bytes);
         self.lengths.push(bytes);
         self.replies.push(reply);
+        if let Some(order) = &mut self.order {
+            order.places.push(Place { phase: order.phase, slot: slot_of(key), key: key.into() });
+        }
         Ok(Written { commands: 1, bytes, lower_bound: 1 })
     }
 
@@ -107,22 +138,40 @@ impl<S: Sink> CommandFile<S> {
             push_argument(key, &mut pending.head);
             pending.head_args = 2;
         }
+        pending.key.clear();
+        pending.key.extend_from_slice(key.unwrap_or_default());
+        pending.are_keys = key.is_none();
         pending.reply = 0;
         pending.total = verb == "RPUSH";
         pending.stats = Written::default();
-        (pending.all_args, pending.all_bytes, pending.together) = (0, 0, 1);
+        (pending.all_args, pending.all_bytes, pending.all_commands, pending.together) = (0, 0, 0, 1);
     }
 
     /// Adds arguments that must stay together; a command that they would take over a cap is written first. `counts` is
     /// what they add to the reply. Tells the command that was written to make room, if one was.
     pub fn push(&mut self, pending: &mut Pending, args: &[&[u8]], counts: i64) -> io::Result<Written> {
+        let mut written = Written::default();
+        if pending.are_keys {
+            let key = args.first().copied().unwrap_or_default();
+            if self.order.is_some() && pending.body_args > 0 && slot_of(key) != slot_of(&pending.key) {
+                written = self.flush(pending)?;
+                self.fewest(pending);
+            }
+            if pending.body_args == 0 {
+                pending.key.clear();
+                pending.key.extend_from_slice(key);
+            }
+        }
         let more: u64 = args.iter().map(|argument| argument_len(argument.len()) as u64).sum();
         let count = pending.head_args + pending.body_args + args.len() as u64;
         let header = header_len(count as usize) as u64;
         let bytes = header + pending.head.len() as u64 + pending.body.len() as u64 + more;
-        let mut written = Written::default();
         if pending.body_args > 0 && (count > self.caps.max_args || bytes > self.caps.max_command_bytes) {
             written = self.flush(pending)?;
+            if pending.are_keys {
+                pending.key.clear();
+                pending.key.extend_from_slice(args.first().copied().unwrap_or_default());
+            }
         }
         for argument in args {
             push_argument(argument, &mut pending.body);
@@ -141,8 +190,10 @@ impl<S: Sink> CommandFile<S> {
         }
         pending.header.clear();
         push_header((pending.head_args + pending.body_args) as usize, &mut pending.header);
-        let written = self.put(&[&pending.header, &pending.head, &pending.body], Reply::Integer(pending.reply))?;
+        let parts = [&pending.header[..], &pending.head, &pending.body];
+        let written = self.put(&parts, &pending.key, Reply::Integer(pending.reply))?;
         pending.stats.add(Written { lower_bound: 0, ..written });
+        pending.all_commands += 1;
         pending.body.clear();
         pending.body_args = 0;
         if !pending.total {
@@ -154,15 +205,20 @@ impl<S: Sink> CommandFile<S> {
     /// Writes what is left, and tells what the commands since [`CommandFile::begin`] came to.
     pub fn end(&mut self, pending: &mut Pending) -> io::Result<Written> {
         self.flush(pending)?;
-        let mut written = std::mem::take(&mut pending.stats);
+        self.fewest(pending);
+        Ok(std::mem::take(&mut pending.stats))
+    }
+
+    /// Adds the fewest commands that the arguments until here could have been written in.
+    fn fewest(&self, pending: &mut Pending) {
         let room = self.caps.max_args.saturating_sub(pending.head_args);
         let room = (room / pending.together.max(1) * pending.together).max(1);
         let head = pending.head.len() as u64 + header_len(pending.head_args as usize) as u64;
         let bytes = self.caps.max_command_bytes.saturating_sub(head).max(1);
         let fewest = pending.all_args.div_ceil(room).max(pending.all_bytes.div_ceil(bytes));
         // An argument beyond the cap goes out alone, whatever its length.
-        written.lower_bound = fewest.min(written.commands);
-        Ok(written)
+        pending.stats.lower_bound += fewest.min(pending.all_commands);
+        (pending.all_args, pending.all_bytes, pending.all_commands) = (0, 0, 0);
     }
 
     /// Appends commands that were made ahead for the database that is selected now; `bytes` tells them.
@@ -171,14 +227,22 @@ impl<S: Sink> CommandFile<S> {
         self.replies.extend(made.replies);
         self.lengths.extend(made.lengths);
         self.oversize += made.oversize;
+        if let (Some(order), Some(made)) = (&mut self.order, made.order) {
+            let phase = order.phase;
+            order.places.extend(made.places.into_iter().map(|place| Place { phase, ..place }));
+        }
         Ok(())
     }
 }
 
 impl CommandFile {
-    /// Closes the file.
-    pub fn finish(self) -> io::Result<(crate::bundle::manifest::FileId, Vec<Reply>, Vec<u64>)> {
-        Ok((self.output.finish()?, self.replies, self.lengths))
+    /// Closes the file, which is `name` in this folder; of a plan by slot its commands are put into their order first.
+    pub fn finish(self, folder: &Path, name: &str) -> io::Result<Finished> {
+        let file = Finished { file: self.output.finish()?, replies: self.replies, lengths: self.lengths };
+        match self.order {
+            Some(order) => order.apply(&folder.join(name), file),
+            None => Ok(file),
+        }
     }
 }
 
@@ -234,10 +298,41 @@ mod tests {
         file.push(&mut pending, &[b"a\r\n"], 1).unwrap();
         file.push(&mut pending, &[b""], 1).unwrap();
         assert_eq!(file.end(&mut pending).unwrap(), Written { commands: 1, bytes: 31, lower_bound: 1 });
-        let (_, replies, lengths) = file.finish().unwrap();
+        let Finished { replies, lengths, .. } = file.finish(folder.path(), "x").unwrap();
         assert_eq!(replies, [Reply::Status("OK".into()), Reply::Integer(2)]);
         let text = b"*2\r\n$6\r\nSELECT\r\n$1\r\n3\r\n*3\r\n$6\r\nUNLINK\r\n$3\r\na\r\n\r\n$0\r\n\r\n";
         assert_eq!(std::fs::read(folder.path().join("x")).unwrap(), text);
         assert_eq!(lengths.iter().sum::<u64>(), text.len() as u64);
+    }
+
+    #[test]
+    fn by_slot_no_command_has_keys_of_two_slots_and_each_is_in_its_place() {
+        // CLUSTER KEYSLOT of a server: foo 12182, bar 5061, hello 866, {foo}x 12182.
+        let (folder, file) = file(WIDE);
+        let mut file = file.by_slot(true);
+        let mut pending = Pending::default();
+        file.begin(&mut pending, "UNLINK", None);
+        for key in ["hello", "bar", "foo", "{foo}x"] {
+            file.push(&mut pending, &[key.as_bytes()], 1).unwrap();
+        }
+        assert_eq!(file.end(&mut pending).unwrap(), Written { commands: 3, bytes: 89, lower_bound: 3 });
+        file.phase();
+        for key in ["foo", "bar", "{foo}x", "bar"] {
+            file.single(&[b"DEL", key.as_bytes()], Reply::Integer(file.replies.len() as i64)).unwrap();
+        }
+        let Finished { file: id, replies, lengths } = file.finish(folder.path(), "x").unwrap();
+        let bytes = std::fs::read(folder.path().join("x")).unwrap();
+        let mut reader = crate::bundle::resp::CommandReader::new(&bytes);
+        let mut names = Vec::new();
+        while let Some(command) = reader.next_command().unwrap() {
+            names.push(String::from_utf8(command.args.join(&b' ')).unwrap());
+        }
+        let expected =
+            ["UNLINK hello", "UNLINK bar", "UNLINK foo {foo}x", "DEL bar", "DEL bar", "DEL foo", "DEL {foo}x"];
+        assert_eq!(names, expected);
+        assert_eq!(replies, [1, 1, 2, 4, 6, 3, 5].map(Reply::Integer));
+        assert_eq!((id.bytes, lengths.iter().sum::<u64>()), (bytes.len() as u64, bytes.len() as u64));
+        assert_eq!(id.sha256, crate::bundle::sha256(&bytes));
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "nothing else is left");
     }
 }

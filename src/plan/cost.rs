@@ -56,6 +56,8 @@ pub struct Sums {
     pub indexes: Vec<OfIndex>,
     /// Whether every edit tells its record.
     pub tells_records: bool,
+    /// It is a plan for a cluster.
+    pub by_slot: bool,
     /// The share of documents among records, from 0 to 1.
     pub documents: f64,
     /// Commands of `apply.resp`, of these the ones that delete keys, and those that edit keys which are there.
@@ -127,7 +129,7 @@ impl Sums {
             }
         }
         let documents = if all == 0 { 0.0 } else { documents as f64 / all as f64 };
-        Self { indexes: indexes.collect(), documents, ..Self::default() }
+        Self { indexes: indexes.collect(), by_slot: d.by_slot, documents, ..Self::default() }
     }
 
     /// A key that is deleted.
@@ -292,8 +294,10 @@ impl Sums {
         let pages = if all && forth { self.indexes.iter().map(|index| index.scripts.emptied_pages()).sum() } else { 0 };
         let look = (price.look + scripted.look + probes.iter().sum::<u64>()).saturating_sub(pages);
         let edits = price.billed_commands.saturating_sub(price.look + instead + pages) + scripted.billed;
-        let edits = edits + if all { SCRIPT_PROBE } else { 0 };
-        let batches = price.batches + SCRIPT_PROBE + scripted.scripts * SCRIPT_BYTES / BYTES_AT_ONCE;
+        let across = if self.by_slot && forth { scripted.across } else { 0 };
+        let edits = edits + across + if all { SCRIPT_PROBE } else { 0 };
+        let batches =
+            price.batches + across.div_ceil(AT_ONCE) + SCRIPT_PROBE + scripted.scripts * SCRIPT_BYTES / BYTES_AT_ONCE;
         Price::new(batches + scripted.look.div_ceil(AT_ONCE), look, edits)
     }
 
@@ -350,7 +354,8 @@ impl Sums {
         let rounds = least.max(edits as f64 / AT_ONCE as f64).ceil();
         // Before that each record is read here, once in a batch: its type, its fields.
         let judged = self.judged(rounds <= 1.0) as f64;
-        billed += 2.0 * judged;
+        // In a cluster once more when the edits were made.
+        billed += if self.by_slot { 4.0 } else { 2.0 } * judged;
         let rounds = rounds + 1.0;
         let trips = rounds * if judged > 0.0 { 4.0 } else { 1.0 } + (2.0 * judged / AT_ONCE as f64).floor();
         let batches = GREETING.0 + keys.commands().div_ceil(AT_ONCE) + probes + members.div_ceil(AT_ONCE);

@@ -55,6 +55,8 @@ pub struct Scripted {
     pub billed: u64,
     /// Scripts, each of which carries its text.
     pub scripts: u64,
+    /// In a cluster: what is asked before and after the edits, because no script sees it.
+    pub across: u64,
 }
 
 impl OfScripts {
@@ -178,6 +180,11 @@ impl OfScripts {
         3 + must + 3 * self.keys + 4 * self.fields + 5 * self.values + 10 * self.states
     }
 
+    /// What of so many entries is looked at before and after, where it is in other slots, beside what is read anywhere.
+    fn across(&self, entries: u64) -> u64 {
+        entries * (2 * self.keys + 2 * self.fields + self.values + 2 * self.states)
+    }
+
     /// What the checks of so many entries ask, in so many commands: ahead, and in scripts. Of keys whose fields decide, few
     /// are taken to be there, which are asked again.
     fn checks(&self, commands: u64, entries: u64) -> u64 {
@@ -216,6 +223,7 @@ pub fn there<'o>(indexes: impl Iterator<Item = &'o OfScripts>) -> Scripted {
             false => 2 * (groups_out + groups_in),
         };
         let wholes = of.strings + of.whole;
+        all.across += of.across(of.emptied.2 + entries + wholes);
         all.billed += of.checks(u64::from(wholes > 0), wholes) + COMPARED * of.strings + 2 * of.whole;
         // Looked at one by one.
         all.look += if is_list { of.emptied.2 } else { of.emptied.1 };

@@ -35,6 +35,11 @@ pub enum Error {
          fits it"
     )]
     Twice { db: u64, key: String, first: String, second: String },
+    #[error(
+        "a plan by slot is for a cluster, which has database 0 only, and the index {} is in database {db}",
+        safe(index)
+    )]
+    BySlot { index: String, db: u64 },
     #[error("no plan, since something looks like a mistake:\n{}", BrakeList(.0))]
     Braked(Vec<BrakeNote>),
     #[error("interrupted")]
@@ -82,6 +87,7 @@ impl Error {
                 io::ErrorKind::StorageFull => "make room on that disk, or give --out a folder on another one",
                 _ => return None,
             },
+            Self::BySlot { .. } => "leave out --by-slot, or correct `db` in the spec",
             Self::Braked(_) | Self::Interrupted => return None,
         })
     }

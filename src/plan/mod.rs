@@ -2,6 +2,7 @@
 
 mod apply_file;
 mod build;
+mod by_slot;
 mod changes;
 pub mod command;
 mod cost;

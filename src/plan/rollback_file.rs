@@ -16,6 +16,7 @@ use super::recreate::{self, Room, recreate};
 use crate::bundle::Sink;
 use crate::bundle::manifest::{Caps, ROLLBACK};
 use crate::dump::rdb::{Element, Flow, Kind, Record, Resolver, Scratch, Visitor};
+use crate::dump::slots::slot_of;
 use crate::index::{Deletion, Difference, Edits, Membership, Present, Stale};
 use crate::model::derive::write_score;
 use crate::model::spec::IndexType;
@@ -44,6 +45,9 @@ impl<'d, 'a> Rollback<'d, 'a> {
 
         let mut rebuilt: Vec<u32> = self.rebuilt.iter().copied().collect();
         rebuilt.sort_unstable();
+        if file.is_by_slot() {
+            rebuilt.sort_by_key(|rank| slot_of(d.keys.name(*rank)));
+        }
         for ranks in rebuilt.chunk_by(|&a, &b| index_db(d, a) == index_db(d, b)) {
             file.select(index_db(d, ranks[0])).map_err(&io)?;
             file.begin(&mut pending, "UNLINK", None);
@@ -67,6 +71,14 @@ impl<'d, 'a> Rollback<'d, 'a> {
         }
         let db = |present: &Present| d.spec.indexes[present.index as usize].db;
         lists.sort_by_key(db);
+        if file.is_by_slot() {
+            let mut slots = Vec::with_capacity(lists.len());
+            for present in &lists {
+                slots.push((slot_of(d.dump.key(present.start, &mut scratch)?), *present));
+            }
+            slots.sort_by_key(|(slot, _)| *slot);
+            lists = slots.into_iter().map(|(_, present)| present).collect();
+        }
         for same_db in lists.chunk_by(|a, b| db(a) == db(b)) {
             file.select(db(&same_db[0])).map_err(&io)?;
             file.begin(&mut pending, "UNLINK", None);
@@ -76,6 +88,7 @@ impl<'d, 'a> Rollback<'d, 'a> {
             }
             file.end(&mut pending).map_err(&io)?;
         }
+        self.file.phase();
         self.make_again()?;
         let file = &mut self.file;
         let mut room = Room::default();
@@ -185,6 +198,7 @@ impl<'d, 'a> Rollback<'d, 'a> {
             }
             Ok(())
         })?;
+        self.file.phase();
         self.take_out(&d.sets)?;
         self.take_out(&d.zsets)
     }
@@ -197,9 +211,10 @@ impl<'d, 'a> Rollback<'d, 'a> {
         let caps = self.file.caps();
         let db = |deletion: &Deletion| d.spec.indexes[deletion.index as usize].db;
         let watch = self.watch;
+        let by_slot = self.file.is_by_slot();
         let make_round = |round: &'d [Deletion]| -> Round<'d> {
             read_ahead(watch, round, true);
-            (round, round.par_chunks(TASK).map(|task| make_ahead(d, caps, task)).collect())
+            (round, round.par_chunks(TASK).map(|task| make_ahead(d, (caps, by_slot), task)).collect())
         };
         for same_db in d.deletions.chunk_by(|a, b| db(a) == db(b)) {
             if let Some(first) = same_db.first() {
@@ -384,7 +399,11 @@ impl Sink for Ahead {
 }
 
 /// The commands of one task, unless they are too many to hold.
-fn make_ahead(d: &Difference<'_>, caps: Caps, task: &[Deletion]) -> Result<Option<CommandFile<Ahead>>, Error> {
+fn make_ahead(
+    d: &Difference<'_>,
+    (caps, by_slot): (Caps, bool),
+    task: &[Deletion],
+) -> Result<Option<CommandFile<Ahead>>, Error> {
     let mut records = Vec::with_capacity(task.len());
     let mut bytes = 0_usize;
     for (at, deletion) in task.iter().enumerate() {
@@ -396,7 +415,7 @@ fn make_ahead(d: &Difference<'_>, caps: Caps, task: &[Deletion]) -> Result<Optio
         }
         records.push(deleted(d, deletion)?);
     }
-    let mut file = CommandFile::new(Ahead::default(), caps);
+    let mut file = CommandFile::new(Ahead::default(), caps).by_slot(by_slot);
     let (mut scratch, mut room) = (Vec::new(), Room::default());
     for (deletion, record) in task.iter().zip(&records) {
         let key = d.dump.key(deletion.start, &mut scratch)?;

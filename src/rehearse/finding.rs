@@ -40,8 +40,10 @@ pub enum Problem {
     NotCommands,
     /// A command that this file may not contain, or with arguments it cannot take.
     Forbidden,
-    /// Deletions, additions, removals: in this order.
+    /// Deletions, additions, removals: in this order; in a plan by slot, each of them by slot and key.
     Order,
+    /// A command of a plan by slot has keys of two slots.
+    TwoSlots,
     /// It names a key that is no index key.
     Foreign,
     /// The key holds another type.

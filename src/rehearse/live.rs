@@ -53,7 +53,10 @@ pub fn run(
     model.watch.begin("loading the dump into a server", Unit::Bytes, 0);
     let databases = model.last_db.saturating_add(1).max(16);
     let mut server = Server::start(program, databases, watchdog, |out| copy::write(dump, &model.clock, shift, out))?;
-    let mut live = Live { version: server.version.clone(), ..Live::default() };
+    let mut live = Live {
+        version: server.version.clone() + if program.cluster { ", a cluster of one node" } else { "" },
+        ..Live::default()
+    };
     let mut run = Run { model, shift, watchdog, connection: &mut server.connection, findings: &mut live.findings };
 
     let before = run.look(Stage::Start, &model.start, None)?;

@@ -8,6 +8,7 @@ use super::finding::{Finding, Findings, Problem, Stage};
 use super::model::Model;
 use super::packing::{Packing, is_within};
 use super::payload;
+use super::slot::slot;
 use super::state::{Entry, Field, Name, State, Value};
 use crate::bundle::manifest::{Caps, Reply};
 use crate::bundle::resp::CommandReader;
@@ -34,6 +35,7 @@ pub struct File<'f> {
     pub commands: &'f [u8],
     pub replies: &'f [Reply],
     pub caps: Caps,
+    pub by_slot: bool,
 }
 
 /// Executes a file on `state`; what is odd goes to `findings`.
@@ -53,8 +55,9 @@ pub fn execute(model: &Model<'_>, state: &mut State, file: File<'_>, findings: &
         _ => "executing the plan",
     };
     model.watch.begin(name, Unit::Bytes, u64::try_from(file.commands.len()).unwrap_or(u64::MAX));
-    let mut packing = Packing::new(file.caps);
+    let mut packing = Packing::new(file.caps, file.by_slot);
     let mut phase = Phase::Delete;
+    let mut before = (0, None);
     let mut reader = CommandReader::new(file.commands);
     let mut replies = file.replies.iter();
     // Whoever stops it throws away what it says.
@@ -84,6 +87,9 @@ pub fn execute(model: &Model<'_>, state: &mut State, file: File<'_>, findings: &
             let found = format!("{} arguments, {} bytes", read.args.len(), read.bytes.len());
             machine.find(Problem::OverCap, key, "a command within the caps", found);
         }
+        if file.by_slot {
+            machine.check_slots(&command, read.args);
+        }
         if file.stage == Stage::Apply {
             packing.add(machine.db, &command, read.args);
             if let Some(next) = command.phase() {
@@ -95,7 +101,12 @@ pub fn execute(model: &Model<'_>, state: &mut State, file: File<'_>, findings: &
                         format!("{next:?} after {phase:?}"),
                     );
                 }
-                phase = next;
+                let place =
+                    (slot(read.args.get(1).copied().unwrap_or_default()), read.args.get(1).map(|key| key.to_vec()));
+                if file.by_slot && next == phase && place < before {
+                    machine.find(Problem::Order, key, "an order by slot and key", format!("slot {}", place.0));
+                }
+                (phase, before) = (next, place);
             }
         }
         let answer = machine.run(&command);
@@ -143,6 +154,19 @@ struct Machine<'m, 'a> {
 const WRONG_TYPE: &str = "WRONGTYPE Operation against a key holding the wrong kind of value";
 
 impl Machine<'_, '_> {
+    /// Whether all keys of a command are in one slot.
+    fn check_slots(&mut self, command: &Command<'_>, args: &[&[u8]]) {
+        let keys = match command {
+            Command::Unlink(keys) => keys,
+            _ => args.get(1..2).unwrap_or_default(),
+        };
+        let first = keys.first().map(|key| slot(key));
+        if let Some(key) = keys.iter().find(|key| Some(slot(key)) != first) {
+            let slots = format!("slot {} after slot {}", slot(key), first.unwrap_or_default());
+            self.find(Problem::TwoSlots, Some(key), "keys of one slot", slots);
+        }
+    }
+
     fn find(&mut self, problem: Problem, key: Option<&[u8]>, expected: &str, found: String) {
         let (stage, db, command) = (self.stage, self.db, self.command);
         self.findings.add(|| Finding {

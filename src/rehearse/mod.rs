@@ -31,6 +31,7 @@ mod payload;
 mod reading;
 mod second;
 mod server;
+mod slot;
 mod state;
 mod throwaway_error;
 mod watchdog;
@@ -83,6 +84,8 @@ pub struct Files<'f> {
     pub rollback: &'f [u8],
     pub rollback_replies: &'f [Reply],
     pub caps: Caps,
+    /// No command may have keys of two slots.
+    pub by_slot: bool,
 }
 
 impl<'f> Files<'f> {
@@ -94,6 +97,7 @@ impl<'f> Files<'f> {
             rollback,
             rollback_replies: &manifest.rollback_expected_replies,
             caps: manifest.caps,
+            by_slot: manifest.by_slot,
         }
     }
 }
@@ -112,11 +116,11 @@ pub struct Proof {
 pub fn prove(model: &Model<'_>, files: Files<'_>) -> Proof {
     let mut proof = Proof::default();
     let mut state = model.start.clone();
-    let Files { apply, apply_replies, rollback, rollback_replies, caps } = files;
-    let file = File { stage: Stage::Apply, commands: apply, replies: apply_replies, caps };
+    let Files { apply, apply_replies, rollback, rollback_replies, caps, by_slot } = files;
+    let file = File { stage: Stage::Apply, commands: apply, replies: apply_replies, caps, by_slot };
     proof.apply = memory::execute(model, &mut state, file, &mut proof.findings);
     compare(Stage::Apply, model, &model.target, &state, &mut proof.findings);
-    let file = File { stage: Stage::Rollback, commands: rollback, replies: rollback_replies, caps };
+    let file = File { stage: Stage::Rollback, commands: rollback, replies: rollback_replies, caps, by_slot };
     proof.rollback = memory::execute(model, &mut state, file, &mut proof.findings);
     compare(Stage::Rollback, model, &model.start, &state, &mut proof.findings);
     let keys: BTreeSet<&Name> = model.start.keys().chain(model.target.keys()).collect();

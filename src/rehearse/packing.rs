@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::command::Command;
+use super::slot::slot;
 use super::state::Name;
 use crate::bundle::manifest::Caps;
 use crate::bundle::resp::{argument_len, header_len};
@@ -22,13 +23,14 @@ struct Series {
 #[derive(Debug)]
 pub struct Packing {
     caps: Caps,
-    /// By kind, and by key; deletions have none.
+    by_slot: bool,
+    /// By kind, and by key; deletions have none, or in a plan by slot the number of the slot.
     series: BTreeMap<(&'static str, Name), Series>,
 }
 
 impl Packing {
-    pub fn new(caps: Caps) -> Self {
-        Self { caps, series: BTreeMap::new() }
+    pub fn new(caps: Caps, by_slot: bool) -> Self {
+        Self { caps, by_slot, series: BTreeMap::new() }
     }
 
     /// Takes a command into account.
@@ -45,7 +47,11 @@ impl Packing {
         };
         let head: Vec<&[u8]> = args.iter().take(args.len().saturating_sub(units.len())).copied().collect();
         let head_bytes = length(&head);
-        let series = self.series.entry((kind, (db, key.unwrap_or_default().to_vec()))).or_default();
+        let of_slot = || match units.first().filter(|_| self.by_slot) {
+            Some(key) => format!("slot {}", slot(key)).into_bytes(),
+            None => Vec::new(),
+        };
+        let series = self.series.entry((kind, (db, key.map_or_else(of_slot, <[u8]>::to_vec)))).or_default();
         series.found = series.found.saturating_add(1);
         for unit in units.chunks(per) {
             let (args, bytes) = (series.args.saturating_add(unit.len()), series.bytes.saturating_add(length(unit)));

@@ -4,6 +4,7 @@ use std::collections::hash_map::RandomState;
 use std::fs::{self, File};
 use std::hash::{BuildHasher, Hasher};
 use std::io::{self, BufWriter, Write};
+use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -16,6 +17,7 @@ use crate::owner_only;
 
 const CONFIG: &str = "server.conf";
 const SOCKET: &str = "server.sock";
+const NODES: &str = "nodes.conf";
 /// An address of a socket has 108 bytes, 104 in some systems, and ends in a zero.
 const LONGEST_SOCKET: usize = 103;
 const POLL: Duration = Duration::from_millis(10);
@@ -28,6 +30,8 @@ pub struct Program {
     /// A path, or a name to look for in `PATH`.
     pub server: PathBuf,
     pub modules: Vec<PathBuf>,
+    /// A cluster of one node, which refuses commands with keys of two slots.
+    pub cluster: bool,
 }
 
 /// A running server. Dropped, it is ended, and its folder removed.
@@ -66,7 +70,7 @@ impl Server {
             return Err(ServerError::LongPath(folder));
         }
         watchdog.watch(&folder, &server, &args)?;
-        match launch(&server, databases, watchdog, &folder, write) {
+        match launch((&server, program.cluster), databases, watchdog, &folder, write) {
             Ok((connection, version)) => Ok(Self { watchdog: watchdog.clone(), connection, version }),
             Err(error) => {
                 watchdog.end();
@@ -95,7 +99,7 @@ impl Write for Held<'_> {
 }
 
 fn launch(
-    server: &Path,
+    (server, cluster): (&Path, bool),
     databases: u64,
     watchdog: &Watchdog,
     folder: &Path,
@@ -112,6 +116,7 @@ fn launch(
         "port 0\nunixsocket {SOCKET}\nunixsocketperm 600\nrequirepass {password}\ndaemonize no\nappendonly no\nsave \"\"\n\
          dir ./\ndbfilename dump.rdb\ndatabases {databases}\n"
     );
+    let config = if cluster { config + &of_a_cluster(folder)? } else { config };
     owner_only::create_new(&folder.join(CONFIG))?.write_all(config.as_bytes())?;
     watchdog.go()?;
 
@@ -136,7 +141,11 @@ fn launch(
                 let lines = info.as_ref().ok()?.lines();
                 lines.filter_map(|line| line.strip_prefix(name)?.strip_prefix(':')).next().map(str::to_owned)
             };
-            if redis::cmd("DBSIZE").query::<u64>(&mut connection).is_ok() {
+            let mut is_up = || {
+                let state: Result<String, _> = redis::cmd("CLUSTER").arg("INFO").query(&mut connection);
+                !cluster || state.is_ok_and(|state| state.contains("cluster_state:ok"))
+            };
+            if is_up() && redis::cmd("DBSIZE").query::<u64>(&mut connection).is_ok() {
                 connection.set_read_timeout(Some(REPLY_LIMIT))?;
                 let version = match (line("valkey_version"), line("redis_version")) {
                     (Some(version), _) => format!("valkey {version}"),
@@ -152,6 +161,16 @@ fn launch(
         }
         std::thread::sleep(POLL);
     }
+}
+
+/// The configuration of a cluster of one node that has all slots. Its bus needs a port: a free one, which nobody else reaches.
+fn of_a_cluster(folder: &Path) -> io::Result<String> {
+    let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port();
+    let id = format!("{}{:.8}", password(), password());
+    let nodes =
+        format!("{id} :0@{port} myself,master - 0 0 0 connected 0-16383\nvars currentEpoch 0 lastVoteEpoch 0\n");
+    owner_only::create_new(&folder.join(NODES))?.write_all(nodes.as_bytes())?;
+    Ok(format!("bind 127.0.0.1\ncluster-enabled yes\ncluster-config-file {NODES}\ncluster-port {port}\n"))
 }
 
 /// 128 random bits: each of these states is seeded by the system.

@@ -35,6 +35,11 @@ pub enum Fault {
     Stall {
         write: u64,
     },
+    /// The n-th write is held so long before it reaches the server.
+    Hold {
+        write: u64,
+        millis: u64,
+    },
     /// The connection ends before the n-th command of any kind.
     CutAny {
         command: u64,
@@ -193,6 +198,7 @@ impl State {
             Fault::CutAny { command } if number == *command && !self.fired.swap(true, Ordering::SeqCst) => {
                 return Err(Gone);
             }
+            Fault::Hold { write, millis } if at(*write) => std::thread::sleep(Duration::from_millis(*millis)),
             Fault::Slow { millis } => std::thread::sleep(Duration::from_millis(*millis)),
             Fault::NoScripts if is_script => {
                 let text = b"-NOPERM this user has no permissions to run the 'eval' command\r\n";

@@ -42,6 +42,9 @@ pub struct Manifest {
     pub snapshot: SnapshotId,
     pub spec: SpecId,
     pub caps: Caps,
+    /// No command has keys of two slots: the plan is for a cluster.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub by_slot: bool,
     /// What expiries before 2009 were taken for: `careful`, `absolute` or `relative`.
     pub expiry: String,
     /// Brakes that were lifted when the plan was made, beside those that the spec lifts itself.

@@ -265,6 +265,7 @@ mod tests {
             },
             spec: SpecId { name: "custom".into(), sha256: String::new(), text: "\n  \"touched\": [\n".into() },
             caps: Caps { max_args: 1, max_command_bytes: 1 },
+            by_slot: false,
             expiry: "careful".into(),
             accepted: Vec::new(),
             brakes: Vec::new(),

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::ValueEnum;
 
 use super::events::Telling;
+use crate::replay::NodeMap;
 use crate::replay::journal::With;
 
 /// Headings of groups of options.
@@ -46,6 +47,9 @@ pub struct ReplayArgs {
     /// The most commands per second.
     #[arg(long, value_name = "N", help_heading = PACE, value_parser = clap::value_parser!(u32).range(1..))]
     pub max_rate: Option<u32>,
+    /// Send nothing while a replica is further behind than so many seconds.
+    #[arg(long, value_name = "SECONDS", help_heading = PACE, value_parser = clap::value_parser!(u32).range(1..=3600))]
+    pub max_lag: Option<u32>,
     /// The most commands that are under way at a time.
     #[arg(long, value_name = "N", help_heading = PACE, value_parser = clap::value_parser!(u32).range(1..))]
     pub max_in_flight: Option<u32>,
@@ -91,8 +95,9 @@ pub enum DriftMode {
 /// Where the database is, and how to get in.
 #[derive(Debug, clap::Args)]
 pub struct DatabaseArgs {
-    /// redis://HOST:PORT, rediss://HOST:PORT (TLS) or https://HOST (Upstash REST, its token in UPSTASH_REDIS_REST_TOKEN);
-    /// without it REDIS_URL, then UPSTASH_REDIS_REST_URL.
+    /// redis://HOST:PORT, rediss://HOST:PORT (TLS), redis+unix:///PATH, redis+cluster://HOST:PORT,…,
+    /// redis+sentinel://HOST:PORT,…/NAME (both also rediss+…) or https://HOST (Upstash REST, its token in
+    /// UPSTASH_REDIS_REST_TOKEN); without it REDIS_URL, then UPSTASH_REDIS_REST_URL.
     ///
     /// Better than in the URL, where others on this machine can see it, a password is in RDB_REINDEX_PASSWORD or a file.
     #[arg(long, value_name = "URL", help_heading = CONNECTION)]
@@ -103,6 +108,16 @@ pub struct DatabaseArgs {
     /// Certificates (PEM) to trust instead of the public authorities.
     #[arg(long, value_name = "FILE", help_heading = CONNECTION)]
     pub tls_ca: Option<PathBuf>,
+    /// A certificate (PEM) to show to a server that asks for one.
+    #[arg(long, value_name = "FILE", help_heading = CONNECTION, requires = "tls_key")]
+    pub tls_cert: Option<PathBuf>,
+    /// The key (PEM) of that certificate.
+    #[arg(long, value_name = "FILE", help_heading = CONNECTION, requires = "tls_cert")]
+    pub tls_key: Option<PathBuf>,
+    /// Reach a node of a cluster, or a primary that a sentinel names, by another address than the one that is announced;
+    /// may be repeated.
+    #[arg(long, value_name = "HOST:PORT=HOST:PORT", help_heading = CONNECTION)]
+    pub node_map: Vec<NodeMap>,
     /// How long to wait for a reply, in seconds.
     #[arg(long, value_name = "SECONDS", default_value_t = TIMEOUT, help_heading = CONNECTION,
         value_parser = clap::value_parser!(u64).range(1..=3600))]
@@ -131,6 +146,7 @@ pub fn with(args: &ReplayArgs) -> With {
         replay.extend(number.into_iter().flat_map(|number| [name.to_owned(), number.to_string()]));
     };
     number("--max-rate", args.max_rate);
+    number("--max-lag", args.max_lag);
     number("--max-in-flight", args.max_in_flight);
     replay.extend(args.pause_file.iter().flat_map(|path| ["--pause-file".to_owned(), absolute(path)]));
     let mut drift = Vec::new();
@@ -145,7 +161,10 @@ pub fn with(args: &ReplayArgs) -> With {
 pub fn connection(args: &DatabaseArgs) -> Vec<String> {
     let mut words = Vec::new();
     words.extend(args.password_file.iter().flat_map(|path| ["--password-file".to_owned(), absolute(path)]));
-    words.extend(args.tls_ca.iter().flat_map(|path| ["--tls-ca".to_owned(), absolute(path)]));
+    for (name, path) in [("--tls-ca", &args.tls_ca), ("--tls-cert", &args.tls_cert), ("--tls-key", &args.tls_key)] {
+        words.extend(path.iter().flat_map(|path| [name.to_owned(), absolute(path)]));
+    }
+    words.extend(args.node_map.iter().flat_map(|map| ["--node-map".to_owned(), map.to_string()]));
     let numbers = [
         ("--timeout", args.timeout, TIMEOUT),
         ("--retry-for", args.retry_for, RETRY_FOR),

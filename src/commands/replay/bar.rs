@@ -79,7 +79,7 @@ impl Watcher for Shower<'_> {
                 self.sent = true;
                 interrupt::sending((self.left)());
             }
-            Event::Sending { .. } => {}
+            Event::Sending { .. } | Event::OfNodes(_) => {}
             Event::Answered(progress) => self.observer.position.store(progress.commands, Ordering::Relaxed),
             Event::Waiting { reason, wait } if wait.is_zero() => self.say(reason.clone()),
             Event::Waiting { reason, wait } => {

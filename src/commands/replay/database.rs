@@ -9,8 +9,8 @@ use super::args;
 use crate::bundle::manifest::Manifest;
 use crate::bundle::resp::{BatchLimits, CommandReader};
 use crate::replay::{
-    self, Backoff, Connection, Link, LinkError, LookOptions, QueryError, Reply, RestLink, Secret, Session, Source,
-    Target,
+    self, Backoff, Link, LinkError, LookOptions, QueryError, Remembered, Reply, Secret, Session, Source, Target,
+    TargetKind,
 };
 use crate::ui::exit::{Exit, Failure};
 use crate::ui::interrupt;
@@ -23,6 +23,8 @@ pub fn target(args: &args::DatabaseArgs) -> Result<Target, Failure> {
         to: args.to.as_deref(),
         password_file: args.password_file.as_deref(),
         tls_ca: args.tls_ca.clone(),
+        tls_client: args.tls_cert.clone().zip(args.tls_key.clone()),
+        node_map: &args.node_map,
         environment: &environment,
     };
     let mut target = Target::resolve(&source).map_err(|error| Failure::new(Exit::Usage, error))?;
@@ -39,6 +41,7 @@ pub struct Connector<'t> {
     terminal: &'t Terminal,
     asked: bool,
     commands: Arc<AtomicU64>,
+    remembered: Remembered,
 }
 
 impl<'t> Connector<'t> {
@@ -58,7 +61,7 @@ impl<'t> Connector<'t> {
                 .with_hint("leave the number out of the URL: a plan selects its databases itself"));
         }
         target.db = 0;
-        Ok(Self { target, interrupt, terminal, asked: false, commands: Arc::default() })
+        Ok(Self { target, interrupt, terminal, asked: false, commands: Arc::default(), remembered: Arc::default() })
     }
 
     /// A new connection. A person at a terminal is asked for a password that is missing, once.
@@ -85,12 +88,11 @@ impl<'t> Connector<'t> {
     /// In a thread of its own, which is left behind when Ctrl-C is pressed: a name may take long to be found, and a host
     /// to answer.
     fn open(&self) -> Result<Box<dyn Link + Send>, LinkError> {
-        let target = self.target.clone();
+        let (target, remembered) = (self.target.clone(), Arc::clone(&self.remembered));
+        let open = move || replay::open(&target, &remembered);
         match self.interrupt {
-            None => open(&target),
-            Some(interrupt) => {
-                interrupt::interruptible(interrupt, move || open(&target)).unwrap_or(Err(LinkError::Interrupted))
-            }
+            None => open(),
+            Some(interrupt) => interrupt::interruptible(interrupt, open).unwrap_or(Err(LinkError::Interrupted)),
         }
     }
 
@@ -127,6 +129,11 @@ impl<'t> Connector<'t> {
         if self.is_rest() { "token" } else { "password" }
     }
 
+    /// Whether it is a cluster, whatever its nodes say of themselves.
+    pub fn is_cluster(&self) -> bool {
+        self.target.kind == TargetKind::Cluster
+    }
+
     /// Whether only text can be sent.
     pub fn is_rest(&self) -> bool {
         self.target.rest.is_some()
@@ -156,13 +163,22 @@ impl Link for Counted {
     fn receive(&mut self) -> Result<Reply, LinkError> {
         self.link.receive()
     }
-}
 
-fn open(target: &Target) -> Result<Box<dyn Link + Send>, LinkError> {
-    Ok(match target.rest {
-        Some(_) => Box::new(RestLink::open(target)?),
-        None => Box::new(Connection::open(target)?),
-    })
+    fn settle(&mut self) -> Result<(), LinkError> {
+        self.link.settle()
+    }
+
+    fn ask_each(&mut self, args: &[&str]) -> Result<Vec<Reply>, LinkError> {
+        self.link.ask_each(args)
+    }
+
+    fn may_fail_over(&self) -> bool {
+        self.link.may_fail_over()
+    }
+
+    fn nodes(&self, commands: &[u8]) -> Vec<String> {
+        self.link.nodes(commands)
+    }
 }
 
 /// Asks again for as long as the connection or the server may come back.

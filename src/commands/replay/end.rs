@@ -66,6 +66,10 @@ pub fn conclude(ended: &Ended<'_, '_>) -> Outcome {
         counted(done.bytes, "byte"),
         counted(ended.commands, "command"),
     ));
+    if report.nodes.len() > 1 {
+        let nodes = report.nodes.iter().map(|(node, commands)| format!("{node} {}", number(*commands)));
+        text.push_str(&format!("  by node: {}\n", nodes.collect::<Vec<_>>().join(", ")));
+    }
     let kept = match way {
         Way::Apply => [
             "edit was not made, because its record has moved, its key has changed, or what it names is there",
@@ -96,7 +100,7 @@ pub fn conclude(ended: &Ended<'_, '_>) -> Outcome {
         "way": name, "plan_id": job.plan_id(), "to": job.target, "of": of, "total": of, "left_out": left_out,
         "left_keys": left_keys, "in_place": in_place, "failed": report.failed, "otherwise": report.otherwise,
         "kept": report.kept, "left": report.left, "added": account.added, "removed": account.removed,
-        "restored_keys": account.restored(), "seconds": ended.took.as_secs_f64(), "commands_in_all": ended.commands,
+        "restored_keys": account.restored(), "nodes": report.nodes, "seconds": ended.took.as_secs_f64(), "commands_in_all": ended.commands,
     });
     if let (Value::Object(fields), Value::Object(done)) = (&mut fields, events::progress_fields(done)) {
         fields.extend(done);

@@ -91,6 +91,11 @@ impl<'t> Teller<'t> {
                 }
                 ("answered", fields)
             }
+            Event::OfNodes(nodes) => {
+                let nodes: serde_json::Map<String, Value> =
+                    nodes.iter().map(|(node, commands)| (node.clone(), (*commands).into())).collect();
+                ("nodes", json!({ "nodes": nodes }))
+            }
             Event::Waiting { reason, wait } => ("waiting", json!({ "reason": reason, "seconds": wait.as_secs_f64() })),
             Event::Reconnected { found_done } => ("reconnected", json!({ "found_done": found_done })),
             Event::Paced { commands, took } => {

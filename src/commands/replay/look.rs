@@ -49,7 +49,10 @@ impl Job<'_> {
         let first = self.way == Way::Apply && !self.args.resume;
         let asked = self.patience().ask(session, |link| {
             let began = Instant::now();
-            let place = replay::place(link)?;
+            let mut place = replay::place(link)?;
+            if self.is_cluster && matches!(place.kind, PlaceKind::Cluster { .. }) {
+                place.kind = PlaceKind::Single;
+            }
             let round_trip = began.elapsed();
             let is_single = place.kind == PlaceKind::Single;
             let recognised = match first && is_single {
@@ -62,7 +65,9 @@ impl Job<'_> {
         if met.recognised == Recognised::Cluster {
             met.place.kind = PlaceKind::Cluster { shards: None };
         }
-        place::refuse(&met.place.kind, &self.args.dir, &self.target, |to| self.command(to))?;
+        place::refuse(&met.place.kind, (&self.args.dir, self.bundle.manifest.by_slot), &self.target, |to| {
+            self.command(to)
+        })?;
         Ok(met)
     }
 
@@ -103,7 +108,7 @@ impl Job<'_> {
         // A KeyDB that is an active replica takes writes, and calls itself otherwise.
         if matches!(outlook.preflight.role.as_deref(), Some("slave" | "replica" | "sentinel")) {
             let kind = PlaceKind::Replica { primary: None };
-            place::refuse(&kind, &self.args.dir, &self.target, |to| self.command(to))?;
+            place::refuse(&kind, (&self.args.dir, self.bundle.manifest.by_slot), &self.target, |to| self.command(to))?;
         }
         self.refuse_another_database(met, &outlook)?;
         Ok((outlook, work))

@@ -88,8 +88,12 @@ fn replay(args: &args::ReplayArgs, way: Way, terminal: &Terminal, teller: Teller
         teller,
         target,
         with,
+        is_cluster: connector.is_cluster(),
         begun: false,
     };
+    if job.is_cluster {
+        place::refuse_several_slots(&commands, &args.dir)?;
+    }
     if args.dry_run {
         return job.dry_run(connector, &history);
     }
@@ -128,6 +132,7 @@ pub struct Job<'j> {
     pub target: String,
     /// The options of this run, for the commands that it prints.
     pub with: With,
+    pub is_cluster: bool,
     /// An earlier run in this direction was begun.
     pub begun: bool,
 }
@@ -340,6 +345,16 @@ impl Job<'_> {
             words::of_what_is_overwritten(self.terminal, &work);
         }
         let guard = judge.as_mut().map(|judge| Guard::new(judge, self.level(), self.way, &work.known));
+        let others = match self.way {
+            Way::Apply => self.commands.rollback(),
+            Way::Rollback => self.commands.apply(),
+        };
+        let guard = match self.is_cluster {
+            true => guard
+                .zip(Some(others.map_err(Failure::error)?))
+                .map(|(guard, others)| guard.across(others, outlook.done.clone())),
+            false => guard,
+        };
         let mut guard = guard.filter(|guard| work.items.iter().any(|item| guard.takes(item)));
         self.ask_for_scripts(guard.as_mut(), &mut session)?;
         if outlook.found_done > 0 {
@@ -365,6 +380,7 @@ impl Job<'_> {
             way: self.way,
             limits: self.limits(),
             max_rate: self.args.max_rate,
+            max_lag: self.args.max_lag.map(|most| Duration::from_secs(u64::from(most))),
             pause_file: Some(self.args.pause_file.clone().unwrap_or_else(|| self.bundle.path.join(PAUSE))),
             retry_for: Duration::from_secs(self.args.database.retry_for),
             on_drift: self.on_drift(),

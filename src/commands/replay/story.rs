@@ -176,7 +176,10 @@ mod tests {
     fn done(way: Way) -> [Record; 2] {
         let (first, last) = (1, 3);
         let (open, unknown, failed, otherwise) = Default::default();
-        [Record::Intent { way, first, last }, Record::Ack { way, first, last, open, unknown, failed, otherwise }]
+        [
+            Record::Intent { way, first, last, nodes: Vec::new() },
+            Record::Ack { way, first, last, open, unknown, failed, otherwise },
+        ]
     }
 
     #[test]

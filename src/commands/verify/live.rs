@@ -37,7 +37,7 @@ pub fn against_database(bundle: &Bundle, args: &VerifyArgs, terminal: &Terminal,
     let story = Story::new(&manifest.plan_id, &args.dir, &history);
     let interrupt = interrupt::flag();
     let mut connector = database::Connector::new(&args.database, manifest, Some(&interrupt), terminal)?;
-    let to = connector.to_string();
+    let (to, is_cluster) = (connector.to_string(), connector.is_cluster());
     let total = manifest.touched.len();
     teller.start("verify", &manifest.plan_id, &to, u64::try_from(total).unwrap_or(u64::MAX))?;
     terminal.say(story.sentence());
@@ -63,10 +63,13 @@ pub fn against_database(bundle: &Bundle, args: &VerifyArgs, terminal: &Terminal,
         options: LookOptions { examples: usize::MAX, ..database::look(&args.database) },
         proof: &proof,
     };
-    let place = look.ask(|link, _| Ok(replay::place(link)?))?;
+    let mut place = look.ask(|link, _| Ok(replay::place(link)?))?;
+    if is_cluster && matches!(place.kind, PlaceKind::Cluster { .. }) {
+        place.kind = PlaceKind::Single;
+    }
     // A replica may be asked.
     if !matches!(place.kind, PlaceKind::Replica { .. }) {
-        place::refuse(&place.kind, &args.dir, &to, |to| {
+        place::refuse(&place.kind, (&args.dir, manifest.by_slot), &to, |to| {
             typed::command("verify", &args.dir, Some(to), &[&args::connection(&args.database)], &[])
         })?;
     }

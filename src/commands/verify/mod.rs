@@ -24,9 +24,9 @@ pub struct VerifyArgs {
     pub dir: PathBuf,
     #[command(flatten)]
     pub database: DatabaseArgs,
-    /// A dump made after the plan was applied, instead of a connection.
-    #[arg(long, value_name = "AFTER.rdb", conflicts_with_all = ["to", "password_file", "tls_ca"])]
-    pub dump: Option<PathBuf>,
+    /// A dump made after the plan was applied, instead of a connection; of a cluster those of all its shards.
+    #[arg(long, value_name = "AFTER.rdb", num_args = 1.., conflicts_with_all = ["to", "password_file", "tls_ca"])]
+    pub dump: Vec<PathBuf>,
     /// How long to wait before the differences are looked at again: what was in flight is there then. In seconds.
     #[arg(long, value_name = "SECONDS", default_value_t = 2, value_parser = clap::value_parser!(u64).range(0..=3600))]
     pub settle: u64,
@@ -42,8 +42,8 @@ pub fn run(args: &VerifyArgs, terminal: &Terminal) -> Outcome {
     let teller = Teller::new(terminal, args.format);
     let verify = || {
         let bundle = bundle::open_watched(&args.dir, &open::observer())?;
-        match &args.dump {
-            Some(dump) => against_dump(&bundle, dump, args, terminal, teller),
+        match args.dump.split_first() {
+            Some((dump, more)) => against_dump(&bundle, (dump, more), args, terminal, teller),
             None => live::against_database(&bundle, args, terminal, teller),
         }
     };
@@ -53,12 +53,18 @@ pub fn run(args: &VerifyArgs, terminal: &Terminal) -> Outcome {
 }
 
 /// A dump proves it without the network: planned again with the spec of the plan, nothing may be left to do.
-fn against_dump(bundle: &Bundle, path: &Path, args: &VerifyArgs, terminal: &Terminal, teller: Teller<'_>) -> Outcome {
+fn against_dump(
+    bundle: &Bundle,
+    (path, more): (&Path, &[PathBuf]),
+    args: &VerifyArgs,
+    terminal: &Terminal,
+    teller: Teller<'_>,
+) -> Outcome {
     let spec = bundle.manifest.read_spec().map_err(|errors| Failure::report(errors.render(terminal.colour)))?;
     let expiry = args::ExpiryMode::or_as_planned(args.expiry, &bundle.manifest);
     let dump_args = args::DumpArgs {
         dump: path.to_owned(),
-        more: Vec::new(),
+        more: more.to_vec(),
         spec: SpecChoice::default(),
         no_mmap: false,
         ignore_checksum: false,
@@ -66,6 +72,7 @@ fn against_dump(bundle: &Bundle, path: &Path, args: &VerifyArgs, terminal: &Term
     };
     let observer = open::observer();
     let snapshot = open::open(&dump_args, &observer, terminal)?;
+    let path = snapshot.path();
     let left = open::compare(&dump_args, &snapshot, &spec, &observer)?;
     if let Checksum::Wrong { .. } = left.facts.footer.checksum(|| left.facts.crc64) {
         return Err(Failure::error(format!("{}: its checksum is wrong; take the dump again", text::path(path))));

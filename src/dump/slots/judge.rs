@@ -112,6 +112,11 @@ pub fn judge(gathered: &Gathered, cluster: bool, families: impl FnOnce() -> usiz
     found
 }
 
+/// Whether it has a run without a key that chance hardly leaves. As many slots have a key, so many inputs there are at least.
+pub(super) fn is_of_a_shard(slots: &SlotSet) -> bool {
+    !improbable(slots, slots.len() as u64, BY_CHANCE).is_empty()
+}
+
 /// Whether there is a run that is long enough to be looked at.
 pub(super) fn has_run(slots: &SlotSet) -> bool {
     let mut empty = 0;

@@ -157,6 +157,12 @@ impl Gathered {
         }
     }
 
+    /// Whether there are several dumps, each of them of a part of the slots.
+    pub fn are_of_shards(&self) -> bool {
+        let parts = self.parts.iter().filter(|part| !part.is_empty());
+        parts.clone().count() > 1 && parts.clone().all(judge::is_of_a_shard)
+    }
+
     /// How many different hash inputs there are at least; close to how many, up to some ten thousand.
     fn inputs(&self) -> u64 {
         self.cells.iter().map(|cell| u64::from(cell.count_ones())).sum()

@@ -391,7 +391,13 @@ impl<'a> Compared<'a> {
         let zsets = zsets.into_edits(members, wanted);
         let rescored = self.scanned.rescored.into_iter();
         let rescored = rescored.map(|(rank, source, score)| ((rank, source), score)).collect();
+        // A cluster has one database.
+        let is_one = |db: u64| db == 0;
+        let by_slot = self.facts.of_a_cluster
+            && self.stock.databases.keys().all(|db| is_one(*db))
+            && spec.indexes.iter().all(|index| is_one(index.db));
         Ok(Difference {
+            by_slot,
             spec,
             dump,
             clock: self.clock,

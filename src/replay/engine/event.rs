@@ -22,6 +22,8 @@ pub enum Event {
     Sending { first: u64, last: u64, bytes: u64 },
     /// A batch was answered.
     Answered(Progress),
+    /// So many commands were carried out by each node of a cluster.
+    OfNodes(Vec<(String, u64)>),
     /// Nothing is sent for so long, and why.
     Waiting { reason: String, wait: Duration },
     /// The connection was lost and is there again; so many commands had been carried out without an answer.

@@ -16,12 +16,12 @@ const MOST_ROUNDS: u32 = 5;
 const RECORD_CHANGED: i64 = -1;
 const SOMEBODY_ELSE: i64 = -2;
 
-impl Engine<'_, '_, '_> {
+impl<'e> Engine<'e, '_, '_> {
     /// Lets the guard decide about a batch; what it keeps is left out for good. Whatever is judged anew too often is kept
     /// as well: a record that changes all the time is somebody else's.
     pub(super) fn prepare(
         &mut self,
-        pending: &mut Vec<Cow<'_, Item<'_>>>,
+        pending: &mut Vec<Cow<'_, Item<'e>>>,
         rounds: u32,
     ) -> Result<Result<Vec<Shape>, QueryError>, JournalError> {
         let Some(guard) = &mut self.guard else { return Ok(Ok(vec![Shape::Plain; pending.len()])) };
@@ -106,8 +106,8 @@ impl Engine<'_, '_, '_> {
 
     /// What a script answered: edits that were made, edits that were in place, edits that are kept, edits whose record has
     /// changed since it was judged. The last are left in the item; gives whether there are any.
-    pub(super) fn scripted<'a>(&mut self, item: &mut Cow<'_, Item<'a>>, answers: &[i64]) -> bool {
-        let parts: Vec<&'a [u8]> = item.parts().map(|(_, part)| part).collect();
+    pub(super) fn scripted(&mut self, item: &mut Cow<'_, Item<'e>>, answers: &[i64]) -> bool {
+        let parts: Vec<&'e [u8]> = item.parts().map(|(_, part)| part).collect();
         for (part, _) in parts.iter().zip(answers).filter(|(_, answer)| **answer == 0) {
             // Somebody else made that edit: it is theirs, and a rollback leaves it.
             if !item.may_be_done {

@@ -6,11 +6,13 @@
 pub mod backoff;
 pub mod event;
 mod guarded;
+mod lag;
+mod second_look;
 mod send;
 pub mod throttle;
 
 use std::borrow::Cow;
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -26,10 +28,13 @@ use super::work::acked_but_gone;
 use crate::bundle::resp::BatchLimits;
 use crate::text;
 use event::{Event, Progress, Watcher};
+use lag::Lag;
 use throttle::Pace;
 
 /// How often Ctrl-C and the pause file are looked at while waiting.
 const SLICE: Duration = Duration::from_millis(50);
+/// How often replicas are looked at while they are waited for.
+const LAG: Duration = Duration::from_millis(200);
 /// A service closes a connection that says nothing for long.
 const KEEP_ALIVE: Duration = Duration::from_secs(20);
 
@@ -53,6 +58,8 @@ pub struct Terms<'t> {
     pub limits: BatchLimits,
     /// Commands per second.
     pub max_rate: Option<u32>,
+    /// Nothing is sent while a replica is further behind than this.
+    pub max_lag: Option<Duration>,
     /// Nothing is sent while this file exists.
     pub pause_file: Option<PathBuf>,
     /// How long to try again before giving up (resumably).
@@ -87,6 +94,8 @@ pub struct Report {
     pub left: u64,
     /// Whether anything was sent at all.
     pub sent: bool,
+    /// Commands that were carried out, by node of a cluster.
+    pub nodes: BTreeMap<String, u64>,
 }
 
 /// Sends the items, in order, from the first; with a guard, each edit only if it is still right.
@@ -106,6 +115,7 @@ pub fn run(
         kept: 0,
         left: 0,
         sent: false,
+        nodes: BTreeMap::new(),
     };
     let pace = Pace::new(terms.limits.commands, terms.max_rate);
     let mut engine = Engine {
@@ -116,8 +126,10 @@ pub fn run(
         watcher,
         report,
         pace,
+        lag: Lag::default(),
         full: None,
         judged_anew: false,
+        recent: Vec::new(),
         taken: HashSet::new(),
         moved_on: HashSet::new(),
         items,
@@ -131,8 +143,12 @@ pub fn run(
             *pieces = pieces.saturating_add(1);
         }
     }
+    let stopped = engine.look_again_at_earlier();
     let mut rest = items;
-    while !rest.is_empty() {
+    if let Some(reason) = stopped {
+        engine.report.ending = Ending::Stopped(reason);
+    }
+    while !rest.is_empty() && engine.report.ending == Ending::Done {
         engine.before = items.len().saturating_sub(rest.len());
         if let Err(ending) = engine.wait_for_leave() {
             engine.report.ending = ending;
@@ -184,10 +200,13 @@ struct Engine<'e, 'd, 'g> {
     watcher: &'e mut dyn Watcher,
     report: Report,
     pace: Pace,
+    lag: Lag,
     /// The server's words when it had no room.
     full: Option<String>,
     /// A record of the last round had changed after it was judged.
     judged_anew: bool,
+    /// What was carried out in this batch, and could be lost with a node that fails.
+    recent: Vec<Item<'e>>,
     /// Keys that are not made again, because somebody else made them: what follows on them is not sent.
     taken: HashSet<(u32, Vec<u8>)>,
     /// Keys that were not as they must be when they were looked at again: nothing is done about them.
@@ -221,7 +240,7 @@ impl Tally {
     }
 }
 
-impl Engine<'_, '_, '_> {
+impl<'e> Engine<'e, '_, '_> {
     fn interrupted(&self) -> bool {
         self.terms.interrupt.load(Ordering::Relaxed)
     }
@@ -230,12 +249,12 @@ impl Engine<'_, '_, '_> {
         rest(time, self.terms.interrupt)
     }
 
-    /// A connection. If the server was started anew since the last one, first checks that what it acknowledged is still
-    /// there.
-    fn connect(&mut self) -> Result<(), LinkError> {
+    /// A connection. If the server was started anew since the last one, or another took its place, first checks that what
+    /// it acknowledged is still there, up to the batch that is under way. Whether that was so.
+    fn connect(&mut self) -> Result<bool, LinkError> {
         self.session.link()?;
         if !self.session.was_restarted() {
-            return Ok(());
+            return Ok(false);
         }
         let before = self.items.get(..self.before).unwrap_or_default();
         let is_kept = |item: &&Item<'_>| {
@@ -249,12 +268,20 @@ impl Engine<'_, '_, '_> {
             // A guard leaves edits out, and other writers work on.
             Ok(found) if found.is_believable(self.guard.is_some()) => {
                 self.session.trust();
-                Ok(())
+                Ok(true)
             }
             Ok(found) => Err(LinkError::Lost { lost: found.edits.count, of: found.of }),
             Err(QueryError::Link(error)) => Err(error),
             Err(error) => Err(LinkError::NotYet { cause: error.to_string() }),
         }
+    }
+
+    /// The nodes of a cluster that these go to.
+    fn nodes_of(&self, pending: &[Cow<'_, Item<'_>>]) -> Vec<String> {
+        let mut nodes: Vec<String> = pending.iter().flat_map(|item| self.session.nodes(&item.bytes)).collect();
+        nodes.sort_unstable();
+        nodes.dedup();
+        nodes
     }
 
     /// Waits until the next batch may go.
@@ -263,6 +290,7 @@ impl Engine<'_, '_, '_> {
         if !self.sleep(wait) {
             return Err(Ending::Interrupted);
         }
+        self.wait_for_replicas()?;
         let Some(path) = self.terms.pause_file.clone() else { return Ok(()) };
         let mut said = false;
         let mut alive = Instant::now();
@@ -286,12 +314,40 @@ impl Engine<'_, '_, '_> {
         Ok(())
     }
 
+    /// Waits until no replica is too far behind. A server that does not say how far they are is not waited for.
+    fn wait_for_replicas(&mut self) -> Result<(), Ending> {
+        let Some(most) = self.terms.max_lag else { return Ok(()) };
+        let mut said = false;
+        loop {
+            let behind = match self.session.link().and_then(|link| self.lag.look(link)) {
+                Ok(behind) => behind,
+                Err(_) => {
+                    // The next batch makes another connection, and says why.
+                    self.session.broken();
+                    return Ok(());
+                }
+            };
+            let Some(behind) = behind.filter(|behind| *behind > most) else { return Ok(()) };
+            if !std::mem::replace(&mut said, true) {
+                let (behind, most) = (behind.as_secs_f64(), most.as_secs());
+                let reason =
+                    format!("a replica is {behind:.1} s behind; waiting until it is at most {most} s (--max-lag)");
+                self.watcher.event(&Event::Waiting { reason, wait: Duration::ZERO });
+            }
+            if !self.sleep(LAG) {
+                return Err(Ending::Interrupted);
+            }
+        }
+    }
+
     /// How many items go into the next batch: by the limits, and never two whose order matters when one is refused and
     /// sent again: deletions and what follows them, and pieces of one value.
     fn next_batch(&self, items: &[Item<'_>]) -> usize {
         let mut bytes: usize = 0;
         let mut grown: HashSet<(u32, &[u8])> = HashSet::new();
         let deletes = items.first().is_some_and(|first| first.verb.deletes_keys());
+        let is_across = self.guard.as_ref().is_some_and(|guard| guard.is_across());
+        let mut goes: HashSet<Vec<u8>> = HashSet::new();
         for (at, item) in items.iter().enumerate() {
             bytes = bytes.saturating_add(item.bytes.len());
             let by_script = self.guard.as_ref().is_some_and(|guard| guard.takes(item));
@@ -312,14 +368,26 @@ impl Engine<'_, '_, '_> {
             let grows = item.makes_key() || waits;
             let turns_back =
                 at.checked_sub(1).and_then(|at| items.get(at)).is_some_and(|before| before.number > item.number);
+            // What an entry names must be gone before it is looked at.
+            let follows = || {
+                is_across
+                    && self
+                        .guard
+                        .as_ref()
+                        .is_some_and(|guard| guard.waits_for(item).iter().any(|key| goes.contains(key)))
+            };
             if at > 0
                 && (turns_back
+                    || follows()
                     || at >= self.pace.commands()
                     || bytes > self.terms.limits.bytes
                     || item.verb.deletes_keys() != deletes
                     || grows && grown.contains(&(item.db, item.key())))
             {
                 return at;
+            }
+            if is_across {
+                goes.extend(item.keys().iter().map(|key| key.to_vec()));
             }
             // A field that expires must be there.
             if item.makes_key() || item.verb == Verb::HEdit {
@@ -330,12 +398,12 @@ impl Engine<'_, '_, '_> {
     }
 
     /// `goes_on` where the next batch has more of the last command of this one.
-    fn batch(&mut self, batch: &[Item<'_>], goes_on: bool) -> Result<Result<(), Ending>, JournalError> {
+    fn batch(&mut self, batch: &[Item<'e>], goes_on: bool) -> Result<Result<(), Ending>, JournalError> {
         let way = self.terms.way;
         let (Some(first), Some(last)) = (batch.first(), batch.last()) else { return Ok(Ok(())) };
         let (first, last) = (first.number, last.number);
         let mut tally = Tally::default();
-        let mut pending: Vec<Cow<'_, Item<'_>>> = Vec::with_capacity(batch.len());
+        let mut pending: Vec<Cow<'_, Item<'e>>> = Vec::with_capacity(batch.len());
         for item in batch {
             let is_taken = !self.taken.is_empty() && self.taken.contains(&(item.db, item.key().to_vec()));
             let has_moved_on = !self.moved_on.is_empty() && self.moved_on.contains(&(item.db, item.key().to_vec()));
@@ -348,15 +416,22 @@ impl Engine<'_, '_, '_> {
         }
         if !pending.is_empty() {
             // On the disk, with the acknowledgement of the batch before, before anything leaves.
-            self.journal.add(&Record::Intent { way, first, last });
+            let nodes = self.nodes_of(&pending);
+            self.journal.add(&Record::Intent { way, first, last, nodes });
             self.journal.sync()?;
             let bytes = pending.iter().fold(0, |sum: usize, item| sum.saturating_add(item.bytes.len()));
             let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
             self.watcher.event(&Event::Sending { first, last, bytes });
             self.report.sent = true;
             self.send(pending, &mut tally)?;
+            self.look_again_elsewhere(&mut tally);
+            self.settle(&mut tally)?;
             self.report.done.batches = self.report.done.batches.saturating_add(1);
             self.watcher.event(&Event::Answered(self.report.done));
+            if !self.report.nodes.is_empty() {
+                let nodes = self.report.nodes.iter().map(|(node, commands)| (node.clone(), *commands));
+                self.watcher.event(&Event::OfNodes(nodes.collect()));
+            }
         }
         let count = |len: usize| u64::try_from(len).unwrap_or(u64::MAX);
         self.report.failed = self.report.failed.saturating_add(count(tally.failed.len()));

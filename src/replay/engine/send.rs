@@ -20,9 +20,9 @@ use crate::replay::script::item::Item;
 use crate::replay::script::was::Was;
 use crate::text::Printable;
 
-impl Engine<'_, '_, '_> {
+impl<'e> Engine<'e, '_, '_> {
     /// Sends a batch until each of its commands has an answer, or until it makes no sense to try again.
-    pub(super) fn send(&mut self, mut pending: Vec<Cow<'_, Item<'_>>>, tally: &mut Tally) -> Result<(), JournalError> {
+    pub(super) fn send(&mut self, mut pending: Vec<Cow<'_, Item<'e>>>, tally: &mut Tally) -> Result<(), JournalError> {
         let mut backoff = Backoff::new(self.terms.retry_for);
         let mut rounds = 0;
         while !pending.is_empty() {
@@ -125,7 +125,7 @@ impl Engine<'_, '_, '_> {
     }
 
     /// Says why, and waits; longer each time. `false` where it is time to give up, or Ctrl-C was pressed.
-    fn pause(&mut self, reason: &str, backoff: &mut Backoff) -> bool {
+    pub(super) fn pause(&mut self, reason: &str, backoff: &mut Backoff) -> bool {
         if backoff.is_over() {
             return false;
         }
@@ -137,7 +137,7 @@ impl Engine<'_, '_, '_> {
     /// One round: all commands out, all replies in. Where the database changes, everything before it is answered first.
     fn exchange(&mut self, pending: &[Cow<'_, Item<'_>>], shapes: &[Shape]) -> (Vec<Reply>, Option<LinkError>) {
         let mut replies = Vec::with_capacity(pending.len());
-        let link = match self.connect().and_then(|()| self.session.link()) {
+        let link = match self.connect().and_then(|_| self.session.link()) {
             Ok(link) => link,
             Err(error) => return (replies, Some(error)),
         };
@@ -195,17 +195,17 @@ impl Engine<'_, '_, '_> {
     }
 
     /// Sorts the answers. Gives what must be sent again, and why.
-    fn judge<'i, 'a>(
+    fn judge<'i>(
         &mut self,
-        sent: Vec<Cow<'i, Item<'a>>>,
+        sent: Vec<Cow<'i, Item<'e>>>,
         shapes: &[Shape],
         replies: Vec<Reply>,
         tally: &mut Tally,
-    ) -> (Vec<Cow<'i, Item<'a>>>, Option<String>) {
-        let mut again: Vec<Cow<'i, Item<'a>>> = Vec::new();
+    ) -> (Vec<Cow<'i, Item<'e>>>, Option<String>) {
+        let mut again: Vec<Cow<'i, Item<'e>>> = Vec::new();
         let mut reason = None;
         // Keys with a refused command in this batch: because of it, what follows on them may be answered otherwise.
-        let mut waiting: HashSet<(u32, &'a [u8])> = HashSet::new();
+        let mut waiting: HashSet<(u32, &'e [u8])> = HashSet::new();
         for ((mut item, shape), reply) in sent.into_iter().zip(shapes).zip(replies) {
             if *shape != Shape::Plain
                 && let Some(answers) = guard::answers(&reply, item.parts().count())
@@ -329,7 +329,14 @@ impl Engine<'_, '_, '_> {
         (again, reason)
     }
 
-    pub(super) fn count(&mut self, item: &Item<'_>) {
+    pub(super) fn count(&mut self, item: &Item<'e>) {
+        if self.session.may_fail_over() {
+            self.recent.push(item.clone());
+        }
+        for node in self.session.nodes(&item.bytes) {
+            let commands = self.report.nodes.entry(node).or_default();
+            *commands = commands.saturating_add(1);
+        }
         self.watcher.done(item);
         let done = &mut self.report.done;
         done.commands = done.commands.saturating_add(1);
@@ -355,7 +362,7 @@ impl Engine<'_, '_, '_> {
     fn find_out(
         &mut self,
         mut error: LinkError,
-        unanswered: &mut Vec<Cow<'_, Item<'_>>>,
+        unanswered: &mut Vec<Cow<'_, Item<'e>>>,
         mut backoff: Backoff,
         tally: &Tally,
     ) -> Result<(), String> {
@@ -364,10 +371,16 @@ impl Engine<'_, '_, '_> {
             if !error.is_transient() || tally.stop.is_some() || !self.pause(&reason, &mut backoff) {
                 return Err(reason);
             }
+            let connected = self.connect();
+            // What a node answered in this batch may be lost with it.
+            let answered_before = unanswered.len();
+            if let Ok(true) = connected {
+                unanswered.extend(self.recent.drain(..).map(Cow::Owned));
+            }
             let subjects: Vec<Subject<'_, '_>> =
                 unanswered.iter().map(|item| Subject { item, was_sent: true, there: There::Unknown }).collect();
             let look = LookOptions { limits: self.terms.limits, ..LookOptions::default() };
-            let looked = match self.connect().and_then(|()| self.session.link()) {
+            let looked = match connected.and_then(|_| self.session.link()) {
                 Ok(link) => inspect(link, &subjects, &look, &mut |_| {}),
                 Err(error) => Err(QueryError::Link(error)),
             };
@@ -389,8 +402,12 @@ impl Engine<'_, '_, '_> {
             };
             let mut found_done: u64 = 0;
             let mut open = Vec::new();
-            for (mut item, found) in unanswered.drain(..).zip(found) {
+            for (at, (mut item, found)) in unanswered.drain(..).zip(found).enumerate() {
                 match found {
+                    Found::Done if at >= answered_before => {
+                        self.recent.push(item.into_owned());
+                        continue;
+                    }
                     Found::Done => {
                         self.count(&item);
                         found_done = found_done.saturating_add(1);
@@ -415,6 +432,36 @@ impl Engine<'_, '_, '_> {
             self.watcher.event(&Event::Reconnected { found_done });
             return Ok(());
         }
+    }
+}
+
+/// How often the replicas of a cluster are waited for before it is too much.
+const MOST_SETTLING: u32 = 10;
+
+impl<'e> Engine<'e, '_, '_> {
+    /// Waits until what was answered is where it survives the loss of a node. If one is lost meanwhile, looks what of it is
+    /// there, and sends the rest again.
+    pub(super) fn settle(&mut self, tally: &mut Tally) -> Result<(), JournalError> {
+        let mut rounds: u32 = 0;
+        while let Err(error) = self.session.settle() {
+            self.session.broken();
+            rounds = rounds.saturating_add(1);
+            let mut again: Vec<Cow<'_, Item<'e>>> = Vec::new();
+            let found = match tally.stop.is_some() || rounds > MOST_SETTLING {
+                true => Err(error.to_string()),
+                false => self.find_out(error, &mut again, Backoff::new(self.terms.retry_for), tally),
+            };
+            if let Err(reason) = found {
+                // A later run looks at it.
+                tally.unknown.extend(again.iter().map(|item| item.number));
+                tally.unknown.extend(self.recent.drain(..).map(|item| item.number));
+                tally.stop.get_or_insert(reason);
+                return Ok(());
+            }
+            self.send(again, tally)?;
+        }
+        self.recent.clear();
+        Ok(())
     }
 }
 

@@ -10,6 +10,7 @@
 //! On the way back an edit is undone if its record is as it was when the edit was made, or if undoing it is right by the
 //! record as it is now. Otherwise somebody else has written that record since, and the membership is theirs.
 
+mod across;
 mod content;
 mod known;
 mod named;
@@ -28,6 +29,7 @@ use super::script::Verb;
 use super::script::item::Item;
 use super::script::was::Was;
 use super::verify::number;
+use crate::dump::slots::slot_of;
 use content::Content;
 pub use known::Known;
 
@@ -36,8 +38,9 @@ pub(super) fn is_document(document: &[u8], answer: &[u8]) -> bool {
     Content::is_document(document, answer)
 }
 
+pub use across::Repair;
 pub use named::{Entry, Level, Named, Pruned};
-use prune::Pruning;
+use prune::{Checks, Pruning};
 pub use prune::{most_parts, named};
 use record::Records;
 pub use record::Value;
@@ -114,6 +117,10 @@ pub struct Guard<'g> {
     level: Level,
     way: Way,
     known: &'g Known<'g>,
+    /// In a cluster, the commands of the other file of the bundle.
+    others: Option<&'g [Item<'g>]>,
+    /// Edits of an earlier run that ended before the second look at them.
+    made: Vec<Item<'g>>,
     /// Not known before the server was asked which it takes.
     scripts: Option<Scripts>,
 }
@@ -146,7 +153,7 @@ struct Decision<'a> {
 impl<'g> Guard<'g> {
     /// `known` comes from the work that is guarded.
     pub fn new(judge: &'g mut dyn Judge, level: Level, way: Way, known: &'g Known<'g>) -> Self {
-        Self { judge, level, way, known, scripts: None }
+        Self { judge, level, way, known, others: None, made: Vec::new(), scripts: None }
     }
 
     /// How much of a replay it takes care of.
@@ -187,6 +194,10 @@ impl<'g> Guard<'g> {
         let pruning = items.iter().enumerate().filter(|(_, item)| self.prunes(item));
         let pruning = pruning.map(|(place, item)| (place, item.as_ref()));
         let mut pruned = prune::decide(link, &*self.judge, self.known, pruning, options)?;
+        let across = self.is_across();
+        if across {
+            prune::ask_elsewhere(link, items, &mut pruned, options)?;
+        }
         let records = self.read(link, items, options)?;
         let judged = self.judge(items, &records);
         let required = exist(link, &judged, options)?;
@@ -207,7 +218,13 @@ impl<'g> Guard<'g> {
                 if left {
                     let db = item.db;
                     let content = |key: &[u8]| self.content_of_pruned(db, key, &contents);
-                    prunings.push((place, Pruning::new(item, checks.into_iter().flatten().collect(), content)));
+                    let mut checks: Vec<Checks> = checks.into_iter().flatten().collect();
+                    if across {
+                        let keys =
+                            item.parts().map(|(_, part)| if item.verb.deletes_keys() { part } else { item.key() });
+                        checks.iter_mut().zip(keys).for_each(|(checks, key)| checks.retain_together(key));
+                    }
+                    prunings.push((place, Pruning::new(item, checks, content, across)));
                 }
                 continue;
             }
@@ -254,7 +271,7 @@ impl<'g> Guard<'g> {
                         prepared.kept.push((place, refused));
                         left = item.to_mut().retain(|at, _| matches!(decisions.get(at), Some(Some(_))));
                     }
-                    let decisions: Vec<_> = decisions.into_iter().flatten().collect();
+                    let mut decisions: Vec<_> = decisions.into_iter().flatten().collect();
                     if !left {
                         Shape::Nothing
                     } else if decisions.iter().all(|decision| !decision.on_record && decision.score.is_empty()) {
@@ -266,6 +283,13 @@ impl<'g> Guard<'g> {
                         });
                         if self.way == Way::Apply {
                             prepared.seen.push((place, states.collect()));
+                        }
+                        if across {
+                            let key = item.key();
+                            for (decision, (_, member)) in decisions.iter_mut().zip(item.parts()) {
+                                decision.on_record &= slot_of(member) == slot_of(key);
+                                decision.require.retain(|(required, _)| slot_of(required) == slot_of(key));
+                            }
                         }
                         Shape::Script(scripts.edit(item, &rule, &records, &decisions))
                     }

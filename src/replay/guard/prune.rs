@@ -3,6 +3,7 @@
 //! What an entry names is mostly known to be gone if there is no such key. Where a rule asks for more (`where`), what is
 //! there is read and judged here, and the script makes sure that it is still what was read.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 
 use sha1::{Digest as _, Sha1};
@@ -13,6 +14,7 @@ use super::named::{Entry, Named, Pruned};
 use super::record::{self, Records, Value};
 use super::{Judge, Rule};
 use crate::bundle::hex;
+use crate::dump::slots::slot_of;
 use crate::replay::link::{Link, Reply};
 use crate::replay::look::query::{LookOptions, QueryError, ask_all};
 use crate::replay::script::Verb;
@@ -48,6 +50,8 @@ type Names = Option<Vec<Named>>;
 #[derive(Debug)]
 pub struct Pruning<'a> {
     db: u32,
+    /// In a cluster, the slot that it is in.
+    slot: Option<u16>,
     verb: Verb,
     key: &'a [u8],
     /// The entries that go, what must be there, and what that rests on.
@@ -192,6 +196,56 @@ fn gone_by_name(
 #[derive(Clone, Debug)]
 pub struct Checks(Vec<Check>);
 
+impl Checks {
+    /// Those that a script can make which edits this key in a cluster.
+    pub fn retain_together(&mut self, key: &[u8]) {
+        self.0.retain(|check| match check {
+            Check::NoKey(named) | Check::NoField(named, _) | Check::State(named, ..) | Check::Value(named, ..) => {
+                slot_of(named) == slot_of(key)
+            }
+        });
+    }
+}
+
+/// Where no script can tell that a key is gone, because it is in another slot, it is looked here: a part that names one that
+/// is there stays. What has a condition was read for that, just before.
+pub fn ask_elsewhere(
+    link: &mut dyn Link,
+    items: &[Cow<'_, Item<'_>>],
+    decided: &mut HashMap<usize, Vec<Option<Checks>>>,
+    options: &LookOptions,
+) -> Result<(), QueryError> {
+    let mut questions: Vec<(u32, Vec<&[u8]>)> = Vec::new();
+    let mut places: Vec<(usize, usize)> = Vec::new();
+    for (at, item) in items.iter().enumerate() {
+        let Some(parts) = decided.get(&at) else { continue };
+        for (part, checks) in parts.iter().enumerate() {
+            for check in checks.iter().flat_map(|checks| &checks.0) {
+                let question: Vec<&[u8]> = match check {
+                    Check::NoKey(key) => vec![b"EXISTS", key],
+                    Check::NoField(key, field) => vec![b"HEXISTS", key, field],
+                    Check::State(..) | Check::Value(..) => continue,
+                };
+                questions.push((item.db, question));
+                places.push((at, part));
+            }
+        }
+    }
+    let replies = ask_all(link, options, questions.into_iter())?;
+    for ((at, part), reply) in places.into_iter().zip(replies) {
+        match reply {
+            Reply::Integer(0) => continue,
+            Reply::Integer(_) => {}
+            Reply::Error(error) if error.is_wrong_type() => {}
+            reply => return Err(QueryError::Refused { command: "a look at what an entry names", reply }),
+        }
+        if let Some(checks) = decided.get_mut(&at).and_then(|parts| parts.get_mut(part)) {
+            *checks = None;
+        }
+    }
+    Ok(())
+}
+
 /// What the script must make sure of; `None` where the entry stays.
 fn check(
     judge: &dyn Judge,
@@ -231,7 +285,12 @@ fn check(
 impl<'a> Pruning<'a> {
     /// Of a command, less the parts that stay, with what each part rests on. `content` says what a key that goes as a
     /// whole must hold: `None` for whatever it does.
-    pub fn new(item: &Item<'a>, checks: Vec<Checks>, content: impl Fn(&'a [u8]) -> Option<[Vec<u8>; 4]>) -> Self {
+    pub fn new(
+        item: &Item<'a>,
+        checks: Vec<Checks>,
+        content: impl Fn(&'a [u8]) -> Option<[Vec<u8>; 4]>,
+        across: bool,
+    ) -> Self {
         let entries = item.parts().enumerate().zip(checks).map(|((at, (_, part)), Checks(checks))| {
             let text = |text: &[u8]| text.to_vec();
             let must = match item.verb {
@@ -248,7 +307,13 @@ impl<'a> Pruning<'a> {
             (part, must, checks)
         });
         let key = if item.verb.deletes_keys() { &b""[..] } else { item.key() };
-        Self { db: item.db, verb: item.verb, key, entries: entries.collect() }
+        Self {
+            db: item.db,
+            slot: across.then(|| slot_of(item.key())),
+            verb: item.verb,
+            key,
+            entries: entries.collect(),
+        }
     }
 
     /// How many arguments a script takes for it, at most.
@@ -267,7 +332,7 @@ impl<'a> Pruning<'a> {
 
     /// Whether they may go in one script.
     pub fn goes_with(&self, other: &Pruning<'_>) -> bool {
-        self.db == other.db
+        self.db == other.db && self.slot == other.slot
     }
 }
 

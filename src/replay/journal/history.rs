@@ -172,7 +172,7 @@ impl History {
                 let known = Arc::make_mut(&mut self.course_mut(way).states);
                 known.extend(states.into_iter().map(|(member, state)| ((db, key.0.clone(), member.0), state)));
             }
-            Record::Intent { way, first, last } => {
+            Record::Intent { way, first, last, .. } => {
                 let guarded = self.guarded;
                 self.course_mut(way).guarded |= guarded;
                 let sent = |_, fate: Fate| if fate == Fate::Open { Fate::Unknown } else { fate };

@@ -205,7 +205,7 @@ mod tests {
         journal.add(&leave(Some(b"m\r\n")));
         journal.add(&seen("none"));
         journal.add(&seen("hash:1"));
-        journal.add(&Record::Intent { way: WAY, first: 1, last: 10 });
+        journal.add(&Record::Intent { way: WAY, first: 1, last: 10, nodes: Vec::new() });
         journal.sync().unwrap();
         journal.add(&Record::Ack {
             way: WAY,
@@ -216,7 +216,7 @@ mod tests {
             failed: vec![(4, "WRONGTYPE".into())],
             otherwise: vec![(5, 0)],
         });
-        journal.add(&Record::Intent { way: WAY, first: 3, last: 20 });
+        journal.add(&Record::Intent { way: WAY, first: 3, last: 20, nodes: Vec::new() });
         journal.sync().unwrap();
         drop(journal);
         let (_journal, history) = open(&path).unwrap();
@@ -242,7 +242,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("journal.ndjson");
         let (mut journal, _) = open(&path).unwrap();
-        for record in [start(), Record::Intent { way: WAY, first: 1, last: 5 }, ack(1, 5)] {
+        for record in [start(), Record::Intent { way: WAY, first: 1, last: 5, nodes: Vec::new() }, ack(1, 5)] {
             journal.add(&record);
         }
         drop(journal);

@@ -52,7 +52,14 @@ pub enum Record {
     /// what a guarded rollback compares with. On the disk before the edits leave.
     Seen { way: Way, db: u32, key: Bytes, states: Vec<(Bytes, String)> },
     /// The commands of these numbers are about to be sent. On the disk before their first byte leaves.
-    Intent { way: Way, first: u64, last: u64 },
+    Intent {
+        way: Way,
+        first: u64,
+        last: u64,
+        /// The nodes of a cluster that they go to, as far as was known then. Where a key is now, the cluster says.
+        #[serde(skip_serializing_if = "Vec::is_empty", default)]
+        nodes: Vec<String>,
+    },
     /// They were answered, but for those that are named as unknown.
     Ack {
         way: Way,

@@ -1,9 +1,12 @@
 //! One pipe to a database: bytes out, replies in. Everything else in `replay` is written against this.
 
+pub mod cluster;
 pub mod connection;
+pub mod open;
 pub mod rest;
 pub mod rest_tls;
 pub mod secret;
+pub mod sentinel;
 pub mod server_error;
 pub mod session;
 pub mod target;
@@ -42,6 +45,29 @@ pub trait Link {
             Reply::Status(text) if text == "OK" => Ok(()),
             reply => Err(LinkError::Database { db, cause: reply.to_string() }),
         }
+    }
+
+    /// Waits, for a bounded time, until what was sent is where it survives the loss of a node.
+    fn settle(&mut self) -> Result<(), LinkError> {
+        Ok(())
+    }
+
+    /// Asks every server that there is. Every reply to what was sent before must have been received.
+    fn ask_each(&mut self, args: &[&str]) -> Result<Vec<Reply>, LinkError> {
+        let mut command = Vec::new();
+        resp::encode(args, &mut command);
+        self.send(&command)?;
+        Ok(vec![self.receive()?])
+    }
+
+    /// Whether another server may take the place of the one that answered.
+    fn may_fail_over(&self) -> bool {
+        false
+    }
+
+    /// The nodes of a cluster that these commands go to, as far as is known; none where there is but one server.
+    fn nodes(&self, _: &[u8]) -> Vec<String> {
+        Vec::new()
     }
 }
 
@@ -95,8 +121,8 @@ pub enum LinkError {
     /// It answered a handshake.
     #[error("{target} does not answer in the clear: does it want TLS? try {url}")]
     WantsTls { target: String, url: String },
-    #[error("cannot use the certificates in {path}: {cause}; --tls-ca takes a PEM file")]
-    Ca { path: String, cause: String },
+    #[error("cannot use the {what} in {path}: {cause}; {option} takes a PEM file")]
+    Pem { path: String, option: &'static str, what: &'static str, cause: String },
     #[error("{target} refused {what}: {cause}")]
     Refused { target: String, what: &'static str, cause: String },
     /// Nothing more was tried; a person may be asked.
@@ -127,6 +153,15 @@ pub enum LinkError {
     Database { db: u32, cause: String },
     #[error("no database is selected on this connection")]
     NoDatabase,
+    #[error(
+        "{target} is no node of a cluster that says where its slots are: {cause}; one server is given as redis://HOST:PORT"
+    )]
+    NoCluster { target: String, cause: String },
+    #[error("the sentinel at {target} names no primary: {cause}")]
+    NoPrimary { target: String, cause: String },
+    /// What was acknowledged before must be looked at.
+    #[error("another node takes over at {target}")]
+    TookOver { target: String },
     /// What was sent on it may still be on its way.
     #[error("the server does not end our broken connection: {cause}")]
     NotEnded { cause: String },
@@ -151,6 +186,7 @@ impl LinkError {
                 | Self::Unusable { .. }
                 | Self::NotYet { .. }
                 | Self::NotEnded { .. }
+                | Self::TookOver { .. }
         )
     }
 }

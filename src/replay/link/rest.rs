@@ -230,7 +230,7 @@ fn agent(target: &Target) -> Result<ureq::Agent, LinkError> {
         .timeout_recv_response(Some(timeouts.reply))
         .timeout_recv_body(Some(timeouts.reply))
         .build();
-    let tls = Tls(tls::config(target.tls_ca.as_deref())?);
+    let tls = Tls(tls::config(target.tls_ca.as_deref(), None)?);
     let connector = ().chain(ConnectProxyConnector::default()).chain(TcpConnector::default()).chain(tls);
     Ok(ureq::Agent::with_parts(config, connector, DefaultResolver::default()))
 }

@@ -132,9 +132,9 @@ impl ServerError {
         self.kind == ErrorKind::WrongType
     }
 
-    /// Whether only a node of a cluster answers so.
+    /// Whether only a node of a cluster answers so, to whom takes it for a single server.
     pub fn is_of_a_cluster(&self) -> bool {
-        matches!(self.kind, ErrorKind::Cluster | ErrorKind::ClusterDown)
+        self.kind == ErrorKind::Cluster
     }
 
     /// What to do about it.
@@ -168,7 +168,7 @@ impl ServerError {
             }
             ErrorKind::NoPermission => "this user may not run the command; use one that may",
             ErrorKind::ReadOnly => "this is a replica; connect to the primary",
-            ErrorKind::Cluster => "this is a node of a cluster; a plan is replayed to a single server",
+            ErrorKind::Cluster => "this is a node of a cluster; give the address of all of it (redis+cluster://)",
             ErrorKind::RequestSize => {
                 "the service limits a request's size; use a smaller --batch-bytes, or plan with a smaller --max-command-bytes"
             }

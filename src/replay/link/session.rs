@@ -17,6 +17,7 @@ pub struct Session<'d> {
     /// What the server calls the time since it was started, if it says so.
     run: Option<String>,
     restarted: bool,
+    fails_over: bool,
 }
 
 /// The id of a connection and its address as the server sees it: a server that was restarted gives ids out again.
@@ -33,7 +34,7 @@ struct Line {
 impl<'d> Session<'d> {
     /// Without a connection yet.
     pub fn new(dial: &'d mut Dial<'d>) -> Self {
-        Self { dial, line: None, old: Vec::new(), connected: false, run: None, restarted: false }
+        Self { dial, line: None, old: Vec::new(), connected: false, run: None, restarted: false, fails_over: false }
     }
 
     /// The connection; made if there is none.
@@ -52,6 +53,7 @@ impl<'d> Session<'d> {
     fn make(&mut self) -> Result<Line, LinkError> {
         let mut link = (self.dial)()?;
         self.connected = true;
+        self.fails_over = link.may_fail_over();
         while let Some([id, address]) = self.old.last() {
             if let Reply::Error(error) = ask(&mut *link, &["CLIENT", "KILL", "ID", id, "ADDR", address])?
                 && error.class() == Class::Wait
@@ -61,12 +63,7 @@ impl<'d> Session<'d> {
             // It is ended, or was; or neither this user nor this server will ever end it.
             self.old.pop();
         }
-        let mut identity = None;
-        if let Reply::Bulk(text) = ask(&mut *link, &["CLIENT", "INFO"])? {
-            let text = String::from_utf8_lossy(&text);
-            let field = |name| text.split(' ').find_map(|field| field.strip_prefix(name)).map(str::to_owned);
-            identity = field("id=").zip(field("addr=")).map(|(id, address)| [id, address]);
-        }
+        let identity = identity(&mut *link)?;
         if let Some(run) = run_of(&mut *link)? {
             let before = self.run.replace(run);
             self.restarted |= before.is_some() && before != self.run;
@@ -80,6 +77,11 @@ impl<'d> Session<'d> {
         self.restarted
     }
 
+    /// Whether another server may take the place of the one that answered.
+    pub fn may_fail_over(&self) -> bool {
+        self.fails_over
+    }
+
     /// Notes that this was looked into.
     pub fn trust(&mut self) {
         self.restarted = false;
@@ -88,6 +90,16 @@ impl<'d> Session<'d> {
     /// Whether there ever was a connection.
     pub fn was_connected(&self) -> bool {
         self.connected
+    }
+
+    /// Waits until what was sent is where it survives the loss of a node; nothing where there is no connection.
+    pub fn settle(&mut self) -> Result<(), LinkError> {
+        self.line.as_mut().map_or(Ok(()), |line| line.link.settle())
+    }
+
+    /// The nodes that these commands go to.
+    pub fn nodes(&self, commands: &[u8]) -> Vec<String> {
+        self.line.as_ref().map_or_else(Vec::new, |line| line.link.nodes(commands))
     }
 
     /// Notes that the connection is of no use any more.
@@ -108,6 +120,22 @@ impl Link for Line {
         self.link.receive()
     }
 
+    fn settle(&mut self) -> Result<(), LinkError> {
+        self.link.settle()
+    }
+
+    fn ask_each(&mut self, args: &[&str]) -> Result<Vec<Reply>, LinkError> {
+        self.link.ask_each(args)
+    }
+
+    fn may_fail_over(&self) -> bool {
+        self.link.may_fail_over()
+    }
+
+    fn nodes(&self, commands: &[u8]) -> Vec<String> {
+        self.link.nodes(commands)
+    }
+
     fn select(&mut self, db: u32) -> Result<(), LinkError> {
         if self.db != Some(db) {
             self.db = None;
@@ -118,8 +146,16 @@ impl Link for Line {
     }
 }
 
+/// Who a connection is, where the server says it.
+pub fn identity(link: &mut dyn Link) -> Result<Option<[String; 2]>, LinkError> {
+    let Reply::Bulk(text) = ask(link, &["CLIENT", "INFO"])? else { return Ok(None) };
+    let text = String::from_utf8_lossy(&text);
+    let field = |name| text.split(' ').find_map(|field| field.strip_prefix(name)).map(str::to_owned);
+    Ok(field("id=").zip(field("addr=")).map(|(id, address)| [id, address]))
+}
+
 /// The `run_id` of a server. Not every user may ask, and not every service answers.
-fn run_of(link: &mut dyn Link) -> Result<Option<String>, LinkError> {
+pub fn run_of(link: &mut dyn Link) -> Result<Option<String>, LinkError> {
     let reply = ask(link, &["INFO", "server"])?;
     let text = reply.as_bytes().map(String::from_utf8_lossy).unwrap_or_default();
     Ok(text.lines().find_map(|line| line.strip_prefix("run_id:")).map(|run| run.trim().to_owned()))

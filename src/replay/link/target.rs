@@ -2,10 +2,12 @@
 
 use std::ffi::OsString;
 use std::fmt;
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::secret::Secret;
+pub use super::url::Kind;
 use super::url::{self, UrlError};
 use crate::text;
 
@@ -20,6 +22,10 @@ pub struct Source<'a> {
     pub password_file: Option<&'a Path>,
     /// `--tls-ca FILE`.
     pub tls_ca: Option<PathBuf>,
+    /// `--tls-cert FILE`, and `--tls-key FILE`.
+    pub tls_client: Option<(PathBuf, PathBuf)>,
+    /// `--node-map ANNOUNCED=REACHABLE`, each as often as it was given.
+    pub node_map: &'a [NodeMap],
     /// An environment variable by its name; a parameter so that tests need not touch the process.
     pub environment: &'a dyn Fn(&str) -> Option<OsString>,
 }
@@ -27,14 +33,20 @@ pub struct Source<'a> {
 /// A database that a [`Link`](crate::replay::Link) can be opened to. Neither `Display` nor `Debug` shows a password.
 #[derive(Clone, Debug)]
 pub struct Target {
+    pub kind: Kind,
     pub host: String,
     pub port: u16,
+    /// Of a cluster or of sentinels, further nodes.
+    pub more: Vec<(String, u16)>,
+    pub node_map: Vec<NodeMap>,
     pub db: u32,
     pub tls: bool,
     pub user: Option<String>,
     pub password: Option<Secret>,
     /// Certificates (PEM) to trust *instead of* the public roots.
     pub tls_ca: Option<PathBuf>,
+    /// What this side shows of itself: its certificates (PEM), and their key.
+    pub tls_client: Option<(PathBuf, PathBuf)>,
     pub timeouts: Timeouts,
     /// The path of Upstash's REST interface, where the database is spoken to in that way. The password is its token.
     pub rest: Option<String>,
@@ -74,6 +86,10 @@ pub enum TargetError {
     PasswordFileTooLong { path: PathBuf },
     #[error("--tls-ca needs a rediss:// or https:// URL: this connection is not encrypted")]
     CaWithoutTls,
+    #[error("--tls-cert and --tls-key need a rediss:// URL: this connection has no use for them")]
+    CertificateWithoutTls,
+    #[error("--node-map is for a cluster or for sentinels (redis+cluster://, redis+sentinel://)")]
+    MapWithoutNodes,
 }
 
 impl Target {
@@ -99,6 +115,12 @@ impl Target {
         if source.tls_ca.is_some() && !parts.tls {
             return Err(TargetError::CaWithoutTls);
         }
+        if source.tls_client.is_some() && (!parts.tls || parts.rest.is_some()) {
+            return Err(TargetError::CertificateWithoutTls);
+        }
+        if !source.node_map.is_empty() && !matches!(parts.kind, Kind::Cluster | Kind::Sentinel(_)) {
+            return Err(TargetError::MapWithoutNodes);
+        }
         let password = match source.password_file {
             Some(path) => Some(read_password(path)?),
             None => parts.password.clone().or_else(|| same_server(source, &parts)).or_else(|| {
@@ -110,13 +132,17 @@ impl Target {
             }),
         };
         Ok(Self {
+            kind: parts.kind,
             host: parts.host,
             port: parts.port,
+            more: parts.more,
+            node_map: source.node_map.to_vec(),
             db: parts.db,
             tls: parts.tls,
             user: parts.user,
             password,
             tls_ca: source.tls_ca.clone(),
+            tls_client: source.tls_client.clone(),
             timeouts: Timeouts::default(),
             rest: parts.rest,
         })
@@ -131,26 +157,72 @@ impl Target {
 impl fmt::Display for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match (self.rest.is_some(), self.tls) {
-            (true, true) => "https://",
-            (true, false) => "http://",
-            (false, true) => "rediss://",
-            (false, false) => "redis://",
+            (true, true) => "https",
+            (true, false) => "http",
+            (false, true) => "rediss",
+            (false, false) => "redis",
+        })?;
+        f.write_str(match self.kind {
+            Kind::Single => "://",
+            Kind::Unix(_) => "+unix://",
+            Kind::Cluster => "+cluster://",
+            Kind::Sentinel(_) => "+sentinel://",
         })?;
         if let Some(user) = self.user.as_deref().filter(|user| *user != "default") {
             write!(f, "{}@", url::escape(user))?;
         }
-        // A parsed URL has no control characters and no spaces, but in its user.
-        if self.host.contains(':') {
-            write!(f, "[{}]", self.host)?;
-        } else {
-            f.write_str(&self.host)?;
+        if let Kind::Unix(path) = &self.kind {
+            return f.write_str(&url::escape_path(path.as_os_str().as_bytes()));
         }
-        write!(f, ":{}", self.port)?;
+        // A parsed URL has no control characters and no spaces, but in its user.
+        write!(f, "{}", Place(&self.host, self.port))?;
+        for (host, port) in &self.more {
+            write!(f, ",{}", Place(host, *port))?;
+        }
+        if let Kind::Sentinel(name) = &self.kind {
+            write!(f, "/{}", url::escape(name))?;
+        }
         match &self.rest {
             Some(path) => f.write_str(path),
             None if self.db != 0 => write!(f, "/{}", self.db),
             None => Ok(()),
         }
+    }
+}
+
+/// `HOST:PORT`.
+pub struct Place<'a>(pub &'a str, pub u16);
+
+impl fmt::Display for Place<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0.contains(':') {
+            true => write!(f, "[{}]:{}", self.0, self.1),
+            false => write!(f, "{}:{}", self.0, self.1),
+        }
+    }
+}
+
+/// That an address which a cluster or a sentinel names is reached by another one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NodeMap {
+    pub announced: (String, u16),
+    pub reachable: (String, u16),
+}
+
+impl std::str::FromStr for NodeMap {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let place = |text: &str| url::node(text).map_err(|_| "HOST:PORT=HOST:PORT is due".to_owned());
+        let (announced, reachable) = text.split_once('=').ok_or("HOST:PORT=HOST:PORT is due")?;
+        Ok(Self { announced: place(announced)?, reachable: place(reachable)? })
+    }
+}
+
+impl fmt::Display for NodeMap {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let place = |(host, port): &(String, u16)| Place(host, *port).to_string();
+        write!(f, "{}={}", place(&self.announced), place(&self.reachable))
     }
 }
 
@@ -160,7 +232,7 @@ fn same_server(source: &Source<'_>, parts: &url::Parts) -> Option<Secret> {
     let other = url::parse(&url).ok()?;
     let place = |parts: &url::Parts| {
         let user = parts.user.clone().filter(|user| user != "default");
-        (parts.tls, user, parts.host.clone(), parts.port, parts.rest.clone())
+        (parts.kind.clone(), parts.tls, user, parts.host.clone(), parts.port, parts.more.clone(), parts.rest.clone())
     };
     (place(&other) == place(parts)).then_some(other.password)?
 }
@@ -200,7 +272,14 @@ mod tests {
         vars: &[(&str, &str)],
     ) -> Result<Target, TargetError> {
         let environment = |name: &str| vars.iter().find(|(var, _)| *var == name).map(|(_, value)| value.into());
-        Target::resolve(&Source { to, password_file: file, tls_ca: ca.map(PathBuf::from), environment: &environment })
+        Target::resolve(&Source {
+            to,
+            password_file: file,
+            tls_ca: ca.map(PathBuf::from),
+            tls_client: None,
+            node_map: &[],
+            environment: &environment,
+        })
     }
 
     fn password(target: &Target) -> Option<&[u8]> {
@@ -268,6 +347,28 @@ mod tests {
     fn a_private_ca_needs_tls() {
         assert!(matches!(resolve(Some("redis://h"), None, Some("ca.pem"), &[]), Err(TargetError::CaWithoutTls)));
         assert!(resolve(Some("rediss://h"), None, Some("ca.pem"), &[]).is_ok());
+    }
+
+    #[test]
+    fn what_is_shown_can_be_given_again() {
+        for url in [
+            "redis+unix:///run/a%20b.sock",
+            "redis+unix://u@/s",
+            "rediss+cluster://u@a:7,[::1]:8",
+            "redis+sentinel://s1:1,s2:2/my%20master",
+        ] {
+            assert_eq!(resolve(Some(url), None, None, &[]).unwrap().display(), url);
+        }
+    }
+
+    #[test]
+    fn a_node_is_mapped_by_two_addresses() {
+        let map: NodeMap = "10.0.0.1:7000=[::1]:7".parse().unwrap();
+        assert_eq!((&map.announced, &map.reachable), (&("10.0.0.1".into(), 7000), &("::1".into(), 7)));
+        assert_eq!(map.to_string(), "10.0.0.1:7000=[::1]:7");
+        for wrong in ["", "a:1", "a:1=b", "a=b:1", "a:1=b:0", "a:1=b:1=c:1", "a b:1=c:1"] {
+            assert!(wrong.parse::<NodeMap>().is_err(), "{wrong}");
+        }
     }
 
     #[test]

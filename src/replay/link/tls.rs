@@ -4,12 +4,14 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
+use rustls::client::WantsClientCert;
 use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature};
-use rustls::pki_types::{CertificateDer, ServerName, UnixTime, pem::PemObject as _};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime, pem::PemObject as _};
 use rustls::{
-    AlertDescription, CertificateError, ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme,
+    AlertDescription, CertificateError, ClientConfig, ConfigBuilder, DigitallySignedStruct, Error, RootCertStore,
+    SignatureScheme,
 };
 
 use super::LinkError;
@@ -18,22 +20,38 @@ use crate::text;
 /// A larger file is not a list of certificates.
 const MAX_CA_FILE: u64 = 16 * 1024 * 1024;
 
-/// Trusts the public authorities, or what is in this file instead of them.
-pub fn config(ca: Option<&Path>) -> Result<Arc<ClientConfig>, LinkError> {
+/// Trusts the public authorities, or what is in this file instead of them. A server that asks who this is is shown the
+/// certificates of the first file of `client`, proven by the key in the second.
+pub fn config(ca: Option<&Path>, client: Option<(&Path, &Path)>) -> Result<Arc<ClientConfig>, LinkError> {
     let provider = Arc::new(ring::default_provider());
     let builder = ClientConfig::builder_with_provider(Arc::clone(&provider)).with_safe_default_protocol_versions();
     // Versions and ciphers of one library fit together.
     let builder = builder.map_err(|_| failed("this program"))?;
     let Some(path) = ca else {
         let roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
-        return Ok(Arc::new(builder.with_root_certificates(roots).with_no_client_auth()));
+        return with_client(builder.with_root_certificates(roots), client);
     };
     let given = certificates(path)?;
     let mut roots = RootCertStore::empty();
     roots.add_parsable_certificates(given.iter().cloned());
     let authorities = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider)).build().ok();
     let verifier = Arc::new(Given { given, authorities, provider });
-    Ok(Arc::new(builder.dangerous().with_custom_certificate_verifier(verifier).with_no_client_auth()))
+    with_client(builder.dangerous().with_custom_certificate_verifier(verifier), client)
+}
+
+fn with_client(
+    builder: ConfigBuilder<ClientConfig, WantsClientCert>,
+    client: Option<(&Path, &Path)>,
+) -> Result<Arc<ClientConfig>, LinkError> {
+    let Some((certificates, key)) = client else { return Ok(Arc::new(builder.with_no_client_auth())) };
+    let chain = pem(certificates, "--tls-cert")?;
+    let failed =
+        |cause: &str| LinkError::Pem { path: text::path(key), option: "--tls-key", what: "key", cause: cause.into() };
+    let bytes = read(key).map_err(|error| failed(&error.to_string()))?;
+    let key = PrivateKeyDer::from_pem_slice(&bytes)
+        .map_err(|_| failed("there is no private key in it, or it is locked by a passphrase"))?;
+    let config = builder.with_client_auth_cert(chain, key);
+    Ok(Arc::new(config.map_err(|_| failed("it is not the key of that certificate"))?))
 }
 
 fn failed(what: &str) -> LinkError {
@@ -47,11 +65,19 @@ fn failed(what: &str) -> LinkError {
 /// The certificates of a file, which must have at least one: without, every server would be refused for a reason
 /// that names the server.
 pub fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, LinkError> {
+    pem(path, "--tls-ca")
+}
+
+fn read(path: &Path) -> io::Result<Vec<u8>> {
     use std::io::Read as _;
-    let failed = |cause: String| LinkError::Ca { path: text::path(path), cause };
     let mut pem = Vec::new();
-    let file = std::fs::File::open(path).map_err(|error| failed(error.to_string()))?;
-    file.take(MAX_CA_FILE).read_to_end(&mut pem).map_err(|error| failed(error.to_string()))?;
+    std::fs::File::open(path)?.take(MAX_CA_FILE).read_to_end(&mut pem)?;
+    Ok(pem)
+}
+
+fn pem(path: &Path, option: &'static str) -> Result<Vec<CertificateDer<'static>>, LinkError> {
+    let failed = |cause: String| LinkError::Pem { path: text::path(path), option, what: "certificates", cause };
+    let pem = read(path).map_err(|error| failed(error.to_string()))?;
     let read: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&pem).collect();
     let read = read.map_err(|_| failed("it is damaged".into()))?;
     if read.is_empty() { Err(failed("there is no certificate in it".into())) } else { Ok(read) }
@@ -133,12 +159,16 @@ pub fn words(error: &Error) -> (&'static str, &'static str) {
             "a server without TLS wants redis:// (or, for REST, another address)",
         ),
         Error::AlertReceived(alert) => match alert {
-            AlertDescription::CertificateRequired | AlertDescription::BadCertificate => {
-                ("it ended the handshake", "it may ask for a client certificate, which this version cannot show")
-            }
+            AlertDescription::CertificateRequired | AlertDescription::BadCertificate => (
+                "it ended the handshake",
+                "it may ask for a certificate of this side: give it with --tls-cert and --tls-key, or another one",
+            ),
             AlertDescription::ProtocolVersion => ("it ended the handshake: no version of TLS in common", CHECK),
             AlertDescription::UnrecognisedName => ("it does not know that host name", "connect by the name it has"),
-            _ => ("it ended the handshake", "it may ask for a client certificate, which this version cannot show"),
+            _ => (
+                "it ended the handshake",
+                "it may ask for a certificate of this side: give it with --tls-cert and --tls-key, or another one",
+            ),
         },
         Error::PeerIncompatible(_) => ("it has no version or cipher of TLS in common with this program", CHECK),
         _ => ("the handshake failed", CHECK),

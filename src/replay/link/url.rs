@@ -3,12 +3,33 @@
 //! A URL that does not parse often does so because of its password (a `/` or `#` that was not percent-encoded makes a
 //! piece of the password look like a port or a database). No error here repeats any part of what was given.
 
+use std::ffi::OsString;
+use std::os::unix::ffi::OsStringExt as _;
+use std::path::PathBuf;
+
 use super::secret::Secret;
 use crate::text::is_unprintable;
+
+/// What a URL leads to.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Kind {
+    /// One server.
+    #[default]
+    Single,
+    /// One server, by the path of its socket.
+    Unix(PathBuf),
+    /// A cluster, by any of its nodes.
+    Cluster,
+    /// The primary of this name, by the sentinels that watch it.
+    Sentinel(String),
+}
 
 /// The parts of a URL.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Parts {
+    pub kind: Kind,
+    /// Of a cluster or of sentinels, further nodes.
+    pub more: Vec<(String, u16)>,
     pub tls: bool,
     pub user: Option<String>,
     pub password: Option<Secret>,
@@ -25,8 +46,16 @@ pub struct Parts {
 pub enum UrlError {
     #[error("it has no scheme: write redis://HOST:PORT or rediss://HOST:PORT")]
     NoScheme,
-    #[error("its scheme is none of redis://, rediss:// and https://")]
+    #[error(
+        "its scheme is none of redis://, rediss://, https://, redis+unix://, redis+cluster:// and redis+sentinel://"
+    )]
     UnknownScheme,
+    #[error("a socket is given by its whole path: redis+unix:///PATH")]
+    NoPath,
+    #[error("a cluster has database 0 only: give no path")]
+    ClusterDatabase,
+    #[error("the name of the primary is missing: write redis+sentinel://HOST:PORT/NAME")]
+    NoMaster,
     #[error("http:// would show the token to everybody on the way; it is for this machine (localhost) only")]
     ClearText,
     #[error("it has no host name")]
@@ -46,16 +75,25 @@ pub enum UrlError {
 }
 
 const DEFAULT_PORT: u16 = 6379;
+const SENTINEL_PORT: u16 = 26_379;
+/// Nodes in one URL, at most.
+const MOST_NODES: usize = 64;
 
-/// Takes `scheme://[user[:password]@]host[:port][/db]` apart.
+/// Takes `scheme://[user[:password]@]host[:port][,host[:port]…][/db]` apart.
 pub fn parse(url: &str) -> Result<Parts, UrlError> {
     if url.chars().any(|c| is_unprintable(c) || c == ' ') {
         return Err(UrlError::Unprintable);
     }
     let (scheme, rest) = url.split_once("://").ok_or(UrlError::NoScheme)?;
-    let (tls, is_rest) = match scheme.to_ascii_lowercase().as_str() {
+    let scheme = scheme.to_ascii_lowercase();
+    let (scheme, of) = scheme.split_once('+').unwrap_or((&scheme, ""));
+    if !matches!(of, "" | "unix" | "cluster" | "sentinel") {
+        return Err(UrlError::UnknownScheme);
+    }
+    let (tls, is_rest) = match scheme {
         "redis" | "valkey" => (false, false),
         "rediss" | "valkeys" => (true, false),
+        _ if !of.is_empty() => return Err(UrlError::UnknownScheme),
         "https" => (true, true),
         "http" => (false, true),
         _ => return Err(UrlError::UnknownScheme),
@@ -69,16 +107,36 @@ pub fn parse(url: &str) -> Result<Parts, UrlError> {
         Some((credentials, place)) => (Some(credentials), place),
         None => (None, authority),
     };
-    let (host, port) = host_and_port(
-        place,
-        if is_rest && tls {
-            443
-        } else if is_rest {
-            80
-        } else {
-            DEFAULT_PORT
-        },
-    )?;
+    let (user, password) = credentials_of(credentials)?;
+    if of == "unix" {
+        let path = unescape(path)?;
+        if tls || !place.is_empty() || path.is_empty() {
+            return Err(if tls { UrlError::UnknownScheme } else { UrlError::NoPath });
+        }
+        let path = [b"/", &path[..]].concat();
+        let kind = Kind::Unix(PathBuf::from(OsString::from_vec(path)));
+        return Ok(Parts {
+            kind,
+            more: Vec::new(),
+            tls,
+            user,
+            password,
+            host: String::new(),
+            port: 0,
+            db: 0,
+            rest: None,
+        });
+    }
+    let default = match of {
+        _ if is_rest && tls => 443,
+        _ if is_rest => 80,
+        "sentinel" => SENTINEL_PORT,
+        _ => DEFAULT_PORT,
+    };
+    let several = if of.is_empty() { 1 } else { MOST_NODES };
+    let mut nodes = place.splitn(several, ',').map(|place| host_and_port(place, default));
+    let (host, port) = nodes.next().ok_or(UrlError::NoHost)??;
+    let more: Vec<(String, u16)> = nodes.collect::<Result<_, _>>()?;
     if is_rest && !tls && !is_loopback(&host) {
         return Err(UrlError::ClearText);
     }
@@ -86,11 +144,30 @@ pub fn parse(url: &str) -> Result<Parts, UrlError> {
         "" => String::new(),
         path => format!("/{path}"),
     });
-    let db = match if is_rest { "" } else { path }.trim_end_matches('/') {
+    let path = if is_rest { "" } else { path.trim_end_matches('/') };
+    let (kind, path) = match of {
+        "cluster" if !path.is_empty() && path != "0" => return Err(UrlError::ClusterDatabase),
+        "cluster" => (Kind::Cluster, ""),
+        "sentinel" => {
+            let (name, db) = path.split_once('/').unwrap_or((path, ""));
+            let name = String::from_utf8(unescape(name)?).map_err(|_| UrlError::NoMaster)?;
+            if name.is_empty() || name.chars().any(is_unprintable) {
+                return Err(UrlError::NoMaster);
+            }
+            (Kind::Sentinel(name), db)
+        }
+        _ => (Kind::Single, path),
+    };
+    let db = match path {
         "" => 0,
         number => decimal(number).ok_or(UrlError::BadDatabase)?,
     };
-    let (user, password) = match credentials {
+    Ok(Parts { kind, more, tls, user, password, host, port, db, rest })
+}
+
+/// User and password.
+fn credentials_of(credentials: Option<&str>) -> Result<(Option<String>, Option<Secret>), UrlError> {
+    Ok(match credentials {
         None => (None, None),
         Some(credentials) => {
             let (user, password) = match credentials.split_once(':') {
@@ -101,8 +178,7 @@ pub fn parse(url: &str) -> Result<Parts, UrlError> {
             let password = password.map(unescape).transpose()?.map(Secret::new);
             (Some(user).filter(|user| !user.is_empty()), password.filter(|password| !password.is_empty()))
         }
-    };
-    Ok(Parts { tls, user, password, host, port, db, rest })
+    })
 }
 
 fn is_loopback(host: &str) -> bool {
@@ -134,15 +210,38 @@ fn host_and_port(place: &str, default: u16) -> Result<(String, u16), UrlError> {
     Ok((host.to_owned(), port))
 }
 
+/// `HOST:PORT`, both of which must be there.
+pub fn node(text: &str) -> Result<(String, u16), UrlError> {
+    let is_host = |c: char| c.is_ascii_alphanumeric() || ".-_:[]".contains(c);
+    let (host, port) = host_and_port(text, 0)?;
+    if port == 0 || !text.chars().all(is_host) {
+        return Err(UrlError::BadPort);
+    }
+    Ok((host, port))
+}
+
 /// Digits only: `parse` alone would take a sign.
 fn decimal<T: std::str::FromStr>(text: &str) -> Option<T> {
     if text.bytes().all(|byte| byte.is_ascii_digit()) { text.parse().ok() } else { None }
 }
 
-/// A user as it is written in a URL.
+/// A user, or another name, as it is written in a URL.
 pub fn escape(user: &str) -> String {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
-    user.bytes().map(|byte| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") }).collect()
+    escaped(user.as_bytes(), b"-._~")
+}
+
+/// The path of a socket as it is written in a URL.
+pub fn escape_path(path: &[u8]) -> String {
+    escaped(path, b"-._~/")
+}
+
+fn escaped(bytes: &[u8], others: &[u8]) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || others.contains(&byte);
+    bytes
+        .iter()
+        .copied()
+        .map(|byte| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") })
+        .collect()
 }
 
 fn unescape(text: &str) -> Result<Vec<u8>, UrlError> {
@@ -167,6 +266,8 @@ mod tests {
 
     fn parts(tls: bool, user: Option<&str>, password: Option<&str>, host: &str, port: u16, db: u32) -> Parts {
         Parts {
+            kind: Kind::Single,
+            more: Vec::new(),
             tls,
             user: user.map(Into::into),
             password: password.map(Secret::new),
@@ -201,6 +302,28 @@ mod tests {
         rest: "https://eu.example.com" => Ok(Parts { rest: Some(String::new()), ..parts(true, None, None, "eu.example.com", 443, 0) });
         rest_with_path: "https://h:8/a/b/" => Ok(Parts { rest: Some("/a/b".into()), ..parts(true, None, None, "h", 8, 0) });
         rest_on_this_machine: "http://127.0.0.1:8" => Ok(Parts { rest: Some(String::new()), ..parts(false, None, None, "127.0.0.1", 8, 0) });
+        unix: "redis+unix:///run/redis/server%20a.sock" => Ok(Parts { kind: Kind::Unix("/run/redis/server a.sock".into()), ..parts(false, None, None, "", 0, 0) });
+        unix_with_password: "redis+unix://u:p@/s" => Ok(Parts { kind: Kind::Unix("/s".into()), ..parts(false, Some("u"), Some("p"), "", 0, 0) });
+        unix_without_path: "redis+unix://" => Err(UrlError::NoPath);
+        unix_with_host: "redis+unix://run/s.sock" => Err(UrlError::NoPath);
+        unix_with_tls: "rediss+unix:///s" => Err(UrlError::UnknownScheme);
+        cluster: "redis+cluster://:p@a:7000,b,[::1]:7" => Ok(Parts {
+            kind: Kind::Cluster,
+            more: vec![("b".into(), 6379), ("::1".into(), 7)],
+            ..parts(false, None, Some("p"), "a", 7000, 0)
+        });
+        cluster_with_tls: "rediss+cluster://a/0" => Ok(Parts { kind: Kind::Cluster, ..parts(true, None, None, "a", 6379, 0) });
+        cluster_with_database: "redis+cluster://a/1" => Err(UrlError::ClusterDatabase);
+        cluster_without_a_node: "redis+cluster://a,,b" => Err(UrlError::NoHost);
+        one_server_is_not_two: "redis://a,b" => Ok(parts(false, None, None, "a,b", 6379, 0));
+        sentinel: "redis+sentinel://u:p@s1,s2:7/my%20master/3" => Ok(Parts {
+            kind: Kind::Sentinel("my master".into()),
+            more: vec![("s2".into(), 7)],
+            ..parts(false, Some("u"), Some("p"), "s1", 26379, 3)
+        });
+        sentinel_without_a_name: "redis+sentinel://s1" => Err(UrlError::NoMaster);
+        unknown_place: "redis+socket://s1" => Err(UrlError::UnknownScheme);
+        rest_is_no_cluster: "https+cluster://h" => Err(UrlError::UnknownScheme);
         rest_in_clear_text: "http://h" => Err(UrlError::ClearText);
         no_scheme: "localhost:6379" => Err(UrlError::NoScheme);
         other_scheme: "ftp://h" => Err(UrlError::UnknownScheme);

@@ -2,6 +2,8 @@
 
 use std::io::{self, Read, Write};
 use std::net::{TcpStream, ToSocketAddrs as _};
+use std::os::unix::net::UnixStream;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -9,7 +11,7 @@ use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, ClientConnection, StreamOwned};
 
 use super::LinkError;
-use super::target::Target;
+use super::target::{Kind, Target};
 use super::tls;
 
 /// How long a server may say nothing during the handshake before it is asked in the clear.
@@ -21,6 +23,7 @@ const SLICE: Duration = Duration::from_millis(250);
 /// An open stream.
 pub enum Wire {
     Plain(TcpStream),
+    Unix(UnixStream),
     Tls(Box<StreamOwned<ClientConnection, TcpStream>>),
 }
 
@@ -28,7 +31,11 @@ impl Wire {
     /// Connects; with TLS, the handshake is done then.
     pub fn open(target: &Target) -> Result<Self, LinkError> {
         // A file of certificates that cannot be used is reported before anything else.
-        let config = if target.tls { Some(tls::config(target.tls_ca.as_deref())?) } else { None };
+        let config = if target.tls { Some(tls::config(target.tls_ca.as_deref(), client_of(target))?) } else { None };
+        if let Kind::Unix(path) = &target.kind {
+            let failed = |error| LinkError::Connect { target: target.to_string(), cause: cause(&error) };
+            return UnixStream::connect(path).map(Self::Unix).map_err(failed);
+        }
         let tcp = connect(target, target.timeouts.connect)
             .map_err(|error| LinkError::Connect { target: target.to_string(), cause: cause(&error) })?;
         match config {
@@ -40,6 +47,9 @@ impl Wire {
     /// For the next bytes of a reply, and for the server to take bytes.
     pub fn set_timeout(&self, timeout: Duration) -> io::Result<()> {
         let tcp = match self {
+            Self::Unix(unix) => {
+                return unix.set_read_timeout(Some(timeout)).and_then(|()| unix.set_write_timeout(Some(timeout)));
+            }
             Self::Plain(tcp) => tcp,
             Self::Tls(tls) => tls.get_ref(),
         };
@@ -51,6 +61,7 @@ impl Read for Wire {
     fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
         match self {
             Self::Plain(tcp) => tcp.read(out),
+            Self::Unix(unix) => unix.read(out),
             Self::Tls(tls) => tls.read(out),
         }
     }
@@ -60,6 +71,7 @@ impl Write for Wire {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match self {
             Self::Plain(tcp) => tcp.write(bytes),
+            Self::Unix(unix) => unix.write(bytes),
             Self::Tls(tls) => tls.write(bytes),
         }
     }
@@ -67,9 +79,14 @@ impl Write for Wire {
     fn flush(&mut self) -> io::Result<()> {
         match self {
             Self::Plain(tcp) => tcp.flush(),
+            Self::Unix(unix) => unix.flush(),
             Self::Tls(tls) => tls.flush(),
         }
     }
+}
+
+fn client_of(target: &Target) -> Option<(&Path, &Path)> {
+    target.tls_client.as_ref().map(|(certificates, key)| (&**certificates, &**key))
 }
 
 /// Whether a wait was in vain: nothing came, or nothing was taken.
@@ -170,7 +187,10 @@ fn answers_in_the_clear(target: &Target) -> bool {
 /// (22), or with an alert (21).
 pub fn speaks_tls(target: &Target) -> bool {
     let mut hello = Vec::new();
-    let began = tls::config(None).and_then(|config| client(target, config));
+    if matches!(target.kind, Kind::Unix(_)) {
+        return false;
+    }
+    let began = tls::config(None, None).and_then(|config| client(target, config));
     let written = began.is_ok_and(|mut client| client.write_tls(&mut hello).is_ok());
     written && matches!(first_byte(target, &hello), Some(21 | 22))
 }

@@ -62,6 +62,8 @@ pub struct Outlook<'a> {
     pub lists: Tally,
     /// Commands of an earlier run that turned out to have been carried out.
     pub found_done: u64,
+    /// What of them was, one by one: in a cluster nobody has looked at what it rests on since.
+    pub done: Vec<Item<'a>>,
     /// Edits that earlier runs made and that are not there.
     pub lost: Lost,
     /// For the journal: what is left out, and what turned out to be done.
@@ -272,6 +274,12 @@ impl<'a> Work<'a> {
                 continue;
             }
             let states: Vec<Part> = (0..item.parts().count()).map(|at| found.part(at)).collect();
+            if was_sent {
+                let mut made = item.clone();
+                if made.retain(|at, _| states.get(at) == Some(&Part::Done)) {
+                    outlook.done.push(made);
+                }
+            }
             let theirs = || item.parts().zip(&states).enumerate().filter(|(_, (_, state))| **state == Part::Theirs);
             for (at, ((_, part), _)) in theirs() {
                 let member = item.edits_members().then(|| part.to_vec());
@@ -304,7 +312,7 @@ impl<'a> Work<'a> {
         for number in done.into_iter().filter(|number| !open.contains(number)) {
             let (first, last) = (number, number);
             let (open, unknown, failed, otherwise) = Default::default();
-            outlook.left.push(Record::Intent { way, first, last });
+            outlook.left.push(Record::Intent { way, first, last, nodes: Vec::new() });
             outlook.left.push(Record::Ack { way, first, last, open, unknown, failed, otherwise });
         }
         self.items = items;

@@ -292,6 +292,9 @@ fn cost(manifest: &Manifest, style: Style, out: &mut String) {
             counted(caps.max_args, "argument"),
         ),
     );
+    if manifest.by_slot {
+        line("by slot", "for a cluster: no command has keys of two slots".to_owned());
+    }
     line("keys touched", number(manifest.touched.len() as u64));
 }
 
@@ -358,6 +361,7 @@ mod tests {
             },
             spec: SpecId { name: "custom".into(), sha256: "ab".repeat(32), text: String::new() },
             caps: Caps { max_args: 1000, max_command_bytes: 1000 },
+            by_slot: false,
             expiry: "careful".into(),
             accepted: Vec::new(),
             brakes: Vec::new(),

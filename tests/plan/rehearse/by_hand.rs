@@ -193,6 +193,7 @@ fn found(text: &str, dump: &[u8], apply: &[&str], due: &str, rollback: &[&str], 
         rollback: &rollback,
         rollback_replies: &rollback_replies,
         caps: CAPS,
+        by_slot: false,
     };
     prove(&model, files).findings.first.iter().map(|finding| finding.problem).collect()
 }

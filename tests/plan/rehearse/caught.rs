@@ -109,6 +109,7 @@ impl Case {
             rollback: &rollback,
             rollback_replies: &rollback_replies,
             caps: self.caps,
+            by_slot: false,
         };
         prove(&model, files)
     }
@@ -202,6 +203,7 @@ fn a_cut_file_is_noticed() {
         rollback: &file(&ROLLBACK),
         rollback_replies: &rollback_replies,
         caps: CAPS,
+        by_slot: false,
     };
     let proof = prove(&model, files);
     assert_eq!(proof.findings.first[0].problem, Problem::NotCommands);

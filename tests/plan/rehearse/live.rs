@@ -16,7 +16,7 @@ const NOW_MS: i64 = 1_800_000_000_000;
 
 fn server(server: Program, modules: &[Program]) -> Option<Ours> {
     let modules = modules.iter().map(|module| module.find()).collect::<Option<Vec<_>>>()?;
-    Some(Ours { server: server.find()?, modules })
+    Some(Ours { server: server.find()?, modules, cluster: false })
 }
 
 fn now_ms() -> i64 {
@@ -63,6 +63,7 @@ fn live(program: &Ours, dump: &[u8], apply: (&[&str], &str), rollback: (&[&str],
         rollback: &file(rollback.0),
         rollback_replies: &replies(rollback.1),
         caps: CAPS,
+        by_slot: false,
     };
     run_live(&model, files, dump, program, now_ms(), &Watchdog::default())
 }
@@ -143,7 +144,8 @@ fn a_leash_that_was_pulled_lets_no_server_start() {
     let spec = Spec::parse(ONE, "test.toml").expect("the spec is right");
     let dump = with_expiries();
     let model = Model::read(&dump, &spec, Meaning::Careful).expect("the dump is whole");
-    let files = Files { apply: b"", apply_replies: &[], rollback: b"", rollback_replies: &[], caps: CAPS };
+    let files =
+        Files { apply: b"", apply_replies: &[], rollback: b"", rollback_replies: &[], caps: CAPS, by_slot: false };
     let watchdog = Watchdog::default();
     assert!(!watchdog.stop());
     assert!(watchdog.stop());

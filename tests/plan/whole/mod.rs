@@ -2,6 +2,7 @@
 
 use crate::support;
 
+mod by_slot;
 mod slots;
 mod times;
 mod twice;

@@ -24,7 +24,7 @@ fn slots_are_those_of_a_server() {
 }
 
 /// The shard of a cluster of three, as `redis-cli --cluster create` cuts it.
-fn shard_of(key: &Key) -> usize {
+pub fn shard_of(key: &Key) -> usize {
     match slot_of(key.name().as_bytes()) {
         0..=5460 => 0,
         5461..=10922 => 1,
@@ -32,7 +32,7 @@ fn shard_of(key: &Key) -> usize {
     }
 }
 
-fn shards(work: &Work, keys: &[Key]) {
+pub fn shards(work: &Work, keys: &[Key]) {
     for shard in 0..3 {
         let keys = keys.iter().filter(|key| shard_of(key) == shard).cloned();
         work.put(&format!("{shard}.rdb"), dump(NOW, keys));
@@ -49,7 +49,7 @@ fn all_shards_or_none() {
         for whole in [&["whole.rdb"][..], &["0.rdb", "1.rdb", "2.rdb"], &["2.rdb", "0.rdb", "1.rdb"]] {
             let (status, said) = work.plan(whole);
             assert_eq!(status, Some(0), "{said}");
-            assert!(!said.contains("slot"), "{said}");
+            assert!(!said.contains("-slots") && !said.contains("no key in"), "{said}");
         }
         for part in
             [&["0.rdb"][..], &["1.rdb"], &["2.rdb"], &["0.rdb", "1.rdb"], &["0.rdb", "2.rdb"], &["1.rdb", "2.rdb"]]

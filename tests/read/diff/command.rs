@@ -48,6 +48,34 @@ fn one_may_be_compressed_and_one_may_come_from_standard_input() {
 }
 
 #[test]
+fn the_shards_of_a_side_are_one_database() {
+    let dumps = Dumps::new(&small("a"), &small("b"));
+    let folder = dumps.command(&[]).get_current_dir().map(PathBuf::from).unwrap();
+    let other = |name: &str, value: &str| DumpBuilder::new(10).select_db(0).string(name, value).finish();
+    for (file, name, value) in [("old-1.rdb", "l", "x"), ("new-1.rdb", "m", "y"), ("new-2.rdb", "l", "x")] {
+        std::fs::write(folder.join(file), other(name, value)).unwrap();
+    }
+    let run = |args: &[&str]| {
+        let mut command = program(&["diff"]);
+        command.args(args).current_dir(&folder);
+        command
+    };
+    let sides = ["old.rdb", "old-1.rdb", "--with", "new.rdb", "new-1.rdb", "new-2.rdb"];
+    let output = run(&[&sides[..], &["--table", "keys", "--format", "csv"]].concat()).assert().success();
+    let text = String::from_utf8(output.get_output().stdout.clone()).unwrap();
+    let rows: Vec<&str> = text.lines().skip(1).collect();
+    assert_eq!(rows.len(), 2, "{text}");
+    assert!(text.contains("k") && text.contains("m") && !rows.iter().any(|row| row.contains(",l,")), "{text}");
+    for (args, part) in [
+        (&["old.rdb"][..], "the later dump is missing"),
+        (&["old.rdb", "new.rdb", "new-1.rdb"], "which are the later ones"),
+        (&["-", "--with", "-"], "standard input"),
+    ] {
+        contains(run(args).assert().code(2).get_output(), &[part]);
+    }
+}
+
+#[test]
 fn damage_is_an_error_and_a_wrong_checksum_can_be_ignored() {
     let whole = small("a");
     for len in 0..whole.len() {

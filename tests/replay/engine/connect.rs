@@ -83,12 +83,14 @@ fn tls_that_cannot_be_trusted_is_refused_clearly() {
         [(empty.path(), "no certificate in it"), (Path::new("/nonexistent/ca.pem"), "--tls-ca takes a PEM")]
     {
         let error = refusal(&target(&server.tls_url(), Some(ca)));
-        assert!(matches!(error, LinkError::Ca { .. }) && error.to_string().contains(part), "{error}");
+        assert!(matches!(error, LinkError::Pem { .. }) && error.to_string().contains(part), "{error}");
     }
     let to_plain_with_ca = Target::resolve(&Source {
         to: Some(&server.url()),
         password_file: None,
         tls_ca: Some(server.tls_ca().to_owned()),
+        tls_client: None,
+        node_map: &[],
         environment: &|_| None,
     });
     assert!(matches!(to_plain_with_ca, Err(TargetError::CaWithoutTls)));

@@ -66,7 +66,14 @@ impl Fake {
 
     fn target(&self, scheme: &str, timeouts: Timeouts) -> Target {
         let url = format!("{scheme}127.0.0.1:{}", self.port);
-        let source = Source { to: Some(&url), password_file: None, tls_ca: None, environment: &|_| None };
+        let source = Source {
+            to: Some(&url),
+            password_file: None,
+            tls_ca: None,
+            tls_client: None,
+            node_map: &[],
+            environment: &|_| None,
+        };
         let mut target = Target::resolve(&source).expect("the test's URL is right");
         target.timeouts = timeouts;
         target
@@ -280,7 +287,14 @@ fn nobody_listens() {
     drop(listener);
     for scheme in ["redis://:hunter2@", "rediss://:hunter2@"] {
         let url = format!("{scheme}127.0.0.1:{port}/2");
-        let source = Source { to: Some(&url), password_file: None, tls_ca: None, environment: &|_| None };
+        let source = Source {
+            to: Some(&url),
+            password_file: None,
+            tls_ca: None,
+            tls_client: None,
+            node_map: &[],
+            environment: &|_| None,
+        };
         let error =
             Connection::open(&Target::resolve(&source).expect("the URL is right")).err().expect("nobody listens");
         let text = format!("{error} {error:?}");

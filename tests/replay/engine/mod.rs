@@ -21,7 +21,14 @@ use rdb_reindex::replay::{
 use support::server::Server;
 
 fn target(url: &str, ca: Option<&Path>) -> Target {
-    let source = Source { to: Some(url), password_file: None, tls_ca: ca.map(PathBuf::from), environment: &|_| None };
+    let source = Source {
+        to: Some(url),
+        password_file: None,
+        tls_ca: ca.map(PathBuf::from),
+        tls_client: None,
+        node_map: &[],
+        environment: &|_| None,
+    };
     let mut target = Target::resolve(&source).expect("the test's URL is right");
     target.timeouts = Timeouts { connect: Duration::from_secs(5), reply: Duration::from_secs(20) };
     target
@@ -181,12 +188,14 @@ fn replay(
         way,
         limits,
         max_rate: None,
+        max_lag: None,
         pause_file: None,
         retry_for: Duration::ZERO,
         on_drift: OnDrift::Stop,
         interrupt: &interrupt,
     };
     let nothing = Report {
+        nodes: std::collections::BTreeMap::new(),
         ending: Ending::Interrupted,
         done: Default::default(),
         failed: 0,

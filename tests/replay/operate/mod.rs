@@ -3,12 +3,12 @@
 use crate::support;
 
 mod basic;
-mod bundle;
+pub mod bundle;
 mod ctrl_c;
 mod drift;
 mod edits;
 mod fixture;
-mod guard;
+pub mod guard;
 mod https;
 mod left_out;
 mod lost;
@@ -18,8 +18,9 @@ mod place;
 mod price;
 mod progress;
 mod pruned;
+mod reach;
 mod rest;
-mod resume;
+pub mod resume;
 mod told;
 mod undo;
 mod verify;

@@ -176,6 +176,27 @@ fn replicas_are_waited_for() {
 }
 
 #[test]
+fn a_replica_that_is_behind_is_waited_for() {
+    let Some(primary) = Server::builder().args(&["--repl-diskless-sync-delay", "0"]).start() else { return };
+    let port = primary.port().to_string();
+    let replica =
+        Server::builder().args(&["--replicaof", "127.0.0.1", &port]).start().expect("it starts like the first");
+    wait_until(|| primary.query::<String>(&["INFO", "replication"]).contains("state=online"));
+    let stage = Stage::on(primary, &crate::operate::resume::many());
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            std::thread::sleep(std::time::Duration::from_millis(300));
+            replica.query::<()>(&["DEBUG", "SLEEP", "3"]);
+        });
+        let args = ["--max-lag", "1", "--max-rate", "10", "--batch-commands", "2"];
+        let done = stage.confirmed("apply", &args);
+        assert_eq!(done.status, Some(0), "{done:?}");
+        assert!(done.err.contains("s behind; waiting until it is at most 1 s (--max-lag)"), "{done:?}");
+        assert!(done.err.contains("--max-rate 10 --max-lag 1"), "for the way back, too: {done:?}");
+    });
+}
+
+#[test]
 fn a_look_that_takes_long_says_how_far_it_is() {
     let Some(stage) = Stage::new(&small()) else { return };
     let proxy = Proxy::start(stage.server.port(), Fault::Slow { millis: 1_200 });

@@ -149,7 +149,7 @@ fn a_sentinel_is_named_and_the_primary_with_it() {
 }
 
 /// Ends with the test.
-struct Running(Child);
+pub struct Running(pub Child);
 
 impl Drop for Running {
     fn drop(&mut self) {
@@ -159,7 +159,7 @@ impl Drop for Running {
     }
 }
 
-fn free_port() -> u16 {
+pub fn free_port() -> u16 {
     let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a free loopback port");
     listener.local_addr().expect("it is bound").port()
 }
@@ -189,7 +189,9 @@ fn a_node_of_a_cluster_is_refused() {
             assert_eq!(refused.status, Some(4), "{name}: {refused:?}");
             let what = if slots { "is a cluster of one shard" } else { "is a node of a cluster" };
             assert!(refused.err.contains(what), "{refused:?}");
-            assert!(!refused.err.contains("--resume") && !refused.err.contains("cluster://"), "{refused:?}");
+            assert!(!refused.err.contains("--resume") && refused.err.contains("--by-slot"), "{refused:?}");
+            let there = server.url().replacen("redis://", "redis+cluster://", 1);
+            assert!(refused.err.contains(there.trim_end_matches('/')), "{refused:?}");
         }
         assert!(!names(&folder.path().join("plan")).contains(&"journal.ndjson".to_owned()));
     }

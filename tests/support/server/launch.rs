@@ -24,6 +24,7 @@ pub struct Builder {
     dump_bytes: Option<Vec<u8>>,
     password: Option<String>,
     tls: bool,
+    tls_files: Option<PathBuf>,
     args: Vec<String>,
 }
 
@@ -66,6 +67,12 @@ impl Builder {
     /// Also listens with TLS, with a certificate of an authority of its own (`Server::tls_url`, `Server::tls_ca`).
     pub fn tls(mut self) -> Self {
         self.tls = true;
+        self
+    }
+
+    /// The same with the certificate in this folder, which [`tls::make`] wrote.
+    pub fn tls_from(mut self, folder: &Path) -> Self {
+        (self.tls, self.tls_files) = (true, Some(folder.to_owned()));
         self
     }
 
@@ -122,7 +129,11 @@ impl Builder {
         if let Some(password) = &self.password {
             command.args(["--requirepass", password]);
         }
-        let tls = self.tls.then(|| (free_port(), tls::make(folder.path())));
+        let files = || match &self.tls_files {
+            Some(folder) => tls::made(folder),
+            None => tls::make(folder.path()),
+        };
+        let tls = self.tls.then(|| (free_port(), files()));
         if let Some((port, files)) = &tls {
             command.args(["--tls-port", &port.to_string(), "--tls-auth-clients", "no"]);
             command.arg("--tls-cert-file").arg(&files.cert).arg("--tls-key-file").arg(&files.key);
@@ -163,6 +174,7 @@ impl Server {
             dump_bytes: None,
             password: None,
             tls: false,
+            tls_files: None,
             args: Vec::new(),
         }
     }
@@ -212,6 +224,11 @@ impl Server {
     /// `redis://…`, with the password if there is one.
     pub fn url(&self) -> String {
         format!("redis://{}127.0.0.1:{}/", self.credentials(), self.port)
+    }
+
+    /// The port with TLS.
+    pub fn tls_port(&self) -> Option<u16> {
+        self.tls.as_ref().map(|(port, _)| *port)
     }
 
     /// `rediss://localhost…`; only for a server started with [`Builder::tls`].
@@ -303,6 +320,6 @@ pub fn query<T: FromRedisValue>(connection: &mut Connection, args: &[impl ToRedi
     })
 }
 
-fn free_port() -> u16 {
+pub fn free_port() -> u16 {
     TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).and_then(|l| l.local_addr()).expect("a free loopback port").port()
 }

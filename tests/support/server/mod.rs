@@ -9,12 +9,15 @@
 //! it panics instead, because there a skipped test would look like a passed one (for servers other than Redis 7.0 with
 //! `RDB_REINDEX_ALL_SERVERS` set).
 
+pub mod cluster;
 mod launch;
 mod monitor;
 mod pipe;
 mod programs;
 pub mod tls;
 
+pub use cluster::Cluster;
+use launch::free_port;
 pub use launch::{Server, query};
 pub use monitor::Monitor;
 pub use pipe::PipeSummary;

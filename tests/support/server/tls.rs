@@ -11,6 +11,11 @@ pub struct Files {
     pub key: PathBuf,
 }
 
+/// Those that were made in a folder.
+pub fn made(folder: &Path) -> Files {
+    Files { ca: folder.join("ca.pem"), cert: folder.join("cert.pem"), key: folder.join("key.pem") }
+}
+
 /// Makes them in `folder`, for `localhost` and `127.0.0.1`.
 pub fn make(folder: &Path) -> Files {
     let ca_key = KeyPair::generate().expect("a key pair");
@@ -24,7 +29,7 @@ pub fn make(folder: &Path) -> Files {
     let server = CertificateParams::new(names).expect("both names are valid");
     let cert = server.signed_by(&key, &Issuer::new(ca, ca_key)).expect("the authority signs the server");
 
-    let files = Files { ca: folder.join("ca.pem"), cert: folder.join("cert.pem"), key: folder.join("key.pem") };
+    let files = made(folder);
     fs::write(&files.ca, ca_cert.pem()).expect("the test's folder is writable");
     fs::write(&files.cert, cert.pem()).expect("the test's folder is writable");
     fs::write(&files.key, key.serialize_pem()).expect("the test's folder is writable");

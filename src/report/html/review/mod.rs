@@ -273,9 +273,10 @@ fn rules(manifest: &Manifest) -> Rules {
         sha256: code(&manifest.spec.sha256, Room::NAME),
         text: super::escape::lines(&manifest.spec.text, SPEC),
         caps: format!(
-            "at most {} and {} each",
+            "at most {} and {} each{}",
             counted(caps.max_args, "argument"),
-            counted(caps.max_command_bytes, "byte")
+            counted(caps.max_command_bytes, "byte"),
+            if manifest.by_slot { ", and none with keys of two slots, since the plan is for a cluster" } else { "" },
         ),
     }
 }

@@ -1,0 +1,11 @@
+//! The same commands against a real cluster: three primaries and a replica.
+
+mod across;
+mod basic;
+mod faults;
+mod lost;
+mod moving;
+mod secrets;
+mod stage;
+
+pub use stage::Stage;
