@@ -102,7 +102,7 @@ impl Output {
             (Some(table), None | Some(DiffFormat::Ndjson)) => Ok(Self::Rows(table, Format::Ndjson)),
             (Some(table), Some(DiffFormat::Csv)) => Ok(Self::Rows(table, Format::Csv)),
             (Some(table), Some(DiffFormat::Parquet)) => {
-                super::export::check_format(Format::Parquet)?;
+                super::export::check_format(Format::Parquet, false)?;
                 Ok(Self::Rows(table, Format::Parquet))
             }
             (Some(_), Some(DiffFormat::Table | DiffFormat::Json)) => usage(

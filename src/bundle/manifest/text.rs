@@ -267,6 +267,7 @@ mod tests {
             caps: Caps { max_args: 1, max_command_bytes: 1 },
             expiry: "careful".into(),
             accepted: Vec::new(),
+            only: Vec::new(),
             brakes: Vec::new(),
             total: Counts::default(),
             indexes: Vec::new(),

@@ -1,5 +1,6 @@
 //! A plan for the person who has to approve it, from the manifest alone.
 
+pub mod json;
 pub mod replay_cost;
 
 use super::Style;
@@ -360,6 +361,7 @@ mod tests {
             caps: Caps { max_args: 1000, max_command_bytes: 1000 },
             expiry: "careful".into(),
             accepted: Vec::new(),
+            only: Vec::new(),
             brakes: Vec::new(),
             total,
             indexes: vec![IndexPlan {

@@ -155,6 +155,7 @@ impl Scene {
             caps: Caps { max_args: 1000, max_command_bytes: 512 * 1024 },
             expiry: "careful".into(),
             accepted: Vec::new(),
+            only: Vec::new(),
             brakes: Vec::new(),
             total: counts,
             indexes: if self.indexes.is_empty() { vec![index("index", counts)] } else { self.index_plans() },
