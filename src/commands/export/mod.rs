@@ -76,7 +76,7 @@ pub fn run(args: &ExportArgs, terminal: &Terminal) -> Outcome {
     };
     let format = format(args);
     check(table, format, args)?;
-    let file_out = args.out.as_deref().map(OutFile::create).transpose()?;
+    let file_out = args.out.as_deref().map(OutFile::new).transpose()?;
     let spec = spec::load(&args.dump.spec, terminal)?;
     let filter = args.filter.build();
     let observer = open::observer();

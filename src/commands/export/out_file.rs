@@ -17,7 +17,7 @@ pub struct OutFile {
 
 impl OutFile {
     /// Makes it, unless there is a file of that name.
-    pub fn create(path: &Path) -> Result<Self, Failure> {
+    pub fn new(path: &Path) -> Result<Self, Failure> {
         let shown = text::path(path);
         if path.symlink_metadata().is_ok() {
             let failure = Failure::new(Exit::Usage, format!("{shown} is there: nothing is overwritten"));
