@@ -121,3 +121,13 @@ impl ExpiryMode {
 pub fn time(text: &str) -> Result<i64, String> {
     unix_millis(text.as_bytes()).ok_or_else(|| "a time such as 2025-01-06T17:45:00Z is due".to_owned())
 }
+
+/// For a person, or for a script.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum TextFormat {
+    /// For a person.
+    #[default]
+    Text,
+    /// For a script.
+    Json,
+}

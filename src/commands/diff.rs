@@ -121,7 +121,7 @@ impl Output {
             (Some(table), None | Some(DiffFormat::Ndjson)) => Ok(Self::Rows(table, Format::Ndjson)),
             (Some(table), Some(DiffFormat::Csv)) => Ok(Self::Rows(table, Format::Csv)),
             (Some(table), Some(DiffFormat::Parquet)) => {
-                super::export::check_format(Format::Parquet)?;
+                super::export::check_format(Format::Parquet, false)?;
                 Ok(Self::Rows(table, Format::Parquet))
             }
             (Some(_), Some(DiffFormat::Table | DiffFormat::Json)) => usage(
@@ -173,7 +173,8 @@ pub fn run(args: &Diff, terminal: &Terminal) -> Outcome {
         }
         Output::Rows(table, format) => {
             if table == rows::Table::Memberships && report.is_foreign() && report.keys.differ() > 0 {
-                let new = new.iter().map(|path| typed::file(path)).collect::<Vec<_>>().join(" ");
+                let [_, paths] = args.sides()?;
+                let new = paths.iter().map(|path| typed::file(path)).collect::<Vec<_>>().join(" ");
                 terminal.warn(format!("{}: {}", files(), spec::describes_nothing(&args.spec, &new)));
             }
             interrupt::leaves_with(super::export::INCOMPLETE);

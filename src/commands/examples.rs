@@ -74,19 +74,21 @@ pub const CHECK: &str = "\
 Examples:
   # Structure, every value, every name, the checksum
   rdb-reindex check dump.rdb
+  # For a script: what is damaged, and where
+  rdb-reindex check dump.rdb --format json
   # Status 0 says that it is whole, 1 that it is not
   rdb-reindex check dump.rdb.gz && echo whole";
 
 pub const EXPORT: &str = "\
 Examples:
   # Where the space goes: one row per key, for DuckDB and others
-  rdb-reindex export dump.rdb --table keys --format parquet > keys.parquet
+  rdb-reindex export dump.rdb --out keys.parquet
   # The messages, with their content
   rdb-reindex export dump.rdb --table elements --format csv --match 'message:*'
   # Large keys
-  rdb-reindex export dump.rdb --table keys --format csv --min-bytes 1MB
+  rdb-reindex export dump.rdb --min-bytes 1MB
   # What is wrong with the indexes, member by member
-  rdb-reindex export dump.rdb --table memberships --format csv > members.csv
+  rdb-reindex export dump.rdb --table memberships --out members.csv
 
 docs/duckdb.md has ten questions and their answers in SQL.";
 

@@ -32,6 +32,9 @@ pub struct InventoryArgs {
     /// Judge no index: only tell what is in the dump.
     #[arg(long, conflicts_with_all = ["spec", "preset"])]
     pub no_spec: bool,
+    /// End with status 3 if an index is not as it should be, or none could be judged.
+    #[arg(long)]
+    pub exit_code: bool,
     /// The form of the output.
     #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
     pub format: Format,
@@ -105,7 +108,8 @@ pub fn run(args: &InventoryArgs, terminal: &Terminal) -> Outcome {
         }
     };
     terminal.data(&bytes)?;
-    Ok(Exit::Done)
+    let is_well = inventory.spec.is_some() && !inventory.is_foreign() && inventory.is_right();
+    Ok(if args.exit_code && !is_well { Exit::NotEmpty } else { Exit::Done })
 }
 
 /// Looks at the dump once more, for what its indexes could be instead.

@@ -2,16 +2,17 @@
 
 use std::path::PathBuf;
 
-use super::args::DumpArgs;
+use super::args::{DumpArgs, TextFormat};
 use super::presets::presets_for;
 use super::{open, spec};
 use crate::bundle;
 use crate::bundle::manifest::{BrakeNote, Caps, Manifest, REVIEW};
 use crate::dump::scan::Observer;
-use crate::model::spec::{Acceptance, Brake};
+use crate::model::spec::{Acceptance, Brake, Given};
 use crate::plan;
 use crate::plan::summary::Digest;
 use crate::report::inventory::Inventory;
+use crate::report::plan::{Context, State, json};
 use crate::report::{self, brakes};
 use crate::text::rfc3339;
 use crate::ui::exit::{Exit, Failure, Outcome};
@@ -35,6 +36,12 @@ pub struct PlanArgs {
     /// Make a plan for a cluster, none of whose commands has keys of two slots: what the shards of a cluster get anyway.
     #[arg(long)]
     pub by_slot: bool,
+    /// Repair only this index of the spec; the others are looked at, and left as they are. May be given several times.
+    #[arg(long, value_name = "INDEX", value_delimiter = ',')]
+    pub only: Vec<String>,
+    /// What standard output gets: nothing, or the plan in short for a script. A person is told on standard error.
+    #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
+    pub format: TextFormat,
     /// The most arguments of one command.
     #[arg(long, value_name = "N", default_value_t = 1000, value_parser = clap::value_parser!(u64).range(4..=1000))]
     pub max_args: u64,
@@ -47,7 +54,8 @@ pub struct PlanArgs {
 pub fn run(args: &PlanArgs, terminal: &Terminal) -> Outcome {
     // What would be refused at the end is refused before any work is done.
     bundle::check_destination(&args.out).map_err(|error| failure(plan::Error::Bundle(error)))?;
-    let spec = spec::load_accepting(&args.dump.spec, &args.accept, terminal)?;
+    let given = Given { accept: args.accept.clone(), only: args.only.clone() };
+    let spec = spec::load_given(&args.dump.spec, &given, terminal)?;
     let observer = open::observer();
     let snapshot = open::open(&args.dump, &observer, terminal)?;
     let mut difference = open::compare(&args.dump, &snapshot, &spec, &observer)?;
@@ -56,7 +64,13 @@ pub fn run(args: &PlanArgs, terminal: &Terminal) -> Outcome {
     let caps = Caps { max_args: args.max_args, max_command_bytes: args.max_command_bytes };
     let page = |manifest: &Manifest, digest: &Digest| report::html::review(&difference, manifest, digest);
     let work = || plan::build_with_page(&difference, caps, &args.out, &*observer, &page);
-    let manifest = progress::during(&observer, work).map_err(|error| match error {
+    let built = progress::during(&observer, work);
+    if args.format == TextFormat::Json
+        && let Err(plan::Error::Braked(notes)) = &built
+    {
+        terminal.data(&report::json(&json::refused(notes)).map_err(Failure::error)?)?;
+    }
+    let manifest = built.map_err(|error| match error {
         plan::Error::Interrupted => open::interrupted(),
         // What is wrong with the dump is said with its name.
         plan::Error::Dump(error) => open::fault(&snapshot, &error),
@@ -78,16 +92,21 @@ pub fn run(args: &PlanArgs, terminal: &Terminal) -> Outcome {
         }
     })?;
     open::times(&observer, terminal);
-    let inventory = Inventory::new(&difference, snapshot.path(), snapshot.len() as u64);
-    let style = terminal.message_style();
-    let mut text = report::brief(&inventory, rfc3339::now_ms(), style);
-    text.push('\n');
-    let (folder, dump) = (args.out.to_string_lossy(), args.dump.words());
-    text.push_str(&report::plan::summary(&manifest, &folder, &dump, style));
-    let page = args.out.join(REVIEW);
-    text.push_str(&format!("\nFor the person who approves it: {}, in a browser\n", crate::text::shell_path(&page)));
-    // The data of this command is in the folder; this is for the person who runs it.
-    terminal.say_set(text.trim_end());
+    let folder = args.out.to_string_lossy();
+    if args.format == TextFormat::Json {
+        let context = Context { folder: &folder, state: State::New, story: "", next: &[], created_ms: None, now_ms: 0 };
+        terminal.data(&report::json(&json::plan(&manifest, context)).map_err(Failure::error)?)?;
+    } else {
+        let inventory = Inventory::new(&difference, snapshot.path(), snapshot.len() as u64);
+        let style = terminal.message_style();
+        let mut text = report::brief(&inventory, rfc3339::now_ms(), style);
+        text.push('\n');
+        text.push_str(&report::plan::summary(&manifest, &folder, &args.dump.words(), style));
+        let page = crate::text::shell_path(&args.out.join(REVIEW));
+        text.push_str(&format!("\nFor the person who approves it: {page}, in a browser\n"));
+        // The data of this command is in the folder; this is for the person who runs it.
+        terminal.say_set(text.trim_end());
+    }
     let is_empty = manifest.total.commands == 0;
     // The process ends now: the kernel takes all of it back at once, where to free every key of it takes a tenth of a second.
     std::mem::forget((difference, manifest));

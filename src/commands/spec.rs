@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::args::{SpecChoice, preset_names};
-use crate::model::spec::{Acceptance, DEFAULT_PRESET, MAX_SPEC_BYTES, PRESETS, Spec, purpose};
+use crate::model::spec::{DEFAULT_PRESET, Given, MAX_SPEC_BYTES, PRESETS, Spec, purpose};
 use crate::text;
 use crate::ui::exit::{Exit, Failure, Outcome};
 use crate::ui::terminal::Terminal;
@@ -39,16 +39,15 @@ const START: &str = "a spec is a TOML file: `rdb-reindex spec > my.toml` writes 
 
 /// The spec in a file, or a preset.
 pub fn load(choice: &SpecChoice, terminal: &Terminal) -> Result<Spec, Failure> {
-    load_accepting(choice, &[], terminal)
+    load_given(choice, &Given::default(), terminal)
 }
 
-/// The same, with brakes lifted beside those that the spec lifts itself.
-pub fn load_accepting(choice: &SpecChoice, accept: &[Acceptance], terminal: &Terminal) -> Result<Spec, Failure> {
+/// The same, with what is said beside it.
+pub fn load_given(choice: &SpecChoice, given: &Given, terminal: &Terminal) -> Result<Spec, Failure> {
     let Some(path) = &choice.spec else {
         let name = choice.preset.as_deref().unwrap_or(DEFAULT_PRESET);
         let text = PRESETS.iter().find(|(known, _)| *known == name).map_or("", |(_, text)| *text);
-        return Spec::parse_accepting(text, name, accept)
-            .map_err(|errors| Failure::report(errors.render(terminal.colour)));
+        return Spec::parse_given(text, name, given).map_err(|errors| Failure::report(errors.render(terminal.colour)));
     };
     let bytes = read_bounded(path).map_err(|error| {
         Failure::error(format!("cannot read the spec {}: {error}", text::path(path))).with_hint(START)
@@ -62,7 +61,7 @@ pub fn load_accepting(choice: &SpecChoice, accept: &[Acceptance], terminal: &Ter
             Failure::error(format!("{} has more than 1 MiB, too much for a spec", text::path(path))).with_hint(START)
         );
     }
-    Spec::from_bytes_accepting(&bytes, &name, accept).map_err(|errors| {
+    Spec::from_bytes_given(&bytes, &name, given).map_err(|errors| {
         let failure = Failure::report(errors.render(terminal.colour));
         let is_explained = errors.errors().iter().all(|error| error.help.is_some());
         failure.with_any_hint((!is_explained).then_some(START))

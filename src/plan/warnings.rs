@@ -16,6 +16,10 @@ pub fn warnings(
     gone: &[[Gone; 2]],
 ) -> Vec<String> {
     let mut out = Vec::new();
+    let only = &d.spec.given.only;
+    if !only.is_empty() {
+        out.push(format!("only {} was asked for (--only): the other indexes are left as they are", only.join(", ")));
+    }
     for (index, summary) in d.spec.indexes.iter().zip(&d.summaries) {
         let class = index.from.map_or("", |class| d.spec.records[class].name.as_str());
         match summary.frozen {

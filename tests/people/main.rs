@@ -6,6 +6,7 @@ mod support;
 mod help;
 mod mistakes;
 mod review;
+mod scripts;
 mod show;
 mod strangers;
 mod terminal;

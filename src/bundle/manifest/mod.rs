@@ -12,7 +12,7 @@ use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
 use serde::{Deserialize, Serialize};
 
 pub use super::price::{Guards, Price, Replay};
-use crate::model::spec::{Acceptance, Spec, SpecErrors};
+use crate::model::spec::{Acceptance, Given, Spec, SpecErrors};
 
 /// The version of `plan.json` that this program writes and reads.
 pub const FORMAT_VERSION: u32 = 1;
@@ -50,6 +50,9 @@ pub struct Manifest {
     /// Brakes that were lifted when the plan was made, beside those that the spec lifts itself.
     #[serde(default)]
     pub accepted: Vec<String>,
+    /// The indexes that are repaired, where not all of the spec's were asked for.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub only: Vec<String>,
     /// What looked like a mistake: kept because of it, or lifted by a person.
     #[serde(default)]
     pub brakes: Vec<BrakeNote>,
@@ -87,8 +90,8 @@ pub struct Manifest {
 impl Manifest {
     /// The spec that the plan was made with, with what was lifted.
     pub fn read_spec(&self) -> Result<Spec, SpecErrors> {
-        let accepted: Vec<Acceptance> = self.accepted.iter().filter_map(|text| text.parse().ok()).collect();
-        Spec::parse_accepting(&self.spec.text, "the spec in plan.json", &accepted)
+        let accept: Vec<Acceptance> = self.accepted.iter().filter_map(|text| text.parse().ok()).collect();
+        Spec::parse_given(&self.spec.text, "the spec in plan.json", &Given { accept, only: self.only.clone() })
     }
 
     /// Whether the numbers in it fit together. A manifest has no checksum of its own; this finds a careless edit.

@@ -268,6 +268,7 @@ mod tests {
             by_slot: false,
             expiry: "careful".into(),
             accepted: Vec::new(),
+            only: Vec::new(),
             brakes: Vec::new(),
             total: Counts::default(),
             indexes: Vec::new(),

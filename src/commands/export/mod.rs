@@ -1,12 +1,15 @@
 //! `rdb-reindex export`.
 
 pub mod filter;
+mod out_file;
 
 use std::fs::File;
 use std::io::{self, IsTerminal};
 use std::os::fd::AsFd;
+use std::path::PathBuf;
 
 use clap::ValueEnum;
+use out_file::OutFile;
 
 use super::args::DumpArgs;
 use super::{open, spec};
@@ -25,11 +28,14 @@ pub struct ExportArgs {
     #[command(flatten)]
     pub dump: DumpArgs,
     /// What a row is.
-    #[arg(long, value_enum, value_name = "TABLE")]
+    #[arg(long, value_enum, default_value_t, value_name = "TABLE")]
     pub table: ExportTable,
-    /// The form of a row.
+    /// The form of a row; unless it is given, what --out ends with says it, else it is csv.
     #[arg(long, value_enum, value_name = "FORMAT")]
-    pub format: ExportFormat,
+    pub format: Option<ExportFormat>,
+    /// Write to this new file, whole or not at all, for its owner alone, instead of to standard output.
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
     /// Leave out keys whose value is damaged, name them, and end with status 1.
     #[arg(long)]
     pub skip_damaged: bool,
@@ -37,9 +43,10 @@ pub struct ExportArgs {
     pub filter: super::export::filter::Filter,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum ExportTable {
     /// A key.
+    #[default]
     Keys,
     /// A string, a member, a field, a stream entry or group, a document.
     Elements,
@@ -67,12 +74,9 @@ pub fn run(args: &ExportArgs, terminal: &Terminal) -> Outcome {
         ExportTable::Elements => Table::Elements,
         ExportTable::Memberships => Table::Memberships,
     };
-    let format = match args.format {
-        ExportFormat::Ndjson => Format::Ndjson,
-        ExportFormat::Csv => Format::Csv,
-        ExportFormat::Parquet => Format::Parquet,
-    };
+    let format = format(args);
     check(table, format, args)?;
+    let file_out = args.out.as_deref().map(OutFile::new).transpose()?;
     let spec = spec::load(&args.dump.spec, terminal)?;
     let filter = args.filter.build();
     let observer = open::observer();
@@ -94,10 +98,13 @@ pub fn run(args: &ExportArgs, terminal: &Terminal) -> Outcome {
     if prepared.has_no_index() {
         terminal.warn(format!("{file}: {}", spec::describes_nothing(&args.dump.spec, &args.dump.words())));
     }
-    // Rows come in large pieces, which the standard library's buffer would only search for line ends.
-    let out = io::stdout().as_fd().try_clone_to_owned();
-    let mut out = File::from(out.map_err(|error| Failure::error(format!("cannot write to standard output: {error}")))?);
-    let is_whole_or_nothing = format == Format::Parquet;
+    let mut out = match &file_out {
+        Some(out) => out.file.try_clone(),
+        // Rows come in large pieces, which the standard library's buffer would only search for line ends.
+        None => io::stdout().as_fd().try_clone_to_owned().map(File::from),
+    }
+    .map_err(|error| Failure::error(format!("cannot write: {error}")))?;
+    let is_whole_or_nothing = format == Format::Parquet || file_out.is_some();
     interrupt::leaves_with(if is_whole_or_nothing { NO_FILE } else { INCOMPLETE });
     let work = || {
         let total = prepared.bytes();
@@ -109,15 +116,21 @@ pub fn run(args: &ExportArgs, terminal: &Terminal) -> Outcome {
         Err(Error::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => return Ok(Exit::Done),
         Err(Error::Dump(error)) => {
             let mut failure = open::fault(&snapshot, &error);
-            if format != Format::Parquet {
+            if !is_whole_or_nothing {
                 failure.message.push_str("; the rows before it have been written");
             }
             return Err(failure);
         }
-        Err(error) => return Err(failure(error, &file, format != Format::Parquet)),
+        Err(error) => return Err(failure(error, &file, !is_whole_or_nothing)),
     };
     warn(&summary, args, terminal);
     let checksum = summary.footer.checksum(|| summary.crc64);
+    let is_wrong = matches!(checksum, Checksum::Wrong { .. }) && !args.dump.ignore_checksum;
+    if let Some(out) = file_out
+        && (!is_wrong || args.skip_damaged)
+    {
+        out.finish()?;
+    }
     if let Some(count) = damaged.map(|damaged| damaged.count()).filter(|count| *count > 0) {
         let more = match checksum {
             Checksum::Wrong { .. } => "; the checksum is wrong, so that more may be wrong that cannot be seen",
@@ -138,6 +151,16 @@ pub fn run(args: &ExportArgs, terminal: &Terminal) -> Outcome {
             "the dump is damaged: take it again; --ignore-checksum makes this no error",
         ))),
         _ => Ok(Exit::Done),
+    }
+}
+
+/// What is asked for, or what the name of the file says.
+fn format(args: &ExportArgs) -> Format {
+    let extension = args.out.as_ref().and_then(|out| out.extension()?.to_str()).unwrap_or_default();
+    match (args.format, extension) {
+        (Some(ExportFormat::Ndjson), _) | (None, "ndjson" | "jsonl" | "json") => Format::Ndjson,
+        (Some(ExportFormat::Parquet), _) | (None, "parquet") => Format::Parquet,
+        (Some(ExportFormat::Csv), _) | (None, _) => Format::Csv,
     }
 }
 
@@ -165,22 +188,22 @@ fn find_damaged(snapshot: &Snapshot, observer: &Observer, terminal: &Terminal) -
 }
 
 /// Refuses before any work a form that could not be written, or not there.
-pub fn check_format(format: Format) -> Result<(), Failure> {
+pub fn check_format(format: Format, to_file: bool) -> Result<(), Failure> {
     if !format.is_built() {
         return Err(Failure::new(Exit::Usage, "this program was built without Parquet").with_hint(
             "`cargo install --path .` builds it with Parquet, `--no-default-features` without; ndjson and csv are there",
         ));
     }
-    if format == Format::Parquet && io::stdout().is_terminal() {
+    if format == Format::Parquet && !to_file && io::stdout().is_terminal() {
         return Err(Failure::new(Exit::Usage, "Parquet is no text: it would garble this terminal")
-            .with_hint("write it to a file: `… --format parquet > keys.parquet`"));
+            .with_hint("write it to a file: `… --out keys.parquet`"));
     }
     Ok(())
 }
 
 /// Refuses before any work what could only fail after it.
 fn check(table: Table, format: Format, args: &ExportArgs) -> Result<(), Failure> {
-    check_format(format)?;
+    check_format(format, args.out.is_some())?;
     let filter = &args.filter;
     let asked = [
         ("--type", !filter.types.is_empty()),
@@ -202,7 +225,7 @@ fn check(table: Table, format: Format, args: &ExportArgs) -> Result<(), Failure>
 /// `rows`: those that have been written can be used.
 fn failure(error: Error, file: &str, rows: bool) -> Failure {
     match error {
-        Error::Output(error) => Failure::error(format!("cannot write to standard output: {error}")),
+        Error::Output(error) => Failure::error(format!("cannot write the rows: {error}")),
         Error::Interrupted if rows => Failure::new(Exit::Stopped, INCOMPLETE),
         Error::Interrupted => Failure::new(Exit::Stopped, NO_FILE),
         Error::TooLarge { .. } => {

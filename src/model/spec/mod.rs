@@ -53,8 +53,17 @@ pub struct Spec {
     pub indexes: Vec<Index>,
     /// Brakes about the whole dump that are lifted.
     pub accepted: Accepted,
-    /// What was lifted beside the text, on the command line.
-    pub acceptances: Vec<Acceptance>,
+    /// What was said beside the text.
+    pub given: Given,
+}
+
+/// What is said of a spec beside its text, on the command line.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Given {
+    /// Brakes that are lifted, beside those that the spec lifts itself.
+    pub accept: Vec<Acceptance>,
+    /// The indexes that are repaired; the others are only looked at. None named means all.
+    pub only: Vec<String>,
 }
 
 /// A family of keys that hold records.
@@ -358,22 +367,22 @@ impl IndexType {
 impl Spec {
     /// Reads a spec. `name` is what errors call it: the file's name.
     pub fn parse(text: &str, name: &str) -> Result<Spec, SpecErrors> {
-        Spec::parse_accepting(text, name, &[])
+        Spec::parse_given(text, name, &Given::default())
     }
 
-    /// The same, with brakes lifted beside those that the spec lifts itself.
-    pub fn parse_accepting(text: &str, name: &str, accept: &[Acceptance]) -> Result<Spec, SpecErrors> {
-        read::read(text, name, accept)
+    /// The same, with what is said beside the text.
+    pub fn parse_given(text: &str, name: &str, given: &Given) -> Result<Spec, SpecErrors> {
+        read::read(text, name, given)
     }
 
     /// Reads a spec from a file's bytes, which also may be too many, or not UTF-8.
     pub fn from_bytes(bytes: &[u8], name: &str) -> Result<Spec, SpecErrors> {
-        Spec::from_bytes_accepting(bytes, name, &[])
+        Spec::from_bytes_given(bytes, name, &Given::default())
     }
 
-    /// The same, with brakes lifted beside those that the spec lifts itself.
-    pub fn from_bytes_accepting(bytes: &[u8], name: &str, accept: &[Acceptance]) -> Result<Spec, SpecErrors> {
-        read::read(read::text(bytes, name)?, name, accept)
+    /// The same, with what is said beside the text.
+    pub fn from_bytes_given(bytes: &[u8], name: &str, given: &Given) -> Result<Spec, SpecErrors> {
+        read::read(read::text(bytes, name)?, name, given)
     }
 
     /// A spec that describes nothing.
@@ -384,7 +393,7 @@ impl Spec {
             records: Vec::new(),
             indexes: Vec::new(),
             accepted: Accepted::default(),
-            acceptances: Vec::new(),
+            given: Given::default(),
         }
     }
 

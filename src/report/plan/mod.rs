@@ -1,5 +1,6 @@
 //! A plan for the person who has to approve it, from the manifest alone.
 
+pub mod json;
 pub mod replay_cost;
 
 use super::Style;
@@ -364,6 +365,7 @@ mod tests {
             by_slot: false,
             expiry: "careful".into(),
             accepted: Vec::new(),
+            only: Vec::new(),
             brakes: Vec::new(),
             total,
             indexes: vec![IndexPlan {

@@ -6,7 +6,7 @@ use rdb_reindex::bundle::Bundle;
 use rdb_reindex::bundle::manifest::{APPLY, Caps, Manifest, ROLLBACK};
 use rdb_reindex::dump::scan::Observer;
 use rdb_reindex::index::{DeleteReason, Difference};
-use rdb_reindex::model::spec::{Acceptance, BRAKES, Brake, Spec};
+use rdb_reindex::model::spec::{Acceptance, BRAKES, Brake, Given, Spec};
 use rdb_reindex::model::view::Expiry;
 use rdb_reindex::plan::{Error, build};
 use rdb_reindex::rehearse::{Files, Meaning, Model, check_dump, check_manifest, prove};
@@ -231,10 +231,14 @@ pub fn planned(dump: &[u8], spec: &Spec, caps: Caps) -> Option<(Manifest, Vec<u8
     Some((bundle.manifest, apply, rollback))
 }
 
+fn given(accept: &[Acceptance]) -> Given {
+    Given { accept: accept.to_vec(), only: Vec::new() }
+}
+
 /// The spec with all brakes lifted.
 pub fn lifted(text: &str) -> Spec {
     let all: Vec<Acceptance> = BRAKES.iter().map(|&brake| Acceptance { index: None, brake }).collect();
-    Spec::parse_accepting(text, "test.toml", &all).unwrap_or_else(|e| panic!("{}", e.render(false)))
+    Spec::parse_given(text, "test.toml", &given(&all)).unwrap_or_else(|e| panic!("{}", e.render(false)))
 }
 
 pub const CAPS: Caps = Caps { max_args: 1000, max_command_bytes: 512 * 1024 };
@@ -248,9 +252,10 @@ fn agree(text: &str, seed: u64, caps: Caps) -> u64 {
 pub fn agree_on_dump(dump: &[u8], text: &str, seed: u64, caps: Caps) -> u64 {
     let refusing: Vec<Acceptance> =
         BRAKES.iter().filter(|brake| !brake.keeps()).map(|&brake| Acceptance { index: None, brake }).collect();
-    let keeping = Spec::parse_accepting(text, "test.toml", &refusing).unwrap_or_else(|e| panic!("{}", e.render(false)));
+    let keeping =
+        Spec::parse_given(text, "test.toml", &given(&refusing)).unwrap_or_else(|e| panic!("{}", e.render(false)));
     agree_on(dump, &keeping, seed, caps).expect("nothing refuses");
-    let plain = Spec::parse_accepting(text, "test.toml", &[Acceptance { index: None, brake: Brake::NoLiteral }]);
+    let plain = Spec::parse_given(text, "test.toml", &given(&[Acceptance { index: None, brake: Brake::NoLiteral }]));
     agree_on(dump, &plain.unwrap_or_else(|e| panic!("{}", e.render(false))), seed, caps);
     agree_on(dump, &lifted(text), seed, caps).expect("nothing refuses")
 }

@@ -156,6 +156,7 @@ impl Scene {
             by_slot: false,
             expiry: "careful".into(),
             accepted: Vec::new(),
+            only: Vec::new(),
             brakes: Vec::new(),
             total: counts,
             indexes: if self.indexes.is_empty() { vec![index("index", counts)] } else { self.index_plans() },

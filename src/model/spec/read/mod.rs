@@ -9,12 +9,12 @@ mod exists;
 mod index;
 mod record;
 
-use super::brake::{self, Acceptance, Accepted, Brake};
+use super::brake::{self, Accepted, Brake};
 use super::error::SpecErrors;
 use super::names::parse::Fault;
 use super::nearest::nearest;
 use super::table::{Reader, Table, Text, integer};
-use super::{Index, MAX_SPEC_BYTES, Pattern, RecordClass, Spec};
+use super::{Given, Index, MAX_SPEC_BYTES, Pattern, Policy, RecordClass, Spec};
 
 const TOP_KEYS: &[&str] = &["version", "accept", "record", "index"];
 
@@ -42,7 +42,7 @@ fn too_large(bytes: usize) -> String {
     format!("the file has {bytes} bytes; a spec has at most {MAX_SPEC_BYTES}")
 }
 
-pub(super) fn read(text: &str, name: &str, accept: &[Acceptance]) -> Result<Spec, SpecErrors> {
+pub(super) fn read(text: &str, name: &str, given: &Given) -> Result<Spec, SpecErrors> {
     if text.len() > MAX_SPEC_BYTES {
         let mut errors = SpecErrors::new(name, "");
         errors.push(0..0, too_large(text.len()), None);
@@ -58,12 +58,13 @@ pub(super) fn read(text: &str, name: &str, accept: &[Acceptance]) -> Result<Spec
         return errors.into_result(None);
     }
     let mut reader = Reader { text, errors };
-    let spec = reader.spec(table.get_ref(), name, accept);
+    let spec = reader.spec(table.get_ref(), name, given);
     reader.errors.into_result(Some(spec))
 }
 
 impl Reader<'_> {
-    fn spec(&mut self, table: &DeTable<'_>, name: &str, accept: &[Acceptance]) -> Spec {
+    fn spec(&mut self, table: &DeTable<'_>, name: &str, given: &Given) -> Spec {
+        let accept = &given.accept;
         let top = Table { table, header: (0, 0), what: "a spec" };
         self.known_keys(top, TOP_KEYS);
         self.version(top);
@@ -91,7 +92,7 @@ impl Reader<'_> {
         if self.errors.is_empty() {
             self.chain(&indexes);
         }
-        let indexes: Vec<Index> = indexes.into_iter().map(|(index, _)| index).collect();
+        let mut indexes: Vec<Index> = indexes.into_iter().map(|(index, _)| index).collect();
         if indexes.is_empty() && self.errors.is_empty() {
             let help = "add [[index]] with name, policy, from, key and member; `rdb-reindex spec` prints an example";
             self.error(0..0, "the spec names no index", help);
@@ -109,13 +110,47 @@ impl Reader<'_> {
                 Some(_) => {}
             }
         }
-        Spec {
-            name: name.to_owned(),
-            text: self.text.to_owned(),
-            records,
-            indexes,
-            accepted,
-            acceptances: accept.to_vec(),
+        if self.errors.is_empty() {
+            self.only(&given.only, &mut indexes);
+        }
+        Spec { name: name.to_owned(), text: self.text.to_owned(), records, indexes, accepted, given: given.clone() }
+    }
+
+    /// Takes the indexes that are not named for what is only looked at.
+    fn only(&mut self, only: &[String], indexes: &mut Vec<Index>) {
+        if only.is_empty() {
+            return;
+        }
+        let names: Vec<&str> = indexes.iter().map(|index| index.name.as_str()).collect();
+        for name in only.iter().filter(|name| !names.contains(&name.as_str())) {
+            let help = match nearest(name, names.iter().copied()) {
+                Some(near) => format!("did you mean --only {near}?"),
+                None => format!("the indexes are {}", names.join(", ")),
+            };
+            self.error(0..0, format!("--only names an index that the spec has not: {name:?}"), help);
+        }
+        let is_named = |index: &Index| only.contains(&index.name);
+        for index in indexes.iter().filter(|index| is_named(index)) {
+            if index.policy == Policy::Report {
+                let help = "write \"maintain\" or \"prune\" in the spec, or leave the name out";
+                self.error(0..0, format!("--only names {:?}, whose policy is \"report\"", index.name), help);
+            }
+            // Maintained indexes that share their keys are one index.
+            let is_beside = |other: &&Index| {
+                !is_named(other)
+                    && (index.policy, other.policy) == (Policy::Maintain, Policy::Maintain)
+                    && (index.db, &index.family) == (other.db, &other.family)
+            };
+            if let Some(other) = indexes.iter().find(is_beside) {
+                let message =
+                    format!("--only names {:?} and not {:?}, which has the same keys", index.name, other.name);
+                self.error(0..0, message, "name both: what one of them implies is no error of the other");
+            }
+        }
+        // What would only be deleted is nobody's then.
+        indexes.retain(|index| is_named(index) || index.policy != Policy::Retire || index.from.is_some());
+        for index in indexes.iter_mut().filter(|index| !is_named(index)) {
+            index.policy = Policy::Report;
         }
     }
 

@@ -1,90 +1,13 @@
-//! `rdb-reindex check`.
+//! What a person reads of a check.
 
 use std::fmt::Write;
-use std::path::PathBuf;
 
-use super::args::READING;
-use super::open;
-use crate::check::{self, Error, Finding, Oddity, Problem, Report};
-use crate::dump::rdb::{Checksum, ErrorKind, Footer, Suspicion, Tail};
-use crate::dump::scan::Observer;
-use crate::dump::snapshot::Snapshot;
+use crate::check::{Finding, Oddity, Report};
+use crate::dump::rdb::{Checksum, Suspicion};
 use crate::text::display;
-use crate::ui::exit::{Exit, Failure, Outcome};
-use crate::ui::progress;
-use crate::ui::terminal::Terminal;
 
-/// Whether a dump is whole: every byte, every value, every name, and the checksum.
-#[derive(Debug, clap::Args)]
-pub struct CheckArgs {
-    /// The dump; `-` is standard input. gzip, zstd and LZ4 are unpacked.
-    #[arg(value_name = "DUMP")]
-    pub dump: PathBuf,
-    /// More dumps: the other shards of the same database.
-    #[arg(value_name = "DUMP")]
-    pub more: Vec<PathBuf>,
-    /// Read the file instead of mapping it into memory.
-    #[arg(long, help_heading = READING)]
-    pub no_mmap: bool,
-}
-
-pub fn run(args: &CheckArgs, terminal: &Terminal) -> Outcome {
-    let observer = open::observer();
-    let dumps = open::open_each(&args.dump, &args.more, !args.no_mmap, &observer, terminal)?;
-    let mut exit = Exit::Done;
-    for dump in &dumps {
-        if one(dump, &observer, terminal)? != Exit::Done {
-            exit = Exit::Error;
-        }
-    }
-    if exit == Exit::Done && dumps.len() > 1 {
-        // Each is whole; together they are only if they share no key.
-        open::join(&dumps, false, &observer)?;
-    }
-    Ok(exit)
-}
-
-/// Checks one dump.
-fn one(snapshot: &Snapshot, observer: &Observer, terminal: &Terminal) -> Outcome {
-    let file = open::name(snapshot.path());
-    let work = || check::run(snapshot, observer);
-    let report = match progress::bytes("checking", snapshot.len() as u64, observer, work) {
-        Ok(report) => report,
-        Err(Error::Interrupted) => return Err(Failure::new(Exit::Stopped, "interrupted")),
-        Err(Error::Header(error)) => {
-            return Err(Failure::error(format!("{file}: {error}")).with_hint(match error.kind {
-                // It would lead back here.
-                ErrorKind::Magic(_) | ErrorKind::Version { .. } => error.hint(),
-                _ => "take the dump again if you can",
-            }));
-        }
-    };
-    let first = report.findings.first();
-    let cause = first.and_then(|finding| match &finding.problem {
-        Problem::Format(error) => open::cause(snapshot, error),
-        _ => Suspicion::of(snapshot),
-    });
-    let cause = cause.or_else(|| if report.checksum_is_wrong() { Suspicion::of(snapshot) } else { None });
-    terminal.text(&render(&file, &report, cause))?;
-    if let Some(Footer { trailing, tail, .. }) = report.footer {
-        match tail {
-            Tail::Empty => {}
-            Tail::Commands => terminal.warn(format!(
-                "{trailing} bytes of commands (AOF) follow the dump: they change what is in it, and have not been checked"
-            )),
-            Tail::Dump => terminal.warn(format!(
-                "another dump follows the end of the first one ({trailing} bytes): it has not been checked"
-            )),
-            Tail::Unknown => {
-                terminal.warn(format!("{trailing} bytes follow the end of the dump; servers ignore them"));
-            }
-        }
-    }
-    Ok(if report.is_whole() { Exit::Done } else { Exit::Error })
-}
-
-/// What a person reads. Writing to a string cannot fail.
-fn render(file: &str, report: &Report, cause: Option<Suspicion>) -> String {
+/// The whole of it. Writing to a string cannot fail.
+pub fn render(file: &str, report: &Report, cause: Option<Suspicion>) -> String {
     let mut text = String::new();
     let unreadable = report.unreadable();
     let verdict = match unreadable {
@@ -166,7 +89,8 @@ fn place(finding: &Finding) -> String {
     format!("{key}{value} of database {db}, whose record starts at offset {start} ({start:#x})")
 }
 
-fn words(oddity: Oddity) -> &'static str {
+/// What an oddity is.
+pub fn words(oddity: Oddity) -> &'static str {
     match oddity {
         Oddity::Empty => "collections without elements, which a server leaves out",
         Oddity::StreamLength => "streams that tell another length than they have, as early servers wrote them",
