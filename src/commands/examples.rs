@@ -139,10 +139,37 @@ Begin with `rdb-reindex inventory DUMP`. Each command has examples: --help.
 Exit status:
   0  done
   1  error
-  2  wrong use
-  3  there is something to repair, or the dumps differ (`--exit-code`)
-  4  refused: drift, or a safety limit; nothing was written
+  2  the command line is wrong
+  3  with --exit-code only: there is something to repair, or the dumps differ
+  4  refused: drift, a brake, or the wrong database; nothing was written
   5  verification or rehearsal failed
   6  interrupted, can be resumed
   7  done, with edits left out because their record had moved
   130  Ctrl-C before anything was sent";
+
+/// The same for the manual. A test holds the two together.
+pub const EXIT_STATUS: [(&str, &str); 9] = [
+    ("0", "done"),
+    ("1", "error"),
+    ("2", "the command line is wrong"),
+    ("3", "with --exit-code only: there is something to repair, or the dumps differ"),
+    ("4", "refused: drift, a brake, or the wrong database; nothing was written"),
+    ("5", "verification or rehearsal failed"),
+    ("6", "interrupted, can be resumed"),
+    ("7", "done, with edits left out because their record had moved"),
+    ("130", "Ctrl-C before anything was sent"),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_manual_and_the_help_have_the_same_statuses() {
+        let of_help: Vec<(&str, &str)> = PROGRAM
+            .split_once("Exit status:\n")
+            .map(|(_, lines)| lines.lines().filter_map(|line| line.trim().split_once("  ")).collect())
+            .unwrap_or_default();
+        assert_eq!(of_help, EXIT_STATUS);
+    }
+}

@@ -132,6 +132,6 @@ fn run(args: &Args, terminal: &Terminal) -> Outcome {
         Command::Infer(args) => infer::run(args, terminal),
         Command::Spec(args) => spec::run(args, terminal),
         Command::Completions(args) => generate::completions(args, terminal),
-        Command::Man(args) => generate::man(args, terminal),
+        Command::Man(args) => generate::manual(args, terminal),
     })
 }

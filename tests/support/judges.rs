@@ -104,9 +104,11 @@ pub const BASH: Judge = Judge {
 };
 pub const FISH: Judge =
     Judge { name: "fish", tests: "completions in fish", remedy: "run scripts/setup", path: || on_path("fish") };
+pub const ZSH: Judge =
+    Judge { name: "zsh", tests: "completions in zsh", remedy: "run scripts/setup", path: || on_path("zsh") };
 
 /// All of them, the servers aside.
-const OTHERS: [&Judge; 12] = [
+const OTHERS: [&Judge; 13] = [
     &CORPUS,
     &APPS,
     &REPORTED,
@@ -119,6 +121,7 @@ const OTHERS: [&Judge; 12] = [
     &PYTHON,
     &BASH,
     &FISH,
+    &ZSH,
 ];
 
 impl Judge {

@@ -155,7 +155,14 @@ fn the_manual_has_a_page_a_command_with_its_examples() {
         let title = format!(".TH rdb-reindex-{command} 1");
         let (_, page) = manual.split_once(&title).unwrap_or_else(|| panic!("no page {command}"));
         let page = page.split(".TH ").next().unwrap_or_default();
-        assert!(page.contains(".SH EXAMPLES"), "{command}");
+        for section in ["EXAMPLES", "EXIT STATUS", "ENVIRONMENT", "SEE ALSO"] {
+            assert!(page.contains(&format!("\n.SH {section}\n")), "{command}: {section}");
+        }
+        assert!(!page.contains(".SH EXTRA"), "{command}");
+        let has_plan = ["plan", "show", "rehearse", "apply", "verify", "rollback"].contains(&command);
+        assert_eq!(page.contains("\n.SH FILES\n"), has_plan, "{command}");
+        let is_connected = ["apply", "verify", "rollback"].contains(&command);
+        assert_eq!(page.contains("UPSTASH_REDIS_REST_TOKEN"), is_connected, "{command}");
         // roff writes a hyphen that is one as \-.
         let first = examples(command).remove(0).replace('-', "\\-");
         let plain = |text: &str| text.replace("\\(aq", "'").replace("\\*(Aq", "'");

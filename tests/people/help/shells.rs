@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::Command;
 
 use super::help;
-use crate::support::judges::{BASH, FISH, Judge};
+use crate::support::judges::{BASH, FISH, Judge, ZSH};
 
 /// Runs a script in a shell where `rdb-reindex` is a command; nothing, loudly, if there is no such shell.
 fn run(shell: &Judge, args: &[&str], script: &str) -> Option<String> {
@@ -56,6 +56,37 @@ fn bash_completes_every_word() {
         let Some(told) = run(&BASH, &["--norc", "-c"], &script) else { return };
         let offered: Vec<&str> = told.lines().collect();
         check("bash", typed, &offered, (due, wrong));
+    }
+}
+
+/// A zsh in a terminal of its own, where the tabulator is pressed, and what is offered is printed instead of shown.
+const IN_ZSH: &str = r#"
+zmodload zsh/zpty
+zpty shell zsh -f -i
+type() { zpty -w shell "$1"; }
+mkdir functions; cp completions functions/_rdb-reindex
+type "unset zle_bracketed_paste; fpath=($PWD/functions \$fpath); autoload -Uz compinit; compinit -u -d $PWD/dump"
+type 'compadd() { if [[ ${@[1,(i)(-|--)]} == *-(O|A|D)\ * ]]; then builtin compadd "$@"; return; fi
+typeset -a hits; builtin compadd -A hits "$@"; local hit; for hit in $hits; do print -r -- "<$hit>"; done; }'
+type 'first() { print BEGIN }; last() { print END; exit }; compprefuncs=(first); comppostfuncs=(last)'
+type 'bindkey "^I" complete-word; print READY'
+while zpty -r shell line; do [[ $line == READY* ]] && break; done
+sleep 0.2
+zpty -n -w shell "$TYPED"$'\t'
+while zpty -r shell line; do print -r -- "$line"; [[ $line == *END* ]] && break; done
+"#;
+
+#[test]
+fn zsh_completes_every_word() {
+    for (typed, due, wrong) in TYPED {
+        let script = format!("TYPED='{typed}'{IN_ZSH}");
+        let Some(told) = run(&ZSH, &["-f", "-c"], &script) else { return };
+        let offered: Vec<&str> = told
+            .lines()
+            .filter_map(|line| line.trim().strip_prefix('<')?.strip_suffix('>'))
+            .map(|word| word.trim_end_matches('='))
+            .collect();
+        check("zsh", typed, &offered, (due, wrong));
     }
 }
 

@@ -1,5 +1,7 @@
 //! `rdb-reindex completions` and `rdb-reindex man`.
 
+mod man;
+
 use std::path::{Path, PathBuf};
 
 use clap::{Command, CommandFactory};
@@ -52,7 +54,7 @@ fn shown(command: &Command) -> Command {
 }
 
 /// The manual: the page of the program, then one page a command; in one roff document, or each in a file of its own.
-pub fn man(args: &ManArgs, terminal: &Terminal) -> Outcome {
+pub fn manual(args: &ManArgs, terminal: &Terminal) -> Outcome {
     let pages = pages()?;
     match &args.out {
         Some(folder) => write(&pages, folder)?,
@@ -77,17 +79,11 @@ fn pages() -> Result<Vec<Page>, Failure> {
         let source = concat!("rdb-reindex ", env!("CARGO_PKG_VERSION"));
         let page = clap_mangen::Man::new(page).title(&name).source(source).manual("User Commands");
         page.render(&mut text).map_err(Failure::error)?;
-        let text = examples(&String::from_utf8_lossy(&text)).into_bytes();
+        let command = name.strip_prefix("rdb-reindex-").unwrap_or_default();
+        let text = man::page(&String::from_utf8_lossy(&text), command).into_bytes();
         pages.push(Page { name, text });
     }
     Ok(pages)
-}
-
-/// Gives what comes after the options its name, and leaves its lines as they are: they are commands.
-fn examples(text: &str) -> String {
-    let Some((before, rest)) = text.split_once(".SH EXTRA\nExamples:\n") else { return text.to_owned() };
-    let (lines, after) = rest.split_once("\n.SH ").unwrap_or((rest, ""));
-    format!("{before}.SH EXAMPLES\n.nf\n{lines}\n.fi\n.SH {after}")
 }
 
 fn write(pages: &[Page], folder: &Path) -> Result<(), Failure> {
