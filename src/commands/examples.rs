@@ -11,12 +11,16 @@ Examples:
   rdb-reindex inventory dump.rdb.gz --spec my.toml
   # The shards of one database
   rdb-reindex inventory shard-1.rdb shard-2.rdb
+  # The 20 largest keys, and a tree of what names begin with
+  rdb-reindex inventory dump.rdb --top 20 --depth 2
   # Which indexes could be smaller or gone
   rdb-reindex inventory dump.rdb --advise
   # From a pipe
   cat dump.rdb | rdb-reindex inventory -
   # For a script
-  rdb-reindex inventory dump.rdb --format json > inventory.json";
+  rdb-reindex inventory dump.rdb --format json > inventory.json
+  # For a nightly job that watches the indexes
+  rdb-reindex inventory dump.rdb --format openmetrics > indexes.prom";
 
 pub const PLAN: &str = "\
 Examples:

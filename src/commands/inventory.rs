@@ -17,7 +17,7 @@ use crate::report::advice::Advice;
 use crate::report::inventory::next::Commands;
 use crate::report::inventory::{
     ANOTHER_DUMP, AOF_BASE, AOF_TAIL, CHECKSUM_MISMATCH, Checksum, Diagnostic, Inventory, KEY_TWICE, NOT_AT_ONCE,
-    SLOTS, TRAILING_BYTES,
+    SLOTS, Shown, Sort, TRAILING_BYTES, openmetrics::openmetrics, prefixes,
 };
 use crate::text::{self, rfc3339};
 use crate::ui::exit::{Exit, Failure, Outcome};
@@ -46,6 +46,17 @@ pub struct InventoryArgs {
     /// for a spec. Suggestions, never a part of a plan.
     #[arg(long)]
     pub advise: bool,
+    /// So many of the largest keys: in all and of each type by memory, and by elements.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=100))]
+    pub top: Option<u8>,
+    /// By what the rows of the table are sorted, the largest first.
+    #[arg(long, value_enum, default_value_t, value_name = "BY")]
+    pub sort: SortBy,
+    /// Sum up keys by what their names begin with, up to so many parts, in place of families.
+    ///
+    /// A part ends with `:`, `/`, `|` or `#`. In the table it is a tree; JSON and CSV have it beside the families.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=9))]
+    pub depth: Option<u8>,
     /// Tell ages as of this time (RFC 3339) instead of now.
     #[arg(long, value_name = "TIME", value_parser = time, hide = true)]
     pub now: Option<i64>,
@@ -63,7 +74,41 @@ pub enum Format {
     /// One table, a row for the dump and for each database, type, family, index and finding: the column `section` says
     /// which. Bytes that are not printable text are escaped.
     Csv,
+    /// Gauges for Prometheus and others, for a job that watches the health of indexes.
+    Openmetrics,
 }
+
+/// By what the rows of the table are sorted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum SortBy {
+    /// What keys take in the memory of a server, estimated.
+    #[default]
+    Memory,
+    /// Bytes in the dump.
+    Bytes,
+    /// Members, fields, entries.
+    Elements,
+    /// How many keys.
+    Keys,
+    /// The names, in the order of their bytes.
+    Name,
+}
+
+impl From<SortBy> for Sort {
+    fn from(by: SortBy) -> Self {
+        match by {
+            SortBy::Memory => Self::Memory,
+            SortBy::Bytes => Self::Bytes,
+            SortBy::Elements => Self::Elements,
+            SortBy::Keys => Self::Keys,
+            SortBy::Name => Self::Name,
+        }
+    }
+}
+
+/// Largest keys in JSON and CSV if nobody says how many, and on the page.
+const LARGEST: usize = 10;
+const LARGEST_ON_PAGE: usize = 50;
 
 pub fn run(args: &InventoryArgs, terminal: &Terminal) -> Outcome {
     let spec = if args.no_spec { Spec::none() } else { spec::load(&args.dump.spec, terminal)? };
@@ -98,13 +143,18 @@ pub fn run(args: &InventoryArgs, terminal: &Terminal) -> Outcome {
         inventory.presets = Some(presets_for(&snapshot, &observer)?);
     }
     let commands = commands(&args.dump, &inventory);
+    let shown = Shown { top: args.top.map(usize::from), sort: args.sort.into() };
+    let least = if args.format == Format::Html { LARGEST_ON_PAGE } else { LARGEST };
+    inventory.largest.keep(shown.top.unwrap_or(least));
+    inventory.prefixes = args.depth.map(|depth| prefixes(&inventory.families, depth.into()));
     let bytes = match args.format {
+        Format::Openmetrics => openmetrics(&inventory),
         Format::Json => report::json(&inventory).map_err(Failure::error)?,
         Format::Html => report::html::inventory(&inventory, &commands),
         Format::Csv => report::csv(&inventory).map_err(Failure::error)?,
         Format::Table => {
             let now = args.now.unwrap_or_else(rfc3339::now_ms);
-            report::table(&inventory, now, &commands, terminal.style()).into_bytes()
+            report::table(&inventory, shown, now, &commands, terminal.style()).into_bytes()
         }
     };
     terminal.data(&bytes)?;

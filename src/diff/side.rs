@@ -215,7 +215,7 @@ impl<'a> Worker<'a> for Gatherer<'_> {
         }
         let bytes = record.value.end().saturating_sub(record.start) as u64;
         let with_expiry = u64::from(record.expire_ms.is_some());
-        let tally = Tally { keys: 1, elements: digest.elements, bytes, with_expiry };
+        let tally = Tally { keys: 1, elements: digest.elements, bytes, with_expiry, ..Tally::default() };
         self.stock.add(record, tally);
         match self.spec_names.family_of(record.db, key, KeyType::of(&record.value)) {
             Family::Record(class) => self.stock.record_family(class, tally),

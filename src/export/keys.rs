@@ -7,6 +7,7 @@ use super::rows::{Outlet, Rows};
 use super::{Damaged, Error};
 use crate::dump::rdb::{self, Record, Walker};
 use crate::dump::scan::{self, Observer, Worker};
+use crate::model::memory::Estimate;
 use crate::model::spec::Spec;
 use crate::model::stock::{Families, FamilyTree, Tally};
 use crate::model::view::{Clock, Family, KeyType, Names};
@@ -18,6 +19,7 @@ pub(super) const COLUMNS: &[Column] = &[
     Column::new("encoding", Holds::Word),
     Column::new("elements", Holds::Count),
     Column::new("bytes", Holds::Count),
+    Column::new("memory", Holds::Count),
     Column::new("expire_at_ms", Holds::Time),
     Column::new("idle_s", Holds::Count),
     Column::new("freq", Holds::Small),
@@ -29,6 +31,7 @@ pub(super) const COLUMNS: &[Column] = &[
 pub(super) struct Known<'s> {
     names: Names<'s>,
     others: FamilyTree,
+    estimate: Estimate,
 }
 
 impl<'s> Known<'s> {
@@ -52,7 +55,8 @@ impl<'s> Known<'s> {
                 others.merge(worker.families);
             }
         }
-        Ok(Self { names, others: others.tree() })
+        let estimate = Estimate::new(Walker::new(file)?.header());
+        Ok(Self { names, others: others.tree(), estimate })
     }
 }
 
@@ -78,7 +82,7 @@ impl<'k, 's> Keys<'k, 's> {
         outlet: &Outlet<'_>,
     ) -> Result<(), Halt> {
         let value = &record.value;
-        let Known { names, others } = self.known;
+        let Known { names, others, .. } = self.known;
         let elements = value.elements().map_err(|error| Halt::Dump(error.in_record(record.start)))?;
         let type_name = value.type_name();
         let pattern = match names.family_of(record.db, key, KeyType::of(value)) {
@@ -98,6 +102,7 @@ impl<'k, 's> Keys<'k, 's> {
             Cell::Plain(value.ty.encoding()),
             Cell::Unsigned(elements),
             Cell::Unsigned(value.end().saturating_sub(record.start) as u64),
+            Cell::Unsigned(self.known.estimate.of(record)),
             self.clock.unix_ms(record.expire_ms).map_or(Cell::None, Cell::Time),
             record.idle.map_or(Cell::None, Cell::Unsigned),
             record.freq.map_or(Cell::None, |freq| Cell::Unsigned(freq.into())),

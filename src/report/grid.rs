@@ -8,6 +8,9 @@ const GAP: usize = 2;
 /// What gives way on a narrow terminal keeps so many columns all the same.
 const LEAST: usize = 12;
 
+/// Columns for a name that shares its line with numbers; with less room it has a line of its own.
+const NAME: usize = 28;
+
 /// How a column is set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Column {
@@ -16,6 +19,10 @@ pub enum Column {
     Right,
     /// Left, and cut when the terminal is narrow.
     Flexible,
+    /// The first column, for names that are copied: never cut. One that is too long has a line of its own.
+    Name,
+    /// A picture beside a number; it goes before any number does.
+    Bar,
     /// For numbers that are left out when the terminal is narrower still; the last ones go first.
     Spare,
 }
@@ -58,10 +65,12 @@ impl Grid {
                 *most = width(cell).max(*most);
             }
         }
+        if self.columns.first() == Some(&Column::Name) {
+            return self.named(widths, indent, style, out);
+        }
         let natural = widths.clone();
         let mut excess = self.fit(&mut widths, indent, LEAST, style);
-        let spare: Vec<usize> =
-            self.columns.iter().enumerate().rev().filter(|(_, c)| **c == Column::Spare).map(|(at, _)| at).collect();
+        let spare = self.spare();
         for gone in 1..=spare.len() {
             if excess == 0 {
                 break;
@@ -78,24 +87,72 @@ impl Grid {
             return self.stack(indent, style, out);
         }
         for (weight, cells) in &self.rows {
-            let mut line = " ".repeat(indent);
-            let shown = self.columns.iter().zip(&widths).zip(cells).filter(|((_, columns), _)| **columns > 0);
-            for (at, ((column, columns), cell)) in shown.enumerate() {
-                if at > 0 {
-                    line.push_str(&" ".repeat(GAP));
-                }
-                let cell = fit(cell, *columns);
-                let pad = " ".repeat(columns.saturating_sub(width(&cell)));
-                if matches!(column, Column::Right | Column::Spare) {
-                    line.push_str(&pad);
-                    line.push_str(&cell);
-                } else {
-                    line.push_str(&cell);
-                    line.push_str(&pad);
-                }
-            }
-            put(*weight, line.trim_end(), style, out);
+            put(*weight, &self.line(&widths, indent, cells), style, out);
         }
+    }
+
+    /// Rows whose names are never cut.
+    fn named(&self, mut widths: Vec<usize>, indent: usize, style: Style, out: &mut String) {
+        let longest = widths.first().copied().unwrap_or(0);
+        let others = |widths: &[usize]| {
+            let shown = widths.iter().skip(1).filter(|width| **width > 0);
+            shown.fold(indent, |sum, width| sum.saturating_add(*width).saturating_add(GAP))
+        };
+        for at in self.spare() {
+            if others(&widths).saturating_add(longest.min(NAME)) <= style.width {
+                break;
+            }
+            if let Some(width) = widths.get_mut(at) {
+                *width = 0;
+            }
+        }
+        let room = style.width.saturating_sub(others(&widths));
+        let room = if room < longest.min(NAME) { 0 } else { room };
+        let names = self.rows.iter().map(|(_, cells)| width(cells.first().map_or("", String::as_str)));
+        let fitting = names.filter(|name| *name <= room).max().unwrap_or(0);
+        if let Some(first) = widths.first_mut() {
+            *first = fitting;
+        }
+        for (weight, cells) in &self.rows {
+            let Some((name, numbers)) = cells.split_first() else { continue };
+            if width(name) <= fitting {
+                put(*weight, &self.line(&widths, indent, cells), style, out);
+                continue;
+            }
+            put(*weight, &format!("{}{name}", " ".repeat(indent)), style, out);
+            let mut below = vec![String::new()];
+            below.extend_from_slice(numbers);
+            // With no room for any name, numbers begin behind the indent.
+            let indent = if fitting == 0 { indent.saturating_add(GAP).min(style.width) } else { indent };
+            put(*weight, &self.line(&widths, indent, &below), style, out);
+        }
+    }
+
+    /// What may be left out, in that order.
+    fn spare(&self) -> Vec<usize> {
+        let columns = || self.columns.iter().enumerate().rev();
+        let bars = columns().filter(|(_, column)| **column == Column::Bar);
+        bars.chain(columns().filter(|(_, column)| **column == Column::Spare)).map(|(at, _)| at).collect()
+    }
+
+    fn line(&self, widths: &[usize], indent: usize, cells: &[String]) -> String {
+        let mut line = " ".repeat(indent);
+        let shown = self.columns.iter().zip(widths).zip(cells).filter(|((_, columns), _)| **columns > 0);
+        for (at, ((column, columns), cell)) in shown.enumerate() {
+            if at > 0 {
+                line.push_str(&" ".repeat(GAP));
+            }
+            let cell = fit(cell, *columns);
+            let pad = " ".repeat(columns.saturating_sub(width(&cell)));
+            if matches!(column, Column::Right | Column::Spare) {
+                line.push_str(&pad);
+                line.push_str(&cell);
+            } else {
+                line.push_str(&cell);
+                line.push_str(&pad);
+            }
+        }
+        line.trim_end().to_owned()
     }
 
     /// Makes the columns that are left fit, those that may be cut no narrower than `least`; by how much they do not.
@@ -157,6 +214,29 @@ mod tests {
             out,
             " name                 keys  kind\n a:rather:long:name      7  x\n 鍵                  1,234\n"
         );
+    }
+
+    #[test]
+    fn names_are_never_cut() {
+        let mut grid = Grid::new([("name", Column::Name), ("keys", Column::Right), ("old", Column::Spare)]);
+        grid.row(["a:rather:long:name:that:goes:on".into(), "1,234".into(), "17".into()]);
+        grid.row(["short".into(), "7".into(), "1".into()]);
+        let render = |width| {
+            let mut out = String::new();
+            grid.render(1, Style { width, colour: false }, &mut out);
+            out
+        };
+        let whole = " name                              keys  old\n a:rather:long:name:that:goes:on  1,234   17\n \
+                     short                                7    1\n";
+        assert_eq!(render(44), whole);
+        // One column less, and the long name stands alone; without room for 28 of its columns, some numbers go.
+        let alone = " name    keys  old\n a:rather:long:name:that:goes:on\n        1,234   17\n short      7    1\n";
+        assert_eq!(render(43), alone);
+        let fewer = " name    keys\n a:rather:long:name:that:goes:on\n        1,234\n short      7\n";
+        assert_eq!(render(38), fewer);
+        // No room for names beside numbers at all.
+        let below = " name\n    keys\n a:rather:long:name:that:goes:on\n   1,234\n short\n       7\n";
+        assert_eq!(render(20), below);
     }
 
     #[test]

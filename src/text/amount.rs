@@ -20,6 +20,13 @@ pub fn counted(n: u64, thing: &str) -> String {
     format!("{} {thing}{}", number(n), if n == 1 { "" } else { "s" })
 }
 
+/// A share of all, in percent with one digit.
+pub fn percent(part: u64, whole: u64) -> String {
+    let thousandths =
+        u128::from(part).saturating_mul(1000).saturating_add(u128::from(whole / 2)) / u128::from(whole.max(1));
+    format!("{}.{} %", thousandths / 10, thousandths % 10)
+}
+
 /// Bytes in the units that disks and services are sold in (1 kB is 1,000 bytes).
 pub fn size(bytes: u64) -> String {
     if bytes < 1000 {

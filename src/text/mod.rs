@@ -28,7 +28,7 @@ mod toml;
 mod truncated;
 mod visible;
 
-pub use amount::{ago, counted, number, size, span, time};
+pub use amount::{ago, counted, number, percent, size, span, time};
 pub use json::Json;
 pub use layout::{fit, width, wrap};
 pub use name::{Printable, Role, Unit, display, lines, name, path, quoted, safe, units};

@@ -20,11 +20,13 @@ pub struct Terminal {
     wish: Wish,
 }
 
-/// As wide as the terminal that a stream goes to, and coloured only there, or everywhere if that is asked for.
+/// As wide as the terminal that a stream goes to, or as `COLUMNS` says where there is none, and coloured only there, or everywhere if that is asked for.
 fn style(stream: &(impl IsTerminal + AsFd), wish: Wish) -> Style {
     let colour = wish.colour(stream.is_terminal());
     if !stream.is_terminal() {
-        return Style { colour, ..Style::PLAIN };
+        let asked = std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok());
+        let width = asked.filter(|columns| (40..=1000).contains(columns)).unwrap_or(Style::PLAIN.width);
+        return Style { width, colour };
     }
     // Some terminals do not say how large they are.
     let size = terminal_size::terminal_size_of(stream);

@@ -8,3 +8,4 @@ mod diff;
 mod export;
 mod infer;
 mod inventory;
+mod memory;

@@ -1,7 +1,7 @@
 //! The RDB file format, and nothing else: from bytes to records, and from a record's bytes to its elements.
 //!
 //! Three levels, so that nobody unpacks more than he needs. [`Walker`] finds the boundaries of the records, in order,
-//! and decodes nothing. [`Value::elements`] reads counts from headers. [`Value::visit`] decodes one value and pushes its
+//! and decodes nothing. [`Value::elements`] reads counts from headers, [`Value::parts`] lengths. [`Value::visit`] decodes one value and pushes its
 //! elements into a [`Visitor`], one at a time and in constant memory.
 //!
 //! What it never does: panic, recurse, allocate by a number that it read, or guess. A layout without a primary source
@@ -58,7 +58,7 @@ pub use resolve::Resolver;
 pub use string::RawStr;
 pub use suspect::Suspicion;
 pub use types::{Kind, TypeName, ValueType};
-pub use value::{Scratch, Value};
+pub use value::{Part, Scratch, Told, Value};
 pub use visitor::{Element, Flow, Place, StreamConsumer, StreamFields, StreamGroup, StreamId, StreamMeta, Visitor};
 pub use walk::records::Records;
 pub use walk::revisit::{key_at, open_record_at, record_at, string_at};

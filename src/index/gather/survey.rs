@@ -19,6 +19,7 @@ use crate::index::store::name_prefix::{MemberPrefixes, NamePrefix, NamePrefixes}
 use crate::index::store::record_set::RecordList;
 use crate::model::derive::Deriver;
 use crate::model::document::{Extractor, Slot};
+use crate::model::memory::Estimate;
 use crate::model::spec::{Index, IndexType, Policy, Reading, RecordType, Spec, Test};
 use crate::model::stock::{Stock, Tally};
 use crate::model::view::{Clock, Diagnostics, Dump, ExistingList, Expires, Family, KeyType, Names, Wanted, decode};
@@ -29,6 +30,7 @@ pub struct Context<'a> {
     pub names: Names<'a>,
     pub dump: Dump<'a>,
     pub clock: Clock,
+    pub estimate: Estimate,
     /// Where records start whose values cannot be read, in ascending order; mostly none are known.
     pub damaged: &'a [u64],
     pub hasher: Hasher,
@@ -86,6 +88,7 @@ impl<'a> Context<'a> {
             names: Names::new(spec),
             dump,
             clock,
+            estimate: Estimate::new(dump.header),
             damaged: &[],
             hasher,
             groups: Interner::default(),
@@ -506,10 +509,11 @@ impl<'a> scan::Worker<'a> for Gathered<'_, 'a> {
                 keys: 1,
                 elements: if is_damaged { 0 } else { record.value.elements()? },
                 bytes: record.value.end().saturating_sub(record.start) as u64,
+                memory: if is_damaged { 0 } else { context.estimate.of(record) },
                 with_expiry: u64::from(record.expire_ms.is_some()),
             };
             self.stock.add(record, tally);
-            self.stock.expiries.add(context.clock.left(record.expire_ms));
+            self.stock.expiries.add(context.clock.left(record.expire_ms), tally.memory);
             // Old bugs, and services, write collections without elements; a server that loads them leaves them out.
             let empty =
                 tally.elements == 0 && !is_damaged && !matches!(record.value.ty.kind(), Kind::String | Kind::Stream);

@@ -31,22 +31,40 @@ pub const SPANS: [(u64, &str); 10] = [
     (u64::MAX, "more than a year"),
 ];
 
-/// Keys with an expiry.
+/// Keys, and what they take in the memory of a server.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Expiring {
+    /// How many.
+    pub keys: u64,
+    /// In bytes.
+    pub memory: u64,
+}
+
+impl Expiring {
+    fn add(&mut self, other: Self) {
+        self.keys = self.keys.saturating_add(other.keys);
+        self.memory = self.memory.saturating_add(other.memory);
+    }
+}
+
+/// Keys by how long they have left.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Expiries {
     /// By [`SPANS`]; each span without those before it.
-    pub spans: [u64; SPANS.len()],
+    pub spans: [Expiring; SPANS.len()],
     /// Keys that had expired when the dump was made.
-    pub gone: u64,
+    pub gone: Expiring,
     /// Keys whose expiry cannot be a time.
-    pub unknown: u64,
+    pub unknown: Expiring,
+    /// Keys without an expiry.
+    pub forever: Expiring,
 }
 
 impl Expiries {
     /// Counts one key.
-    pub fn add(&mut self, left: Left) {
+    pub fn add(&mut self, left: Left, memory: u64) {
         let count = match left {
-            Left::Forever => return,
+            Left::Forever => &mut self.forever,
             Left::Gone => &mut self.gone,
             Left::Unknown => &mut self.unknown,
             Left::Ms(ms) => {
@@ -57,16 +75,17 @@ impl Expiries {
                 }
             }
         };
-        *count = count.saturating_add(1);
+        count.add(Expiring { keys: 1, memory });
     }
 
     /// Adds what another thread counted.
     pub fn merge(&mut self, other: Self) {
         for (mine, theirs) in self.spans.iter_mut().zip(other.spans) {
-            *mine = mine.saturating_add(theirs);
+            mine.add(theirs);
         }
-        self.gone = self.gone.saturating_add(other.gone);
-        self.unknown = self.unknown.saturating_add(other.unknown);
+        self.gone.add(other.gone);
+        self.unknown.add(other.unknown);
+        self.forever.add(other.forever);
     }
 }
 
@@ -79,11 +98,14 @@ mod tests {
         let mut expiries = Expiries::default();
         let all = [0, 60_000, 60_001, 86_400_000, 86_400_001, u64::MAX].map(Left::Ms);
         for left in all.into_iter().chain([Left::Forever, Left::Gone, Left::Unknown, Left::Gone]) {
-            expiries.add(left);
+            expiries.add(left, 10);
         }
-        let expected = Expiries { spans: [2, 1, 0, 0, 1, 1, 0, 0, 0, 1], gone: 2, unknown: 1 };
-        assert_eq!(expiries, expected);
-        expiries.merge(expected);
-        assert_eq!((expiries.spans[0], expiries.gone, expiries.unknown), (4, 4, 2));
+        let spans = expiries.spans.map(|span| span.keys);
+        assert_eq!(spans, [2, 1, 0, 0, 1, 1, 0, 0, 0, 1]);
+        assert_eq!([expiries.gone.keys, expiries.unknown.keys, expiries.forever.keys], [2, 1, 1]);
+        expiries.merge(expiries);
+        let doubled = |keys, memory| Expiring { keys, memory };
+        assert_eq!((expiries.spans[0], expiries.gone), (doubled(4, 40), doubled(4, 40)));
+        assert_eq!((expiries.unknown, expiries.forever), (doubled(2, 20), doubled(2, 20)));
     }
 }

@@ -2,14 +2,17 @@
 
 use std::cmp::Reverse;
 
-use crate::dump::rdb::{Record, TypeName};
+use super::Tally;
+use crate::dump::rdb::{Kind, ModuleId, Record, TypeName};
 
-/// So many are kept.
-pub const LARGEST: usize = 50;
+/// So many of each kind are kept.
+pub const LARGEST: usize = 100;
 
 /// A large key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Large {
+    /// In the memory of a server, estimated.
+    pub memory: u64,
     /// In the dump, name and expiry included.
     pub bytes: u64,
     /// Where its record starts.
@@ -26,63 +29,147 @@ pub struct Large {
     pub expire_ms: Option<i64>,
 }
 
-/// The largest first; of equals the first in the dump, so that the threads do not matter.
+impl Large {
+    fn new(record: &Record<'_>, tally: Tally) -> Self {
+        Self {
+            memory: tally.memory,
+            bytes: tally.bytes,
+            start: u64::try_from(record.start).unwrap_or(u64::MAX),
+            db: record.db,
+            elements: tally.elements,
+            type_name: record.value.type_name(),
+            encoding: record.value.ty.encoding(),
+            expire_ms: record.expire_ms,
+        }
+    }
+}
+
+/// The largest by one measure, the largest first; of equals the first in the dump, so that the threads do not matter.
 #[derive(Clone, Debug, Default)]
-pub struct Largest {
-    keys: Vec<Large>,
+struct Largest {
+    keys: Vec<(u64, Large)>,
     /// Nothing smaller has a place any more.
     least: u64,
 }
 
 impl Largest {
-    /// Looks at one key. For nearly all of them that is one comparison.
-    pub fn add(&mut self, record: &Record<'_>, bytes: u64, elements: u64) {
-        if bytes >= self.least {
-            self.keep(Large {
-                bytes,
-                start: u64::try_from(record.start).unwrap_or(u64::MAX),
-                db: record.db,
-                elements,
-                type_name: record.value.type_name(),
-                encoding: record.value.ty.encoding(),
-                expire_ms: record.expire_ms,
-            });
+    fn keep(&mut self, size: u64, key: Large) {
+        let order = |(size, key): &(u64, Large)| (Reverse(*size), key.start);
+        let entry = (size, key);
+        let at = self.keys.partition_point(|known| order(known) < order(&entry));
+        if at < LARGEST {
+            self.keys.insert(at, entry);
+            self.keys.truncate(LARGEST);
+        }
+        if let Some((last, _)) = self.keys.get(LARGEST.saturating_sub(1)) {
+            self.least = *last;
         }
     }
 
-    fn keep(&mut self, key: Large) {
-        let order = |key: &Large| (Reverse(key.bytes), key.start);
-        let at = self.keys.partition_point(|known| order(known) < order(&key));
-        if at < LARGEST {
-            self.keys.insert(at, key);
-            self.keys.truncate(LARGEST);
+    fn merge(&mut self, other: Self) {
+        for (size, key) in other.keys {
+            self.keep(size, key);
         }
-        if let Some(last) = self.keys.get(LARGEST.saturating_sub(1)) {
-            self.least = last.bytes;
+    }
+}
+
+/// The largest keys, by memory and by elements.
+#[derive(Clone, Debug, Default)]
+pub struct LargestKeys {
+    memory: Largest,
+    elements: Largest,
+    /// By memory, of each type.
+    types: Vec<(Type, Largest)>,
+    /// The type of the last key, so that the list is not searched for every key.
+    current: usize,
+}
+
+impl LargestKeys {
+    /// Looks at one key. For nearly all of them that is three comparisons.
+    #[inline]
+    pub fn add(&mut self, record: &Record<'_>, module: Option<ModuleId>, tally: Tally) {
+        // Its value is damaged, or nobody asked what keys take.
+        if tally.memory == 0 {
+            return;
         }
+        let of_type = self.of_type((record.value.ty.kind(), module));
+        if tally.memory >= of_type.least {
+            let large = Large::new(record, tally);
+            of_type.keep(tally.memory, large);
+            if tally.memory >= self.memory.least {
+                self.memory.keep(tally.memory, large);
+            }
+        }
+        // A value of one element is no collection, or none to speak of.
+        if tally.elements >= self.elements.least && tally.elements > 1 {
+            self.elements.keep(tally.elements, Large::new(record, tally));
+        }
+    }
+
+    #[inline]
+    fn of_type(&mut self, wanted: Type) -> &mut Largest {
+        let is_current = self.types.get(self.current).is_some_and(|(one, _)| *one == wanted);
+        if !is_current {
+            let known = self.types.iter().position(|(one, _)| *one == wanted);
+            self.current = known.unwrap_or_else(|| {
+                self.types.push((wanted, Largest::default()));
+                self.types.len() - 1
+            });
+        }
+        &mut self.types[self.current].1
     }
 
     /// Adds what another thread found.
     pub fn merge(&mut self, other: Self) {
-        for key in other.keys {
-            self.keep(key);
+        self.memory.merge(other.memory);
+        self.elements.merge(other.elements);
+        for (type_name, largest) in other.types {
+            self.of_type(type_name).merge(largest);
         }
     }
 
-    /// The largest keys, the largest first.
-    pub fn iter(&self) -> impl Iterator<Item = &Large> {
-        self.keys.iter()
+    /// Those that take most memory, the largest first.
+    pub fn by_memory(&self) -> impl Iterator<Item = &Large> {
+        self.memory.keys.iter().map(|(_, key)| key)
+    }
+
+    /// Those with the most elements.
+    pub fn by_elements(&self) -> impl Iterator<Item = &Large> {
+        self.elements.keys.iter().map(|(_, key)| key)
+    }
+
+    /// Those of each type that take most memory, in the order of the types' names.
+    pub fn by_type(&self) -> Vec<(TypeName, Vec<&Large>)> {
+        let name = |(kind, module): Type| module.map_or(TypeName::Kind(kind), TypeName::of_module);
+        let mut all: Vec<(TypeName, Vec<&Large>)> = Vec::new();
+        for (of, largest) in &self.types {
+            all.push((name(*of), largest.keys.iter().map(|(_, key)| key).collect()));
+        }
+        // Versions of a module's encoding are one type.
+        all.sort_by_key(|(name, _)| *name);
+        all.dedup_by(|next, first| {
+            let same = next.0 == first.0;
+            if same {
+                first.1.append(&mut next.1);
+                first.1.sort_by_key(|key| (Reverse(key.memory), key.start));
+                first.1.truncate(LARGEST);
+            }
+            same
+        });
+        all
     }
 }
+
+/// What tells types apart without making their names.
+type Type = (Kind, Option<ModuleId>);
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::dump::rdb::Kind;
 
-    fn key(bytes: u64, start: u64) -> Large {
+    fn key(memory: u64, start: u64) -> Large {
         let type_name = TypeName::Kind(Kind::Set);
-        Large { bytes, start, db: 0, elements: 1, type_name, encoding: "x", expire_ms: None }
+        Large { memory, bytes: 1, start, db: 0, elements: 1, type_name, encoding: "x", expire_ms: None }
     }
 
     #[test]
@@ -90,20 +177,20 @@ mod tests {
         // Sizes from 0 to 96, each about ten times.
         let all: Vec<Large> = (0..1000).map(|n| key(n * 7919 % 97, n)).collect();
         let mut expected = all.clone();
-        expected.sort_by_key(|key| (Reverse(key.bytes), key.start));
+        expected.sort_by_key(|key| (Reverse(key.memory), key.start));
         expected.truncate(LARGEST);
         let found = |parts: Vec<Vec<Large>>| {
             let mut joined = Largest::default();
             for part in parts {
                 let mut one = Largest::default();
                 for key in part {
-                    if key.bytes >= one.least {
-                        one.keep(key);
+                    if key.memory >= one.least {
+                        one.keep(key.memory, key);
                     }
                 }
                 joined.merge(one);
             }
-            joined.keys
+            joined.keys.into_iter().map(|(_, key)| key).collect::<Vec<_>>()
         };
         assert_eq!(found(vec![all.clone()]), expected);
         assert_eq!(found(all.rchunks(77).map(<[Large]>::to_vec).collect()), expected);

@@ -8,9 +8,9 @@ mod expiries;
 mod families;
 mod largest;
 
-pub use expiries::{Expiries, Left, SPANS};
+pub use expiries::{Expiries, Expiring, Left, SPANS};
 pub use families::{Families, FamilyTree};
-pub use largest::{LARGEST, Large, Largest};
+pub use largest::{LARGEST, Large, LargestKeys};
 
 /// A count of keys and what they hold.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -21,6 +21,8 @@ pub struct Tally {
     pub elements: u64,
     /// Bytes in the dump, name and expiry included.
     pub bytes: u64,
+    /// What they take in the memory of a server, estimated.
+    pub memory: u64,
     /// Keys that have an expiry.
     pub with_expiry: u64,
 }
@@ -31,6 +33,7 @@ impl Tally {
         self.keys = self.keys.saturating_add(other.keys);
         self.elements = self.elements.saturating_add(other.elements);
         self.bytes = self.bytes.saturating_add(other.bytes);
+        self.memory = self.memory.saturating_add(other.memory);
         self.with_expiry = self.with_expiry.saturating_add(other.with_expiry);
     }
 }
@@ -52,8 +55,8 @@ pub struct Stock {
     pub others: Families,
     /// Keys by how long they have left.
     pub expiries: Expiries,
-    /// The keys with the most bytes in the dump.
-    pub largest: Largest,
+    /// The keys that take most memory or have most elements.
+    pub largest: LargestKeys,
     /// The last database and the last type, so that the maps are not asked for every key.
     current: (u64, Tally),
     current_type: Option<((ValueType, Option<ModuleId>), Tally)>,
@@ -70,7 +73,7 @@ impl Stock {
             indexes: vec![Tally::default(); indexes],
             others: Families::default(),
             expiries: Expiries::default(),
-            largest: Largest::default(),
+            largest: LargestKeys::default(),
             current: (0, Tally::default()),
             current_type: None,
         }
@@ -97,7 +100,7 @@ impl Stock {
                 self.current_type = Some((key, tally));
             }
         }
-        self.largest.add(record, tally.bytes, tally.elements);
+        self.largest.add(record, key.1, tally);
     }
 
     /// Counts it in the family of a record class.

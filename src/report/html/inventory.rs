@@ -9,11 +9,10 @@ use super::escape::{Html, Room, code, name, option, text};
 use super::picture::{Bar, Part};
 use super::shell::Shell;
 use super::treemap::{Tile, draw};
-use crate::model::stock::SPANS;
 use crate::report::inventory::findings;
 use crate::report::inventory::next::{Commands, steps};
 use crate::report::inventory::verdict::{limits, records, verdict};
-use crate::report::inventory::{Checksum, Diagnostic, Family, FamilyKind, Index, Inventory, LargeKey};
+use crate::report::inventory::{Checksum, Diagnostic, Family, FamilyKind, Index, Inventory, LargeKey, Span};
 use crate::text::{Truncated, counted, number, safe, size, time};
 
 /// Families that are rectangles of their own; the others are one.
@@ -36,6 +35,7 @@ struct Page {
     facts: Vec<(&'static str, Html)>,
     created: Option<(String, String)>,
     warnings: Vec<Html>,
+    by_memory: Html,
     by_bytes: Html,
     by_keys: Html,
     families: Vec<FamilyRow>,
@@ -63,6 +63,7 @@ struct FamilyRow {
     kind: String,
     keys: String,
     elements: String,
+    memory: String,
     bytes: String,
 }
 
@@ -71,6 +72,7 @@ struct TypeRow {
     encoding: &'static str,
     keys: String,
     elements: String,
+    memory: String,
     bytes: String,
     bar: Html,
 }
@@ -78,6 +80,7 @@ struct TypeRow {
 struct SpanRow {
     words: &'static str,
     keys: String,
+    memory: String,
     bar: Html,
 }
 
@@ -85,6 +88,7 @@ struct LargeRow {
     key: Html,
     kind: Html,
     elements: String,
+    memory: String,
     bytes: String,
     expires: String,
 }
@@ -127,16 +131,23 @@ impl Page {
         };
         let crc = Html::fill(&format!("{{}}; checksum {checksum}"), &[&code(&snapshot.crc64, Room::LABEL)]);
         let mut families: Vec<&Family> = inventory.families.iter().filter(|family| family.keys > 0).collect();
-        families.sort_by_key(|family| std::cmp::Reverse(family.bytes));
+        families.sort_by_key(|family| std::cmp::Reverse(family.memory));
         let expiring = inventory.databases.iter().map(|db| db.with_expiry).sum();
         let count = |all: usize| all.saturating_sub(rows);
         let more_families = count(families.len());
+        let by_memory = map(
+            &families,
+            is_judged,
+            |family| family.memory,
+            size,
+            "Families of keys by memory; the table below has the figures",
+        );
         let by_bytes = map(
             &families,
             is_judged,
             |family| family.bytes,
             size,
-            "Families of keys by bytes; the table below has the figures",
+            "Families of keys by bytes in the dump; the table below has the figures",
         );
         let by_keys = map(
             &families,
@@ -146,7 +157,7 @@ impl Page {
             "Families of keys by number of keys; the table below has the figures",
         );
         let (families, folded_families) = fold(families.into_iter().take(rows).map(family_row).collect());
-        let (largest, folded_largest) = fold(inventory.largest.iter().take(rows).map(large_row).collect());
+        let (largest, folded_largest) = fold(inventory.largest.by_memory.iter().take(rows).map(large_row).collect());
         let (brakes, lift) = brakes::views(&inventory.brakes);
         Self {
             brakes,
@@ -154,9 +165,15 @@ impl Page {
             shell: Shell::new(),
             file: name(&Truncated::new(&snapshot.file.0), Room::NAME),
             headline: headline(inventory),
-            facts: vec![("Size", Html::words(&size(snapshot.bytes))), ("Written by", server), ("CRC-64", crc)],
+            facts: vec![
+                ("Size", Html::words(&size(snapshot.bytes))),
+                ("In memory", Html::words(&format!("about {}", size(inventory.memory)))),
+                ("Written by", server),
+                ("CRC-64", crc),
+            ],
             created: snapshot.created_at.clone().map(|at| (at.clone(), time(&at))),
             warnings: warnings(inventory),
+            by_memory,
             by_bytes,
             by_keys,
             more_families,
@@ -277,21 +294,23 @@ fn family_row(family: &Family) -> FamilyRow {
         kind: kind.chars().take(60).collect(),
         keys: number(family.keys),
         elements: number(family.elements),
+        memory: size(family.memory),
         bytes: size(family.bytes),
     }
 }
 
 fn types(inventory: &Inventory, rows: usize) -> Vec<TypeRow> {
     let mut types: Vec<_> = inventory.types.iter().collect();
-    types.sort_by_key(|one| std::cmp::Reverse(one.bytes));
-    let most = types.first().map_or(0, |one| one.bytes);
+    types.sort_by_key(|one| std::cmp::Reverse(one.memory));
+    let most = types.first().map_or(0, |one| one.memory);
     let row = |one: &crate::report::inventory::Type| TypeRow {
         kind: code(&one.kind, Room::LABEL),
         encoding: one.encoding,
         keys: number(one.keys),
         elements: number(one.elements),
+        memory: size(one.memory),
         bytes: size(one.bytes),
-        bar: Bar::plain(one.bytes, most),
+        bar: Bar::plain(one.memory, most),
     };
     types.into_iter().take(rows).map(row).collect()
 }
@@ -308,12 +327,15 @@ fn expiring_words(expiring: u64, keys: u64) -> String {
 }
 
 fn spans(inventory: &Inventory) -> Vec<SpanRow> {
-    let expiries = &inventory.expiries;
-    let spans = SPANS.iter().zip(expiries.spans).map(|((_, words), keys)| (*words, keys));
-    let all = [("had expired", expiries.gone)].into_iter().chain(spans).chain([("cannot be told", expiries.unknown)]);
-    let all: Vec<(&str, u64)> = all.collect();
-    let most = all.iter().map(|(_, keys)| *keys).max().unwrap_or(0);
-    all.into_iter().map(|(words, keys)| SpanRow { words, keys: number(keys), bar: Bar::plain(keys, most) }).collect()
+    let spans = inventory.expiries.iter().filter(|span| span.left != "no expiry");
+    let most = spans.clone().map(|span| span.memory).max().unwrap_or(0);
+    let row = |span: &Span| SpanRow {
+        words: span.left,
+        keys: number(span.keys),
+        memory: size(span.memory),
+        bar: Bar::plain(span.memory, most),
+    };
+    spans.map(row).collect()
 }
 
 fn large_row(large: &LargeKey) -> LargeRow {
@@ -325,6 +347,7 @@ fn large_row(large: &LargeKey) -> LargeRow {
         key: name(&large.key, Room::NAME),
         kind,
         elements: number(large.elements),
+        memory: size(large.memory),
         bytes: size(large.bytes),
         expires: large.expires.as_deref().map(time).unwrap_or_default(),
     }

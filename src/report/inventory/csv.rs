@@ -1,12 +1,12 @@
-//! The inventory as one CSV table: a row for the dump, and for each database, type, family, index, brake, finding and
-//! piece of advice; one that says so where no spec was used, and one for each preset that would match.
+//! The inventory as one CSV table: a row for the dump, and for each database, type, family, prefix, large key, time to
+//! live, index, brake, finding and piece of advice; one that says so where no spec was used, and one for each preset that would match.
 
 use super::Inventory;
 use crate::text::csv::{field, words};
 use crate::text::name;
 
 /// The names of the columns: three of text, the others of numbers.
-const COLUMNS: [&str; 24] = [
+const COLUMNS: [&str; 25] = [
     "section",
     "name",
     "detail",
@@ -31,10 +31,11 @@ const COLUMNS: [&str; 24] = [
     "braked_members",
     "deleted_keys",
     "count",
+    "memory",
 ];
 
-/// With advice there are these, too: bytes in memory, and what would be left.
-const ADVICE_COLUMNS: [&str; 3] = ["memory", "keys_after", "memory_after"];
+/// With advice there are these, too: what would be left.
+const ADVICE_COLUMNS: [&str; 2] = ["keys_after", "memory_after"];
 
 /// Renders the inventory. A cell that has no meaning in its row is empty.
 pub fn csv(inventory: &Inventory) -> Result<Vec<u8>, csv::Error> {
@@ -52,7 +53,12 @@ pub fn csv(inventory: &Inventory) -> Result<Vec<u8>, csv::Error> {
         writer.write_record(texts.iter().chain(&numbers))
     };
     let snapshot = &inventory.snapshot;
-    row("dump", field(&snapshot.file.0), snapshot.flavor, &[("keys", inventory.keys), ("bytes", snapshot.bytes)])?;
+    row(
+        "dump",
+        field(&snapshot.file.0),
+        snapshot.flavor,
+        &[("keys", inventory.keys), ("bytes", snapshot.bytes), ("memory", inventory.memory)],
+    )?;
     if inventory.spec.is_none() {
         row("spec", String::new(), "none", &[])?;
     }
@@ -60,11 +66,16 @@ pub fn csv(inventory: &Inventory) -> Result<Vec<u8>, csv::Error> {
         row("preset", field(preset.name.as_bytes()), "would match", &[("keys", preset.keys)])?;
     }
     for database in &inventory.databases {
-        let numbers = [("keys", database.keys), ("with_expiry", database.with_expiry)];
+        let numbers = [("keys", database.keys), ("with_expiry", database.with_expiry), ("memory", database.memory)];
         row("database", database.db.to_string(), "", &numbers)?;
     }
     for of_type in &inventory.types {
-        let numbers = [("keys", of_type.keys), ("elements", of_type.elements), ("bytes", of_type.bytes)];
+        let numbers = [
+            ("keys", of_type.keys),
+            ("elements", of_type.elements),
+            ("bytes", of_type.bytes),
+            ("memory", of_type.memory),
+        ];
         row("type", field(of_type.kind.as_bytes()), of_type.encoding, &numbers)?;
     }
     for family in &inventory.families {
@@ -77,8 +88,31 @@ pub fn csv(inventory: &Inventory) -> Result<Vec<u8>, csv::Error> {
             ("elements", family.elements),
             ("bytes", family.bytes),
             ("with_expiry", family.with_expiry),
+            ("memory", family.memory),
         ];
         row("family", field(&family.pattern.0), &detail, &numbers)?;
+    }
+    for prefix in inventory.prefixes.iter().flatten() {
+        let numbers = [
+            ("keys", prefix.keys),
+            ("elements", prefix.elements),
+            ("bytes", prefix.bytes),
+            ("with_expiry", prefix.with_expiry),
+            ("memory", prefix.memory),
+        ];
+        row("prefix", field(&prefix.prefix.0), &prefix.depth.to_string(), &numbers)?;
+    }
+    let largest = &inventory.largest;
+    let of_types = largest.by_type.iter().map(|of_type| ("largest_of_type", &of_type.keys));
+    let all = [("largest", &largest.by_memory), ("most_elements", &largest.by_elements)];
+    for (section, large) in
+        all.into_iter().chain(of_types).flat_map(|(name, keys)| keys.iter().map(move |key| (name, key)))
+    {
+        let numbers = [("elements", large.elements), ("bytes", large.bytes), ("memory", large.memory)];
+        row(section, field(&large.whole_name()), &words(&format!("{} {}", large.kind, large.encoding)), &numbers)?;
+    }
+    for span in &inventory.expiries {
+        row("left", span.left.to_owned(), "", &[("keys", span.keys), ("memory", span.memory)])?;
     }
     for index in &inventory.indexes {
         let numbers = [

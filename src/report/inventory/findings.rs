@@ -6,6 +6,13 @@ use super::{
 };
 use crate::text::{counted, number};
 
+impl Diagnostic {
+    /// Whether each of the cases that are counted is an example that could be shown.
+    pub(super) fn is_listed(&self) -> bool {
+        !self.code.starts_with("dump.") && self.code != MEMBER_EXPIRIES && self.code != RECORD_MISSING
+    }
+}
+
 /// What was found, and what to make of it.
 pub fn words(diagnostic: &Diagnostic) -> String {
     let some = |thing: &str| counted(diagnostic.count, thing);

@@ -3,7 +3,15 @@
 mod by_spec;
 pub mod csv;
 pub mod findings;
+mod index;
+mod largest;
+mod lines;
 pub mod next;
+pub mod openmetrics;
+mod prefixes;
+mod shown;
+mod spans;
+mod stock;
 pub mod table;
 pub mod verdict;
 
@@ -15,14 +23,18 @@ use crate::bundle::manifest::{BrakeNote, Bytes};
 use crate::dump::parts;
 use crate::dump::rdb::{self, Flavor, Tail};
 pub use crate::index::{AOF_BASE, NOT_AT_ONCE, SLOTS};
-use crate::index::{Difference, Facts, Frozen};
-use crate::model::spec::Policy;
-use crate::model::stock::{Expiries, Tally};
-use crate::model::view::Expires;
+use crate::index::{Difference, Facts};
+use crate::model::stock::Tally;
 use crate::plan;
 use crate::report::advice::Advice;
-use crate::text::{Truncated, display, rfc3339};
+use crate::text::{display, rfc3339};
 pub use by_spec::{FittingPreset, SpecName};
+pub use index::Index;
+pub(in crate::report) use index::indexes;
+pub use largest::{LargeKey, Largest};
+pub use prefixes::{Prefix, prefixes};
+pub use shown::{Shown, Sort};
+pub use spans::Span;
 
 /// So many keys are named as examples.
 const EXAMPLES: usize = 5;
@@ -58,6 +70,9 @@ pub struct Inventory {
     /// Indexes and then records in the order of the spec, then the others in the order of their patterns. Every key is
     /// in exactly one of them.
     pub families: Vec<Family>,
+    /// If they were asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub prefixes: Option<Vec<Prefix>>,
     /// In the order of the spec.
     pub indexes: Vec<Index>,
     /// What looks like a mistake; what a plan would be refused for comes first.
@@ -71,12 +86,12 @@ pub struct Inventory {
     pub functions: u64,
     /// Modules that left data of their own, which belongs to no key.
     pub modules: Vec<String>,
-    /// Keys with an expiry, by how long they have left; for pages only.
-    #[serde(skip)]
-    pub expiries: Expiries,
-    /// The largest keys, the largest first; for pages only.
-    #[serde(skip)]
-    pub largest: Vec<LargeKey>,
+    /// What all keys take in the memory of a server, estimated.
+    pub memory: u64,
+    /// Keys by how long they have left when the dump was made.
+    pub expiries: Vec<Span>,
+    /// The largest keys.
+    pub largest: Largest,
 }
 
 /// The dump itself.
@@ -137,6 +152,8 @@ pub struct Database {
     pub db: u64,
     pub keys: u64,
     pub with_expiry: u64,
+    /// In the memory of a server, estimated; so in all that follows.
+    pub memory: u64,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -149,6 +166,7 @@ pub struct Type {
     pub keys: u64,
     pub elements: u64,
     pub bytes: u64,
+    pub memory: u64,
 }
 
 /// Keys that are named alike.
@@ -166,6 +184,7 @@ pub struct Family {
     pub keys: u64,
     pub elements: u64,
     pub bytes: u64,
+    pub memory: u64,
     pub with_expiry: u64,
 }
 
@@ -187,72 +206,6 @@ impl FamilyKind {
             Self::Other => "other",
         }
     }
-}
-
-/// The numbers of one index, as [`crate::index::Summary`] explains them.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Index {
-    pub name: String,
-    pub policy: &'static str,
-    pub keys: u64,
-    pub correct_keys: u64,
-    pub wrong_keys: u64,
-    pub absent_keys: u64,
-    pub members: u64,
-    pub missing_members: u64,
-    pub stale_members: u64,
-    pub undecidable_records: u64,
-    pub orphan_records: u64,
-    pub held_keys: u64,
-    pub held_members: u64,
-    pub contested_keys: u64,
-    /// Members on whose score records disagree.
-    pub conflict_members: u64,
-    /// Keys that are only added to, because their names also fit an index of which too little is known.
-    pub overlapped_keys: u64,
-    /// What brakes keep: keys, and members in keys that stay.
-    pub braked_keys: u64,
-    pub braked_members: u64,
-    /// Keys that a plan would delete.
-    pub deleted_keys: u64,
-    /// It is about entries that name keys.
-    #[serde(skip)]
-    pub prunes: bool,
-    /// Keys that stay because none of their entries names a key of the dump.
-    #[serde(skip_serializing_if = "is_zero")]
-    pub unnamed_keys: u64,
-    /// Fields with another value that stay because they have an expiry of their own.
-    #[serde(skip_serializing_if = "is_zero")]
-    pub expiring_members: u64,
-    /// Why nothing is deleted or removed.
-    #[serde(serialize_with = "frozen_words")]
-    pub frozen: Option<Frozen>,
-}
-
-impl Index {
-    /// Whether there is nothing to do about it.
-    pub fn is_right(&self) -> bool {
-        let wrong = [self.wrong_keys, self.absent_keys, self.missing_members, self.stale_members, self.braked_members];
-        if self.policy == Policy::Retire.as_str() { self.keys == 0 } else { wrong == [0; 5] }
-    }
-}
-
-#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
-fn is_zero(number: &u64) -> bool {
-    *number == 0
-}
-
-/// One of the largest keys.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LargeKey {
-    pub db: u64,
-    pub key: Truncated,
-    pub kind: String,
-    pub encoding: &'static str,
-    pub elements: u64,
-    pub bytes: u64,
-    /// RFC 3339, if it expires at a time that can be told.
-    pub expires: Option<String>,
 }
 
 /// Problems of one kind.
@@ -277,7 +230,12 @@ impl Inventory {
             presets: None,
             keys: stock.total.keys,
             databases: databases
-                .map(|(&db, tally)| Database { db, keys: tally.keys, with_expiry: tally.with_expiry })
+                .map(|(&db, tally)| Database {
+                    db,
+                    keys: tally.keys,
+                    with_expiry: tally.with_expiry,
+                    memory: tally.memory,
+                })
                 .collect(),
             types: types
                 .map(|((name, encoding), tally)| Type {
@@ -286,17 +244,20 @@ impl Inventory {
                     keys: tally.keys,
                     elements: tally.elements,
                     bytes: tally.bytes,
+                    memory: tally.memory,
                 })
                 .collect(),
             families: families(difference),
+            prefixes: None,
             indexes: indexes(difference),
             brakes: plan::brake_notes(&difference.brakes, difference.spec),
             diagnostics: diagnostics(difference),
             advice: None,
             functions: difference.facts.functions,
             modules: difference.facts.module_aux.clone(),
-            expiries: stock.expiries,
-            largest: largest(difference),
+            memory: stock.total.memory,
+            expiries: Span::all(&stock.expiries),
+            largest: Largest::new(difference),
         }
     }
 
@@ -344,21 +305,6 @@ impl Snapshot {
     }
 }
 
-fn largest(difference: &Difference<'_>) -> Vec<LargeKey> {
-    let mut scratch = Vec::new();
-    let keys = difference.stock.largest.iter().filter_map(|large| {
-        // It was read once already.
-        let key = Truncated::new(difference.dump.key(large.start, &mut scratch).ok()?);
-        let expires = match difference.clock.expires(large.expire_ms) {
-            Expires::At(ms) => rfc3339::write(ms),
-            _ => None,
-        };
-        let (kind, encoding) = (large.type_name.as_str().to_owned(), large.encoding);
-        Some(LargeKey { db: large.db, key, kind, encoding, elements: large.elements, bytes: large.bytes, expires })
-    });
-    keys.collect()
-}
-
 pub(super) fn families(difference: &Difference<'_>) -> Vec<Family> {
     let (spec, stock) = (difference.spec, &difference.stock);
     let family = |pattern: Vec<u8>, kind, name: Option<&String>, db, tally: &Tally| Family {
@@ -369,6 +315,7 @@ pub(super) fn families(difference: &Difference<'_>) -> Vec<Family> {
         keys: tally.keys,
         elements: tally.elements,
         bytes: tally.bytes,
+        memory: tally.memory,
         with_expiry: tally.with_expiry,
     };
     let indexes = spec.indexes.iter().zip(&stock.indexes).map(|(index, tally)| {
@@ -381,39 +328,6 @@ pub(super) fn families(difference: &Difference<'_>) -> Vec<Family> {
     let others = stock.others.list().into_iter();
     let others = others.map(|(pattern, tally)| family(pattern, FamilyKind::Other, None, None, &tally));
     indexes.chain(records).chain(others).collect()
-}
-
-pub(super) fn indexes(difference: &Difference<'_>) -> Vec<Index> {
-    let indexes = difference.spec.indexes.iter().zip(&difference.summaries).enumerate();
-    let deleted =
-        |at: usize| difference.deletions.iter().filter(|deletion| deletion.index as usize == at).count() as u64;
-    indexes
-        .map(|(at, (index, summary))| Index {
-            name: index.name.clone(),
-            policy: index.policy.as_str(),
-            keys: summary.keys,
-            correct_keys: summary.correct_keys,
-            wrong_keys: summary.wrong_keys(),
-            absent_keys: summary.absent_keys,
-            members: summary.members,
-            missing_members: summary.missing_members,
-            stale_members: summary.stale_members,
-            undecidable_records: summary.undecidable_records,
-            orphan_records: summary.orphan_records,
-            held_keys: summary.held_keys,
-            held_members: summary.held_members,
-            contested_keys: summary.contested_keys,
-            conflict_members: summary.conflict_members,
-            overlapped_keys: summary.overlapped_keys,
-            braked_keys: summary.kept.keys(),
-            braked_members: summary.kept.foreign_members,
-            deleted_keys: deleted(at),
-            prunes: index.prunes(),
-            unnamed_keys: summary.unnamed_keys,
-            expiring_members: summary.expiring_members,
-            frozen: summary.frozen,
-        })
-        .collect()
 }
 
 pub(super) fn diagnostics(difference: &Difference<'_>) -> Vec<Diagnostic> {
@@ -455,13 +369,4 @@ pub(super) fn diagnostics(difference: &Difference<'_>) -> Vec<Diagnostic> {
     }
     all.sort_by_key(|diagnostic| diagnostic.code);
     all
-}
-
-/// Why an index is only added to, as scripts read it.
-fn frozen_words<S: serde::Serializer>(frozen: &Option<Frozen>, serializer: S) -> Result<S::Ok, S::Error> {
-    let words = frozen.map(|frozen| match frozen {
-        Frozen::NoRecords => "no decodable records",
-        Frozen::Undecidable => "undecidable records",
-    });
-    words.serialize(serializer)
 }

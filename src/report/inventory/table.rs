@@ -1,35 +1,29 @@
 //! The inventory for a person at a terminal.
 
 use super::findings::words;
+use super::lines::heading;
 use super::next::{Commands, steps};
 use super::verdict::{limits, records, verdict};
-use super::{Checksum, Diagnostic, Family, FamilyKind, Index, Inventory, Snapshot};
+use super::{Checksum, Diagnostic, Index, Inventory, Shown, Snapshot, stock};
 use crate::report::Style;
 use crate::report::advice;
 use crate::report::brakes::brakes;
-use crate::report::grid::{Column, Grid};
 use crate::text::{ago, counted, name, number, safe, size, time, width, wrap};
 
-/// Families shown; all of them are in the JSON.
-const FAMILIES: usize = 20;
-/// Databases shown, of up to 16,384.
-const DATABASES: usize = 16;
 /// Examples shown of each finding.
 const EXAMPLES: usize = 3;
 /// Prose is no easier to read on a wider terminal.
 const PROSE: usize = 110;
 
 /// The whole inventory, and what to do next.
-pub fn table(inventory: &Inventory, now_ms: i64, commands: &Commands, style: Style) -> String {
+pub fn table(inventory: &Inventory, shown: Shown, now_ms: i64, commands: &Commands, style: Style) -> String {
     let mut out = String::new();
     headline(inventory, now_ms, style, &mut out);
     brakes(&inventory.brakes, false, style, &mut out);
     if inventory.spec.is_some() {
         indexes(inventory, true, style, &mut out);
     }
-    families(&inventory.families, style, &mut out);
-    types(inventory, style, &mut out);
-    databases(inventory, style, &mut out);
+    stock::stock(inventory, shown, style, &mut out);
     findings(&inventory.diagnostics, style, &mut out);
     if let Some(advice) = &inventory.advice {
         advice::table::advice(advice, style, &mut out);
@@ -73,6 +67,7 @@ fn headline(inventory: &Inventory, now_ms: i64, style: Style, out: &mut String) 
         _ => "it does not say when it was made".to_owned(),
     };
     facts(&format!("{} in {databases} · {when}", counted(inventory.keys, "key")), style, out);
+    facts(&format!("about {} in memory, as a Redis 7 would have it", size(inventory.memory)), style, out);
     let judged = match &inventory.spec {
         None => "no spec was used, so no index is judged".to_owned(),
         Some(spec) if spec.preset => format!("indexes judged by the preset {}", safe(&spec.name)),
@@ -101,21 +96,10 @@ fn made_by(snapshot: &Snapshot) -> String {
     format!("{}{}, {format} {}", snapshot.server, version.unwrap_or_default(), snapshot.rdb_version)
 }
 
-/// An indented line, or several, that says what is not shown.
-fn dim_line(text: &str, style: Style, out: &mut String) {
-    let mut lines = String::from("  ");
-    wrap(text, 2, 2, style.width, &mut lines);
-    out.push_str(&format!("{}\n", style.dim(lines.trim_end())));
-}
-
 /// Facts of the head, in one line if they fit.
 fn facts(text: &str, style: Style, out: &mut String) {
     out.push_str("  ");
     wrap(text, 2, 2, style.width, out);
-}
-
-fn heading(text: &str, style: Style, out: &mut String) {
-    out.push_str(&format!("\n{}\n", style.bold(text)));
 }
 
 fn indexes(inventory: &Inventory, whole: bool, style: Style, out: &mut String) {
@@ -156,80 +140,6 @@ fn indexes(inventory: &Inventory, whole: bool, style: Style, out: &mut String) {
     }
 }
 
-fn families(families: &[Family], style: Style, out: &mut String) {
-    heading("Families of keys", style, out);
-    let mut order: Vec<&Family> = families.iter().collect();
-    // Stable, so that equals stay in the order of the inventory.
-    order.sort_by_key(|family| std::cmp::Reverse(family.bytes));
-    let mut grid = Grid::new([
-        ("pattern", Column::Flexible),
-        ("is", Column::Left),
-        ("keys", Column::Right),
-        ("elements", Column::Spare),
-        ("bytes", Column::Right),
-        ("expiring", Column::Spare),
-    ]);
-    for family in order.iter().take(FAMILIES) {
-        let is = if family.kind == FamilyKind::Other { "" } else { family.kind.as_str() };
-        let pattern = name(&family.pattern.0);
-        grid.row([
-            if pattern.is_empty() { "(the empty name)".to_owned() } else { pattern },
-            is.to_owned(),
-            number(family.keys),
-            number(family.elements),
-            size(family.bytes),
-            number(family.with_expiry),
-        ]);
-    }
-    grid.render(2, style, out);
-    let hidden = order.get(FAMILIES..).unwrap_or_default();
-    if !hidden.is_empty() {
-        let keys = hidden.iter().fold(0_u64, |sum, family| sum.saturating_add(family.keys));
-        let more = format!("and {} more with {}: --format json", number(hidden.len() as u64), counted(keys, "key"));
-        dim_line(&more, style, out);
-    }
-}
-
-fn types(inventory: &Inventory, style: Style, out: &mut String) {
-    if inventory.types.is_empty() {
-        return;
-    }
-    heading("Types", style, out);
-    let mut grid = Grid::new([
-        ("type", Column::Flexible),
-        ("form in the dump", Column::Flexible),
-        ("keys", Column::Right),
-        ("elements", Column::Spare),
-        ("bytes", Column::Right),
-    ]);
-    for of_type in &inventory.types {
-        grid.row([
-            name(of_type.kind.as_bytes()),
-            of_type.encoding.to_owned(),
-            number(of_type.keys),
-            number(of_type.elements),
-            size(of_type.bytes),
-        ]);
-    }
-    grid.render(2, style, out);
-}
-
-fn databases(inventory: &Inventory, style: Style, out: &mut String) {
-    if inventory.databases.len() < 2 {
-        return;
-    }
-    heading("Databases", style, out);
-    let mut grid = Grid::new([("db", Column::Right), ("keys", Column::Right), ("expiring", Column::Right)]);
-    for database in inventory.databases.iter().take(DATABASES) {
-        grid.row([database.db.to_string(), number(database.keys), number(database.with_expiry)]);
-    }
-    grid.render(2, style, out);
-    let hidden = inventory.databases.len().saturating_sub(DATABASES);
-    if hidden > 0 {
-        dim_line(&format!("and {} more: --format json", number(hidden as u64)), style, out);
-    }
-}
-
 fn findings(diagnostics: &[Diagnostic], style: Style, out: &mut String) {
     if diagnostics.is_empty() {
         return;
@@ -242,6 +152,11 @@ fn findings(diagnostics: &[Diagnostic], style: Style, out: &mut String) {
             let mut lines = String::from("      ");
             wrap(&safe(example), 6, 6, style.width, &mut lines);
             out.push_str(&format!("{}\n", style.dim(lines.trim_end())));
+        }
+        let shown = diagnostic.examples.len().min(EXAMPLES) as u64;
+        let more = diagnostic.count.saturating_sub(shown);
+        if shown > 0 && more > 0 && diagnostic.is_listed() {
+            out.push_str(&format!("      {}\n", style.dim(&format!("and {} more", number(more)))));
         }
     }
 }

@@ -78,7 +78,9 @@ fn expiries_and_largest_keys() {
         dump.expire_ms(*expiry).string(format!("k{at}"), "x");
     }
     for n in 0..60_usize {
-        dump.string(format!("big{n:02}"), "x\u{1}".repeat(100 + n));
+        // One more member is always more in memory.
+        let members: Vec<String> = (0..100 + n).map(|member| format!("m{member:03}")).collect();
+        dump.set(format!("big{n:02}"), &members);
     }
     let file = work.write("dump.rdb", dump.finish());
     let text = plain(&page(&work, &[file.to_str().expect("a name")]));
@@ -91,13 +93,13 @@ fn expiries_and_largest_keys() {
         "up to 6 hours 1",
         "cannot be told 1",
         // 50 of 60: from big59 down to big10.
-        "big59 string 1",
-        "big10 string 1",
+        "big59 set 159",
+        "big10 set 110",
     ] {
         assert!(text.contains(part), "{part:?} is not there");
     }
-    assert!(!text.contains("big09 string"));
-    let (first, last) = (text.find("big59 string").expect("there"), text.find("big10 string").expect("there"));
+    assert!(!text.contains("big09 set"));
+    let (first, last) = (text.find("big59 set").expect("there"), text.find("big10 set").expect("there"));
     assert!(first < last, "the largest first");
 }
 
@@ -120,7 +122,7 @@ fn a_dump_that_no_spec_describes_on_a_page() {
     let text = plain(&html);
     for part in [
         "62 keys; no spec was used, so no index is judged",
-        "user:* 30 30 890 B",
+        "user:* 30 30 2.6 kB 890 B",
         "This looks for indexes in the data, and proposes a spec: rdb-reindex infer 'my <app>.rdb'",
         "The preset `rq` describes 1 of 62 keys: rdb-reindex inventory 'my <app>.rdb' --preset rq",
     ] {

@@ -20,6 +20,7 @@ TYPES = {
     "freq": ("int32",),
     "elements": ("int64",),
     "bytes": ("int64",),
+    "memory": ("int64",),
     "idle_s": ("int64",),
     "expire_at_ms": ("int64",),
     "expire_at": ("timestamp[ms, tz=UTC]",),

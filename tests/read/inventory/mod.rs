@@ -9,6 +9,8 @@ use crate::support::output;
 mod corpus;
 mod first_contact;
 mod hostile;
+mod openmetrics;
+mod stock;
 
 use output::{program, shown};
 

@@ -7,7 +7,7 @@ use crate::dump::rdb::integer::IntText;
 use crate::dump::rdb::visitor;
 
 /// The element is a string of its own.
-const PLAIN: u64 = 1;
+pub(super) const PLAIN: u64 = 1;
 /// The elements are in a listpack.
 const PACKED: u64 = 2;
 

@@ -3,6 +3,7 @@
 mod array;
 mod hash;
 mod list;
+mod parts;
 mod set;
 mod stream;
 mod zset;
@@ -19,6 +20,8 @@ use super::template::{Registry, Template};
 use super::types::{TypeName, ValueType};
 use super::visitor::{Element, Flow, Place, Visitor};
 use super::walk::skip::{Cut, Extra, compact_count, stream_version};
+
+pub use parts::{Part, Told};
 
 /// Buffers that visits share, so that no value and no element costs an allocation. One for each thread.
 #[derive(Debug, Default)]

@@ -1,37 +1,7 @@
-//! What a set, a sorted set or a hash takes in the memory of a server, estimated: what `MEMORY USAGE key SAMPLES 0` answers
-//! on a 64-bit Redis 7.
-//!
-//! Sizes of structures are those of the sources of Redis 7.0 and 7.2 (`dict.h`, `server.h`, `sds.h`, `intset.c`,
-//! `listpack.c`), added up as `objectComputeSize` in `object.c` does. Sizes of allocations are the classes of jemalloc: four
-//! for each power of two, and below 64 bytes every 8 in the jemalloc that Redis builds, every 16 in the one that
-//! distributions link. Which of them a server has, no dump says: below 64 bytes it is the mean of both, at most 17 % off for
-//! one allocation and some 5 % for a key.
-//!
-//! Not counted, as by the command: the key's share of the table of its database (8 to 16 bytes) and its expiry (some 40).
+//! The elements of a set, a sorted set or a hash, and what they take in each encoding.
 
+use super::sizes::{INTSET, LISTPACK, OBJECT, allocated, sds, skiplist, table};
 use crate::dump::rdb::ValueType;
-
-/// A key with an expiry or without: `robj` in `server.h`.
-const OBJECT: u64 = 16;
-/// `dictEntry` of a database, a set or a hash: key, value, next.
-const ENTRY: u64 = 24;
-/// `dict` with its two tables.
-const DICT: u64 = 56;
-const POINTER: u64 = 8;
-/// `zset`, and the `zskiplist` in it.
-const ZSET: u64 = 16;
-const SKIPLIST: u64 = 32;
-/// `zskiplistNode` of one level, and each further level.
-const NODE: u64 = 40;
-const LEVEL: u64 = 16;
-/// The head of a skip list has all levels.
-const LEVELS: u64 = 32;
-/// `intset` before its numbers.
-const INTSET: u64 = 8;
-/// A listpack before its entries, and the byte behind them.
-const LISTPACK: u64 = 7;
-/// A table begins with so many slots.
-const LEAST_SLOTS: u64 = 4;
 
 /// `set-max-intset-entries`, `…-max-listpack-entries` and `…-max-listpack-value` of sets and sorted sets.
 pub const MOST_NUMBERS: u64 = 512;
@@ -39,41 +9,6 @@ pub const MOST_NUMBERS: u64 = 512;
 pub const MOST_PACKED: u64 = 128;
 /// The longest of them.
 pub const LONGEST_PACKED: u64 = 64;
-
-/// What the allocator takes for so many bytes.
-pub fn allocated(bytes: u64) -> u64 {
-    match bytes {
-        0 => 0,
-        1..=8 => 8,
-        // The mean of a class every 8 bytes and one every 16.
-        9..=64 => round_up(bytes, 8).midpoint(round_up(bytes, 16)),
-        _ => {
-            let group = (bytes - 1).ilog2();
-            round_up(bytes, 1 << group.saturating_sub(2))
-        }
-    }
-}
-
-fn round_up(bytes: u64, to: u64) -> u64 {
-    bytes.checked_next_multiple_of(to).unwrap_or(u64::MAX)
-}
-
-/// A string of the server's own kind: a header by its length, and a NUL byte.
-pub fn sds(len: u64) -> u64 {
-    let header = match len {
-        0..32 => 1,
-        32..256 => 3,
-        256..65_536 => 5,
-        65_536..=0xffff_ffff => 9,
-        _ => 17,
-    };
-    allocated(len.saturating_add(header + 1))
-}
-
-/// What a key takes whatever it holds: its entry in the database, and its name.
-pub fn key(name: u64) -> u64 {
-    sds(name).saturating_add(ENTRY)
-}
 
 /// How a server keeps a set, a sorted set or a hash.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -127,11 +62,7 @@ impl Elements {
     /// One member of a set.
     pub fn member(&mut self, member: &[u8]) {
         self.count = self.count.saturating_add(1);
-        self.string(member);
-        match integer(member) {
-            Some(number) => self.width = self.width.max(width(number)),
-            None => self.whole = false,
-        }
+        self.string(member.len() as u64, integer(member));
     }
 
     /// One member of a sorted set.
@@ -143,7 +74,7 @@ impl Elements {
     /// One field of a hash.
     pub fn field(&mut self, field: &[u8], value: &[u8]) {
         self.member(field);
-        self.string(value);
+        self.string(value.len() as u64, integer(value));
     }
 
     /// All elements of another one, too.
@@ -187,11 +118,15 @@ impl Elements {
         if small { Encoding::Listpack } else { Encoding::Table }
     }
 
-    fn string(&mut self, bytes: &[u8]) {
-        let len = bytes.len() as u64;
+    fn string(&mut self, len: u64, number: Option<i64>) {
         self.longest = self.longest.max(len);
         self.strings = self.strings.saturating_add(sds(len));
-        self.packed = self.packed.saturating_add(packed(bytes));
+        let size = number.map_or_else(|| packed_text(len), packed_integer);
+        self.packed = self.packed.saturating_add(size).saturating_add(way_back(size));
+        match number {
+            Some(number) => self.width = self.width.max(width(number)),
+            None => self.whole = false,
+        }
     }
 
     /// The bytes of a set of these members.
@@ -207,10 +142,7 @@ impl Elements {
     pub fn zset(&self, encoding: Encoding) -> u64 {
         match encoding {
             Encoding::Listpack => self.listpack(),
-            _ => {
-                let list = ZSET + SKIPLIST + allocated(NODE + LEVEL * (LEVELS - 1));
-                self.table().saturating_add(list).saturating_add(nodes(self.count))
-            }
+            _ => self.table().saturating_add(skiplist(self.count)),
         }
     }
 
@@ -228,25 +160,11 @@ impl Elements {
     }
 }
 
-/// A table of so many entries, without their strings.
-fn table(entries: u64) -> u64 {
-    let slots = entries.checked_next_power_of_two().unwrap_or(u64::MAX).max(LEAST_SLOTS);
-    let entries = entries.saturating_mul(ENTRY);
-    (OBJECT + DICT).saturating_add(slots.saturating_mul(POINTER)).saturating_add(entries)
-}
-
-/// What so many nodes of a skip list take: each has another level with a chance of one in four.
-fn nodes(count: u64) -> u64 {
-    // Of 4,096 nodes, 3,072 have one level, 768 two, and so on; the few with more than six count as having six.
-    let with = [3072, 768, 192, 48, 12, 4];
-    let of_4096 = with.iter().zip(0_u64..).fold(0, |sum, (nodes, more)| sum + nodes * allocated(NODE + LEVEL * more));
-    count.saturating_mul(of_4096) / 4096
-}
-
 /// The number that a member is, written as a server would write it.
-fn integer(text: &[u8]) -> Option<i64> {
-    // The longest is -9223372036854775808.
-    if text.is_empty() || text.len() > 20 {
+pub(super) fn integer(text: &[u8]) -> Option<i64> {
+    // The longest is -9223372036854775808. Most texts are seen to be none by one of their ends.
+    let ([.., last], 1..=20) = (text, text.len()) else { return None };
+    if !last.is_ascii_digit() {
         return None;
     }
     let digits = text.strip_prefix(b"-").unwrap_or(text);
@@ -265,18 +183,13 @@ fn width(number: i64) -> u64 {
     }
 }
 
-/// An entry of a listpack: its head and content, and its length once more for the way back.
-fn packed(bytes: &[u8]) -> u64 {
-    let len = bytes.len() as u64;
-    let entry = match integer(bytes) {
-        Some(number) => packed_integer(number),
-        None => match len {
-            0..64 => len + 1,
-            64..4096 => len + 2,
-            _ => len.saturating_add(5),
-        },
-    };
-    entry.saturating_add(way_back(entry))
+/// A text in a listpack: its head and content. Its length once more for the way back is not in it.
+fn packed_text(len: u64) -> u64 {
+    match len {
+        0..64 => len + 1,
+        64..4096 => len + 2,
+        _ => len.saturating_add(5),
+    }
 }
 
 fn packed_integer(number: i64) -> u64 {
@@ -301,27 +214,22 @@ fn way_back(entry: u64) -> u64 {
 }
 
 fn packed_score(score: f64) -> u64 {
-    // A whole number is written as one where a double can hold it exactly.
-    let whole = score.fract() == 0.0 && score.abs() < 9_007_199_254_740_992.0;
-    let text = if whole { format!("{score:.0}") } else { format!("{score}") };
-    packed(text.as_bytes())
+    let entry = match whole(score) {
+        Some(number) => packed_integer(number),
+        None => packed_text(format!("{score}").len() as u64),
+    };
+    entry.saturating_add(way_back(entry))
+}
+
+/// The whole number that a score is: written as one where a double can hold it exactly.
+fn whole(score: f64) -> Option<i64> {
+    (score.fract() == 0.0 && score.abs() < 9_007_199_254_740_992.0).then_some(score as i64)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    /// By hand from jemalloc's table of size classes.
-    #[test]
-    fn classes_of_the_allocator() {
-        let facts = [(1, 8), (8, 8), (9, 16), (16, 16), (17, 28), (24, 28), (25, 32), (33, 44), (48, 48), (50, 60)];
-        let larger = [(65, 80), (80, 80), (81, 96), (128, 128), (129, 160), (161, 192), (257, 320), (536, 640)];
-        let large = [(1025, 1280), (4097, 5120), (16_385, 20_480), (1 << 20, 1 << 20), ((1 << 20) + 1, 1_310_720)];
-        for (bytes, class) in facts.into_iter().chain(larger).chain(large) {
-            assert_eq!(allocated(bytes), class, "{bytes}");
-        }
-        assert_eq!(allocated(u64::MAX), u64::MAX);
-    }
+    use crate::model::memory::key;
 
     #[test]
     fn numbers_are_those_that_a_server_writes() {
