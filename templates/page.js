@@ -26,6 +26,86 @@
     opened = [];
   });
 
+  // The map of prefixes can be entered, by pointer and by key.
+  for (const map of document.querySelectorAll("svg.icicle")) {
+    const where = map.parentElement.querySelector(".where");
+    const [told, out] = [where.querySelector("output"), where.querySelector("button")];
+    const boxes = [...map.children].filter((child) => child.tagName === "svg");
+    const nodes = boxes.map((box) => ({
+      box, children: [], texts: [...box.querySelectorAll("text")], words: box.querySelector("title").textContent,
+      from: parseFloat(box.getAttribute("x")), width: parseFloat(box.getAttribute("width")), shown: 0,
+    }));
+    nodes.forEach((node, at) => {
+      node.parent = nodes[boxes[at].dataset.in];
+      if (node.parent) node.parent.children.push(node);
+    });
+    const hint = told.textContent;
+    let [inside, current] = [nodes[0], nodes[0]];
+    const isIn = (node, other) => { for (; node; node = node.parent) if (node === other) return true; return false; };
+    const fit = () => {
+      const width = map.getBoundingClientRect().width;
+      for (const { texts, shown } of nodes) for (const text of texts)
+        text.setAttribute("visibility", text.getComputedTextLength() + 14 <= shown * width / 100 ? "visible" : "hidden");
+    };
+    const point = (node, focus) => {
+      current.box.setAttribute("tabindex", "-1");
+      current = node;
+      node.box.setAttribute("tabindex", "0");
+      if (focus) node.box.focus();
+    };
+    const enter = (to) => {
+      inside = to;
+      for (const node of nodes) {
+        const [above, below] = [isIn(to, node), isIn(node, to)];
+        const from = above ? 0 : (node.from - to.from) / to.width * 100;
+        node.shown = above ? 100 : below ? node.width / to.width * 100 : 0;
+        node.box.setAttribute("x", `${from}%`);
+        node.box.setAttribute("width", `${node.shown}%`);
+        if (above || below) node.box.removeAttribute("display"); else node.box.setAttribute("display", "none");
+      }
+      told.textContent = to.parent ? to.words : hint;
+      out.hidden = !to.parent;
+      fit();
+    };
+    const go = (node) => {
+      const to = node === inside ? node.parent || node : node.children.length ? node : inside;
+      enter(to);
+      point(node === inside || isIn(node, to) ? node : to, true);
+    };
+    const leave = () => {
+      const from = inside;
+      enter(from.parent || from);
+      point(from, true);
+    };
+    map.setAttribute("role", "group");
+    map.classList.add("live");
+    for (const node of nodes) {
+      node.box.setAttribute("role", "button");
+      node.box.setAttribute("tabindex", "-1");
+      node.box.addEventListener("click", () => go(node));
+    }
+    const next = (step) => {
+      const row = current.parent ? current.parent.children.filter((node) => node.shown > 0) : [];
+      return row[row.indexOf(current) + step];
+    };
+    map.addEventListener("keydown", (event) => {
+      if (event.ctrlKey || event.altKey || event.metaKey) return;
+      const moves = { ArrowRight: () => next(1), ArrowLeft: () => next(-1), ArrowUp: () => current.parent,
+        ArrowDown: () => current.children.find((node) => node.shown > 0) };
+      if (event.key in moves) { const to = moves[event.key](); if (to) point(to, true); }
+      else if (event.key === "Enter" || event.key === " ") go(current);
+      else if (event.key === "Escape") leave();
+      else return;
+      event.preventDefault();
+    });
+    out.addEventListener("click", leave);
+    where.hidden = false;
+    enter(nodes[0]);
+    point(nodes[0], false);
+    new ResizeObserver(fit).observe(map);
+    addEventListener("beforeprint", () => enter(nodes[0]));
+  }
+
   // Searching the examples.
   const form = document.querySelector("form.find");
   if (!form) return;

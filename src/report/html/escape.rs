@@ -157,6 +157,21 @@ pub fn option(text: &str) -> Html {
     Html(out)
 }
 
+/// A name from the dump where no markup can stand: up to so many characters of it, and how wide that is.
+pub fn label(bytes: &[u8], most: usize) -> (Html, usize) {
+    let (mut out, mut columns) = (String::new(), 0_usize);
+    for (at, unit) in units(bytes, Role::Name).into_iter().enumerate() {
+        if at == most {
+            out.push('…');
+            columns = columns.saturating_add(1);
+            break;
+        }
+        columns = columns.saturating_add(text::width(&unit.to_string()));
+        escape_unit(unit, &mut out);
+    }
+    (Html(out), columns)
+}
+
 /// A text of several lines, as it stands in a `<pre>`: up to so many characters of it.
 pub fn lines(text: &str, most: usize) -> Html {
     let mut out = String::new();

@@ -4,19 +4,17 @@ use askama::Template;
 
 use super::MOST_BYTES;
 use super::advice::AdviceView;
-use super::brakes::{self, BrakeView};
-use super::escape::{Html, Room, code, name, option, text};
+use super::brakes::Brakes;
+use super::escape::{Html, Room, code, name, text};
+use super::families::{MapView, space};
+use super::overview::{Card, cards, headline};
 use super::picture::{Bar, Part};
 use super::shell::Shell;
-use super::treemap::{Tile, draw};
 use crate::report::inventory::findings;
 use crate::report::inventory::next::{Commands, steps};
 use crate::report::inventory::verdict::{limits, records, verdict};
-use crate::report::inventory::{Checksum, Diagnostic, Family, FamilyKind, Index, Inventory, LargeKey, Span};
+use crate::report::inventory::{Checksum, Diagnostic, Family, Index, Inventory, LargeKey, Span};
 use crate::text::{Truncated, counted, number, safe, size, time};
-
-/// Families that are rectangles of their own; the others are one.
-const TILES: usize = 40;
 
 /// Rows that are seen at once.
 const OPEN: usize = 12;
@@ -30,14 +28,12 @@ struct Page {
     shell: Shell,
     file: Html,
     headline: String,
-    brakes: Vec<BrakeView>,
-    lift: Html,
+    brakes: Brakes,
     facts: Vec<(&'static str, Html)>,
     created: Option<(String, String)>,
     warnings: Vec<Html>,
-    by_memory: Html,
-    by_bytes: Html,
-    by_keys: Html,
+    map: MapView,
+    cards: Vec<Card>,
     families: Vec<FamilyRow>,
     folded_families: Vec<FamilyRow>,
     more_families: usize,
@@ -131,37 +127,16 @@ impl Page {
         };
         let crc = Html::fill(&format!("{{}}; checksum {checksum}"), &[&code(&snapshot.crc64, Room::LABEL)]);
         let mut families: Vec<&Family> = inventory.families.iter().filter(|family| family.keys > 0).collect();
-        families.sort_by_key(|family| std::cmp::Reverse(family.memory));
+        families.sort_by_key(|family| std::cmp::Reverse(space(family)));
         let expiring = inventory.databases.iter().map(|db| db.with_expiry).sum();
         let count = |all: usize| all.saturating_sub(rows);
         let more_families = count(families.len());
-        let by_memory = map(
-            &families,
-            is_judged,
-            |family| family.memory,
-            size,
-            "Families of keys by memory; the table below has the figures",
-        );
-        let by_bytes = map(
-            &families,
-            is_judged,
-            |family| family.bytes,
-            size,
-            "Families of keys by bytes in the dump; the table below has the figures",
-        );
-        let by_keys = map(
-            &families,
-            is_judged,
-            |family| family.keys,
-            |keys| counted(keys, "key"),
-            "Families of keys by number of keys; the table below has the figures",
-        );
+        let map = MapView::new(&families);
+        let cards = cards(inventory, &families, expiring);
         let (families, folded_families) = fold(families.into_iter().take(rows).map(family_row).collect());
         let (largest, folded_largest) = fold(inventory.largest.by_memory.iter().take(rows).map(large_row).collect());
-        let (brakes, lift) = brakes::views(&inventory.brakes);
         Self {
-            brakes,
-            lift,
+            brakes: Brakes::new(&inventory.brakes, "--format json"),
             shell: Shell::new(),
             file: name(&Truncated::new(&snapshot.file.0), Room::NAME),
             headline: headline(inventory),
@@ -173,9 +148,8 @@ impl Page {
             ],
             created: snapshot.created_at.clone().map(|at| (at.clone(), time(&at))),
             warnings: warnings(inventory),
-            by_memory,
-            by_bytes,
-            by_keys,
+            map,
+            cards,
             more_families,
             families,
             folded_families,
@@ -209,22 +183,6 @@ fn fold<T>(mut rows: Vec<T>) -> (Vec<T>, Vec<T>) {
     (rows, folded)
 }
 
-fn headline(inventory: &Inventory) -> String {
-    let keys = counted(inventory.keys, "key");
-    let wrong = inventory.indexes.iter().filter(|index| !index.is_right()).count();
-    if inventory.spec.is_none() {
-        return format!("{keys}; no spec was used, so no index is judged");
-    }
-    if inventory.is_foreign() {
-        return format!("{keys}, none of them of the kind that the spec is about");
-    }
-    match wrong {
-        0 => format!("{keys}, and all indexes are as they should be"),
-        1 => format!("{keys}, and 1 index is not as it should be"),
-        n => format!("{keys}, and {n} indexes are not as they should be"),
-    }
-}
-
 /// What to do next: a page about indexes always says how to make a plan.
 fn next(inventory: &Inventory, commands: &Commands) -> Vec<(Html, Option<Html>)> {
     let code = |command: &str| Some(text(command, Room::PROSE));
@@ -247,41 +205,6 @@ fn warnings(inventory: &Inventory) -> Vec<Html> {
 fn finding(found: &Diagnostic) -> (Html, Vec<Html>) {
     let examples = found.examples.iter().map(|example| text(example, Room::PROSE)).collect();
     (text(&findings::words(found), Room::PROSE), examples)
-}
-
-/// The map of families by some weight: the heaviest, and the others together.
-fn map(
-    families: &[&Family],
-    is_judged: bool,
-    weight: impl Fn(&Family) -> u64,
-    figure: impl Fn(u64) -> String,
-    label: &str,
-) -> Html {
-    let mut heaviest: Vec<&Family> = families.to_vec();
-    heaviest.sort_by_key(|family| std::cmp::Reverse(weight(family)));
-    let rest = heaviest.split_off(TILES.min(heaviest.len()));
-    let mut tiles: Vec<Tile> = heaviest
-        .into_iter()
-        .map(|family| {
-            let pattern = String::from_utf8_lossy(&family.pattern.0);
-            let weight = weight(family);
-            // Without a spec all are of one kind.
-            let kind = if is_judged { format!(" · {}", family.kind.as_str()) } else { String::new() };
-            let figure = format!("{}{kind}", figure(weight));
-            let class = match family.kind {
-                FamilyKind::Index => "t-index",
-                FamilyKind::Record => "t-record",
-                FamilyKind::Other => "t-other",
-            };
-            Tile { weight, class, label: option(&pattern), title: option(&pattern), figure }
-        })
-        .collect();
-    if !rest.is_empty() {
-        let weight = rest.iter().fold(0, |sum: u64, family| sum.saturating_add(weight(family)));
-        let words = Html::words(&format!("{} more families", number(u64::try_from(rest.len()).unwrap_or(u64::MAX))));
-        tiles.push(Tile { weight, class: "t-other", label: words.clone(), title: words, figure: figure(weight) });
-    }
-    draw(&tiles, label)
 }
 
 fn family_row(family: &Family) -> FamilyRow {
@@ -372,8 +295,7 @@ fn index_card((at, index): (usize, &Index)) -> IndexCard {
         bars.push(("members", Bar::new("members", "member", &members, 0)));
         parts.extend(members);
     }
-    let used = |part: &Part| parts.iter().any(|(is, n)| is == part && *n > 0);
-    let legend = Part::ALL.into_iter().filter(used).map(|part| (part.swatch(), part.word())).collect();
+    let legend = if bars.iter().any(|(_, bar)| bar.has_picture) { Part::legend(parts.iter()) } else { Vec::new() };
     IndexCard {
         number: at,
         name: code(&index.name, Room::LABEL),

@@ -12,11 +12,14 @@
 mod advice;
 mod brakes;
 mod escape;
+mod families;
+mod icicle;
 mod inventory;
+mod overview;
 mod picture;
+mod prefixes;
 mod review;
 mod shell;
-mod treemap;
 
 pub use inventory::inventory;
 pub use review::review;

@@ -31,7 +31,8 @@ impl Part {
         match self {
             Self::Right => "s-right",
             Self::Added => "s-add",
-            Self::Wrong | Self::Retired => "s-wrong",
+            Self::Wrong => "s-wrong",
+            Self::Retired => "s-retired",
             Self::Missing => "s-miss",
             Self::Held => "s-held",
         }
@@ -49,8 +50,14 @@ impl Part {
         }
     }
 
+    /// What the parts of some bars stand for.
+    pub fn legend<'p>(parts: impl Iterator<Item = &'p (Self, u64)>) -> Vec<(Html, &'static str)> {
+        let used: Vec<Self> = parts.filter(|(_, n)| *n > 0).map(|(part, _)| *part).collect();
+        Self::ALL.into_iter().filter(|part| used.contains(part)).map(|part| (part.swatch(), part.word())).collect()
+    }
+
     /// A square of its texture, for a legend.
-    pub fn swatch(self) -> Html {
+    fn swatch(self) -> Html {
         let class = self.class();
         Html::made(format!(
             "<svg aria-hidden=\"true\" focusable=\"false\">\
@@ -65,7 +72,8 @@ pub struct Bar {
     /// `today` or `after`.
     pub label: &'static str,
     pub svg: Html,
-    pub has_parts: bool,
+    /// There is more than one thing to draw: one key needs no bar.
+    pub has_picture: bool,
     /// The same in words: `2,001 keys: 3 right, 1,998 wrong`.
     pub words: String,
 }
@@ -89,8 +97,8 @@ impl Bar {
             );
         }
         markup.push_str("</svg>");
-        let has_parts = parts.iter().any(|(_, n)| *n > 0);
-        Self { label, svg: Html::made(markup), has_parts, words }
+        let all = parts.iter().fold(0, |sum: u64, (_, n)| sum.saturating_add(*n));
+        Self { label, svg: Html::made(markup), has_picture: all > 0 && all.max(scale) > 1, words }
     }
 }
 
@@ -164,6 +172,9 @@ mod tests {
         assert_eq!(bar.words, "2,001 keys: 3 right, 1,998 wrong, 2 missing");
         assert!(bar.svg.as_str().contains("aria-label=\"today: 2,001 keys: 3 right, 1,998 wrong, 2 missing\""));
         assert_eq!(Bar::new("after", "key", &[(Part::Right, 0)], 5).words, "no keys");
-        assert_eq!(Bar::new("after", "member", &[(Part::Right, 1)], 5).words, "1 member: 1 right");
+        let one = Bar::new("after", "member", &[(Part::Right, 1)], 5);
+        assert_eq!((one.words.as_str(), one.has_picture), ("1 member: 1 right", true));
+        assert!(!Bar::new("today", "key", &[(Part::Wrong, 1)], 1).has_picture, "one key needs no bar");
+        assert!(!Bar::new("today", "key", &[(Part::Wrong, 0)], 5).has_picture);
     }
 }

@@ -15,7 +15,7 @@ const browser = await chromium.launch({
   args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
     "--disable-component-update", "--disable-sync"],
 });
-const found = { requests: [], console: [], dialogs: 0, overflow: {}, contrast: {}, axe: [] };
+const found = { requests: [], console: [], dialogs: 0, overflow: {}, cut: [], reach: {}, maps: [], contrast: {}, axe: [] };
 
 async function open(options = {}) {
   const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, ...options });
@@ -68,10 +68,20 @@ for (const colorScheme of ["light", "dark"]) {
   await page.context().close();
 }
 
-for (const width of [320, 768, 1280]) {
+for (const width of [320, 360, 768, 1440]) {
   const page = await open({ viewport: { width, height: 800 } });
   await page.evaluate(() => { for (const details of document.querySelectorAll("details")) details.open = true; });
   found.overflow[width] = await page.evaluate(() => document.documentElement.scrollWidth);
+  // A table that is cut says so by nothing but a bar that phones do not show.
+  found.cut.push(...await page.evaluate(() =>
+    [...document.querySelectorAll(".scroll")].filter((box) => box.scrollWidth > box.clientWidth).map((box) => box.getAttribute("aria-label"))));
+  found.reach[width] = await page.evaluate(() => {
+    const seen = [...document.querySelectorAll(".jump a")].filter((link) => {
+      const { top, bottom } = link.getBoundingClientRect();
+      return top >= 0 && bottom <= innerHeight;
+    });
+    return seen.filter((link) => document.querySelector(link.getAttribute("href"))).length;
+  });
   await page.context().close();
 }
 
@@ -83,6 +93,21 @@ for (const width of [320, 768, 1280]) {
     [...document.querySelectorAll("*")].filter((e) => [...e.attributes].some((a) => a.name.startsWith("on") || a.name === "style")).length);
   found.text = await page.evaluate(() => document.body.textContent);
   found.age = await page.evaluate(() => document.querySelector("[data-age-here]")?.textContent);
+  // Maps are entered and left by keyboard alone.
+  for (const box of await page.locator("svg.icicle:visible").all()) {
+    const told = box.locator("xpath=following-sibling::*[1]/output");
+    const start = await told.textContent();
+    await box.locator("[tabindex='0']").focus();
+    await page.keyboard.press("ArrowDown");
+    const first = page.locator("svg.icicle svg:focus");
+    const [before, words] = [await first.getAttribute("width"), await first.locator("title").textContent()];
+    const ring = await first.locator("rect").evaluate((rect) => getComputedStyle(rect).strokeWidth);
+    await page.keyboard.press("Enter");
+    const inside = { width: await first.getAttribute("width"), told: await told.textContent() };
+    await page.keyboard.press("Escape");
+    found.maps.push({ words, before: parseFloat(before), inside: inside.width, told: inside.told, ring,
+      after: parseFloat(await first.getAttribute("width")), back: await told.textContent() === start });
+  }
   // A box folded out by keyboard alone.
   const closed = page.locator("details:not([open]) > summary").first();
   if (await closed.count()) {
@@ -121,7 +146,7 @@ for (const width of [320, 768, 1280]) {
 {
   const page = await open({ javaScriptEnabled: false });
   const seen = async (selector) => (await page.locator(selector).count()) > 0 && page.locator(selector).first().isVisible();
-  found.withoutScript = { heading: await seen("h1"), form: await seen("form.find"), example: await seen("ul.x > li") };
+  found.withoutScript = { heading: await seen("h1"), form: await seen("form.find"), example: await seen("details[data-kind] ul.x > li"), outline: await seen(".outline summary"), map: await seen("svg.icicle"), told: await seen(".where") };
   await page.context().close();
 }
 
@@ -132,6 +157,8 @@ for (const width of [320, 768, 1280]) {
   found.print = await page.evaluate(() => ({
     closed: document.querySelectorAll("details:not([open])").length,
     nav: getComputedStyle(document.querySelector("nav.toc")).display,
+    sign: document.querySelectorAll(".sign input, .sign textarea").length,
+    maps: [...document.querySelectorAll("svg.icicle")].filter((map) => map.getClientRects().length).length,
   }));
   await page.context().close();
 }

@@ -19,6 +19,11 @@ pub struct Found {
     dialogs: u64,
     /// By width of the window, that of the content.
     overflow: BTreeMap<String, u64>,
+    /// Tables that are wider than their place, in windows of any of these widths.
+    pub cut: Vec<String>,
+    /// By width of the window, how many of the links to approve, apply and undo are seen at once.
+    pub reach: BTreeMap<String, u64>,
+    pub maps: Vec<Map>,
     /// By colour scheme.
     contrast: BTreeMap<String, Contrast>,
     axe: Vec<String>,
@@ -36,8 +41,24 @@ pub struct Found {
     pub kinds: BTreeMap<String, Kind>,
     #[serde(default)]
     pub told: String,
-    without_script: WithoutScript,
-    print: Print,
+    pub without_script: WithoutScript,
+    pub print: Print,
+}
+
+/// The heaviest part of a map, entered and left.
+#[derive(Deserialize)]
+pub struct Map {
+    pub words: String,
+    /// Its width in per cent: of the whole, entered, and afterwards.
+    pub before: f64,
+    pub inside: String,
+    pub after: f64,
+    /// What the page says of where one is.
+    pub told: String,
+    /// It said the same afterwards as before.
+    pub back: bool,
+    /// The width of the line round what has the focus.
+    pub ring: String,
 }
 
 #[derive(Deserialize)]
@@ -62,16 +83,24 @@ pub struct Kind {
 }
 
 #[derive(Deserialize)]
-struct WithoutScript {
+pub struct WithoutScript {
     heading: bool,
     form: bool,
     example: bool,
+    /// The tree of prefixes as lists, as a picture, and what only a script can tell.
+    pub outline: bool,
+    pub map: bool,
+    told: bool,
 }
 
 #[derive(Deserialize)]
-struct Print {
+pub struct Print {
     closed: u64,
     nav: String,
+    /// Places to write who approves.
+    pub sign: u64,
+    /// Maps that are on the paper.
+    pub maps: u64,
 }
 
 /// Opens a page and checks what holds for every page.
@@ -91,7 +120,7 @@ pub fn open(page: &Path, words: &[&str]) -> Option<Found> {
     for (width, content) in &found.overflow {
         assert_eq!(width, &content.to_string(), "the page is wider than the window");
     }
-    assert_eq!(found.overflow.len(), 3);
+    assert_eq!(found.overflow.len(), 4);
     for (scheme, worst) in &found.contrast {
         // WCAG 2.1, success criterion 1.4.3.
         assert!(worst.ratio >= 4.5, "{scheme}: {} for {:?}", worst.ratio, worst.text);
@@ -101,6 +130,7 @@ pub fn open(page: &Path, words: &[&str]) -> Option<Found> {
     assert_eq!(found.axe, none, "axe-core finds");
     assert!(found.keyboard && found.focus_ring, "a box cannot be folded out by keyboard");
     assert!(found.without_script.heading && !found.without_script.form, "without a script");
+    assert!(!found.without_script.told, "without a script nothing can be entered, and nothing says so");
     assert_eq!((found.print.closed, found.print.nav.as_str()), (0, "none"), "on paper");
     Some(found)
 }
@@ -114,6 +144,10 @@ fn the_review_of_the_fixture() {
         return;
     };
     assert!(found.without_script.example, "an example is seen without a script");
+    assert_eq!(found.cut, [""; 0], "a table is cut");
+    // Approve, apply and undo.
+    assert!(found.reach.values().all(|seen| *seen == 3), "{:?}", found.reach);
+    assert_eq!(found.print.sign, 4);
     assert!(found.age.is_some_and(|age| age.ends_with("before you opened this page)")));
     let all = found.told.strip_suffix(" examples.").expect("a number").parse::<u64>().expect("a number");
     for (word, search) in &found.searches {

@@ -11,12 +11,14 @@ fn the_page_of_the_fixture_answers_the_four_questions() {
     let id = work.manifest()["plan_id"].as_str().expect("an id").to_owned();
     for part in [
         // What is wrong.
-        "2,001 keys claim to belong to the index project; 3 are right.",
-        "project: 3 of 2,001 keys right in name, 51 members missing, 51 members too many.",
-        "projects: 1 of 1 key right in name, 2 members missing, 4 members too many.",
+        // 1,998 wrong keys; 2,040 and 2,008 of indexes that are retired.
+        "Deletes 6,046 of 29,695 keys: 1,998 wrong project keys and 4,048 keys of two retired indexes.",
+        "project: 3 of 2,001 keys right in name, 51 missing members, 51 stale members.",
+        "projects: 1 of 1 key right in name, 2 missing members, 4 stale members.",
         "user: 2,040 keys, all to be deleted, because the spec retires the index.",
         // What will happen: 1,998 + 2,040 + 2,008 keys, 51 + 2 and 51 + 4 members.
-        "This plan deletes 6,046 keys, adds 53 members and takes out 55 members, in 15 commands",
+        "The plan deletes 6,046 keys, adds 53 members and removes 55 members.",
+        "It also adds 53 members and removes 55 members. That takes 15 commands; with the look before them, 6,111 commands",
         "2,001 keys: 3 right, 1,998 wrong",
         "3 keys: 3 right",
         // 1,991 + 172 + 3 members, of which 41 + 9 + 1 are stale.
@@ -25,8 +27,8 @@ fn the_page_of_the_fixture_answers_the_four_questions() {
         "162 keys deleted: they are no sets",
         "32 hashes",
         // 30 + 5 + 1 are gone, 11 + 4 belong to another project.
-        "36 members taken out: the record does not exist",
-        "15 members taken out: the record belongs to another key",
+        "36 members removed: the record does not exist",
+        "15 members removed: the record belongs to another key",
         // What it costs: 15 commands to edit, one for each of 6,050 keys to look, and a few to find out who is there; at
         // $0.20 per 100,000.
         "$0.01 for 6,111 commands, at $0.20 per 100,000 commands",
@@ -196,7 +198,7 @@ fn findings_without_a_plan() {
     let file = work.write("dump.rdb", dump.finish());
     let text = plain(&work.review(&file, &["--spec", "spec.toml"]));
     assert!(text.contains("Nothing is changed: what is wrong is in indexes that are only reported."));
-    assert!(text.contains("i: 0 of 1 key right in name, 1 key absent, 1 member missing."));
+    assert!(text.contains("i: 0 of 1 key right in name, 1 absent key, 1 missing member."));
     // With no record at all nothing is deleted, and the page says why.
     let mut dump = start();
     dump.set("discord:messages:project:a", &["x"]);

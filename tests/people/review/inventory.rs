@@ -1,6 +1,6 @@
 //! `inventory --format html`.
 
-use super::browser::open;
+use super::browser::{Found, open};
 use super::{Work, fixture, hostile, hostile_names, plain, start};
 
 const MOST: usize = 2_000_000;
@@ -17,7 +17,9 @@ fn the_fixture_on_a_page() {
     let html = page(&work, &[path.to_str().expect("a name")]);
     let text = plain(&html);
     for part in [
-        "29,695 keys, and 4 indexes are not as they should be",
+        "29,695 keys, and 2 indexes are not as they should be; the spec retires 2",
+        // What takes the space: 5,823,894 of 7,908,495 bytes, as the JSON of the inventory has them.
+        "message:discord:*: 73.6% of the bytes in the dump",
         "Taken 2026-11-23 13:36:47 UTC",
         "0062dc44a99fc245; checksum right",
         "2,001 keys: 3 right, 1,998 wrong",
@@ -40,7 +42,62 @@ fn the_fixture_on_a_page() {
     assert_eq!(html, page(&work, &[path.to_str().expect("a name"), "--threads", "1"]), "whatever the threads");
     work.write("page.html", html);
     let Some(found) = open(&work.path("page.html"), &[]) else { return };
-    assert!(found.age.is_some_and(|age| age.ends_with("before you opened this page)")));
+    assert!(found.age.as_ref().is_some_and(|age| age.ends_with("before you opened this page)")));
+    assert_eq!(found.cut, [""; 0], "a table is cut");
+    entered(&found);
+    // Message is 5,823,914 of 7,908,495 bytes.
+    assert_eq!(found.maps[0].words, "message: — 73.6% · 5.8 MB");
+    assert!((found.maps[0].before - 73.64).abs() < 0.01, "{}", found.maps[0].before);
+}
+
+/// The map was entered and left by keyboard, is a picture and lists without a script, and on paper twice.
+fn entered(found: &Found) {
+    assert_eq!(found.maps.len(), 1);
+    for map in &found.maps {
+        assert_eq!((map.inside.as_str(), map.told.as_str()), ("100%", map.words.as_str()));
+        assert!(
+            map.before < 100.0 && (map.before - map.after).abs() < 1e-9 && map.back,
+            "{}: {}",
+            map.words,
+            map.after
+        );
+        assert_eq!(map.ring, "5px");
+    }
+    assert!(found.without_script.outline && found.without_script.map);
+    assert_eq!(found.print.maps, 2);
+}
+
+/// What the spec retires does not look like what is wrong, and lifted brakes come before the others.
+#[test]
+fn decisions_and_mistakes_look_different() {
+    let work = Work::new();
+    let spec = "version = 1\n[[record]]\nname = \"r\"\nkey = \"r:*\"\n[[index]]\nname = \"old\"\npolicy = \"retire\"\n\
+                key = \"old:{x}\"\n[[index]]\nname = \"one\"\npolicy = \"maintain\"\nfrom = \"r\"\nkey = \"one\"\n\
+                member = \"{@key}\"\naccept = [\"foreign-members\"]\n[[index]]\nname = \"by\"\npolicy = \"maintain\"\n\
+                from = \"r\"\nkey = \"by:{f}\"\nmember = \"{@key}\"\n";
+    work.write("spec.toml", spec);
+    let mut dump = start();
+    dump.json("r:1", r#"{"f":"x"}"#).set("one", &["r:1", "strange"]).set("by:x", &["r:1"]).set("by:y", &["r:1"]);
+    dump.set("old:a", &["r:1"]).set("old:b", &["r:1"]).list("by:z", &["r:1"]);
+    let file = work.write("dump.rdb", dump.finish());
+    for html in [work.review(&file, &["--spec", "spec.toml"]), page(&work, &["dump.rdb", "--spec", "spec.toml"])] {
+        let card = |name: &str| {
+            let article =
+                html.split("<article").skip(1).find(|part| part.contains(&format!(">{name}</code>"))).expect(name);
+            article.split("</article>").next().expect("an end").to_owned()
+        };
+        let old = card("old");
+        assert!(old.contains("class=\"s-retired\"") && !old.contains("s-wrong"), "{old}");
+        assert!(card("by").contains("s-wrong") && !card("by").contains("s-retired"));
+        // One key needs no bar, but its two members have one.
+        assert!(!card("one").contains("key: 1 right\""), "{}", card("one"));
+        assert!(plain(&html).contains("1 key: 1 right"));
+        let text = plain(&html);
+        let lifted = text.find("1 brake was lifted").expect("the lifted one");
+        let kept = text.find("Brakes: what may be a mistake").expect("the other");
+        let cards = text.find("In short").expect("the cards");
+        assert!(lifted < kept && kept < cards);
+    }
 }
 
 /// Cards with long names and lines for a spec fit, and say what the table says.
@@ -140,6 +197,8 @@ fn hostile_names_on_the_page_of_an_inventory() {
     assert_eq!(html.matches("<script").count(), 1);
     assert!(!html.contains("<img") && !html.contains("<!--") && !html.contains("<i>") && !html.contains("<b>"));
     let text = plain(&html);
+    // In the map they are in titles, too.
+    assert!(html.contains("<svg class=\"icicle\""));
     // Names of indexes have what a spec allows; the largest keys have them as they are.
     for (_, seen) in hostile_names() {
         assert!(text.contains(seen), "{seen:?} is not there");

@@ -1,8 +1,8 @@
 //! The page in a few sentences.
 
 use super::super::escape::{Html, Room, code, text};
-use super::words::{done, join, label, list};
-use crate::bundle::manifest::Manifest;
+use super::words::{done, join, label};
+use crate::bundle::manifest::{Counts, Manifest};
 use crate::report::inventory::Index;
 use crate::report::inventory::verdict::verdict;
 use crate::report::plan::as_they_should_be;
@@ -18,6 +18,8 @@ pub struct Head {
     pub headline: Html,
     /// What is wrong, index by index.
     pub wrong: Vec<Html>,
+    /// What the spec retires.
+    pub retired: Vec<Html>,
     /// What is done about it.
     pub lead: Html,
     pub will: String,
@@ -41,25 +43,24 @@ impl Head {
         dump.push(&Html::words(server));
         dump.push(&version.unwrap_or_default());
         dump.push(&Html::fill(", CRC-64 {}", &[&code(&snapshot.crc64, Room::LABEL)]));
-        let not_right: Vec<&Index> = numbers.iter().filter(|index| !index.is_right()).collect();
-        let mut wrong: Vec<Html> = not_right.iter().take(NAMED).map(|index| sentence(index)).collect();
-        if not_right.len() > NAMED {
-            let more = counted(u64::try_from(not_right.len().saturating_sub(NAMED)).unwrap_or(u64::MAX), "more index");
-            wrong.push(Html::words(&format!(
-                "{} not as they should be; the table below has them all.",
-                more.replace("indexs", "indexes")
-            )));
-        }
+        // To retire an index is a decision; that there are keys of it is not wrong.
+        let (retired, not_right): (Vec<&Index>, Vec<&Index>) =
+            numbers.iter().filter(|index| !index.is_right()).partition(|index| index.policy == "retire");
         let commands = counted(total.commands, "command");
         let all = of_apply(manifest);
         let trips = counted(all.batches, "round trip");
         let lead = if is_empty {
             Html::words("The plan has no commands. Nothing is to be applied, and nothing can be undone.")
         } else {
+            let others = done(&Counts { deleted_keys: 0, ..*total });
+            let also = if total.deleted_keys == 0 || others.is_empty() {
+                String::new()
+            } else {
+                format!("It also {others}. ")
+            };
             Html::words(&format!(
-                "This plan {}, in {commands}. With the look before them that is {} and {trips}: about {} of waiting and \
-                 an estimated {}. Every step of it can be undone.",
-                done(total),
+                "{also}That takes {commands}; with the look before them, {} and {trips}: about {} of waiting and an \
+                 estimated {}. Every step of it can be undone.",
                 counted(all.billed_commands, "command"),
                 waiting(all.batches),
                 dollars(all.estimated_cost_usd)
@@ -69,7 +70,8 @@ impl Head {
             id: code(&manifest.plan_id, Room::LABEL),
             is_empty,
             headline: headline(manifest, numbers),
-            wrong,
+            wrong: sentences(&not_right, "not as they should be"),
+            retired: sentences(&retired, "retired"),
             lead,
             will: done(total),
             commands: format!(
@@ -86,50 +88,59 @@ impl Head {
     }
 }
 
-/// The worst in one sentence.
+/// What the plan does in one sentence: what is deleted, and why, before all else.
 fn headline(manifest: &Manifest, numbers: &[Index]) -> Html {
-    let maintained = || numbers.iter().filter(|index| index.policy == "maintain" && !index.is_right());
-    if manifest.total.commands == 0 {
+    let total = &manifest.total;
+    if total.commands == 0 {
         return nothing(manifest, numbers);
     }
-    if let Some(worst) = maintained().filter(|index| index.wrong_keys > 0).max_by_key(|index| index.wrong_keys) {
-        let keys = counted(worst.keys, "key");
-        let claim = if worst.keys == 1 { "claims" } else { "claim" };
-        let right = match worst.correct_keys {
-            0 => "none of them is right".to_owned(),
-            1 => "1 is right".to_owned(),
-            n => format!("{} are right", number(n)),
-        };
-        let words = format!("{keys} {claim} to belong to the index {{}}; {right}.");
-        return Html::fill(&words, &[&code(&worst.name, Room::LABEL)]);
+    if total.deleted_keys == 0 {
+        let (first, rest) =
+            done(total).split_at_checked(1).map(|(a, b)| (a.to_uppercase(), b.to_owned())).unwrap_or_default();
+        return Html::words(&format!("{first}{rest}, and deletes no key."));
     }
-    let worst = maintained().max_by_key(|index| index.missing_members.saturating_add(index.stale_members));
-    if let Some(worst) = worst {
-        let missing =
-            (worst.missing_members > 0).then(|| format!("lacks {}", counted(worst.missing_members, "member")));
-        let stale = (worst.stale_members > 0).then(|| format!("holds {} too many", number(worst.stale_members)));
-        let what = list(&[missing, stale].into_iter().flatten().collect::<Vec<_>>());
-        return Html::fill(&format!("The index {{}} {what}."), &[&code(&worst.name, Room::LABEL)]);
+    let mut out =
+        Html::words(&format!("Deletes {} of {}: ", number(total.deleted_keys), counted(manifest.snapshot.keys, "key")));
+    let parts = ["maintain", "prune", "retire"].iter().filter_map(|policy| deleted(manifest, policy));
+    let parts: Vec<Html> = parts.collect();
+    let last = parts.len().saturating_sub(1);
+    for (at, part) in parts.iter().enumerate() {
+        out.push(&Html::words(if at == 0 {
+            ""
+        } else if at == last {
+            " and "
+        } else {
+            ", "
+        }));
+        out.push(part);
     }
-    let pruned = || numbers.iter().filter(|index| index.policy == "prune");
-    let entries: u64 = pruned().map(|index| index.stale_members).sum();
-    let keys: u64 = pruned().map(|index| index.deleted_keys).sum();
-    if entries > 0 || keys > 0 {
-        let entries = match entries {
-            0 => None,
-            1 => Some("1 entry names a key that is gone".to_owned()),
-            n => Some(format!("{} entries name keys that are gone", number(n))),
-        };
-        let keys = match keys {
-            0 => None,
-            1 => Some("1 key has nothing left that it stands for".to_owned()),
-            n => Some(format!("{} keys have nothing left that they stand for", number(n))),
-        };
-        let both: Vec<String> = [entries, keys].into_iter().flatten().collect();
-        return Html::words(&format!("{}.", both.join("; ")));
-    }
-    let retired: u64 = numbers.iter().filter(|index| index.policy == "retire").map(|index| index.deleted_keys).sum();
-    Html::words(&format!("{} to delete: the spec retires their indexes.", counted(retired, "key")))
+    out.push(&Html::words("."));
+    out
+}
+
+/// The keys that a plan deletes from indexes of a policy, and why.
+fn deleted(manifest: &Manifest, policy: &str) -> Option<Html> {
+    let some = manifest.indexes.iter().filter(|index| index.policy == policy && index.counts.deleted_keys > 0);
+    let some: Vec<_> = some.collect();
+    let keys = some.iter().fold(0, |sum: u64, index| sum.saturating_add(index.counts.deleted_keys));
+    let first = some.first()?;
+    let (n, s) = (number(keys), if keys == 1 { "" } else { "s" });
+    let words = match (policy, some.len()) {
+        ("maintain", 1) => format!("{n} wrong {{}} key{s}"),
+        ("maintain", many) => format!("{n} wrong key{s} of {} indexes", few(many)),
+        ("prune", 1) => format!("{n} {{}} key{s} of which all that is named is gone"),
+        ("prune", _) => format!("{n} key{s} of which all that is named is gone"),
+        (_, 1) => format!("{n} key{s} of the retired index {{}}"),
+        (_, many) => format!("{n} key{s} of {} retired indexes", few(many)),
+    };
+    Some(Html::fill(&words, &[&code(&first.name, Room::LABEL)]))
+}
+
+/// Small numbers as words.
+fn few(n: usize) -> String {
+    let words = ["two", "three", "four", "five", "six", "seven", "eight", "nine"];
+    let word = n.checked_sub(2).and_then(|at| words.get(at));
+    word.map_or_else(|| number(u64::try_from(n).unwrap_or(u64::MAX)), |word| (*word).to_owned())
 }
 
 /// Of a plan without commands.
@@ -146,7 +157,21 @@ fn nothing(manifest: &Manifest, numbers: &[Index]) -> Html {
     text(&format!("Nothing to do: {}", as_they_should_be(manifest)), Room::PROSE)
 }
 
-/// What is wrong with one index.
+/// The first few indexes, each in a sentence, and how many more there are.
+fn sentences(indexes: &[&Index], what: &str) -> Vec<Html> {
+    let mut out: Vec<Html> = indexes.iter().take(NAMED).map(|index| sentence(index)).collect();
+    match indexes.len().saturating_sub(NAMED) {
+        0 => {}
+        1 => out.push(Html::words(&format!("1 more index is {what}; the table below has them all."))),
+        n => {
+            let n = number(u64::try_from(n).unwrap_or(u64::MAX));
+            out.push(Html::words(&format!("{n} more indexes are {what}; the table below has them all.")));
+        }
+    }
+    out
+}
+
+/// One index: what is wrong with it, or that the spec retires it.
 fn sentence(index: &Index) -> Html {
     let name = code(&index.name, Room::LABEL);
     if index.policy == "retire" {
@@ -166,8 +191,8 @@ fn sentence(index: &Index) -> Html {
             parts.push(Html::words(&words));
         }
     };
-    add(index.absent_keys, format!("{} absent", counted(index.absent_keys, "key")));
-    add(index.missing_members, format!("{} missing", counted(index.missing_members, "member")));
-    add(index.stale_members, format!("{} too many", counted(index.stale_members, "member")));
+    add(index.absent_keys, counted(index.absent_keys, "absent key"));
+    add(index.missing_members, counted(index.missing_members, "missing member"));
+    add(index.stale_members, counted(index.stale_members, "stale member"));
     Html::fill("{}: {}.", &[&name, &join(parts, ", ")])
 }

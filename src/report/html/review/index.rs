@@ -19,6 +19,8 @@ pub struct IndexView {
     /// The name without marks, for a list of choices.
     pub option: Html,
     pub policy: &'static str,
+    /// The spec retires it.
+    pub retires: bool,
     pub rule: Html,
     pub verdict: String,
     pub will: String,
@@ -48,9 +50,9 @@ impl IndexView {
             let scale = scale(states);
             states.iter().zip(["today", "after"]).map(|(parts, label)| Bar::new(label, thing, parts, scale)).collect()
         };
-        let used = |part: Part| bars.keys.iter().chain(&bars.members).flatten().any(|(is, n)| *is == part && *n > 0);
-        let legend =
-            Part::ALL.into_iter().filter(|part| used(*part)).map(|part| (part.swatch(), part.word())).collect();
+        let (keys, members) = (draw("key", &bars.keys), draw("member", &bars.members));
+        let drawn = bars.keys.iter().zip(&keys).chain(bars.members.iter().zip(&members));
+        let legend = Part::legend(drawn.filter(|(_, bar)| bar.has_picture).flat_map(|(parts, _)| parts));
         let mut notes = limits(numbers);
         notes.extend(records(numbers));
         let will = if [counts.deleted_keys, counts.added_members, counts.removed_members] == [0; 3] {
@@ -67,16 +69,17 @@ impl IndexView {
             option: option(&index.name),
             policy: match index.policy {
                 Policy::Maintain => "maintain: made exactly right",
-                Policy::Prune => "prune: what names a key that is gone is taken out",
+                Policy::Prune => "prune: entries that name a key which is gone are removed",
                 Policy::Retire => "retire: all of it is deleted",
                 Policy::Report => "report: looked at, not changed",
             },
+            retires: index.policy == Policy::Retire,
             rule: rule(d.spec, index, &about),
             verdict: format!("In the dump: {}.", verdict(numbers)),
             will,
             notes,
-            keys: draw("key", &bars.keys),
-            members: draw("member", &bars.members),
+            keys,
+            members,
             legend,
             groups: groups(edits, &about, budget),
             patterns: patterns(edits, budget),

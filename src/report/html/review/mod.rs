@@ -10,11 +10,12 @@ mod words;
 use askama::Template;
 
 use super::MOST_BYTES;
-use super::brakes::{self, BrakeView};
+use super::brakes::Brakes;
 use super::escape::{Html, Room, code, name, text};
 use super::shell::Shell;
 use crate::bundle::manifest::Manifest;
 use crate::index::Difference;
+use crate::model::spec::Policy;
 use crate::plan::summary::{Digest, Edit};
 use crate::report::inventory::{self, Diagnostic, FamilyKind, findings};
 use crate::text::{counted, number, size};
@@ -42,8 +43,7 @@ const SIZES: [(usize, usize); 4] = [(48, 800_000), (24, 300_000), (8, 60_000), (
 struct Page {
     shell: Shell,
     head: Head,
-    brakes: Vec<BrakeView>,
-    lift: Html,
+    brakes: Brakes,
     /// The numbers of every index.
     rows: Vec<Row>,
     more_rows: usize,
@@ -136,11 +136,9 @@ impl Page {
         if let Some(first) = indexes.iter_mut().find_map(|index| index.groups.first_mut()) {
             first.open = true;
         }
-        let (brakes, lift) = brakes::views(&manifest.brakes);
         Self {
             shell: Shell::new(),
-            brakes,
-            lift,
+            brakes: Brakes::new(&manifest.brakes, "plan.json"),
             head: Head::new(manifest, &numbers),
             rows: manifest.indexes.iter().take(ROWS).map(row).collect(),
             more_rows: manifest.indexes.len().saturating_sub(ROWS),
@@ -202,15 +200,16 @@ fn finding(found: &Diagnostic) -> FindingView {
 }
 
 fn largest(d: &Difference<'_>, digest: &Digest) -> Vec<LargeView> {
+    let retires = |at: usize| d.spec.indexes.get(at).is_some_and(|index| index.policy == Policy::Retire);
     let view = |large: &crate::plan::summary::Large| {
         let (what, thing) = match large.edit {
             Edit::Delete => ("delete key", "element"),
             Edit::Add => ("add members", "member"),
-            Edit::Remove => ("take out members", "member"),
+            Edit::Remove => ("remove members", "member"),
             Edit::Rescore => ("change scores", "score"),
         };
         LargeView {
-            mark: words::mark(large.edit),
+            mark: words::mark(large.edit, retires(large.index)),
             what: what.to_owned(),
             size: counted(large.size, thing),
             key: name(&large.key, Room::NAME),

@@ -86,8 +86,11 @@ pub fn kind(edit: Edit) -> &'static str {
 }
 
 /// A sign beside the words, so that the kind of edit is seen at a glance.
-pub fn mark(edit: Edit) -> Html {
+///
+/// What a spec retires is not marked like what is wrong.
+pub fn mark(edit: Edit, is_retired: bool) -> Html {
     Html::own(match edit {
+        Edit::Delete if is_retired => "<span class=\"mark m-ret\" aria-hidden=\"true\">×</span>",
         Edit::Delete => "<span class=\"mark m-del\" aria-hidden=\"true\">×</span>",
         Edit::Add => "<span class=\"mark m-add\" aria-hidden=\"true\">+</span>",
         Edit::Remove => "<span class=\"mark m-rem\" aria-hidden=\"true\">−</span>",
@@ -111,12 +114,12 @@ pub fn title(class: Class, count: u64, about: &About) -> Html {
         Class::ScoreDiffers => {
             (format!("{n} score{} changed: records say otherwise", if one { "" } else { "s" }), vec![])
         }
-        Class::Moved => (members("taken out", "the record belongs to another key"), vec![]),
-        Class::RecordMissing => (members("taken out", "the record does not exist"), vec![]),
-        Class::ImpliesNothing => (members("taken out", "the record has no entry in this index"), vec![]),
-        Class::Orphan => (members("taken out", "there is no such {} record"), vec![&about.required]),
-        Class::NoRecordImplies => (members("taken out", "no record leads to them"), vec![]),
-        Class::NamedKeyGone => (members("taken out", "the key that they name is gone"), vec![]),
+        Class::Moved => (members("removed", "the record belongs to another key"), vec![]),
+        Class::RecordMissing => (members("removed", "the record does not exist"), vec![]),
+        Class::ImpliesNothing => (members("removed", "the record has no entry in this index"), vec![]),
+        Class::Orphan => (members("removed", "there is no such {} record"), vec![&about.required]),
+        Class::NoRecordImplies => (members("removed", "no record leads to them"), vec![]),
+        Class::NamedKeyGone => (members("removed", "the key that they name is gone"), vec![]),
     };
     Html::fill(&words, &parts)
 }
@@ -166,7 +169,7 @@ pub fn reason(class: Class, about: &About) -> Html {
         ),
         Class::ScoreDiffers => Html::words("The member is there, with another score than its record gives it."),
         Class::Moved => Html::fill(
-            "The record exists, and what it has in {} leads to another key of this index. It is taken out of this one; \
+            "The record exists, and what it has in {} leads to another key of this index. It is removed from this one; \
              where the other one lacks it, it is added there.",
             &[fields],
         ),
@@ -242,7 +245,7 @@ pub fn example(class: Class, sample: &Sample, about: &About) -> Html {
         Class::NamedKeysGone => Html::fill("{} — {}.", &[&key, &holds]),
         Class::NamedKeyGone => Html::fill("{} in {}.", &[&member, &key]),
     };
-    let mut out = mark(class.edit());
+    let mut out = mark(class.edit(), class == Class::Retired);
     out.push(&words);
     out
 }
@@ -284,12 +287,12 @@ fn field(field: &Field) -> Html {
     }
 }
 
-/// What a plan, or an index of it, does: `deletes 3 keys, adds 1 member and takes out 2`.
+/// What a plan, or an index of it, does: `deletes 3 keys, adds 1 member and removes 2 members`.
 pub fn done(counts: &Counts) -> String {
     let deletes = (counts.deleted_keys > 0).then(|| format!("deletes {}", counted(counts.deleted_keys, "key")));
     let adds = (counts.added_members > 0).then(|| format!("adds {}", counted(counts.added_members, "member")));
     let removes =
-        (counts.removed_members > 0).then(|| format!("takes out {}", counted(counts.removed_members, "member")));
+        (counts.removed_members > 0).then(|| format!("removes {}", counted(counts.removed_members, "member")));
     list(&[deletes, adds, removes].into_iter().flatten().collect::<Vec<_>>())
 }
 
@@ -319,9 +322,9 @@ mod tests {
             removed_members,
             ..Counts::default()
         };
-        assert_eq!(done(&counts(6046, 53, 55)), "deletes 6,046 keys, adds 53 members and takes out 55 members");
+        assert_eq!(done(&counts(6046, 53, 55)), "deletes 6,046 keys, adds 53 members and removes 55 members");
         assert_eq!(done(&counts(0, 1, 0)), "adds 1 member");
-        assert_eq!(done(&counts(1, 0, 2)), "deletes 1 key and takes out 2 members");
+        assert_eq!(done(&counts(1, 0, 2)), "deletes 1 key and removes 2 members");
         assert_eq!(holds("stream", 2), "a stream of 2 entries");
         assert_eq!(holds("stream", 1), "a stream of 1 entry");
         assert_eq!(holds("my<module>", 1), "a value of a module");
