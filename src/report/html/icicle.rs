@@ -81,7 +81,7 @@ impl Icicle {
             self.node(branch, Some(at), level.saturating_add(1), (from, wide));
             from += wide;
         }
-        if !prefix.branches.is_empty() && prefix.left_out_weight > 0 {
+        if prefix.left_out_weight > 0 {
             let words = Html::words(&format!("{} more", number(prefix.left_out)));
             let weight = prefix.left_out_weight;
             let figure = format!("{} · {}", share(weight, self.whole), (self.figure)(weight));
@@ -150,7 +150,7 @@ fn list(prefix: &Prefix, whole: u64, figure: Figure, class: &str, out: &mut Stri
             counted(branch.keys, "key"),
             Bar::plain(branch.weight, whole)
         );
-        if branch.branches.is_empty() {
+        if branch.branches.is_empty() && branch.left_out == 0 {
             let _ = write!(out, "<li><div class=\"leaf\">{row}</div></li>");
         } else {
             let _ = write!(out, "<li><details><summary>{row}</summary>");
@@ -210,6 +210,10 @@ mod tests {
         ] {
             assert!(picture.contains(part), "{part} is not in {picture}");
         }
+        // A prefix of which all that it begins is left out says so.
+        let light = Prefix { left_out: 2, left_out_weight: 5, ..leaf("c:", 5) };
+        let light = Prefix { branches: vec![light], ..leaf("", 5) };
+        assert!(outline(&light, number).as_str().contains("and 2 more: 100.0% · 5"));
         let list = outline(&tree, number);
         assert!(list.as_str().contains("and 3 more: 10.0% · 10"), "{}", list.as_str());
         assert_eq!(list.as_str().matches("<details>").count(), 1);

@@ -53,9 +53,10 @@ impl Prefix {
         }
     }
 
-    /// How many levels there are below.
+    /// How many levels there are below, those of which nothing is shown but their number included.
     pub fn levels(&self) -> usize {
-        self.branches.iter().map(|branch| branch.levels().saturating_add(1)).max().unwrap_or(0)
+        let left_out = usize::from(self.left_out > 0);
+        self.branches.iter().map(|branch| branch.levels().saturating_add(1)).max().unwrap_or(0).max(left_out)
     }
 
     /// Keeps the heaviest branches of the whole tree. None is heavier than what it grows from, so that none of those goes.
