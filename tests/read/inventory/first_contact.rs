@@ -107,7 +107,7 @@ fn a_dump_that_nothing_describes() {
     let typed = desk.type_commands(&table);
     let [(line, proposal)] = typed.as_slice() else { panic!("{table}") };
     assert_eq!(line, r"infer 'some app'\''s.rdb'");
-    assert!(proposal.contains("key     = \"users:by-town:{town}\""), "{proposal}");
+    assert!(proposal.contains("key    = \"users:by-town:{town}\""), "{proposal}");
 }
 
 #[test]
