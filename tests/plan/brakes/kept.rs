@@ -202,7 +202,7 @@ fn what_was_lifted_is_said() {
     planned.does(&["UNLINK ix:gone ix:mails"]);
     assert_eq!(planned.brakes(), ["foreign-members i lifted"]);
     let page = std::fs::read_to_string(planned.folder.path().join("out/review.html")).expect("a page");
-    assert!(page.contains("class=\"lifted\"") && planned.stderr.contains("LIFTED"), "{}", planned.stderr);
+    assert!(page.contains("class=\"warn lifted\"") && planned.stderr.contains("LIFTED"), "{}", planned.stderr);
     // Of a retired family they are not looked at: that is said.
     let planned = Desk::new(&dump, &text.replace("maintain", "retire")).plan(&["--accept", "foreign-members"]);
     planned.does(&["UNLINK ix:a ix:b ix:gone ix:mails"]);
