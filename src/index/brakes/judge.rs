@@ -97,7 +97,7 @@ impl Examples {
     }
 }
 
-/// What else is known of an index, for [`judge`].
+/// What else is known of an index where brakes are judged.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Evidence {
     /// Keys of its family that have its type.
