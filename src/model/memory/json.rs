@@ -79,16 +79,32 @@ impl Signs {
                 count(&chunk, &mut counts);
                 text.len()
             }
+            // Places at a fixed share of the text, the last at its end: no division that depends on it.
+            Some(last) if text.len() >= CHUNKS * CHUNK => {
+                for at in 0..CHUNKS {
+                    look(text, last * at / (CHUNKS - 1), &mut counts);
+                }
+                CHUNKS * CHUNK
+            }
             Some(last) => {
-                // The last chunk is at the end.
-                let chunks = text.len().div_ceil(CHUNK).clamp(2, CHUNKS);
-                let places = (0..chunks).map(|at| last * at / (chunks - 1));
-                places.filter_map(|from| text.get(from..)?.first_chunk()).for_each(|chunk| count(chunk, &mut counts));
+                let chunks = text.len().div_ceil(CHUNK);
+                for at in 1..chunks {
+                    look(text, (at - 1) * CHUNK, &mut counts);
+                }
+                look(text, last, &mut counts);
                 chunks * CHUNK
             }
         };
         let [quotes, fields, commas, objects, arrays] = counts.map(sum);
         Self { looked_at: looked_at as u64, quotes, fields, commas, objects, arrays }
+    }
+}
+
+/// Counts in the chunk that begins there.
+#[inline]
+fn look(text: &[u8], from: usize, counts: &mut [Columns; 5]) {
+    if let Some(chunk) = text.get(from..).and_then(|rest| rest.first_chunk()) {
+        count(chunk, counts);
     }
 }
 
