@@ -102,7 +102,7 @@ impl<'k, 's> Keys<'k, 's> {
             Cell::Plain(value.ty.encoding()),
             Cell::Unsigned(elements),
             Cell::Unsigned(value.end().saturating_sub(record.start) as u64),
-            Cell::Unsigned(self.known.estimate.of(record)),
+            Cell::Unsigned(self.known.estimate.of(record, elements)),
             self.clock.unix_ms(record.expire_ms).map_or(Cell::None, Cell::Time),
             record.idle.map_or(Cell::None, Cell::Unsigned),
             record.freq.map_or(Cell::None, |freq| Cell::Unsigned(freq.into())),

@@ -505,11 +505,12 @@ impl<'a> scan::Worker<'a> for Gathered<'_, 'a> {
         };
         let result = decoded.and_then(|key| {
             let expires = context.clock.expires(record.expire_ms);
+            let elements = if is_damaged { 0 } else { record.value.elements()? };
             let tally = Tally {
                 keys: 1,
-                elements: if is_damaged { 0 } else { record.value.elements()? },
+                elements,
                 bytes: record.value.end().saturating_sub(record.start) as u64,
-                memory: if is_damaged { 0 } else { context.estimate.of(record) },
+                memory: if is_damaged { 0 } else { context.estimate.of(record, elements) },
                 with_expiry: u64::from(record.expire_ms.is_some()),
             };
             self.stock.add(record, tally);

@@ -12,7 +12,10 @@ use super::sizes::{
 use crate::dump::rdb::{CompactForm, Error, Header, Kind, Part, RawStr, Record, Told, Value, ValueType};
 
 /// So many elements of a collection are looked at, …
-const SAMPLE: u64 = 2;
+const SAMPLE: u64 = 1;
+/// … or so many where there are two, or where each has so many bytes in the dump: such strings may be compressed, …
+const LARGE_SAMPLE: u64 = 8;
+const LARGE_ELEMENT: u64 = 96;
 /// … one more for so many bytes, …
 const BYTES_PER_SAMPLE: u64 = 1024;
 /// … and never more than this; so many nodes of a list are, and items of a module.
@@ -43,16 +46,16 @@ impl Estimate {
         Self { packs: header.version >= PACKS }
     }
 
-    /// What a key takes, its name included.
+    /// What a key of so many elements takes, its name included.
     #[inline]
-    pub fn of(self, record: &Record<'_>) -> u64 {
+    pub fn of(self, record: &Record<'_>, elements: u64) -> u64 {
         // What is damaged takes nothing in a server; it is told elsewhere.
-        let value = self.value(&record.value).unwrap_or(0);
+        let value = self.value(&record.value, elements).unwrap_or(0);
         key(record.key.len() as u64).saturating_add(value)
     }
 
     #[inline]
-    fn value(self, value: &Value<'_>) -> Result<u64, Error> {
+    fn value(self, value: &Value<'_>, count: u64) -> Result<u64, Error> {
         if value.ty == ValueType::String {
             return Ok(value.whole().map_or(0, string));
         }
@@ -64,7 +67,7 @@ impl Estimate {
                 (Some(string), Some(form)) => Ok(OBJECT.saturating_add(allocated(listpack_of(form, string)))),
                 // A hash with a template: what it takes in the dump.
                 (None, Some(_)) => Ok(OBJECT.saturating_add(allocated(value.bytes.len() as u64))),
-                _ => elements(value, kind),
+                _ => elements(value, kind, count),
             },
         }
     }
@@ -116,9 +119,16 @@ fn string(string: RawStr<'_>) -> u64 {
 }
 
 /// A table, for a sorted set with a skip list beside it.
-fn elements(value: &Value<'_>, kind: Kind) -> Result<u64, Error> {
+fn elements(value: &Value<'_>, kind: Kind, count: u64) -> Result<u64, Error> {
     let (mut strings, mut seen, mut expiries) = (0_u64, 0_u64, 0_u64);
-    let most = (SAMPLE + value.bytes.len() as u64 / BYTES_PER_SAMPLE).min(MOST);
+    let bytes = value.bytes.len() as u64;
+    let few = count <= 2 || bytes >= count.saturating_mul(LARGE_ELEMENT);
+    if value.ty == ValueType::Hash && !few && bytes < BYTES_PER_SAMPLE {
+        // Its fields are of all sizes, so that one says little of the others.
+        return Ok(table(count).saturating_add(unlike(bytes, count.saturating_mul(2))));
+    }
+    let least = if few { LARGE_SAMPLE } else { SAMPLE };
+    let most = (least + bytes / BYTES_PER_SAMPLE).min(MOST);
     let told = value.parts(most, |part| match part {
         Part::String(string) => {
             strings = strings.saturating_add(sds(string.len() as u64));

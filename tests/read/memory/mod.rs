@@ -22,7 +22,7 @@ fn estimates(dump: &[u8]) -> Vec<(String, Kind, u64)> {
     for record in walker.records() {
         let record = record.expect("a whole record");
         let key = String::from_utf8(record.key.decode(&mut Vec::new()).expect("a name").to_vec()).expect("text");
-        found.push((key, record.value.ty.kind(), estimate.of(&record)));
+        found.push((key, record.value.ty.kind(), estimate.of(&record, record.value.elements().expect("a count"))));
     }
     found
 }
