@@ -130,7 +130,7 @@ fn one_that_is_cut() {
     let path = |n: usize| folder.path().join(format!("{n}.rdb"));
     let mut dumps = Vec::new();
     for n in 0..3 {
-        let body = [&[0, 1, b'a' + u8::try_from(n).unwrap(), 0x80, 0, 0, 0x80, 0][..], &[b'v'; 0x8000]].concat();
+        let body = [&[0, 1, b'a' + u8::try_from(n).unwrap(), 0x80, 0, 4, 0, 0][..], &[b'v'; 0x4_0000]].concat();
         std::fs::write(path(n), &*dump(10, 100, &body)).unwrap();
         dumps.push(Snapshot::open(&path(n), Options::default()).unwrap());
     }
@@ -140,7 +140,7 @@ fn one_that_is_cut() {
     assert_eq!((keys(&whole).len(), witness(), is_gone()), (3, None, 0));
     let [place, next] = [1, 2].map(|n| usize::try_from(whole.parts()[n].from).unwrap());
     std::fs::OpenOptions::new().write(true).open(path(1)).unwrap().set_len(100).unwrap();
-    assert_eq!((whole[place + 50], whole[place + 0x7000], whole[next + 0x7000]), (b'v', 0, b'v'));
+    assert_eq!((whole[place + 50], whole[place + 0x2_0000], whole[next + 0x2_0000]), (b'v', 0, b'v'));
     assert!(matches!(witness(), Some(crate::dump::snapshot::Change::Cut { has: 100, .. })));
     assert_eq!(is_gone(), 1);
 }

@@ -7,8 +7,12 @@ use std::sync::Arc;
 
 use super::map::{Map, Seen};
 use super::span::{Piece, Span};
-use super::{Backing, Snapshot, guard};
+use super::{Backing, Snapshot};
 use crate::dump::parts::Part;
+
+/// Files start at multiples of this. It is the largest page that machines have, whatever this one has: the bytes of the
+/// whole, and with them the id of a plan, are the same everywhere.
+const PAGE: usize = 64 << 10;
 
 /// A dump in a [`Span`], so that it can be looked at alone once more.
 #[derive(Debug)]
@@ -48,9 +52,8 @@ impl Builder {
 
     /// How many NUL bytes come next if a dump is put behind so many bytes more.
     pub fn padding(&self, more: usize) -> usize {
-        let page = guard::page_size();
-        let over = self.len().saturating_add(more) % page;
-        if over == 0 { 0 } else { page.saturating_sub(over) }
+        let over = self.len().saturating_add(more) % PAGE;
+        if over == 0 { 0 } else { PAGE.saturating_sub(over) }
     }
 
     /// Pads to the start of a page and puts a dump there, up to its byte `end`. Where its file has something before the
@@ -60,7 +63,7 @@ impl Builder {
         self.bytes.resize(self.bytes.len().saturating_add(padding), 0);
         let Snapshot { path, backing, range, newer, .. } = dump;
         let end = range.start.saturating_add(end).min(range.end);
-        let whole = end - end % guard::page_size();
+        let whole = end - end % PAGE;
         let rest = backing.get(whole..end).unwrap_or_default().to_vec();
         let bytes = std::mem::replace(&mut self.bytes, rest);
         self.len = self.len.saturating_add(bytes.len()).saturating_add(whole);

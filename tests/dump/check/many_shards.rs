@@ -19,8 +19,8 @@ fn write(n: usize, dump: &mut DumpBuilder) {
         }
         dump.set(format!("project:{n}"), &members);
     } else {
-        // Some of them larger than a page.
-        let (p, text) = (n / 10 * 10 + 9, "x".repeat(if n % 100 == 5 { 9000 } else { n % 300 }));
+        // Some shards are larger than what one is a multiple of in memory, others smaller.
+        let (p, text) = (n / 10 * 10 + 9, "x".repeat(if n % 1000 == 285 { 90_000 } else { n % 300 }));
         dump.hash(format!("message:{n}"), &[("p", p.to_string()), ("text", text)]);
     }
 }
