@@ -6,9 +6,9 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use super::args;
-use crate::dump::rdb::{self, ErrorKind, Suspicion};
+use crate::dump::rdb::{self, Checksum, ErrorKind, Suspicion};
 use crate::dump::scan::Observer;
-use crate::dump::shards;
+use crate::dump::shards::{self, Look};
 use crate::dump::snapshot::{self, Snapshot};
 use crate::index::{self, Difference};
 use crate::model::spec::Spec;
@@ -22,6 +22,12 @@ pub fn open(args: &args::DumpArgs, observer: &Observer, terminal: &Terminal) -> 
     open_all(&args.dump, &args.more, !args.no_mmap, args.ignore_checksum, observer, terminal)
 }
 
+/// The same for [`compare`] or [`count`], which look at several dumps as they go over them.
+pub fn open_to_compare(args: &args::DumpArgs, observer: &Observer, terminal: &Terminal) -> Result<Snapshot, Failure> {
+    let dumps = open_each(&args.dump, &args.more, !args.no_mmap, observer, terminal)?;
+    as_one(dumps, Look::Later, args.ignore_checksum, observer)
+}
+
 /// Opens one dump, or several as one database.
 pub fn open_all(
     first: &Path,
@@ -31,12 +37,20 @@ pub fn open_all(
     observer: &Observer,
     terminal: &Terminal,
 ) -> Result<Snapshot, Failure> {
-    let mut dumps = open_each(first, more, mmap, observer, terminal)?;
+    as_one(open_each(first, more, mmap, observer, terminal)?, Look::Now, ignore_checksum, observer)
+}
+
+fn as_one(
+    mut dumps: Vec<Snapshot>,
+    look: Look,
+    ignore_checksum: bool,
+    observer: &Observer,
+) -> Result<Snapshot, Failure> {
     let dump = match dumps.pop() {
         Some(dump) if dumps.is_empty() => dump,
         last => {
             dumps.extend(last);
-            join(&dumps, ignore_checksum, observer)?
+            join(dumps, look, ignore_checksum, observer)?
         }
     };
     observer.tell_order(dump.adviser());
@@ -71,41 +85,74 @@ pub fn open_each(
         for note in dump.notes() {
             terminal.warn(format!("{}: {note}", name(path)));
         }
-        if let Some(gone) = dump.gone() {
-            observer.stop_with(gone);
-        }
-        let witness = dump.witness();
-        observer.ask_before_a_result(move || witness().is_none());
-        opened::remember(name(path), Box::new(dump.witness()));
+        remember(&dump, observer);
         Ok(dump)
     };
     all().map(open).collect()
 }
 
+/// Has what comes of a dump count only if its files are still what they were.
+fn remember(dump: &Snapshot, observer: &Observer) {
+    dump.gone().for_each(|gone| observer.stop_with(gone));
+    let witness = dump.witness();
+    observer.ask_before_a_result(move || witness().is_none());
+    opened::remember(name(dump.path()), Box::new(dump.witness()));
+}
+
 /// Makes one database of several dumps.
-pub fn join(dumps: &[Snapshot], ignore_checksum: bool, observer: &Observer) -> Result<Snapshot, Failure> {
-    progress::during(observer, || shards::join(dumps, ignore_checksum, observer)).map_err(|error| match error {
+pub fn join(
+    mut dumps: Vec<Snapshot>,
+    look: Look,
+    ignore_checksum: bool,
+    observer: &Observer,
+) -> Result<Snapshot, Failure> {
+    let work = || shards::join(&mut dumps, look, ignore_checksum, observer);
+    let dump = progress::during(observer, work);
+    let dump = dump.map_err(|error| no_database(&dumps, error))?;
+    remember(&dump, observer);
+    Ok(dump)
+}
+
+/// Why these dumps are no one database.
+fn no_database(dumps: &[Snapshot], error: shards::Error) -> Failure {
+    let found = |path: &Path| dumps.iter().find(|dump| dump.path() == path);
+    match error {
         shards::Error::Interrupted => interrupted(),
-        shards::Error::Dump { path, error } => match dumps.iter().find(|dump| dump.path() == path) {
-            Some(dump) => fault(dump, &error),
+        shards::Error::Dump { path, error } => match found(&path) {
+            Some(dump) => fault_of_one(dump, &error),
             None => Failure::error(format!("{}: {error}", name(&path))).with_hint(error.hint()),
         },
         shards::Error::Checksum { ref path, .. } => {
             let hint = error.hint().unwrap_or_default();
-            let dump = dumps.iter().find(|dump| dump.path() == path);
-            let hint = dump.map_or_else(|| hint.to_owned(), |dump| checksum_hint(dump, hint));
+            let hint = found(path).map_or_else(|| hint.to_owned(), |dump| checksum_hint(dump, hint));
             Failure::error(error).with_hint(hint)
         }
         error => {
             let hint = error.hint();
             Failure::error(error).with_any_hint(hint)
         }
-    })
+    }
+}
+
+/// What is wrong with one of the dumps that this one was put together of, as each is looked at alone.
+fn blame(dump: &Snapshot, ignore_checksum: bool, observer: &Observer) -> Option<Failure> {
+    let dumps = dump.sources().ok()?;
+    let wrong = progress::during(observer, || shards::examine(&dumps, ignore_checksum, observer)).err()?;
+    Some(no_database(&dumps, wrong))
 }
 
 /// What is wrong with a dump, and what can be done about it.
 pub fn fault(dump: &Snapshot, error: &rdb::Error) -> Failure {
-    let failure = Failure::error(format!("{}: {error}", name(dump.path())));
+    let Some((part, own)) = shards::own_error(dump.parts(), error) else { return fault_of_one(dump, error) };
+    blame(dump, true, &observer()).unwrap_or_else(|| about(dump, &part, &own))
+}
+
+fn fault_of_one(dump: &Snapshot, error: &rdb::Error) -> Failure {
+    about(dump, dump.path(), error)
+}
+
+fn about(dump: &Snapshot, path: &Path, error: &rdb::Error) -> Failure {
+    let failure = Failure::error(format!("{}: {error}", name(path)));
     match cause(dump, error) {
         Some(cause) => failure.with_hint(format!("{cause}; transfer it again as binary, or take the dump again")),
         None => failure.with_hint(error.hint()),
@@ -192,7 +239,9 @@ pub fn compare<'a>(
     spec: &'a Spec,
     observer: &Observer,
 ) -> Result<Difference<'a>, Failure> {
-    taken(snapshot, observer, || Difference::take_parts(snapshot, snapshot.parts(), spec, args.expiry(), observer))
+    taken(snapshot, args.ignore_checksum, observer, || {
+        Difference::take_parts(snapshot, snapshot.parts(), spec, args.expiry(), observer)
+    })
 }
 
 /// The same for its numbers alone.
@@ -202,11 +251,14 @@ pub fn count<'a>(
     spec: &'a Spec,
     observer: &Observer,
 ) -> Result<Difference<'a>, Failure> {
-    taken(snapshot, observer, || Difference::count_parts(snapshot, snapshot.parts(), spec, args.expiry(), observer))
+    taken(snapshot, args.ignore_checksum, observer, || {
+        Difference::count_parts(snapshot, snapshot.parts(), spec, args.expiry(), observer)
+    })
 }
 
 fn taken<'a>(
     snapshot: &'a Snapshot,
+    ignore_checksum: bool,
     observer: &Observer,
     work: impl FnOnce() -> Result<Difference<'a>, index::Error>,
 ) -> Result<Difference<'a>, Failure> {
@@ -215,9 +267,24 @@ fn taken<'a>(
         difference.facts.newer = snapshot.newer().to_vec();
         difference
     };
-    progress::bytes("reading", total, observer, work).map(newer).map_err(|error| match error {
+    let difference = progress::bytes("reading", total, observer, work).map(newer).map_err(|error| match error {
         index::Error::Interrupted => interrupted(),
         index::Error::Dump(error) => fault(snapshot, &error),
         error => Failure::error(format!("{}: {error}", name(snapshot.path()))),
-    })
+    })?;
+    let facts = &difference.facts;
+    if facts.parts.is_empty() {
+        return Ok(difference);
+    }
+    // What `Look::Later` has left to be looked at.
+    if let (Checksum::Wrong { .. }, false) = (facts.footer.checksum(|| facts.crc64), ignore_checksum)
+        && let Some(wrong) = blame(snapshot, false, observer)
+    {
+        return Err(wrong);
+    }
+    if facts.twice.is_some() {
+        let look = || shards::no_key_twice(snapshot, false, observer);
+        progress::during(observer, look).map_err(|error| no_database(&[], error))?;
+    }
+    Ok(difference)
 }

@@ -150,6 +150,7 @@ pub fn read_by<'a, 'o>(
     context.names = context.names.with_existing(existing);
     context.damaged = damaged;
     let mut pass = scan::run(file, observer, || Gathered::new(&context))?;
+    pass.ends_with(parts)?;
     observer.reads(Order::Jumps);
     if context.is_full() {
         return Err(Error::TooMany);

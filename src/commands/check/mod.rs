@@ -10,6 +10,7 @@ use super::open;
 use crate::check::{self, Error, Problem};
 use crate::dump::rdb::{ErrorKind, Footer, Suspicion, Tail};
 use crate::dump::scan::Observer;
+use crate::dump::shards::Look;
 use crate::dump::snapshot::Snapshot;
 use crate::report;
 use crate::ui::exit::{Exit, Failure, Outcome};
@@ -49,7 +50,7 @@ pub fn run(args: &CheckArgs, terminal: &Terminal) -> Outcome {
     }
     if exit == Exit::Done && dumps.len() > 1 {
         // Each is whole; together they are only if they share no key.
-        open::join(&dumps, false, &observer)?;
+        open::join(dumps, Look::Now, false, &observer)?;
     }
     Ok(exit)
 }

@@ -14,6 +14,9 @@ pub const EXPIRETIME_MS: u8 = 252;
 pub const RESIZEDB: u8 = 251;
 /// A name and a value about the file.
 pub const AUX: u8 = 250;
+/// The name of an AUX field that only we write: it stands between dumps that are read as one. What was said of a key that
+/// never came is not for the first one behind it.
+pub const SEAM: &[u8] = b"rdb-reindex-seam";
 /// Access counter of the next key.
 pub const FREQ: u8 = 249;
 /// Idle seconds of the next key.

@@ -13,7 +13,8 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use crate::dump::rdb::{self, Footer, Header, Item, ModuleItem, ModuleReader, Record, Walker};
+use crate::dump::parts::{self, Part};
+use crate::dump::rdb::{self, ErrorKind, Footer, Header, Item, ModuleItem, ModuleReader, Record, Walker};
 use crate::progress::Watch;
 pub use crate::progress::{Observer, Order};
 use speculative::{Ahead, Next};
@@ -84,8 +85,20 @@ pub struct Pass<W> {
     pub cluster: bool,
     /// Expiries of members.
     pub member_expiries: MemberExpiries,
+    /// Where the fields are that stand between dumps that were put together.
+    pub seams: Vec<u64>,
     /// The workers, each with what it gathered, in no particular order.
     pub workers: Vec<W>,
+}
+
+impl<W> Pass<W> {
+    /// Whether the parts of the dump, if it was put together of several, end where they should.
+    pub fn ends_with(&self, parts: &[Part]) -> Result<(), rdb::Error> {
+        match parts::astray(parts, &self.seams, self.footer.body_end as u64) {
+            Some(end) => Err(rdb::Error::in_string(end.saturating_sub(1), ErrorKind::MissingEof)),
+            None => Ok(()),
+        }
+    }
 }
 
 /// Expiries of single members of sets and other collections. KeyDB writes them into AUX fields behind the key.
@@ -229,6 +242,7 @@ where
         module_aux: found.module_aux,
         cluster: found.cluster,
         member_expiries: found.member_expiries,
+        seams: found.seams,
         workers,
     })
 }
@@ -266,6 +280,7 @@ struct Found {
     module_aux: Vec<String>,
     cluster: bool,
     member_expiries: MemberExpiries,
+    seams: Vec<u64>,
     /// Where the last record of the batches before starts.
     last: Option<usize>,
 }
@@ -334,6 +349,9 @@ impl<'a> Batch<'a> {
                     found.cluster = true;
                 }
                 Some(Item::SlotInfo { .. }) => found.cluster = true,
+                Some(Item::Aux { name: rdb::RawStr::Plain(rdb::opcode::SEAM), .. }) => {
+                    found.seams.push(walker.item_start() as u64);
+                }
                 Some(Item::Aux { name, value }) => {
                     if name.eq_bytes(MEMBER_EXPIRY, &mut Vec::new()) == Ok(true) {
                         found.member_expiry(records);

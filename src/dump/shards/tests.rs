@@ -1,6 +1,10 @@
 //! Dumps spelled by hand.
 
+use crc_fast::CrcAlgorithm;
+
 use super::*;
+use crate::dump::rdb::{Item, Walker};
+use crate::dump::snapshot::Options;
 use crate::model::view::{Clock, Expiry};
 
 /// A dump of these records, made at `ctime`.
@@ -12,8 +16,27 @@ fn dump(version: u8, ctime: u8, body: &[u8]) -> Snapshot {
     Snapshot::from_bytes(bytes)
 }
 
-fn joined(dumps: &[Snapshot]) -> Result<Snapshot, Error> {
-    join(dumps, false, &Observer::default())
+/// Joins dumps as they are in memory, and as files; the whole must be the same.
+fn join_both(dumps: Vec<Snapshot>, ignore_checksum: bool) -> Result<Snapshot, Error> {
+    let folder = tempfile::tempdir().unwrap();
+    let file = |(n, dump): (usize, &Snapshot)| {
+        let path = folder.path().join(format!("{n}.rdb"));
+        std::fs::write(&path, &**dump).unwrap();
+        Snapshot::open(&path, Options::default()).unwrap()
+    };
+    let join = |mut dumps, look| join(&mut dumps, look, ignore_checksum, &Observer::default());
+    let files = || dumps.iter().enumerate().map(file).collect::<Vec<_>>();
+    let (now, later) = (join(files(), Look::Now), join(files(), Look::Later));
+    let joined = join(dumps.iter().map(|dump| Snapshot::from_bytes(dump.to_vec())).collect(), Look::Now);
+    assert_eq!(now.map(|now| keys(&now)).ok(), joined.as_ref().map(|joined| keys(joined)).ok());
+    if let Ok(joined) = &joined {
+        assert_eq!(later.map(|later| keys(&later)).ok(), Some(keys(joined)));
+    }
+    joined
+}
+
+fn joined(dumps: Vec<Snapshot>) -> Result<Snapshot, Error> {
+    join_both(dumps, false)
 }
 
 /// Database, name and expiry of every key.
@@ -33,7 +56,7 @@ fn the_keys_of_all_in_order() {
     // The first ends in database 1, and with an expiry that belongs to no key.
     let one = dump(10, 100, b"\x00\x01a\x01v\xfe\x01\x00\x01b\x01v\xfc\x05\0\0\0\0\0\0\0");
     let two = dump(12, 90, b"\x00\x01b\x01v\xfe\x01\x00\x01a\x01v");
-    let whole = joined(&[one, two]).unwrap();
+    let whole = joined(vec![one, two]).unwrap();
     let key = |db, name: &[u8]| (db, name.to_vec(), None);
     assert_eq!(keys(&whole), [key(0, b"a"), key(1, b"b"), key(0, b"b"), key(1, b"a")]);
     assert!(whole.starts_with(b"REDIS0012"));
@@ -48,7 +71,7 @@ fn the_keys_of_all_in_order() {
 fn an_expiry_without_a_key_is_not_for_the_next_part() {
     let one = dump(10, 100, b"\x00\x01a\x01v\xfc\x05\0\0\0\0\0\0\0\xfa\x01x\x01y");
     let two = dump(10, 100, b"\x00\x01b\x01v");
-    let whole = joined(&[one, two]).unwrap();
+    let whole = joined(vec![one, two]).unwrap();
     assert_eq!(keys(&whole), [(0, b"a".to_vec(), None), (0, b"b".to_vec(), None)]);
 }
 
@@ -56,7 +79,7 @@ fn an_expiry_without_a_key_is_not_for_the_next_part() {
 fn a_key_in_two() {
     let one = dump(10, 100, b"\x00\x01a\x01v");
     let two = dump(10, 100, b"\xfe\x01\x00\x01a\x01v\xfe\x00\xf9\x05\x00\x01a\x01w");
-    match joined(&[one, two]) {
+    match joined(vec![one, two]) {
         Err(Error::KeyTwice { key, db: 0, .. }) => assert_eq!(key, "a"),
         other => panic!("{other:?}"),
     }
@@ -65,7 +88,7 @@ fn a_key_in_two() {
 #[test]
 fn templates_in_two() {
     let template = || dump(15, 100, b"\xf2\x07\x01\x01f\x20\x01k\x07\x01v");
-    match joined(&[template(), template()]) {
+    match joined(vec![template(), template()]) {
         Err(Error::Template { id: 7, .. }) => {}
         other => panic!("{other:?}"),
     }
@@ -80,10 +103,10 @@ fn checksums() {
         dump[body..].copy_from_slice(bytes);
         Snapshot::from_bytes(dump)
     };
-    let absent = joined(&[good(), with(&[0; 8])]).unwrap();
+    let absent = joined(vec![good(), with(&[0; 8])]).unwrap();
     assert!(absent.ends_with(&[0; 8]));
-    assert!(matches!(joined(&[good(), with(&[1; 8])]), Err(Error::Checksum { stored: 0x0101_0101_0101_0101, .. })));
-    let wrong = join(&[good(), with(&[1; 8])], true, &Observer::default()).unwrap();
+    assert!(matches!(joined(vec![good(), with(&[1; 8])]), Err(Error::Checksum { stored: 0x0101_0101_0101_0101, .. })));
+    let wrong = join_both(vec![good(), with(&[1; 8])], true).unwrap();
     let body = wrong.len() - 8;
     let stored = u64::from_le_bytes(wrong[body..].try_into().unwrap());
     assert!(stored != 0 && stored != crc_fast::checksum(CrcAlgorithm::Crc64Redis, &wrong[..body]));
@@ -93,9 +116,31 @@ fn checksums() {
 fn what_is_no_shard() {
     let good = || dump(10, 100, b"\x00\x01a\x01v");
     let valkey = Snapshot::from_bytes(b"VALKEY080\xff\0\0\0\0\0\0\0\0".to_vec());
-    assert!(matches!(joined(&[good(), valkey]), Err(Error::Flavor { .. })));
+    assert!(matches!(joined(vec![good(), valkey]), Err(Error::Flavor { .. })));
     let cut = Snapshot::from_bytes(good()[..20].to_vec());
-    assert!(matches!(joined(&[good(), cut]), Err(Error::Dump { .. })));
+    assert!(matches!(joined(vec![good(), cut]), Err(Error::Dump { .. })));
     let tail = Snapshot::from_bytes([&good()[..], b"*1\r\n"].concat());
-    assert!(matches!(joined(&[good(), tail]), Err(Error::Trailing { bytes: 4, .. })));
+    assert!(matches!(joined(vec![good(), tail]), Err(Error::Trailing { bytes: 4, .. })));
+}
+
+/// A file that is cut after it was mapped between others: the rest of it becomes NUL, and it is told.
+#[test]
+fn one_that_is_cut() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |n: usize| folder.path().join(format!("{n}.rdb"));
+    let mut dumps = Vec::new();
+    for n in 0..3 {
+        let body = [&[0, 1, b'a' + u8::try_from(n).unwrap(), 0x80, 0, 4, 0, 0][..], &[b'v'; 0x4_0000]].concat();
+        std::fs::write(path(n), &*dump(10, 100, &body)).unwrap();
+        dumps.push(Snapshot::open(&path(n), Options::default()).unwrap());
+    }
+    let whole = join(&mut dumps, Look::Later, false, &Observer::default()).unwrap();
+    let (witness, gone) = (whole.witness(), whole.gone().collect::<Vec<_>>());
+    let is_gone = || gone.iter().filter(|gone| gone.load(std::sync::atomic::Ordering::Acquire)).count();
+    assert_eq!((keys(&whole).len(), witness(), is_gone()), (3, None, 0));
+    let [place, next] = [1, 2].map(|n| usize::try_from(whole.parts()[n].from).unwrap());
+    std::fs::OpenOptions::new().write(true).open(path(1)).unwrap().set_len(100).unwrap();
+    assert_eq!((whole[place + 50], whole[place + 0x2_0000], whole[next + 0x2_0000]), (b'v', 0, b'v'));
+    assert!(matches!(witness(), Some(crate::dump::snapshot::Change::Cut { has: 100, .. })));
+    assert_eq!(is_gone(), 1);
 }

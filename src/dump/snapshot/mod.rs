@@ -1,10 +1,13 @@
 //! A dump as a byte slice: mapped into memory, or read; unpacked first where it is compressed.
 //!
-//! This module holds the only `unsafe` of the crate, in `map`.
+//! This module holds the only `unsafe` of the crate, in `map`, `guard` and `span`.
 
 mod capture;
+mod guard;
+mod joined;
 mod map;
 mod newer;
+mod span;
 mod stream;
 mod unpack;
 
@@ -20,8 +23,11 @@ use crate::owner_only;
 use crate::progress::{Nobody, Order, Unit, Watch, Watched};
 use crate::text;
 use capture::{Announced, Found};
+pub use joined::Builder;
+use joined::Source;
 pub use map::Change;
-use map::Map;
+use map::{Map, Seen};
+use span::Span;
 use stream::Padding;
 use unpack::{Failure, Form, HEAD};
 
@@ -117,6 +123,19 @@ pub struct Snapshot {
 enum Backing {
     Mapped(Arc<Map>),
     Read(Vec<u8>),
+    /// Several dumps, and what those of them are that are files.
+    Joined(Arc<Span>, Vec<Source>),
+}
+
+impl Backing {
+    /// The files that are mapped.
+    fn seen(&self) -> &[Arc<Seen>] {
+        match self {
+            Self::Mapped(map) => std::slice::from_ref(map.seen()),
+            Self::Read(_) => &[],
+            Self::Joined(span, _) => span.seen(),
+        }
+    }
 }
 
 impl Deref for Backing {
@@ -126,6 +145,7 @@ impl Deref for Backing {
         match self {
             Self::Mapped(map) => map,
             Self::Read(bytes) => bytes,
+            Self::Joined(span, _) => span,
         }
     }
 }
@@ -193,19 +213,9 @@ impl Snapshot {
         snapshot.uncover()
     }
 
-    /// A dump in an unnamed temporary file, which is mapped.
-    pub fn from_file(name: PathBuf, file: &File) -> io::Result<Self> {
-        Ok(Self::of(name, Backing::Mapped(Arc::new(Map::of(file)?))))
-    }
-
     /// A dump that is in memory already.
     pub fn from_bytes(bytes: Vec<u8>) -> Self {
         Self::of(PathBuf::from("(memory)"), Backing::Read(bytes))
-    }
-
-    /// Says which dumps it was put together of, and what those have beside them.
-    pub fn with_parts(self, parts: Vec<Part>, newer: Vec<String>) -> Self {
-        Self { parts, newer, ..self }
     }
 
     /// Names of files beside it that have newer writes, if it is the base of an append-only file.
@@ -250,30 +260,28 @@ impl Snapshot {
 
     /// Tells what has happened to the file since it was opened. As long as that is nothing, what was read was what it held.
     pub fn witness(&self) -> impl Fn() -> Option<Change> + Send + Sync + 'static {
-        let map = match &self.backing {
-            Backing::Mapped(map) => Some(Arc::clone(map)),
-            Backing::Read(_) => None,
-        };
-        move || map.as_ref()?.change()
+        let seen = self.backing.seen().to_vec();
+        move || seen.iter().find_map(|seen| seen.change())
     }
 
-    /// Set when a part of a mapped file is gone: what is read from then on is NUL.
-    pub fn gone(&self) -> Option<&'static AtomicBool> {
-        match &self.backing {
-            Backing::Mapped(map) => map.gone(),
-            Backing::Read(_) => None,
-        }
+    /// Set when a part of a mapped file is gone: what is read from then on is NUL. One for each file.
+    pub fn gone(&self) -> impl Iterator<Item = &'static AtomicBool> {
+        self.backing.seen().iter().map(|seen| seen.gone())
     }
 
     /// What to call when the order changes in which the dump is read. It keeps the map.
     pub fn adviser(&self) -> impl Fn(Order) + Send + Sync + 'static {
-        let map = match &self.backing {
-            Backing::Mapped(map) => Some(Arc::clone(map)),
-            Backing::Read(_) => None,
+        let (map, span) = match &self.backing {
+            Backing::Mapped(map) => (Some(Arc::clone(map)), None),
+            Backing::Joined(span, _) => (None, Some(Arc::clone(span))),
+            Backing::Read(_) => (None, None),
         };
         move |order| {
             if let Some(map) = &map {
                 map.advise(order);
+            }
+            if let Some(span) = &span {
+                span.advise(order);
             }
         }
     }
@@ -333,99 +341,4 @@ fn spool(form: Form, source: impl Read, path: &Path) -> Result<(File, Padding), 
 }
 
 #[cfg(test)]
-mod tests {
-    use std::io::Write;
-
-    use super::*;
-
-    #[test]
-    fn both_ways_of_opening_give_the_same_bytes() {
-        let mut file = tempfile::NamedTempFile::new().expect("a temporary file");
-        file.write_all(b"REDIS0011").expect("written");
-        let mapped = Snapshot::open(file.path(), Options { mmap: true }).expect("opens");
-        let read = Snapshot::open(file.path(), Options { mmap: false }).expect("opens");
-        assert_eq!(&*mapped, b"REDIS0011");
-        assert_eq!(&*mapped, &*read);
-    }
-
-    /// Hints: whatever they say, the bytes stay.
-    #[test]
-    fn any_order_may_be_told() {
-        let mut file = tempfile::NamedTempFile::new().expect("a temporary file");
-        let bytes = vec![7; 10_000];
-        file.write_all(&bytes).expect("written");
-        for mmap in [true, false] {
-            let snapshot = Snapshot::open(file.path(), Options { mmap }).expect("opens");
-            let adviser = snapshot.adviser();
-            let places = [0, 1, 4_096, 9_999, 10_000, 10_001, u64::MAX];
-            for (from, to) in places.iter().flat_map(|&from| places.map(|to| (from, to))) {
-                adviser(Order::Next { from, to });
-            }
-            adviser(Order::Jumps);
-            adviser(Order::FrontToBack);
-            assert_eq!(*snapshot, bytes);
-        }
-    }
-
-    /// Reading behind the new end of a file raises SIGBUS, which must not end the process.
-    #[test]
-    fn a_file_that_is_cut_is_told() {
-        let mut file = tempfile::NamedTempFile::new().expect("a temporary file");
-        file.write_all(&[7; 100_000]).expect("written");
-        let open = || Snapshot::open(file.path(), Options::default()).expect("opens");
-        let (one, other) = (open(), open());
-        let (witness, unread) = (one.witness(), other.witness());
-        assert_eq!((one[99_999], witness(), unread()), (7, None, None));
-        file.as_file().set_len(5000).expect("cut");
-        assert_eq!((one[0], one[4999], one[99_999], one[50_000], one[5000]), (7, 7, 0, 0, 0));
-        let cut = Some(Change::Cut { had: 100_000, has: 5000 });
-        assert_eq!((witness(), unread()), (cut, cut));
-        // Also when it is as long as before by then; of one that was not read meanwhile, that it was written to.
-        file.as_file().set_len(100_000).expect("longer");
-        assert_eq!(witness(), Some(Change::Cut { had: 100_000, has: 100_000 }));
-        assert_eq!(unread(), Some(Change::Written));
-        assert_eq!(other[99_999], 0);
-    }
-
-    /// The page in which a file ends has NUL bytes behind the end, and there is no signal.
-    #[test]
-    fn a_cut_inside_the_last_page_is_told() {
-        let mut file = tempfile::NamedTempFile::new().expect("a temporary file");
-        file.write_all(&[7; 4000]).expect("written");
-        let snapshot = Snapshot::open(file.path(), Options::default()).expect("opens");
-        file.as_file().set_len(3999).expect("cut");
-        assert_eq!(snapshot.witness()(), Some(Change::Cut { had: 4000, has: 3999 }));
-    }
-
-    #[test]
-    fn a_captured_replication_is_read_up_to_its_commands() {
-        let dump = b"REDIS0011\xff\0\0\0\0\0\0\0\0";
-        let mark = [b'f'; 40];
-        let head = [&b"+OK\r\n$EOF:"[..], &mark, b"\r\n"].concat();
-        for mmap in [true, false] {
-            for (commands, whole) in
-                [(&b""[..], dump.to_vec()), (b"*1\r\n$4\r\nPING\r\n", [dump, &b"*1\r\n$4\r\nPING\r\n"[..]].concat())]
-            {
-                let mut file = tempfile::NamedTempFile::new().expect("a temporary file");
-                file.write_all(&[&head[..], dump, &mark, commands].concat()).expect("written");
-                let snapshot = Snapshot::open(file.path(), Options { mmap }).expect("opens");
-                assert_eq!(*snapshot, whole);
-                assert_eq!(snapshot.notes().len(), 1);
-            }
-        }
-    }
-
-    #[test]
-    fn what_is_no_dump_is_named() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let path = folder.path().join("x");
-        let open = |path: &Path| Snapshot::open(path, Options::default()).expect_err("refused");
-        assert!(matches!(open(&path), Error::Open { .. }));
-        assert!(matches!(open(folder.path()), Error::Folder { .. }));
-        std::fs::write(&path, b"").expect("written");
-        assert!(matches!(open(&path), Error::Empty { .. }));
-        std::fs::write(&path, b"\xfd7zXZ\x00").expect("written");
-        assert!(open(&path).to_string().ends_with("is compressed with xz"));
-        assert_eq!(open(&path).hint(), Some("unpack it first"));
-    }
-}
+mod tests;

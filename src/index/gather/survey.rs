@@ -530,7 +530,8 @@ impl<'a> scan::Worker<'a> for Gathered<'_, 'a> {
                 !context.wanted.is_empty() && !empty && context.wanted.see(record, key, context.clock, &mut self.named);
             let asked =
                 named || role.family != Family::Other || context.names.classes_named(record.db, key).next().is_some();
-            self.twice.add(record, key, asked);
+            // Nobody else looks whether two of several dumps have a key.
+            self.twice.add(record, key, asked || !self.context.ends.is_empty());
             self.slots.add(key, start);
             match role.family {
                 Family::Record(class) => self.stock.record_family(class, tally),

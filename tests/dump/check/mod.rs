@@ -3,6 +3,7 @@
 mod input;
 mod judges;
 mod librdb;
+mod many_shards;
 mod shards;
 use crate::support;
 use crate::support::judges::CORPUS;

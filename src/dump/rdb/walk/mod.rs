@@ -435,6 +435,9 @@ impl<'a> Walker<'a> {
             (opcode::AUX, _) => {
                 let (name, value) = (cursor.string()?, cursor.string()?);
                 self.dragonfly |= matches!(name, RawStr::Plain(b"df-ver"));
+                if matches!(name, RawStr::Plain(opcode::SEAM)) {
+                    self.prefix = Prefix::default();
+                }
                 Item::Aux { name, value }
             }
             (opcode::FUNCTION2, _) => Item::Function(cursor.string()?),
