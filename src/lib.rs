@@ -59,6 +59,9 @@ pub mod diff;
 pub mod export;
 #[doc(hidden)]
 pub mod index;
+#[cfg(feature = "parquet")]
+#[doc(hidden)]
+pub mod facts;
 #[cfg(feature = "cli")]
 #[doc(hidden)]
 pub mod infer;
@@ -79,6 +82,9 @@ pub mod replay;
 pub mod report;
 #[doc(hidden)]
 pub mod text;
+#[cfg(feature = "parquet")]
+#[doc(hidden)]
+pub mod sql;
 #[cfg(feature = "cli")]
 #[doc(hidden)]
 pub mod ui;

@@ -56,6 +56,11 @@ pub fn temporary_folder(prefix: &str, parent: &Path) -> io::Result<TempDir> {
     builder.tempdir_in(parent)
 }
 
+/// A folder, and those above it that are not there; one that is there already keeps its mode.
+pub fn folder(path: &Path) -> io::Result<()> {
+    std::os::unix::fs::DirBuilderExt::mode(fs::DirBuilder::new().recursive(true), FOLDER).create(path)
+}
+
 /// Closes a file or folder that was there before to all but its owner. Nothing is done where it is so.
 pub fn close(path: &Path) -> io::Result<()> {
     use std::os::unix::fs::PermissionsExt as _;

@@ -112,6 +112,21 @@ Examples:
   # And see what it would find wrong
   rdb-reindex inventory dump.rdb --spec proposed.toml";
 
+pub const SCAN: &str = "\
+Examples:
+  # On any machine, one process for each shard
+  rdb-reindex scan shard-1.rdb --preset rq --shard 1 --out facts
+  rdb-reindex scan shard-2.rdb --preset rq --shard 2 --out facts
+
+What comes next: `sql`, the engine, `plan --edits` for each shard, `join`.";
+
+pub const SQL: &str = "\
+Examples:
+  # DuckDB runs it as it is
+  rdb-reindex sql --preset rq --dialect duckdb --facts facts --out edits > plan.sql
+  # Spark, by a script that takes the folders, or URLs of an object store
+  rdb-reindex sql --preset rq --dialect spark --driver > plan.py";
+
 pub const SPEC: &str = "\
 Examples:
   # The preset, ready to edit

@@ -14,8 +14,12 @@ mod plan;
 mod presets;
 mod rehearse;
 mod replay;
+#[cfg(feature = "parquet")]
+mod scan;
 mod show;
 mod spec;
+#[cfg(feature = "parquet")]
+mod sql;
 mod verify;
 
 use std::process::ExitCode;
@@ -73,6 +77,12 @@ pub enum Command {
     Diff(diff::Diff),
     #[command(after_long_help = examples::INFER)]
     Infer(infer::Infer),
+    #[cfg(feature = "parquet")]
+    #[command(after_long_help = examples::SCAN)]
+    Scan(scan::ScanArgs),
+    #[cfg(feature = "parquet")]
+    #[command(after_long_help = examples::SQL)]
+    Sql(sql::SqlArgs),
     #[command(after_long_help = examples::SPEC)]
     Spec(spec::SpecArgs),
     #[command(after_long_help = examples::COMPLETIONS)]
@@ -130,6 +140,10 @@ fn run(args: &Args, terminal: &Terminal) -> Outcome {
         Command::Export(args) => export::run(args, terminal),
         Command::Diff(args) => diff::run(args, terminal),
         Command::Infer(args) => infer::run(args, terminal),
+        #[cfg(feature = "parquet")]
+        Command::Scan(args) => scan::run(args, terminal),
+        #[cfg(feature = "parquet")]
+        Command::Sql(args) => sql::run(args, terminal),
         Command::Spec(args) => spec::run(args, terminal),
         Command::Completions(args) => generate::completions(args, terminal),
         Command::Man(args) => generate::manual(args, terminal),

@@ -25,6 +25,8 @@ pub enum Holds {
     Repeated,
     /// Bytes of the dump.
     Bytes,
+    /// Bytes that stay bytes, whether or not they are text: so that files of different dumps have one schema.
+    Binary,
 }
 
 impl Column {

@@ -115,7 +115,7 @@ fn data(columns: &[Column]) -> Vec<Data> {
         Holds::Small => Data::Small(Values::default()),
         Holds::Count | Holds::Position | Holds::Time => Data::Count(Values::default()),
         Holds::Score => Data::Score(Values::default()),
-        Holds::Word | Holds::Repeated | Holds::Bytes => Data::Bytes(Bytes::default()),
+        Holds::Word | Holds::Repeated | Holds::Bytes | Holds::Binary => Data::Bytes(Bytes::default()),
     };
     columns.iter().map(new).collect()
 }

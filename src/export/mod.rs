@@ -38,6 +38,8 @@ pub use damaged::{Damaged, Finding};
 pub use filter::{Expires, Filter, TypeRule, bytes};
 use keys::Known;
 use run::Report;
+#[cfg(feature = "parquet")]
+pub use table::Batch;
 pub use table::Writer;
 
 /// What a row is.

@@ -241,6 +241,7 @@ fn schema(columns: &[Column], is_text: &[bool]) -> io::Result<SchemaDescPtr> {
             Holds::Word | Holds::Repeated | Holds::Bytes => {
                 field(name, Physical::BYTE_ARRAY, is_text.then_some(LogicalType::String))
             }
+            Holds::Binary => field(name, Physical::BYTE_ARRAY, None),
         }
         .map_err(plain)?;
     }

@@ -13,6 +13,35 @@ use super::halt::Halt;
 use super::parquet_file::File;
 use super::rows;
 
+/// Rows that one thread makes for a Parquet file that several write to.
+#[cfg(feature = "parquet")]
+#[derive(Debug)]
+pub struct Batch(Columns);
+
+#[cfg(feature = "parquet")]
+impl Batch {
+    /// No rows yet.
+    pub fn new(columns: &'static [Column]) -> Self {
+        Self(Columns::new(columns))
+    }
+
+    /// A row, with a cell for each column. Whether there are enough of them to be written.
+    pub fn row(&mut self, cells: &[Cell<'_>]) -> io::Result<bool> {
+        self.0.row(cells).map_err(plain)?;
+        Ok(self.0.is_full())
+    }
+}
+
+#[cfg(feature = "parquet")]
+fn plain(halt: Halt) -> io::Error {
+    match halt {
+        Halt::TooLarge { column, number } => {
+            io::Error::other(format!("the column {column} of Parquet has no room for {number}"))
+        }
+        Halt::Stopped | Halt::Dump(_) => io::ErrorKind::BrokenPipe.into(),
+    }
+}
+
 /// Writes rows of cells.
 pub struct Writer<'o>(Form<'o>);
 
@@ -54,14 +83,19 @@ impl<'o> Writer<'o> {
             }
             #[cfg(feature = "parquet")]
             Form::Parquet { file, rows } => {
-                rows.row(cells).map_err(|halt| match halt {
-                    Halt::TooLarge { column, number } => {
-                        io::Error::other(format!("the column {column} of Parquet has no room for {number}"))
-                    }
-                    Halt::Stopped | Halt::Dump(_) => io::ErrorKind::BrokenPipe.into(),
-                })?;
+                rows.row(cells).map_err(plain)?;
                 if rows.is_full() { file.write(rows.take()) } else { Ok(()) }
             }
+        }
+    }
+
+    /// Writes the rows of a batch, which is empty then. Only a Parquet file takes them.
+    #[cfg(feature = "parquet")]
+    pub fn take(&mut self, batch: &mut Batch) -> io::Result<()> {
+        match &mut self.0 {
+            Form::Parquet { file, .. } if batch.0.rows() > 0 => file.write(batch.0.take()),
+            Form::Parquet { .. } => Ok(()),
+            Form::Text { .. } => Err(io::ErrorKind::Unsupported.into()),
         }
     }
 

@@ -16,9 +16,12 @@ mod prune;
 mod store;
 mod summary;
 
+pub use brakes::depths::Depths;
 pub use brakes::judge::{Braked, Doubtful, Effect, Evidence};
+pub use brakes::member_forms::MemberForms;
 pub use brakes::whole::{AOF_BASE, NOT_AT_ONCE, SLOTS};
 pub use compare::gone::Gone;
+pub use compare::json_strings::strings;
 pub use compare::stale::{Reason, Stale};
 pub use difference::{DeleteReason, Deletion, Difference, Present};
 pub use gather::survey::is_index_type;

@@ -80,32 +80,52 @@ pub(super) fn hold(
 ) -> Option<bool> {
     let mut known = true;
     for condition in conditions {
-        let (mut there, mut equal, mut unknown) = (false, false, false);
-        for (_, slot) in slots.elements(condition.path) {
-            match slot {
-                Slot::Text(text) | Slot::Literal(text) => {
-                    there = true;
-                    if let Test::OneOf(texts) = &condition.test {
-                        equal |= texts.iter().any(|template| is(template, text));
-                    }
-                }
-                // It is there; what it is equal to cannot be said.
-                Slot::Composite if matches!(condition.test, Test::OneOf(_)) => unknown = true,
-                Slot::Composite => there = true,
-                Slot::Null | Slot::Absent => {}
-            }
-        }
-        let met = match condition.test {
-            Test::There => there,
-            Test::Absent => !there,
-            Test::OneOf(_) => equal,
-        };
-        // One that is surely not met decides, whatever cannot be said of the others.
-        if unknown {
-            known = false;
-        } else if !met {
-            return Some(false);
+        match met(condition, slots, &mut is) {
+            Met::Yes => {}
+            Met::Unknown => known = false,
+            // One that is surely not met decides, whatever cannot be said of the others.
+            Met::No => return Some(false),
         }
     }
     known.then_some(true)
+}
+
+/// What can be said of a condition.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Met {
+    /// It is met.
+    Yes,
+    /// It is not.
+    No,
+    /// It compares an object or an array.
+    Unknown,
+}
+
+/// Whether a condition is met; `is` tells whether a text is what a template gives.
+pub fn met(condition: &Condition, slots: &Slots<'_>, mut is: impl FnMut(&Template, &[u8]) -> bool) -> Met {
+    let (mut there, mut equal, mut unknown) = (false, false, false);
+    for (_, slot) in slots.elements(condition.path) {
+        match slot {
+            Slot::Text(text) | Slot::Literal(text) => {
+                there = true;
+                if let Test::OneOf(texts) = &condition.test {
+                    equal |= texts.iter().any(|template| is(template, text));
+                }
+            }
+            // It is there; what it is equal to cannot be said.
+            Slot::Composite if matches!(condition.test, Test::OneOf(_)) => unknown = true,
+            Slot::Composite => there = true,
+            Slot::Null | Slot::Absent => {}
+        }
+    }
+    let met = match condition.test {
+        Test::There => there,
+        Test::Absent => !there,
+        Test::OneOf(_) => equal,
+    };
+    match (unknown, met) {
+        (true, _) => Met::Unknown,
+        (false, true) => Met::Yes,
+        (false, false) => Met::No,
+    }
 }

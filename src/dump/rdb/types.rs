@@ -110,6 +110,18 @@ impl ValueType {
         })
     }
 
+    /// Whether the fields of a hash of this type may have expiries of their own.
+    pub fn has_field_expiries(self) -> bool {
+        matches!(
+            self,
+            Self::HashMetadataPreGa
+                | Self::HashListpackExPreGa
+                | Self::HashMetadata
+                | Self::HashListpackEx
+                | Self::Hash2
+        )
+    }
+
     /// The version that the type came with, for the types whose byte other programs use for types of their own. Types up to
     /// 19, and 21, mean the same to everybody, and are read whatever the version says: Dragonfly writes 18 and 21 in version 9.
     fn since(self) -> u32 {

@@ -163,6 +163,31 @@ impl Gathered {
         parts.clone().count() > 1 && parts.clone().all(judge::is_of_a_shard)
     }
 
+    /// The slots with a key in them, in their order.
+    pub fn filled(&self) -> impl Iterator<Item = u16> {
+        (0_u16..).zip(self.cells.iter()).filter(|(_, cell)| **cell != 0).map(|(slot, _)| slot)
+    }
+
+    /// All of it as text: for each slot with a key its number and its cells.
+    pub fn to_text(&self) -> String {
+        let filled = self.filled().map(|slot| format!("{slot:x}:{:x}", self.cells[usize::from(slot)]));
+        filled.collect::<Vec<_>>().join(" ")
+    }
+
+    /// Of several dumps, from the text of each; `None` if one is none.
+    pub fn of_texts<'t>(texts: impl ExactSizeIterator<Item = &'t str>) -> Option<Self> {
+        let mut whole = Self::new(&vec![0; texts.len()]);
+        for (part, text) in texts.enumerate() {
+            for word in text.split_ascii_whitespace() {
+                let (slot, cell) = word.split_once(':')?;
+                let slot = u16::from_str_radix(slot, 16).ok().filter(|slot| usize::from(*slot) < SLOTS)?;
+                whole.cells[usize::from(slot)] |= u16::from_str_radix(cell, 16).ok()?;
+                whole.parts.get_mut(part)?.add(slot);
+            }
+        }
+        Some(whole)
+    }
+
     /// How many different hash inputs there are at least; close to how many, up to some ten thousand.
     fn inputs(&self) -> u64 {
         self.cells.iter().map(|cell| u64::from(cell.count_ones())).sum()

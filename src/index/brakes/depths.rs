@@ -10,6 +10,11 @@ const FIELDS: usize = 8;
 pub struct Depths([u8; FIELDS]);
 
 impl Depths {
+    /// As numbers, in the order of the fields.
+    pub fn numbers(self) -> [u8; FIELDS] {
+        self.0
+    }
+
     /// Those of a name of this form.
     pub fn of(form: &Form, name: &[u8], room: &mut Reading) -> Self {
         let mut depths = Self::default();

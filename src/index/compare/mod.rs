@@ -5,7 +5,7 @@ pub mod deferred_checks;
 mod disputed;
 pub mod gone;
 pub mod held;
-mod json_strings;
+pub mod json_strings;
 pub mod known;
 mod missing;
 mod repeated;

@@ -174,12 +174,18 @@ impl Names<'_> {
 
     /// Whether the key is there by which a record of a class counts.
     fn counts(&self, class: usize, key: &[u8]) -> bool {
+        let (Some(_), Some(existing)) = (&self.spec.records[class].exists, &self.existing) else { return true };
+        self.need(class, key).is_some_and(|name| existing.has(self.spec.records[class].db, &name))
+    }
+
+    /// The key that must be there for a key of this name to count as a record of a class; none if the class asks for none.
+    pub fn need(&self, class: usize, key: &[u8]) -> Option<Vec<u8>> {
         let class = &self.spec.records[class];
-        let (Some(exists), Some(existing)) = (&class.exists, &self.existing) else { return true };
+        let exists = class.exists.as_ref()?;
         let (mut captured, mut name, texts) = (Captured::default(), Vec::new(), Texts::of_key(key));
-        class.key.form.capture(Text::Key, &texts, &mut Reading::default(), &mut captured)
-            && exists.fill(&captured, &texts, &mut name)
-            && existing.has(class.db, &name)
+        let is_named = class.key.form.capture(Text::Key, &texts, &mut Reading::default(), &mut captured)
+            && exists.fill(&captured, &texts, &mut name);
+        is_named.then_some(name)
     }
 
     /// The record classes that a key of this type belongs to.
