@@ -4,6 +4,8 @@ mod args;
 mod bundle;
 mod check;
 mod diff;
+#[cfg(feature = "parquet")]
+mod edits;
 mod examples;
 mod export;
 mod generate;

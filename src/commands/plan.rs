@@ -8,7 +8,9 @@ use super::{open, spec};
 use crate::bundle;
 use crate::bundle::manifest::{BrakeNote, Caps, Manifest, REVIEW};
 use crate::dump::scan::Observer;
-use crate::model::spec::{Acceptance, Brake, Given};
+use crate::dump::snapshot::Snapshot;
+use crate::index::Difference;
+use crate::model::spec::{Acceptance, Brake, Given, Spec};
 use crate::plan;
 use crate::plan::summary::Digest;
 use crate::report::inventory::Inventory;
@@ -39,6 +41,10 @@ pub struct PlanArgs {
     /// Repair only this index of the spec; the others are looked at, and left as they are. May be given several times.
     #[arg(long, value_name = "INDEX", value_delimiter = ',')]
     pub only: Vec<String>,
+    /// The edits of this shard, as an engine worked them out from the facts of all of them (see `sql`).
+    #[cfg(feature = "parquet")]
+    #[arg(long, value_name = "EDITS/shard=NAME", conflicts_with = "by_slot")]
+    pub edits: Option<PathBuf>,
     /// What standard output gets: nothing, or the plan in short for a script. A person is told on standard error.
     #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
     pub format: TextFormat,
@@ -58,7 +64,7 @@ pub fn run(args: &PlanArgs, terminal: &Terminal) -> Outcome {
     let spec = spec::load_given(&args.dump.spec, &given, terminal)?;
     let observer = open::observer();
     let snapshot = open::open_to_compare(&args.dump, &observer, terminal)?;
-    let mut difference = open::compare(&args.dump, &snapshot, &spec, &observer)?;
+    let mut difference = difference(args, &snapshot, &spec, &observer)?;
     difference.by_slot |= args.by_slot;
     open::warn_of_future(&difference, rfc3339::now_ms(), terminal);
     let caps = Caps { max_args: args.max_args, max_command_bytes: args.max_command_bytes };
@@ -111,6 +117,20 @@ pub fn run(args: &PlanArgs, terminal: &Terminal) -> Outcome {
     // The process ends now: the kernel takes all of it back at once, where to free every key of it takes a tenth of a second.
     std::mem::forget((difference, manifest));
     Ok(if args.exit_code && !is_empty { Exit::NotEmpty } else { Exit::Done })
+}
+
+/// What would have to change: as the dumps say, or as an engine says.
+fn difference<'a>(
+    args: &PlanArgs,
+    snapshot: &'a Snapshot,
+    spec: &'a Spec,
+    observer: &Observer,
+) -> Result<Difference<'a>, Failure> {
+    #[cfg(feature = "parquet")]
+    if let Some(folder) = &args.edits {
+        return super::edits::difference(&args.dump, folder, snapshot, spec, observer);
+    }
+    open::compare(&args.dump, snapshot, spec, observer)
 }
 
 /// Why there is no plan. Somebody who named no spec is not told of one.

@@ -7,6 +7,7 @@
 #![cfg_attr(test, allow(clippy::panic, clippy::string_slice, clippy::unwrap_used, reason = "a test may stop"))]
 
 mod alternatives;
+mod answer;
 mod index_keys;
 mod life;
 mod records;
@@ -19,6 +20,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 pub use alternatives::Alternative;
+pub use answer::{Answered, Error as AnswerError};
 pub use life::{ALWAYS, NEVER};
 pub use shard::Shard;
 pub use tables::Table;

@@ -7,6 +7,7 @@
 #![deny(clippy::panic, clippy::string_slice, clippy::unwrap_used)]
 #![cfg_attr(test, allow(clippy::panic, clippy::string_slice, clippy::unwrap_used, reason = "a test may stop"))]
 
+pub mod answer;
 mod brakes;
 mod compare;
 mod difference;

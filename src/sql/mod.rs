@@ -5,4 +5,4 @@
 
 mod render;
 
-pub use render::{Dialect, Folders, driver, script};
+pub use render::{Dialect, Folders, driver, given, script};

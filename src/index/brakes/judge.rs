@@ -120,19 +120,36 @@ pub fn judge(
     classes: &[ClassCount],
     summaries: &[Summary],
     (evidence, references_of): (&[Evidence], &[References]),
+    examples: Examples,
+) -> Vec<Braked> {
+    let mut out = of_indexes(spec, classes, summaries, (evidence, references_of), examples);
+    if stock.total.keys > 0 && !stock.is_described() {
+        out.push(no_match(spec, stock.total.keys));
+    }
+    out.sort_by_key(|braked| (braked.brake, braked.index));
+    out
+}
+
+/// That a spec describes none of so many keys.
+pub fn no_match(spec: &Spec, keys: u64) -> Braked {
+    Braked {
+        brake: Brake::NoMatch,
+        index: None,
+        effect: if spec.accepts(Brake::NoMatch, None) { Effect::Lifted } else { Effect::Refuses },
+        text: format!("this spec describes none of the dump's keys: the dump has {}", counted(keys, "key")),
+        examples: Vec::new(),
+    }
+}
+
+/// The brakes that are about single indexes.
+pub fn of_indexes(
+    spec: &Spec,
+    classes: &[ClassCount],
+    summaries: &[Summary],
+    (evidence, references_of): (&[Evidence], &[References]),
     mut examples: Examples,
 ) -> Vec<Braked> {
     let mut out = Vec::new();
-    if stock.total.keys > 0 && !stock.is_described() {
-        let keys = counted(stock.total.keys, "key");
-        out.push(Braked {
-            brake: Brake::NoMatch,
-            index: None,
-            effect: if spec.accepts(Brake::NoMatch, None) { Effect::Lifted } else { Effect::Refuses },
-            text: format!("this spec describes none of the dump's keys: the dump has {keys}"),
-            examples: Vec::new(),
-        });
-    }
     for (at, ((index, summary), evidence)) in spec.indexes.iter().zip(summaries).zip(evidence).enumerate() {
         let class = index.from.and_then(|class| classes.get(class)).copied().unwrap_or_default();
         let class_name = index.from.and_then(|class| spec.records.get(class)).map_or("", |class| class.name.as_str());

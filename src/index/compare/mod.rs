@@ -425,7 +425,7 @@ impl<'a> Compared<'a> {
 }
 
 /// By index: the first one with the same keys. What both imply belongs there.
-fn joint(spec: &Spec) -> Vec<u16> {
+pub fn joint(spec: &Spec) -> Vec<u16> {
     spec.first_of_keys().into_iter().map(|at| u16::try_from(at).unwrap_or(u16::MAX)).collect()
 }
 
@@ -472,7 +472,7 @@ struct Tallied {
 }
 
 /// Why nothing may be removed from an index.
-fn frozen(spec: &Spec, at: usize, classes: &[ClassCount], undecidable: u64) -> Option<Frozen> {
+pub fn frozen(spec: &Spec, at: usize, classes: &[ClassCount], undecidable: u64) -> Option<Frozen> {
     let index = &spec.indexes[at];
     if index.from.is_some_and(|class| classes[class].decodable == 0) {
         Some(Frozen::NoRecords)

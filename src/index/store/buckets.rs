@@ -326,6 +326,11 @@ pub struct Edits<M> {
 }
 
 impl<M: Membership> Edits<M> {
+    /// These, which are in order.
+    pub fn in_order(all: Vec<M>) -> Self {
+        Self { buckets: if all.is_empty() { Vec::new() } else { vec![all] } }
+    }
+
     /// How many there are.
     pub fn len(&self) -> usize {
         self.buckets.iter().map(|bucket| bucket.len()).sum()
