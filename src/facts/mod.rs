@@ -357,7 +357,6 @@ pub fn scan(
     };
     for out in &mut outs {
         out.flush()?;
-        out.get_ref().sync_all()?;
     }
     if observer.stop.load(Ordering::SeqCst) {
         return Err(Error::Interrupted);

@@ -5,6 +5,8 @@ mod support;
 
 mod applications;
 mod brakes;
+#[cfg(feature = "parquet")]
+mod engine;
 mod glob;
 mod judge;
 mod presets;

@@ -116,10 +116,12 @@ impl<'a> Difference<'a> {
         let mut rescored = HashMap::new();
         let mut scratch = Scratch::default();
         for (number, key) in edited.iter().enumerate() {
-            match found.keys.get(&number) {
+            // What has expired is as good as not there.
+            let is_there = |there: &&Key<'_>| clock.expires(there.record.expire_ms) != Expires::Gone;
+            match found.keys.get(&number).filter(is_there) {
                 Some(there) => out.edit(spec, clock, key, there, &added, &mut rescored, &mut scratch)?,
                 None if key.edits.iter().all(|edit| matches!(edit.what, What::Add { changes: false, .. })) => {}
-                None => return Err(key.unfit("it is not in the dump")),
+                None => return Err(key.unfit("it is not in the dump, or has expired")),
             }
         }
         let Parts { mut present, mut stale, mut deletions, kept } = out;
@@ -310,9 +312,6 @@ impl<'a> Parts<'a> {
             let bytes = u32::try_from(value.bytes.len()).unwrap_or(u32::MAX);
             self.deletions.push(Deletion { start, index: edit.index as u32, reason, bytes });
             return Ok(());
-        }
-        if clock.expires(record.expire_ms) == Expires::Gone {
-            return Err(key.unfit("it has expired"));
         }
         let Some(first) = key.edits.first() else { return Ok(()) };
         let kind = value.ty.kind();
