@@ -156,7 +156,8 @@ pub fn gone(d: &Difference<'_>, digest: &Digest) -> Vec<[Gone; 2]> {
         // Members of deleted keys of another type were not counted before.
         Gone { looked_at: summary.members.saturating_sub(deleted).max(gone), gone }
     });
-    let by_key = d.spec.indexes.iter().map(|index| index.member.is_record_key() && index.policy != Policy::Retire);
+    let by_key = d.spec.by_record_key().into_iter().zip(&d.spec.indexes);
+    let by_key = by_key.map(|(by_key, index)| by_key && index.policy != Policy::Retire);
     let all = staying.zip(&d.gone).zip(by_key);
     all.map(|((staying, deleted), by_key)| if by_key { [staying, *deleted] } else { [Gone::default(); 2] }).collect()
 }

@@ -288,7 +288,7 @@ pub fn given(spec: &Spec) -> String {
 }
 
 fn indexes(spec: &Spec) -> String {
-    let first = spec.first_of_keys();
+    let (first, by_key) = (spec.first_of_keys(), spec.by_record_key());
     let flag = |yes: bool| u8::from(yes);
     let row = |(at, index): (usize, &Index)| {
         let kind = match index.kind {
@@ -301,9 +301,9 @@ fn indexes(spec: &Spec) -> String {
             index.policy.as_str(),
             index.db,
             index.from.map_or_else(|| "-1".to_owned(), |class| class.to_string()),
-            flag(index.member.is_record_key() && index.more_members.is_empty()),
+            flag(by_key[at]),
             flag(index.names_its_record()),
-            flag(index.member.is_record_key()),
+            flag(by_key[at]),
             flag(index.accepted.has(Brake::OtherType)),
             flag(index.accepted.has(Brake::Nested)),
             flag(index.accepted.has(Brake::ForeignMembers)),

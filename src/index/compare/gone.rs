@@ -33,9 +33,10 @@ pub fn some_of(
     stale: &mut Vec<Stale>,
 ) -> Result<(), rdb::Error> {
     let spec = known.names.spec;
+    let by_key = spec.by_record_key();
     for of_index in deletions.chunk_by(|a, b| a.index == b.index) {
-        let index = of_index.first().and_then(|first| spec.indexes.get(first.index as usize));
-        if !index.is_some_and(|index| index.policy == Policy::Maintain && index.member.is_record_key()) {
+        let Some(at) = of_index.first().map(|first| first.index as usize) else { continue };
+        if spec.indexes[at].policy != Policy::Maintain || !by_key[at] {
             continue;
         }
         let wrong = || of_index.iter().filter(|key| key.reason == DeleteReason::NotImplied);

@@ -27,7 +27,7 @@ pub fn explain(
     unindexed: &[RecordSet],
 ) -> Result<(), rdb::Error> {
     let index_of = |stale: &Stale| present[stale.key as usize].index as usize;
-    let by_key: Vec<bool> = known.names.spec.indexes.iter().map(|index| index.member.is_record_key()).collect();
+    let by_key: Vec<bool> = known.names.spec.by_record_key();
     if !by_key.contains(&true) {
         stale.iter_mut().for_each(|member| member.explain(Reason::NotImplied));
         return Ok(());

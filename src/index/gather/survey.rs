@@ -148,6 +148,8 @@ struct Rule {
     value_cache: ValueCache,
     /// A field of the record decides.
     reads_fields: bool,
+    /// Members are known by their records: see [`Spec::by_record_key`].
+    by_key: bool,
     /// The same without `when`, to tell what that leaves out.
     bare: Option<Deriver>,
 }
@@ -227,6 +229,7 @@ impl<'c, 'a> Gathered<'c, 'a> {
     pub fn new(context: &'c Context<'a>) -> Self {
         let spec = context.names.spec;
         let lists = |n: usize| (0..n).map(|_| RecordList::default()).collect::<Vec<_>>();
+        let by_key = spec.by_record_key();
         let readers = spec.records.iter().enumerate().map(|(class, record)| {
             let derivers = spec.indexes.iter().enumerate();
             let derivers = derivers.filter(|(_, index)| index.from == Some(class) && index.policy != Policy::Retire);
@@ -235,6 +238,7 @@ impl<'c, 'a> Gathered<'c, 'a> {
                 deriver: Deriver::new(record, index),
                 value_cache: ValueCache::default(),
                 reads_fields: index.reads_fields(),
+                by_key: by_key[at],
                 bare: (!index.when.is_empty())
                     .then(|| Deriver::new(record, &Index { when: Vec::new(), ..Index::clone(index) })),
             };
@@ -353,11 +357,11 @@ impl<'c, 'a> Gathered<'c, 'a> {
                 NamePrefix::hash(context.prefixes.of(group, key, &context.hasher), key, &context.hasher);
             (hashed, Source::key_at(start, hashed, number.is_some()))
         };
-        for Rule { index: at, deriver, value_cache, bare, reads_fields } in rules {
+        for Rule { index: at, deriver, value_cache, bare, reads_fields, by_key } in rules {
             if no_fields && *reads_fields {
                 continue;
             }
-            let value = match deriver.decided_by().map(|path| slots.get(path)) {
+            let value = match deriver.decided_by().filter(|_| *by_key).map(|path| slots.get(path)) {
                 Some(Slot::Text(value)) => Some(value),
                 _ => None,
             };
@@ -388,7 +392,7 @@ impl<'c, 'a> Gathered<'c, 'a> {
                 }
                 seen.without = seen.without || bare.derive(key, &slots, |_, _| {}).is_ok_and(|entries| entries > 0);
             }
-            let by_key = index.member.is_record_key() && index.more_members.is_empty();
+            let by_key = *by_key;
             self.required_set.clear();
             let (mut full, mut last_group) = (false, 0);
             let derived = deriver.derive(key, &slots, |_, implied| {

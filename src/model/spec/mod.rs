@@ -435,6 +435,16 @@ impl Spec {
         first
     }
 
+    /// By index, whether its members are the keys of the records that imply them, and all that other indexes imply for the
+    /// same keys are, too: only then a member is known by its record.
+    pub fn by_record_key(&self) -> Vec<bool> {
+        let first = self.first_of_keys();
+        let own = |index: &Index| index.member.is_record_key() && index.more_members.is_empty();
+        let is_of = |at: usize| first.get(at).copied();
+        let all = |at: usize| self.indexes.iter().enumerate().all(|(other, index)| is_of(other) != is_of(at) || own(index));
+        (0..self.indexes.len()).map(all).collect()
+    }
+
     /// Whether a brake is lifted, for the index at this position if it is about one.
     pub fn accepts(&self, brake: Brake, index: Option<usize>) -> bool {
         match index {

@@ -1,6 +1,7 @@
 //! Plans of single shards from what an engine worked out of the facts of all, against the plan of all dumps.
 
 mod generate;
+mod joint;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -157,8 +158,9 @@ fn proof(seed: u64, cases: usize) {
     if DUCKDB.find().is_none() {
         return;
     }
-    let folder = TempDir::new().unwrap();
-    let folder = folder.path();
+    let work_in = TempDir::new().unwrap();
+    let kept = std::env::var_os("RDB_REINDEX_ENGINE_KEEP").map(PathBuf::from);
+    let folder = kept.as_deref().unwrap_or(work_in.path());
     let mut random = Random::new(seed);
     let mut works = Vec::new();
     while works.len() < cases {
