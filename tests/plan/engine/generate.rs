@@ -43,6 +43,9 @@ fn spec(random: &mut Random) -> String {
     };
     let line = |text: &str| text.to_owned();
     let extra = |random: &mut Random, lines: &mut Vec<String>| {
+        if random.one_in(9) {
+            return;
+        }
         if random.one_in(2) {
             lines.push(line(
                 "accept = [\"no-entry\", \"wrong-type\", \"mostly-missing\", \"other-type\", \"nested\", \"foreign-members\"]",

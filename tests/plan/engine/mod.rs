@@ -2,6 +2,7 @@
 
 mod generate;
 mod joint;
+mod refused;
 
 use std::fs;
 use std::path::{Path, PathBuf};
