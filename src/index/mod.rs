@@ -10,6 +10,7 @@
 mod brakes;
 mod compare;
 mod difference;
+mod findings;
 mod gather;
 mod memberships;
 mod prune;
@@ -17,10 +18,14 @@ mod store;
 mod summary;
 
 pub use brakes::judge::{Braked, Doubtful, Effect, Evidence};
-pub use brakes::whole::{AOF_BASE, NOT_AT_ONCE, SLOTS};
+pub use brakes::whole::{AOF_BASE, NOT_AT_ONCE, SLOTS, not_at_once};
 pub use compare::gone::Gone;
 pub use compare::stale::{Reason, Stale};
 pub use difference::{DeleteReason, Deletion, Difference, Present};
+pub use findings::{
+    ANOTHER_DUMP, AOF_TAIL, CHECKSUM_MISMATCH, Diagnostic, KEY_TWICE, MEMBER_EXPIRIES, RECORD_MISSING, TRAILING_BYTES,
+    diagnostics, many_gone,
+};
 pub use gather::survey::is_index_type;
 pub use gather::witness::Witness;
 pub use memberships::{Absent, Each, Listed, Memberships, Missing, Reader, State};

@@ -92,6 +92,15 @@ impl<S: Sink> CommandFile<S> {
         }
     }
 
+    /// How many commands each phase has, in a plan by slot.
+    pub fn phases(&self) -> [u64; 3] {
+        let mut phases = [0; 3];
+        for place in self.order.iter().flat_map(|order| &order.places) {
+            phases.get_mut(usize::from(place.phase)).into_iter().for_each(|count| *count += 1);
+        }
+        phases
+    }
+
     /// The caps that its commands keep to.
     pub fn caps(&self) -> Caps {
         self.caps

@@ -1,5 +1,7 @@
 //! What goes out by scripts under `--guard auto`, and what those ask: entries that are pruned, fields, and strings.
 
+use serde::{Deserialize, Serialize};
+
 use crate::dump::rdb::Kind;
 use crate::model::spec::{Index, IndexType, Policy};
 
@@ -12,16 +14,22 @@ const PAGE: u64 = 1_000;
 /// A string or a list is compared and deleted: is it there, of which type, how long, what; gone.
 const COMPARED: u64 = 5;
 
-/// What a rule of this kind edits by scripts.
-#[derive(Clone, Copy, Debug, Default)]
+/// What a rule of this kind edits by scripts. What follows from the spec is not written down.
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
 pub struct OfScripts {
     /// It takes away what names a key that is gone.
+    #[serde(skip)]
     pub prunes: bool,
+    #[serde(skip)]
     kind: Option<IndexType>,
     /// What is looked for, for one entry: keys alone, fields, fields whose value decides, keys whose fields decide.
+    #[serde(skip)]
     keys: u64,
+    #[serde(skip)]
     fields: u64,
+    #[serde(skip)]
     values: u64,
+    #[serde(skip)]
     states: u64,
     /// Commands that take entries out of keys that stay, and the entries; for lists the keys.
     removing: (u64, u64, u64),

@@ -9,6 +9,7 @@ mod cost;
 mod cost_of_scripts;
 mod edits;
 mod error;
+mod figures;
 mod identity;
 mod once;
 mod others;
@@ -21,7 +22,8 @@ mod unify;
 mod warnings;
 pub mod why;
 
-pub use build::{Page, build, build_with_page};
+pub use build::{Page, build, build_shard, build_with_page};
 pub use error::Error;
+pub use figures::Figures;
 pub use identity::snapshot_id;
 pub use warnings::brake_notes;
