@@ -152,6 +152,26 @@ impl Sums {
         Self { indexes: indexes.collect(), by_slot, ..Self::default() }
     }
 
+    /// Adds what was counted for another part of the database.
+    pub fn add(&mut self, other: &Self) {
+        for (mine, theirs) in self.indexes.iter_mut().zip(&other.indexes) {
+            for (mine, theirs) in [(&mut mine.adding, theirs.adding), (&mut mine.removing, theirs.removing)] {
+                (mine.0, mine.1) = (mine.0 + theirs.0, mine.1 + theirs.1);
+            }
+            mine.deleted.0 += theirs.deleted.0;
+            mine.deleted.1 += theirs.deleted.1;
+            mine.deleted.2 += theirs.deleted.2;
+            mine.scripts.add(&theirs.scripts);
+        }
+        self.documents.0 += other.documents.0;
+        self.documents.1 += other.documents.1;
+        self.on_present += other.on_present;
+        self.back_on_present += other.back_on_present;
+        self.plainly_deleted += other.plainly_deleted;
+        self.other_types.0 += other.other_types.0;
+        self.other_types.1 += other.other_types.1;
+    }
+
     /// The share of documents among records, from 0 to 1.
     fn documents(&self) -> f64 {
         let (documents, all) = self.documents;

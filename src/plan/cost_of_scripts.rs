@@ -85,6 +85,35 @@ impl OfScripts {
         }
     }
 
+    /// Adds what was counted for another part of the database.
+    pub fn add(&mut self, other: &Self) {
+        for (mine, theirs) in [
+            (&mut self.removing.0, other.removing.0),
+            (&mut self.removing.1, other.removing.1),
+            (&mut self.removing.2, other.removing.2),
+            (&mut self.elements, other.elements),
+            (&mut self.filtered, other.filtered),
+            (&mut self.emptied.0, other.emptied.0),
+            (&mut self.emptied.1, other.emptied.1),
+            (&mut self.emptied.2, other.emptied.2),
+            (&mut self.strings, other.strings),
+            (&mut self.whole, other.whole),
+            (&mut self.pages, other.pages),
+            (&mut self.emptied_pages, other.emptied_pages),
+            (&mut self.sets, other.sets),
+            (&mut self.zsets.0, other.zsets.0),
+            (&mut self.zsets.1, other.zsets.1),
+            (&mut self.others, other.others),
+            (&mut self.expiring, other.expiring),
+            (&mut self.setting.0, other.setting.0),
+            (&mut self.setting.1, other.setting.1),
+            (&mut self.changed, other.changed),
+            (&mut self.made, other.made),
+        ] {
+            *mine += theirs;
+        }
+    }
+
     /// Keys that are deleted.
     pub fn deleted(&self) -> u64 {
         self.emptied.0 + self.strings + self.whole

@@ -11,6 +11,7 @@ mod edits;
 mod error;
 mod figures;
 mod identity;
+pub mod join;
 mod once;
 mod others;
 pub mod pattern;

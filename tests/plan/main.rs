@@ -6,6 +6,7 @@ mod support;
 mod applications;
 mod brakes;
 mod glob;
+mod join;
 mod judge;
 mod presets;
 mod proposals;
