@@ -23,6 +23,8 @@ pub enum Error {
     Whole { path: PathBuf },
     #[error("{} is a plan that was joined already", text::path(path))]
     Joined { path: PathBuf },
+    #[error("{} was made by version {} of this program, which is {}", text::path(path), safe(found), env!("CARGO_PKG_VERSION"))]
+    OtherVersion { path: PathBuf, found: String },
     #[error("the plan in {} was applied, or begun, by itself", text::path(path))]
     Applied { path: PathBuf },
     #[error("{} is one of the plans that are to be joined", text::path(path))]
@@ -87,7 +89,7 @@ impl Error {
             Self::Joined { .. } => "`apply` takes it; leave it out, or give the plans that it was joined of",
             Self::Applied { .. } => "roll it back, take new dumps, and make the plans again",
             Self::IntoItself { .. } => "give --out another folder",
-            Self::Differs { .. } | Self::OtherDump { .. } | Self::NotSeen { .. } => {
+            Self::OtherVersion { .. } | Self::Differs { .. } | Self::OtherDump { .. } | Self::NotSeen { .. } => {
                 "make the plans of all shards anew, with one version of the program, one spec, and the edits of one run"
             }
             Self::Twice { .. } => "leave one of them out",

@@ -38,6 +38,9 @@ pub fn read(folders: &[PathBuf], watch: &dyn Watch) -> Result<(Vec<Part>, Spec),
         }
         let mut manifest = bundle.manifest;
         let path = || folder.clone();
+        if manifest.tool_version != env!("CARGO_PKG_VERSION") {
+            return Err(Error::OtherVersion { path: path(), found: manifest.tool_version });
+        }
         let Some(shard) = manifest.shard.take() else {
             let path = path();
             return Err(if manifest.joined.is_some() { Error::Joined { path } } else { Error::Whole { path } });
@@ -67,7 +70,6 @@ fn same(first: &Part, (folder, manifest, shard): (&Path, &Manifest, &Shard)) -> 
     let other = &first.manifest;
     let (engine, other_engine) = (&shard.engine, &first.shard.engine);
     let differs = [
-        (manifest.tool_version != other.tool_version, "another version of the program"),
         (manifest.spec != other.spec, "another spec"),
         (manifest.caps != other.caps, "other caps"),
         (manifest.expiry != other.expiry, "another --expiry"),

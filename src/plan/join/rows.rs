@@ -124,3 +124,53 @@ fn cell(rest: &mut &[u8]) -> Option<Vec<u8>> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bundle::manifest::FileId;
+    use crate::bundle::sha256;
+
+    #[test]
+    fn lines_across_the_ends_of_pieces() {
+        let folder = tempfile::tempdir().unwrap();
+        let names: [&[u8]; 5] = [b"plain", b"a,\"b\"", b"=1", b"\xff", b"a\nb"];
+        let key = |n: usize| [names[n % 5], n.to_string().as_bytes()].concat();
+        let mut writer = ::csv::Writer::from_writer(HEAD.to_vec());
+        for n in 0..9000 {
+            let member = "x".repeat(if n % 4000 == 7 { 200_000 } else { n % 60 });
+            writer.write_record(["i,1", &csv::field(&key(n)), ADD, &member, "record not indexed"]).unwrap();
+        }
+        let bytes = writer.into_inner().unwrap();
+        assert!(bytes.len() > 1 << 19);
+        let read = |bytes: &[u8]| -> Result<usize, Error> {
+            let path = folder.path().join("changes.csv");
+            std::fs::write(&path, bytes).unwrap();
+            let file = Pieces::new(path, FileId { sha256: sha256(bytes), bytes: bytes.len() as u64 });
+            let indexes = Indexes::from([(b"i,1".to_vec(), (4, true))]);
+            let mut rows = Rows::new(file, &indexes)?;
+            let (mut n, mut whole) = (0, HEAD.to_vec());
+            while let Some(row) = rows.next()? {
+                assert_eq!((row.phase, row.index, row.is_scored), (1, 4, true));
+                assert_eq!(row.key, key(n));
+                whole.extend_from_slice(&row.line);
+                n += 1;
+            }
+            assert_eq!(whole, bytes);
+            rows.end()?;
+            Ok(n)
+        };
+        assert_eq!(read(&bytes).unwrap(), 9000);
+        for wrong in [
+            "i,k,add member,m,r\n",
+            "\"i,1\",k,add,m,r\n",
+            "\"i,1,k,add member,m,r\n",
+            "\"i,1\",\\u{zz},add member,m,r\n",
+            "x",
+        ] {
+            let error = read(&[&bytes, wrong.as_bytes()].concat()).unwrap_err();
+            assert!(matches!(error, Error::Damaged { .. }), "{wrong}: {error}");
+        }
+        assert!(read(b"").is_err() && read(b"index,key\n").is_err());
+    }
+}

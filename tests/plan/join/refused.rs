@@ -103,7 +103,7 @@ fn shards_that_are_missing_twice_or_of_another_run() {
     refused(&work, &plans("other"), &["the shard bo\\u{1b}b, which the engine did not see"]);
     make(1, SPEC, shards::CAPS, bob(engine), "other");
     edit(&work.path("other"), |plan| plan["tool_version"] = json!("99.0.0"));
-    refused(&work, &plans("other"), &["other (shard bob) has another version of the program than"]);
+    refused(&work, &plans("other"), &["other was made by version 99.0.0 of this program"]);
 }
 
 #[test]
