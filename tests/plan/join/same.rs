@@ -132,6 +132,53 @@ fn it_is_rehearsed_with_all_dumps() {
     assert!(out.contains("the plan of shard bob alone, of 3 shards"), "{out}");
 }
 
+/// Where slots have keys on all shards: no cluster has that, and it is a plan all the same.
+#[test]
+fn it_is_rehearsed_where_slots_are_shared() {
+    let work = Work::new(Divided::Anyhow);
+    work.plans(1000);
+    assert_eq!(work.join(&["plans/ann", "plans/bob", "plans/cy"]).0, Some(0));
+    let (status, out, said) = work.run(&["rehearse", "plan", "ann.rdb", "bob.rdb", "cy.rdb"]);
+    assert_eq!(status, Some(0), "{out} {said}");
+}
+
+/// What brakes keep, and whose it is.
+#[test]
+fn what_brakes_keep() {
+    let work = Work::new(Divided::BySlot);
+    let slots = ["b", "a", "c"];
+    for (at, dump) in work.dumps.iter().enumerate() {
+        let (mut writer, tag) = (super::DumpBuilder::new(11), slots[at]);
+        writer.server_aux(super::NOW).select_db(0);
+        super::keys(&mut writer, tag, super::shards::name(dump).as_str(), (at, false));
+        if at < 2 {
+            writer.set(format!("p:{{{tag}}}:g:deep:er:and:deep:er"), &[format!("m:{{{tag}}}:1")]);
+        }
+        if at == 1 {
+            writer.set(format!("p:{{{tag}}}:g:foreign"), &["nobody's"]);
+        }
+        fs::write(dump, writer.finish()).unwrap();
+    }
+    work.plans(1000);
+    let (status, said) = work.join(&["plans/ann", "plans/bob", "plans/cy"]);
+    assert_eq!(status, Some(0), "{said}");
+    let manifest = manifest(&work, "plan");
+    let brakes = manifest["brakes"].as_array().unwrap();
+    let notes = |brake: &str| -> Vec<&str> {
+        let of = brakes.iter().filter(|note| note["brake"] == brake);
+        of.map(|note| note["text"].as_str().unwrap()).collect()
+    };
+    let nested = notes("nested");
+    assert!(nested.len() == 1 && nested[0].starts_with("2 of 3 shards: "), "{nested:?}");
+    let foreign = notes("foreign-members");
+    assert!(foreign.len() == 1 && foreign[0].starts_with("shard bob: "), "{foreign:?}");
+    assert!(manifest["indexes"][0]["left_keys"] == 3, "{}", manifest["indexes"][0]);
+    let page = String::from_utf8(work.read("plan/review.html")).unwrap();
+    assert!(page.contains("shard bob: ") && page.contains("2 of 3 shards: "));
+    let (status, out, said) = work.run(&["rehearse", "plan", "ann.rdb", "bob.rdb", "cy.rdb"]);
+    assert_eq!(status, Some(0), "{out} {said}");
+}
+
 #[test]
 fn one_shard_and_nothing_to_do() {
     let work = Work::new(Divided::OneRight);
