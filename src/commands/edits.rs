@@ -4,6 +4,7 @@ use std::path::Path;
 
 use super::args::DumpArgs;
 use super::open;
+use crate::bundle::manifest::Shard;
 use crate::dump::rdb::Checksum;
 use crate::dump::scan::Observer;
 use crate::dump::snapshot::Snapshot;
@@ -14,14 +15,14 @@ use crate::sql;
 use crate::ui::exit::{Exit, Failure};
 use crate::ui::progress;
 
-/// What an engine says would have to change in the shard that this dump is of.
+/// What an engine says would have to change in the shard that this dump is of, and what the plan says of that.
 pub fn difference<'a>(
     args: &DumpArgs,
     folder: &Path,
     snapshot: &'a Snapshot,
     spec: &'a Spec,
     observer: &Observer,
-) -> Result<Difference<'a>, Failure> {
+) -> Result<(Difference<'a>, Shard), Failure> {
     if !args.more.is_empty() {
         return Err(Failure::new(Exit::Usage, "--edits are those of one shard: name its dump alone")
             .with_hint("`rdb-reindex join` makes one plan of those of all shards"));
@@ -52,7 +53,7 @@ pub fn difference<'a>(
     if let Checksum::Absent | Checksum::Right = facts.footer.checksum(|| facts.crc64) {
         answered.is_of(total, facts.crc64).map_err(refused)?;
     }
-    Ok(difference)
+    Ok((difference, answered.shard()))
 }
 
 fn refused(error: AnswerError) -> Failure {

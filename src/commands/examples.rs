@@ -33,6 +33,13 @@ Examples:
 
 What comes next: `show`, `rehearse`, `apply --dry-run`, `apply`, `verify`.";
 
+pub const JOIN: &str = "\
+Examples:
+  # The plans of all shards, from wherever they were made
+  rdb-reindex join plans/* --out plan
+
+What comes next is as after `plan`: `show`, `rehearse`, `apply`, `verify`.";
+
 pub const REHEARSE: &str = "\
 Examples:
   # In memory

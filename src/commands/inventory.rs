@@ -177,7 +177,7 @@ fn warn(diagnostics: &[Diagnostic], terminal: &Terminal) {
     for diagnostic in diagnostics {
         let doubtful =
             [ANOTHER_DUMP, AOF_BASE, AOF_TAIL, CHECKSUM_MISMATCH, KEY_TWICE, NOT_AT_ONCE, SLOTS, TRAILING_BYTES];
-        if doubtful.contains(&diagnostic.code) {
+        if doubtful.contains(&&*diagnostic.code) {
             let detail = diagnostic.examples.join(", ");
             terminal.warn(format!("{} ({detail})", report::words(diagnostic)));
         }

@@ -11,6 +11,7 @@ mod export;
 mod generate;
 mod infer;
 mod inventory;
+mod join;
 mod open;
 mod plan;
 mod presets;
@@ -59,6 +60,8 @@ pub enum Command {
     Inventory(inventory::InventoryArgs),
     #[command(after_long_help = examples::PLAN)]
     Plan(plan::PlanArgs),
+    #[command(after_long_help = examples::JOIN)]
+    Join(join::JoinArgs),
     #[command(after_long_help = examples::REHEARSE)]
     Rehearse(rehearse::RehearseArgs),
     #[command(after_long_help = examples::SHOW)]
@@ -133,6 +136,7 @@ fn run(args: &Args, terminal: &Terminal) -> Outcome {
     pool.install(|| match &args.command {
         Command::Inventory(args) => inventory::run(args, terminal),
         Command::Plan(args) => plan::run(args, terminal),
+        Command::Join(args) => join::run(args, terminal),
         Command::Rehearse(args) => rehearse::run(args, terminal),
         Command::Show(args) => show::run(args, terminal),
         Command::Apply(args) => replay::run(args, Way::Apply, terminal),

@@ -6,7 +6,7 @@ use super::args::{DumpArgs, TextFormat};
 use super::presets::presets_for;
 use super::{open, spec};
 use crate::bundle;
-use crate::bundle::manifest::{BrakeNote, Caps, Manifest, REVIEW};
+use crate::bundle::manifest::{BrakeNote, Caps, Manifest, REVIEW, Shard};
 use crate::dump::scan::Observer;
 use crate::dump::snapshot::Snapshot;
 use crate::index::Difference;
@@ -64,12 +64,15 @@ pub fn run(args: &PlanArgs, terminal: &Terminal) -> Outcome {
     let spec = spec::load_given(&args.dump.spec, &given, terminal)?;
     let observer = open::observer();
     let snapshot = open::open_to_compare(&args.dump, &observer, terminal)?;
-    let mut difference = difference(args, &snapshot, &spec, &observer)?;
+    let (mut difference, shard) = difference(args, &snapshot, &spec, &observer)?;
     difference.by_slot |= args.by_slot;
     open::warn_of_future(&difference, rfc3339::now_ms(), terminal);
     let caps = Caps { max_args: args.max_args, max_command_bytes: args.max_command_bytes };
     let page = |manifest: &Manifest, digest: &Digest| report::html::review(&difference, manifest, digest);
-    let work = || plan::build_with_page(&difference, caps, &args.out, &*observer, &page);
+    let work = || match &shard {
+        Some(shard) => plan::build_shard(&difference, caps, &args.out, &*observer, &page, shard.clone()),
+        None => plan::build_with_page(&difference, caps, &args.out, &*observer, &page),
+    };
     let built = progress::during(&observer, work);
     if args.format == TextFormat::Json
         && let Err(plan::Error::Braked(notes)) = &built
@@ -119,18 +122,19 @@ pub fn run(args: &PlanArgs, terminal: &Terminal) -> Outcome {
     Ok(if args.exit_code && !is_empty { Exit::NotEmpty } else { Exit::Done })
 }
 
-/// What would have to change: as the dumps say, or as an engine says.
+/// What would have to change: as the dumps say, or as an engine says of one shard of several.
 fn difference<'a>(
     args: &PlanArgs,
     snapshot: &'a Snapshot,
     spec: &'a Spec,
     observer: &Observer,
-) -> Result<Difference<'a>, Failure> {
+) -> Result<(Difference<'a>, Option<Shard>), Failure> {
     #[cfg(feature = "parquet")]
     if let Some(folder) = &args.edits {
-        return super::edits::difference(&args.dump, folder, snapshot, spec, observer);
+        let (difference, shard) = super::edits::difference(&args.dump, folder, snapshot, spec, observer)?;
+        return Ok((difference, Some(shard)));
     }
-    open::compare(&args.dump, snapshot, spec, observer)
+    Ok((open::compare(&args.dump, snapshot, spec, observer)?, None))
 }
 
 /// Why there is no plan. Somebody who named no spec is not told of one.

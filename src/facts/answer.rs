@@ -10,6 +10,7 @@ use parquet::file::reader::{FileReader, SerializedFileReader};
 use parquet::record::{Field, Row};
 
 use super::Shard;
+use crate::bundle::{manifest, sha256};
 use crate::dump::parts::Part;
 use crate::dump::slots;
 use crate::index::DeleteReason;
@@ -77,6 +78,20 @@ impl Answered {
             lines.file(&path)?;
         }
         lines.finish(given)
+    }
+
+    /// What a plan says of them: the same for the same edits, however the engine wrote them.
+    pub fn shard(&self) -> manifest::Shard {
+        let mut lines: Vec<String> = self.answer.edits.iter().map(|edit| format!("{edit:?}")).collect();
+        lines.sort_unstable();
+        let seen = |shard: &Shard| manifest::EngineShard {
+            name: shard.name.clone(),
+            file: shard.file.clone(),
+            bytes: shard.bytes,
+            crc64: shard.crc64.clone(),
+        };
+        let engine = manifest::Engine::new(self.own.spec_sha256.clone(), self.shards.iter().map(seen).collect());
+        manifest::Shard::new(self.own.name.clone(), sha256(lines.join("\n").as_bytes()), engine)
     }
 
     /// Whether they are the edits of this dump.
@@ -247,7 +262,7 @@ impl<'s> Lines<'s> {
             return Err(Error::OfAnother { path: path(), found: own.clone(), wanted: named.to_owned() });
         }
         let Some(own) = self.shards.get(own).cloned() else { return Err(self.wrong("its own shard is not told")) };
-        let wanted = crate::bundle::sha256(self.spec.text.as_bytes());
+        let wanted = sha256(self.spec.text.as_bytes());
         if let Some(shard) = self.shards.values().find(|shard| shard.spec_sha256 != wanted) {
             let (name, found) = (self.spec.name.clone(), shard.spec_sha256.clone());
             return Err(Error::Spec { path: path(), name, found, wanted });

@@ -11,6 +11,7 @@ pub mod answer;
 mod brakes;
 mod compare;
 mod difference;
+mod findings;
 mod gather;
 mod memberships;
 mod prune;
@@ -20,11 +21,15 @@ mod summary;
 pub use brakes::depths::Depths;
 pub use brakes::judge::{Braked, Doubtful, Effect, Evidence};
 pub use brakes::member_forms::MemberForms;
-pub use brakes::whole::{AOF_BASE, NOT_AT_ONCE, SLOTS};
+pub use brakes::whole::{AOF_BASE, NOT_AT_ONCE, SLOTS, not_at_once};
 pub use compare::gone::Gone;
 pub use compare::json_strings::strings;
 pub use compare::stale::{Reason, Stale};
 pub use difference::{DeleteReason, Deletion, Difference, Present};
+pub use findings::{
+    ANOTHER_DUMP, AOF_TAIL, CHECKSUM_MISMATCH, Diagnostic, KEY_TWICE, MEMBER_EXPIRIES, RECORD_MISSING, TRAILING_BYTES,
+    diagnostics, many_gone,
+};
 pub use gather::survey::is_index_type;
 pub use gather::witness::Witness;
 pub use memberships::{Absent, Each, Listed, Memberships, Missing, Reader, State};

@@ -1,5 +1,7 @@
 //! What is said of a dump and of each of its indexes, in numbers; and what ends the work on them.
 
+use serde::{Deserialize, Serialize};
+
 use super::brakes::judge::Doubtful;
 use crate::dump::duplicate_keys::Twice;
 use crate::dump::parts::Part;
@@ -49,7 +51,7 @@ pub struct Facts {
 }
 
 /// The numbers of one index.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Summary {
     /// Keys in the family that had not expired.
     pub keys: u64,
@@ -91,10 +93,36 @@ impl Summary {
     pub fn wrong_keys(&self) -> u64 {
         self.keys.saturating_sub(self.correct_keys)
     }
+
+    /// Adds the numbers of the same index in another part of the database.
+    pub fn add(&mut self, other: &Self) {
+        for (mine, theirs) in [
+            (&mut self.keys, other.keys),
+            (&mut self.correct_keys, other.correct_keys),
+            (&mut self.absent_keys, other.absent_keys),
+            (&mut self.members, other.members),
+            (&mut self.missing_members, other.missing_members),
+            (&mut self.stale_members, other.stale_members),
+            (&mut self.held_members, other.held_members),
+            (&mut self.conflict_members, other.conflict_members),
+            (&mut self.expiring_members, other.expiring_members),
+            (&mut self.overlapped_keys, other.overlapped_keys),
+            (&mut self.held_keys, other.held_keys),
+            (&mut self.contested_keys, other.contested_keys),
+            (&mut self.undecidable_records, other.undecidable_records),
+            (&mut self.orphan_records, other.orphan_records),
+            (&mut self.unnamed_keys, other.unnamed_keys),
+        ] {
+            *mine = mine.saturating_add(theirs);
+        }
+        self.frozen = self.frozen.or(other.frozen);
+        self.kept.merge(&other.kept);
+        self.lifted.merge(&other.lifted);
+    }
 }
 
 /// Why an index is only added to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Frozen {
     /// No record of its class could be decoded: a wrong prefix, or half a dump.
     NoRecords,

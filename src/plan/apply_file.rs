@@ -31,6 +31,8 @@ pub struct Apply<'d, 'a> {
     pub file: CommandFile,
     /// By index.
     pub counts: Vec<Counts>,
+    /// By index, the commands among those that delete keys.
+    pub unlinks: Vec<Written>,
     /// All indexes, and the `SELECT`s, which belong to none.
     pub total: Counts,
     pub lower_bound: u64,
@@ -53,6 +55,7 @@ impl<'d, 'a> Apply<'d, 'a> {
             rebuilt,
             file,
             counts: vec![Counts::default(); d.spec.indexes.len()],
+            unlinks: vec![Written::default(); d.spec.indexes.len()],
             total: Counts::default(),
             lower_bound: 0,
             touched: Vec::new(),
@@ -149,6 +152,7 @@ impl<'d, 'a> Apply<'d, 'a> {
                 let written = self.file.push(&mut pending, &[key], 1).map_err(writing(APPLY))?;
                 if written.commands > 0 {
                     self.count(first.unwrap_or(index), written);
+                    self.unlinks[first.unwrap_or(index)].add(written);
                     counted.add(written);
                     first = Some(index);
                 }
@@ -179,6 +183,7 @@ impl<'d, 'a> Apply<'d, 'a> {
             written.commands -= counted.commands;
             written.bytes -= counted.bytes;
             self.count(index, written);
+            self.unlinks[index].add(written);
         }
         Ok(())
     }

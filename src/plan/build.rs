@@ -15,14 +15,15 @@ use super::command::CommandFile;
 use super::cost::Sums;
 use super::edits;
 use super::error::{Error, writing};
+use super::figures::Figures;
 use super::identity::{snapshot_id, spec_id, witnesses};
 use super::others;
 use super::rollback_file::Rollback;
 use super::summary::Digest;
-use super::warnings::{brake_notes, gone, long_list, warnings};
+use super::warnings::{Grounds, OfDump, brake_notes, gone, warnings};
 use crate::bundle::manifest::{
     APPLY, BrakeNote, CHANGES, Caps, Expiring, FORMAT_VERSION, FileId, IndexPlan, MANIFEST, Manifest, REVIEW, ROLLBACK,
-    Reply,
+    Reply, Shard,
 };
 use crate::bundle::price::usd;
 use crate::bundle::resp::{BatchLimits, BatchMeter};
@@ -30,7 +31,8 @@ use crate::bundle::{Draft, Output};
 use crate::dump::duplicate_keys::Twice;
 use crate::dump::parts;
 use crate::dump::rdb::{Checksum, Tail};
-use crate::index::{Difference, Effect};
+use crate::index::{Difference, Effect, diagnostics};
+use crate::model::stock::FamilyTallies;
 use crate::progress::{Unit, Watch};
 use crate::text::display;
 
@@ -48,7 +50,7 @@ pub fn build(
     destination: &Path,
     watch: &dyn Watch,
 ) -> Result<Manifest, Error> {
-    make(difference, caps, destination, watch, None).map_err(|error| error.in_folder(destination))
+    make(difference, caps, destination, watch, (None, None)).map_err(|error| error.in_folder(destination))
 }
 
 /// Makes the bundle in `destination` with a review page, and gives back its manifest.
@@ -59,7 +61,23 @@ pub fn build_with_page(
     watch: &dyn Watch,
     page: Page<'_>,
 ) -> Result<Manifest, Error> {
-    make(difference, caps, destination, watch, Some(page)).map_err(|error| error.in_folder(destination))
+    make(difference, caps, destination, watch, (Some(page), None)).map_err(|error| error.in_folder(destination))
+}
+
+/// The same for one shard of several, whose plans are to be joined (see [`super::join`]). The difference must be one by
+/// slot.
+pub fn build_shard(
+    difference: &Difference<'_>,
+    caps: Caps,
+    destination: &Path,
+    watch: &dyn Watch,
+    page: Page<'_>,
+    shard: Shard,
+) -> Result<Manifest, Error> {
+    if !difference.by_slot {
+        return Err(Error::ShardNotBySlot(shard.name));
+    }
+    make(difference, caps, destination, watch, (Some(page), Some(shard))).map_err(|error| error.in_folder(destination))
 }
 
 fn make(
@@ -67,7 +85,7 @@ fn make(
     caps: Caps,
     destination: &Path,
     watch: &dyn Watch,
-    page: Option<Page<'_>>,
+    (page, shard): (Option<Page<'_>>, Option<Shard>),
 ) -> Result<Manifest, Error> {
     let footer = &difference.facts.footer;
     if let Checksum::Wrong { stored, computed } = footer.checksum(|| difference.facts.crc64) {
@@ -123,7 +141,13 @@ fn make(
     let digest = std::mem::take(&mut apply.digest);
     let mut sums = std::mem::take(&mut apply.sums);
     sums.back_on_present = rollback.on_present;
-    let mut manifest = finish(difference, apply, changes, (rollback.file, draft.path()), (caps, sums, &digest))?;
+    let files = (rollback.file, draft.path());
+    let (mut manifest, mut figures) = finish(difference, apply, changes, files, (caps, sums, digest))?;
+    if let Some(mut shard) = shard {
+        figures.families = FamilyTallies::of(&difference.stock);
+        shard.figures = figures.write();
+        manifest.shard = Some(Box::new(shard));
+    }
     if page.is_some() {
         manifest.files.insert(REVIEW.to_owned(), FileId::default());
     }
@@ -134,7 +158,7 @@ fn make(
             let mut output = file(REVIEW)?;
             output.write(bytes).and_then(|()| output.finish()).map_err(writing(REVIEW))
         };
-        let id = write(&page(&manifest, &digest))?;
+        let id = write(&page(&manifest, &figures.digest))?;
         manifest.files.insert(REVIEW.to_owned(), id);
     }
     let mut output = file(MANIFEST)?;
@@ -153,14 +177,24 @@ fn finish(
     mut forth: Apply<'_, '_>,
     changes: Changes,
     (back, folder): (CommandFile, &Path),
-    (caps, mut sums, digest): (Caps, Sums, &Digest),
-) -> Result<Manifest, Error> {
+    (caps, mut sums, digest): (Caps, Sums, Digest),
+) -> Result<(Manifest, Figures), Error> {
     forth.touched.par_sort_unstable_by(|a, b| (a.db, &a.key).cmp(&(b.db, &b.key)));
     let witnesses = witnesses(d)?;
     let rebuilt = forth.rebuilt() as u64;
-    let gone = gone(d, digest);
-    let mut warnings = warnings(d, forth.file.oversize, back.oversize, &forth.touched, &gone);
-    warnings.extend(forth.long_lists.iter().map(long_list));
+    let gone = gone(d, &digest);
+    let grounds = Grounds {
+        spec: d.spec,
+        summaries: &d.summaries,
+        gone: &gone,
+        findings: &diagnostics(d),
+        touched: &forth.touched,
+        oversize: [forth.file.oversize, back.oversize],
+        of_dump: OfDump::new(d, &forth.touched, &forth.long_lists),
+    };
+    let warnings = warnings(&grounds);
+    let (findings, of_dump) = (grounds.findings.to_vec(), grounds.of_dump.clone());
+    let phases = [forth.file.phases(), back.phases()];
     let Finished { file: apply, replies: expected_replies, lengths } =
         forth.file.finish(folder, APPLY).map_err(writing(APPLY))?;
     let Finished { file: rollback, replies: rollback_expected_replies, lengths: lengths_back } =
@@ -173,7 +207,7 @@ fn finish(
     sums.bytes = [apply.bytes, rollback.bytes];
     // A value of another type may be set, which answers `OK` as well, but is billed.
     sums.rollback = rollback_expected_replies.len() as u64;
-    sums.finish(billed, digest);
+    sums.finish(billed, &digest);
     let replay = sums.price(&forth.touched, d.deletions.len() as u64, rebuilt);
     let databases = d.stock.databases.iter().filter(|(_, tally)| tally.with_expiry > 0);
     let expiring = databases.map(|(db, tally)| Expiring { db: *db, keys: tally.with_expiry });
@@ -200,7 +234,7 @@ fn finish(
         examples,
     });
     let files = [(APPLY, apply), (ROLLBACK, rollback), (CHANGES, changes)];
-    Ok(Manifest {
+    let manifest = Manifest {
         format_version: FORMAT_VERSION,
         plan_id: String::new(),
         tool_version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -208,6 +242,8 @@ fn finish(
         spec: spec_id(d),
         caps,
         by_slot: d.by_slot,
+        shard: None,
+        joined: None,
         expiry: d.clock.expiry.as_str().to_owned(),
         accepted: d.spec.given.accept.iter().map(ToString::to_string).collect(),
         only: d.spec.given.only.clone(),
@@ -226,7 +262,21 @@ fn finish(
         touched: forth.touched,
         warnings,
         files: files.into_iter().map(|(name, id)| (name.to_owned(), id)).collect(),
-    })
+    };
+    let figures = Figures {
+        digest,
+        sums,
+        summaries: d.summaries.clone(),
+        gone,
+        findings,
+        families: FamilyTallies::default(),
+        of_dump,
+        phases,
+        unlinks: forth.unlinks.iter().map(|written| (written.commands, written.bytes)).collect(),
+        fewest_unlinks: forth.unlinks.iter().map(|written| written.lower_bound).sum(),
+        rebuilt,
+    };
+    Ok((manifest, figures))
 }
 
 /// The round trips of commands of these lengths.

@@ -11,6 +11,9 @@ use crate::text::csv;
 /// Examples kept of each kind of edit of an index.
 const EXAMPLES: usize = 3;
 
+/// The first line.
+pub const HEAD: &[u8] = b"index,key,edit,member,reason\n";
+
 /// A kind of edit, as a reader sees it.
 pub const DELETE: &str = "delete key";
 pub const ADD: &str = "add member";
@@ -97,14 +100,19 @@ impl<'d> Rows<'d> {
     }
 }
 
+/// The name of an index as its cell has it, unquoted.
+pub fn index_cell(name: &str) -> Vec<u8> {
+    cell(name.as_bytes()).into_owned()
+}
+
 /// Whether there is room for one more example of this kind.
-fn wants(examples: &[Example], edit: &str) -> bool {
+pub fn wants(examples: &[Example], edit: &str) -> bool {
     examples.iter().filter(|example| example.edit == edit).count() < EXAMPLES
 }
 
 impl Changes {
     pub fn new(mut output: Output, indexes: usize) -> io::Result<Self> {
-        output.write(b"index,key,edit,member,reason\n")?;
+        output.write(HEAD)?;
         Ok(Self { output, examples: vec![Vec::new(); indexes] })
     }
 

@@ -6,7 +6,7 @@ use std::path::Path;
 use crate::bundle::resp::{argument_len, encode, header_len, push_argument, push_header};
 
 use super::by_slot::{Finished, Order, Place};
-use crate::bundle::manifest::{Caps, Reply};
+use crate::bundle::manifest::{Caps, FileId, Reply};
 use crate::bundle::{Output, Sink};
 use crate::dump::slots::slot_of;
 
@@ -92,6 +92,15 @@ impl<S: Sink> CommandFile<S> {
         }
     }
 
+    /// How many commands each phase has, in a plan by slot.
+    pub fn phases(&self) -> [u64; 3] {
+        let mut phases = [0; 3];
+        for place in self.order.iter().flat_map(|order| &order.places) {
+            phases.get_mut(usize::from(place.phase)).into_iter().for_each(|count| *count += 1);
+        }
+        phases
+    }
+
     /// The caps that its commands keep to.
     pub fn caps(&self) -> Caps {
         self.caps
@@ -111,6 +120,11 @@ impl<S: Sink> CommandFile<S> {
         let mut bytes = Vec::new();
         encode(args, &mut bytes);
         self.put(&[&bytes], args.get(1).copied().unwrap_or_default(), reply)
+    }
+
+    /// Writes a whole command as it is, encoded.
+    pub fn encoded(&mut self, command: &[u8], reply: Reply) -> io::Result<Written> {
+        self.put(&[command], &[], reply)
     }
 
     fn put(&mut self, parts: &[&[u8]], key: &[u8], reply: Reply) -> io::Result<Written> {
@@ -236,6 +250,11 @@ impl<S: Sink> CommandFile<S> {
 }
 
 impl CommandFile {
+    /// Closes a file whose commands stay where they are: what it is, the replies and the lengths.
+    pub fn close(self) -> io::Result<(FileId, Vec<Reply>, Vec<u64>)> {
+        Ok((self.output.finish()?, self.replies, self.lengths))
+    }
+
     /// Closes the file, which is `name` in this folder; of a plan by slot its commands are put into their order first.
     pub fn finish(self, folder: &Path, name: &str) -> io::Result<Finished> {
         let file = Finished { file: self.output.finish()?, replies: self.replies, lengths: self.lengths };

@@ -3,13 +3,15 @@
 //! Counted from what the plan is, since nothing of a plan is kept in memory to be played through. A test holds the figures
 //! against what a server counts.
 
+use serde::{Deserialize, Serialize};
+
 use super::cost_of_scripts::{self, OfScripts};
 use super::summary::{Class, Digest};
 use crate::bundle::manifest::{Caps, Touched};
 use crate::bundle::price::{Guards, Price, Replay};
 use crate::dump::rdb::{Kind, TypeName};
 use crate::index::Difference;
-use crate::model::spec::{IndexType, Policy, Step};
+use crate::model::spec::{IndexType, Policy, Spec, Step};
 
 /// Keys in one `EXISTS`, and commands in one round trip.
 const AT_ONCE: u64 = 1_000;
@@ -25,24 +27,31 @@ const SCRIPT_PROBE: u64 = 2;
 /// Bytes of a script's text.
 const SCRIPT_BYTES: u64 = 2_500;
 
-/// What the edits of one index are.
-#[derive(Clone, Copy, Debug, Default)]
+/// What the edits of one index are. What follows from the spec is not written down.
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
 pub struct OfIndex {
     /// A record decides about its members.
+    #[serde(skip)]
     pub judged: bool,
+    #[serde(skip)]
     pub maintained: bool,
+    #[serde(skip)]
     pub is_zset: bool,
     /// Its members are those of a set or a sorted set.
+    #[serde(skip)]
     pub is_set: bool,
     /// Fields that are asked of a document, one by one.
+    #[serde(skip)]
     pub paths: u64,
     /// Records that must exist for an entry.
+    #[serde(skip)]
     pub required: u64,
     /// Commands that add members, and the members.
     pub adding: (u64, u64),
     /// Commands that take members out, and the members.
     pub removing: (u64, u64),
     /// Members that are taken out because their record does not exist.
+    #[serde(skip)]
     pub without_record: u64,
     /// Keys of the index's type that are deleted, the commands that make them again, and their members.
     pub deleted: (u64, u64, u64),
@@ -50,21 +59,26 @@ pub struct OfIndex {
     pub scripts: OfScripts,
 }
 
-/// What a plan is, as far as its price depends on it.
-#[derive(Clone, Debug, Default)]
+/// What a plan is, as far as its price depends on it. What other parts of the plan say is not written down.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Sums {
     pub indexes: Vec<OfIndex>,
     /// Whether every edit tells its record.
+    #[serde(skip)]
     pub tells_records: bool,
     /// It is a plan for a cluster.
+    #[serde(skip)]
     pub by_slot: bool,
-    /// The share of documents among records, from 0 to 1.
-    pub documents: f64,
+    /// Documents, and all keys that may be records.
+    pub documents: (u64, u64),
     /// Commands of `apply.resp`, of these the ones that delete keys, and those that edit keys which are there.
+    #[serde(skip)]
     pub apply: u64,
+    #[serde(skip)]
     pub deleting: u64,
     pub on_present: u64,
     /// Commands of `rollback.resp`, and of these the ones that edit keys which are there.
+    #[serde(skip)]
     pub rollback: u64,
     pub back_on_present: u64,
     /// Keys that are deleted for another reason than that they are pruned.
@@ -72,7 +86,9 @@ pub struct Sums {
     /// Keys of another type than their index that are deleted, and commands that make them again.
     pub other_types: (u64, u64),
     /// Bytes of the command files, and the round trips of their edits.
+    #[serde(skip)]
     pub bytes: [u64; 2],
+    #[serde(skip)]
     pub batches: [u64; 2],
 }
 
@@ -94,8 +110,25 @@ impl Keys {
 impl Sums {
     /// Nothing is counted yet.
     pub fn new(d: &Difference<'_>) -> Self {
-        let indexes = d.spec.indexes.iter().map(|index| {
-            let class = index.from.and_then(|class| d.spec.records.get(class));
+        let (mut documents, mut all) = (0, 0);
+        for ((name, _), tally) in &d.stock.types {
+            match name {
+                TypeName::Kind(Kind::String | Kind::Hash) => all += tally.keys,
+                TypeName::Kind(_) => {}
+                module if module.as_str() == "ReJSON-RL" => {
+                    documents += tally.keys;
+                    all += tally.keys;
+                }
+                _ => {}
+            }
+        }
+        Self { documents: (documents, all), ..Self::of(d.spec, d.by_slot) }
+    }
+
+    /// Nothing is counted yet, and nothing is known of a dump.
+    pub fn of(spec: &Spec, by_slot: bool) -> Self {
+        let indexes = spec.indexes.iter().map(|index| {
+            let class = index.from.and_then(|class| spec.records.get(class));
             let mut paths: Vec<&[u8]> = Vec::new();
             for path in class.iter().flat_map(|class| &class.paths) {
                 // A script asks for the top-level field, whatever is looked at in it.
@@ -116,20 +149,33 @@ impl Sums {
                 ..OfIndex::default()
             }
         });
-        let (mut documents, mut all) = (0, 0);
-        for ((name, _), tally) in &d.stock.types {
-            match name {
-                TypeName::Kind(Kind::String | Kind::Hash) => all += tally.keys,
-                TypeName::Kind(_) => {}
-                module if module.as_str() == "ReJSON-RL" => {
-                    documents += tally.keys;
-                    all += tally.keys;
-                }
-                _ => {}
+        Self { indexes: indexes.collect(), by_slot, ..Self::default() }
+    }
+
+    /// Adds what was counted for another part of the database.
+    pub fn add(&mut self, other: &Self) {
+        for (mine, theirs) in self.indexes.iter_mut().zip(&other.indexes) {
+            for (mine, theirs) in [(&mut mine.adding, theirs.adding), (&mut mine.removing, theirs.removing)] {
+                (mine.0, mine.1) = (mine.0 + theirs.0, mine.1 + theirs.1);
             }
+            mine.deleted.0 += theirs.deleted.0;
+            mine.deleted.1 += theirs.deleted.1;
+            mine.deleted.2 += theirs.deleted.2;
+            mine.scripts.add(&theirs.scripts);
         }
-        let documents = if all == 0 { 0.0 } else { documents as f64 / all as f64 };
-        Self { indexes: indexes.collect(), by_slot: d.by_slot, documents, ..Self::default() }
+        self.documents.0 += other.documents.0;
+        self.documents.1 += other.documents.1;
+        self.on_present += other.on_present;
+        self.back_on_present += other.back_on_present;
+        self.plainly_deleted += other.plainly_deleted;
+        self.other_types.0 += other.other_types.0;
+        self.other_types.1 += other.other_types.1;
+    }
+
+    /// The share of documents among records, from 0 to 1.
+    fn documents(&self) -> f64 {
+        let (documents, all) = self.documents;
+        if all == 0 { 0.0 } else { documents as f64 / all as f64 }
     }
 
     /// A key that is deleted.
@@ -325,7 +371,7 @@ impl Sums {
         let (mut billed, mut scripts) = (SCRIPT_PROBE as f64, 0.0);
         for index in &self.indexes {
             billed += index.scripts.by_records(forth) as f64;
-            let (there, all) = (index.of_record(self.documents), index.members() as f64);
+            let (there, all) = (index.of_record(self.documents()), index.members() as f64);
             let missing = index.without_record as f64 + index.deleted.2 as f64 * index.share_without_record();
             let commands = (index.adding.0 + index.removing.0 + index.deleted.1) as f64;
             if index.judged {

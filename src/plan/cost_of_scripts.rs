@@ -1,5 +1,7 @@
 //! What goes out by scripts under `--guard auto`, and what those ask: entries that are pruned, fields, and strings.
 
+use serde::{Deserialize, Serialize};
+
 use crate::dump::rdb::Kind;
 use crate::model::spec::{Index, IndexType, Policy};
 
@@ -12,16 +14,22 @@ const PAGE: u64 = 1_000;
 /// A string or a list is compared and deleted: is it there, of which type, how long, what; gone.
 const COMPARED: u64 = 5;
 
-/// What a rule of this kind edits by scripts.
-#[derive(Clone, Copy, Debug, Default)]
+/// What a rule of this kind edits by scripts. What follows from the spec is not written down.
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
 pub struct OfScripts {
     /// It takes away what names a key that is gone.
+    #[serde(skip)]
     pub prunes: bool,
+    #[serde(skip)]
     kind: Option<IndexType>,
     /// What is looked for, for one entry: keys alone, fields, fields whose value decides, keys whose fields decide.
+    #[serde(skip)]
     keys: u64,
+    #[serde(skip)]
     fields: u64,
+    #[serde(skip)]
     values: u64,
+    #[serde(skip)]
     states: u64,
     /// Commands that take entries out of keys that stay, and the entries; for lists the keys.
     removing: (u64, u64, u64),
@@ -74,6 +82,35 @@ impl OfScripts {
             values: count(|field, condition| field && condition),
             states: count(|field, condition| !field && condition),
             ..Self::default()
+        }
+    }
+
+    /// Adds what was counted for another part of the database.
+    pub fn add(&mut self, other: &Self) {
+        for (mine, theirs) in [
+            (&mut self.removing.0, other.removing.0),
+            (&mut self.removing.1, other.removing.1),
+            (&mut self.removing.2, other.removing.2),
+            (&mut self.elements, other.elements),
+            (&mut self.filtered, other.filtered),
+            (&mut self.emptied.0, other.emptied.0),
+            (&mut self.emptied.1, other.emptied.1),
+            (&mut self.emptied.2, other.emptied.2),
+            (&mut self.strings, other.strings),
+            (&mut self.whole, other.whole),
+            (&mut self.pages, other.pages),
+            (&mut self.emptied_pages, other.emptied_pages),
+            (&mut self.sets, other.sets),
+            (&mut self.zsets.0, other.zsets.0),
+            (&mut self.zsets.1, other.zsets.1),
+            (&mut self.others, other.others),
+            (&mut self.expiring, other.expiring),
+            (&mut self.setting.0, other.setting.0),
+            (&mut self.setting.1, other.setting.1),
+            (&mut self.changed, other.changed),
+            (&mut self.made, other.made),
+        ] {
+            *mine += theirs;
         }
     }
 

@@ -40,6 +40,8 @@ pub enum Error {
         safe(index)
     )]
     BySlot { index: String, db: u64 },
+    #[error("the plan of the shard {} must be a plan by slot", safe(.0))]
+    ShardNotBySlot(String),
     #[error("no plan, since something looks like a mistake:\n{}", BrakeList(.0))]
     Braked(Vec<BrakeNote>),
     #[error("interrupted")]
@@ -88,6 +90,7 @@ impl Error {
                 _ => return None,
             },
             Self::BySlot { .. } => "leave out --by-slot, or correct `db` in the spec",
+            Self::ShardNotBySlot(_) => "give --by-slot",
             Self::Braked(_) | Self::Interrupted => return None,
         })
     }

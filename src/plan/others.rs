@@ -1,7 +1,7 @@
 //! What the keys that are edited in place hold besides what an edit names: by that `verify` sees later whether anything
 //! else has changed in them.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::ops::ControlFlow;
 
 use rayon::iter::{IntoParallelRefIterator, ParallelIterator};
@@ -10,7 +10,7 @@ use super::edits::by_key;
 use super::error::Error;
 use crate::bundle::content::Content;
 use crate::bundle::manifest::Touched;
-use crate::dump::rdb::{Element, Flow, Scratch, Visitor};
+use crate::dump::rdb::{Element, Flow, Kind, Scratch, Visitor};
 use crate::index::{Difference, Membership, Stale};
 use crate::model::view::{Clock, Expires};
 use crate::progress::Watch;
@@ -42,9 +42,12 @@ pub fn note(
         let present = d.present[key as usize];
         let from = d.stale.partition_point(|stale| stale.key < key);
         let to = d.stale.partition_point(|stale| stale.key <= key);
-        let mut others = Others { stale: &d.stale[from..to], content: Content::default(), clock: d.clock };
-        d.open_record(present.start)?.value.visit(&mut Scratch::default(), &mut others)?;
-        for (member, old) in present.rank.and_then(|rank| rescored.get(&rank)).into_iter().flatten() {
+        let changed = present.rank.and_then(|rank| rescored.get(&rank)).map_or(&[][..], Vec::as_slice);
+        let fields = changed.iter().map(|(member, _)| member.as_slice()).collect();
+        let mut others = Others { stale: &d.stale[from..to], fields, content: Content::default(), clock: d.clock };
+        let value = d.open_record(present.start)?.value;
+        value.visit(&mut Scratch::default(), &mut others)?;
+        for (member, old) in changed.iter().filter(|_| value.ty.kind() == Kind::Zset) {
             others.content = others.content.without(member, Some(*old));
         }
         Ok((at, others.content.to_hex()))
@@ -59,6 +62,8 @@ pub fn note(
 struct Others<'s> {
     /// Members that are taken out and still to come, in the order of the visit.
     stale: &'s [Stale],
+    /// Of a hash: fields that get another value.
+    fields: HashSet<&'s [u8]>,
     content: Content,
     clock: Clock,
 }
@@ -92,6 +97,7 @@ impl Visitor for Others<'_> {
         }
         match self.stale.split_first() {
             Some((next, rest)) if next.place == field.at => self.stale = rest,
+            _ if self.fields.contains(field.bytes) => {}
             _ => self.content = self.content.plus(Content::of_field(field.bytes, value.bytes)),
         }
         ControlFlow::Continue(())

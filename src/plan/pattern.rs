@@ -3,6 +3,9 @@
 use std::collections::{BTreeSet, HashSet};
 use std::hash::BuildHasher;
 
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
 use super::unify::unify;
 use crate::index::Keys;
 use crate::model::spec::Index;
@@ -39,6 +42,39 @@ pub enum Pattern {
 /// What programs write for a value that is not there, or is not text.
 const WORDS: [&str; 9] = ["undefined", "null", "nan", "[object object]", "none", "nil", "true", "false", "unknown"];
 const SPELLED: [&str; 9] = ["undefined", "null", "NaN", "[object Object]", "None", "nil", "true", "false", "unknown"];
+
+impl Pattern {
+    /// All, but for the words.
+    const OTHERS: [Self; 11] = [
+        Self::Empty,
+        Self::Unfilled,
+        Self::DoubledPrefix,
+        Self::Variant,
+        Self::OtherPrefix,
+        Self::Wildcard,
+        Self::UnknownId,
+        Self::Number,
+        Self::BareId,
+        Self::Other,
+        Self::RightName,
+    ];
+}
+
+/// As its name, or as the word.
+impl Serialize for Pattern {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&format_args!("{self:?}"))
+    }
+}
+
+impl<'de> Deserialize<'de> for Pattern {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let all = Self::OTHERS.into_iter().chain(SPELLED.map(Self::Word));
+        let mut named = all.filter(|pattern| format!("{pattern:?}") == text);
+        named.next().ok_or_else(|| D::Error::custom("no pattern of names"))
+    }
+}
 
 /// Something shorter is as long as others by chance.
 const ID: usize = 8;

@@ -3,6 +3,8 @@
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
+
 use super::pattern::{Pattern, RightNames};
 use super::why::{self, Field};
 use crate::dump::rdb::Record;
@@ -12,16 +14,16 @@ use crate::model::spec::{Index, Policy};
 use crate::text::Truncated;
 
 /// Examples kept of a group.
-const SAMPLES: usize = 6;
+pub(super) const SAMPLES: usize = 6;
 /// Indexes with examples, the first of the spec: the others only have counts.
 const DETAILED: usize = 64;
 /// Edits that are the largest.
-const LARGEST: usize = 10;
+pub(super) const LARGEST: usize = 10;
 /// Types told apart in a group; modules name theirs as they like.
-const TYPES: usize = 12;
+pub(super) const TYPES: usize = 12;
 
 /// What kind of edit it is, and why it is made.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Class {
     /// A key is deleted: its index is retired.
     Retired,
@@ -54,7 +56,7 @@ pub enum Class {
 }
 
 /// What is done.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Edit {
     Delete,
     Add,
@@ -80,20 +82,27 @@ impl Class {
 }
 
 /// The edits of a plan, by index in the order of the spec.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Digest {
     pub indexes: Vec<IndexDigest>,
     /// The largest first; of equals the first of the plan.
     pub largest: Vec<Large>,
     /// What right names of an index look like, once there is a wrong one. Deletions come index by index.
+    #[serde(skip)]
     right: Option<(usize, RightNames)>,
 }
 
+/// Edits by what kind they are, why they are made, and what the name looks like.
+pub type Groups = BTreeMap<(Class, Option<Pattern>), Group>;
+
 /// The edits of one index.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct IndexDigest {
     /// Deletions in a maintained index also by what the names look like.
-    pub groups: BTreeMap<(Class, Option<Pattern>), Group>,
+    #[serde(with = "pairs")]
+    pub groups: Groups,
     /// Keys that did not exist, or were deleted for their type.
     pub created_keys: u64,
     /// Members of deleted keys that have the type of the index.
@@ -103,7 +112,8 @@ pub struct IndexDigest {
 }
 
 /// Edits made for the same reason.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Group {
     pub count: u64,
     /// Elements of deleted keys.
@@ -114,7 +124,8 @@ pub struct Group {
 }
 
 /// One edit.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Sample {
     pub key: Truncated,
     pub member: Option<Truncated>,
@@ -130,7 +141,8 @@ pub struct Sample {
 }
 
 /// All that is done to one key in one way.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Large {
     pub index: usize,
     pub edit: Edit,
@@ -280,6 +292,22 @@ impl Digest {
             self.largest.insert(place, Large { index, edit, key: Truncated::new(key), size });
             self.largest.truncate(LARGEST);
         }
+    }
+}
+
+/// Groups as a list, since their keys are no text.
+mod pairs {
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    use super::{Class, Group, Groups, Pattern};
+
+    pub fn serialize<S: Serializer>(groups: &Groups, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(groups)
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Groups, D::Error> {
+        let pairs = Vec::<((Class, Option<Pattern>), Group)>::deserialize(deserializer)?;
+        Ok(pairs.into_iter().collect())
     }
 }
 

@@ -1,27 +1,63 @@
 //! What a plan did not do, or did with care: said in words, for the person who approves it.
 
+use serde::{Deserialize, Serialize};
+
 use super::summary::Digest;
 use crate::bundle::manifest::{BrakeNote, Touched};
 use crate::dump::rdb::Checksum;
-use crate::index::{Braked, Difference, Frozen, Gone, Reason};
+use crate::index::{Braked, Diagnostic, Difference, Frozen, Gone, Reason, Summary};
 use crate::model::spec::{Policy, Spec};
 use crate::text::{display, number};
 
+/// What the warnings of a plan follow from.
+pub struct Grounds<'a> {
+    pub spec: &'a Spec,
+    pub summaries: &'a [Summary],
+    /// By index, what [`gone`] says.
+    pub gone: &'a [[Gone; 2]],
+    pub findings: &'a [Diagnostic],
+    pub touched: &'a [Touched],
+    /// Commands that are longer than the cap, forth and back.
+    pub oversize: [u64; 2],
+    pub of_dump: OfDump,
+}
+
+/// What is to be said of a dump, whatever is in it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OfDump {
+    /// Whether it is the whole database, and what comes back otherwise.
+    pub doubts: Vec<String>,
+    /// How its file ends, and lists that are long.
+    pub asides: Vec<String>,
+}
+
+impl OfDump {
+    /// Of the dump of a difference, in which these keys are touched.
+    pub fn new(d: &Difference<'_>, touched: &[Touched], long_lists: &[(Vec<u8>, u64, u64)]) -> Self {
+        let mut doubts: Vec<String> = d.facts.doubts().into_iter().map(|(_, words)| words).collect();
+        doubts.extend(member_expiries(d, touched));
+        let mut asides = Vec::new();
+        if d.facts.footer.checksum(|| d.facts.crc64) == Checksum::Absent {
+            asides.push("the dump has no checksum: damage could only show in its structure".into());
+        }
+        if d.facts.footer.trailing > 0 {
+            asides.push(format!("{} bytes after the end of the dump were ignored", d.facts.footer.trailing));
+        }
+        asides.extend(long_lists.iter().map(long_list));
+        Self { doubts, asides }
+    }
+}
+
 /// The warnings of a plan, the gravest first.
-pub fn warnings(
-    d: &Difference<'_>,
-    apply_oversize: u64,
-    rollback_oversize: u64,
-    touched: &[Touched],
-    gone: &[[Gone; 2]],
-) -> Vec<String> {
+pub fn warnings(grounds: &Grounds<'_>) -> Vec<String> {
+    let Grounds { spec, summaries, gone, findings, touched, oversize, of_dump } = grounds;
     let mut out = Vec::new();
-    let only = &d.spec.given.only;
+    let only = &spec.given.only;
     if !only.is_empty() {
         out.push(format!("only {} was asked for (--only): the other indexes are left as they are", only.join(", ")));
     }
-    for (index, summary) in d.spec.indexes.iter().zip(&d.summaries) {
-        let class = index.from.map_or("", |class| d.spec.records[class].name.as_str());
+    for (index, summary) in spec.indexes.iter().zip(*summaries) {
+        let class = index.from.map_or("", |class| spec.records[class].name.as_str());
         match summary.frozen {
             Some(Frozen::NoRecords) => out.push(format!(
                 "index {}: the dump has no record of class {class} that can be decoded, so nothing is deleted or \
@@ -84,10 +120,10 @@ pub fn warnings(
             ));
         }
     }
-    out.extend(many_gone(d, gone));
-    out.extend(d.facts.doubts().into_iter().map(|(_, words)| words));
-    out.extend(member_expiries(d, touched));
-    let in_doubt = d.diagnostics.count("key.expiry_in_doubt");
+    out.extend(many_gone(spec, gone));
+    out.extend(of_dump.doubts.iter().cloned());
+    let count = |code: &str| findings.iter().find(|found| found.code == code).map_or(0, |found| found.count);
+    let in_doubt = count("key.expiry_in_doubt");
     if in_doubt > 0 {
         out.push(format!(
             "{} with an expiry before 2009, which cannot be meant as a time: taken as not expired, and made again by a \
@@ -95,7 +131,7 @@ pub fn warnings(
             counted(in_doubt, "key")
         ));
     }
-    let booleans = d.diagnostics.count("when.boolean");
+    let booleans = count("when.boolean");
     if booleans > 0 {
         out.push(format!(
             "{} with true or false in a field of which `when` asks only whether it is there: write [\"true\"] or [\"false\"] \
@@ -103,14 +139,15 @@ pub fn warnings(
             counted(booleans, "record")
         ));
     }
-    if d.diagnostics.count("index.repeated_member") > 0 {
+    if count("index.repeated_member") > 0 {
         out.push(
             "the dump has index keys with the same member twice, which no server writes: they are left as they are; \
              `rdb-reindex check` names them"
                 .into(),
         );
     }
-    for (count, file) in [(apply_oversize, "apply.resp"), (rollback_oversize, "rollback.resp")] {
+    for (count, file) in oversize.iter().zip(["apply.resp", "rollback.resp"]) {
+        let count = *count;
         if count > 0 {
             out.push(format!("{} of {file} longer than the cap, because one argument is", counted(count, "command")));
         }
@@ -122,17 +159,12 @@ pub fn warnings(
             counted(expiring, "key")
         ));
     }
-    if d.facts.footer.checksum(|| d.facts.crc64) == Checksum::Absent {
-        out.push("the dump has no checksum: damage could only show in its structure".into());
-    }
-    if d.facts.footer.trailing > 0 {
-        out.push(format!("{} bytes after the end of the dump were ignored", d.facts.footer.trailing));
-    }
+    out.extend(of_dump.asides.iter().cloned());
     out
 }
 
 /// That a list is long. `LREM` goes through all of it each time: 1.6 ms for 100,000 elements, as measured.
-pub fn long_list((name, elements, commands): &(Vec<u8>, u64, u64)) -> String {
+fn long_list((name, elements, commands): &(Vec<u8>, u64, u64)) -> String {
     let ms = elements.saturating_mul(*commands).saturating_mul(16) / 1_000_000;
     format!(
         "{} has {} elements, and each of {} goes through all of it: about {} in which the server answers nobody else",
@@ -163,8 +195,8 @@ pub fn gone(d: &Difference<'_>, digest: &Digest) -> Vec<[Gone; 2]> {
 }
 
 /// The same in words, where they are many.
-fn many_gone(d: &Difference<'_>, gone: &[[Gone; 2]]) -> Vec<String> {
-    let all = d.spec.indexes.iter().zip(gone).flat_map(|(index, [staying, deleted])| {
+fn many_gone(spec: &Spec, gone: &[[Gone; 2]]) -> Vec<String> {
+    let all = spec.indexes.iter().zip(gone).flat_map(|(index, [staying, deleted])| {
         [(*staying, "of its members"), (*deleted, "of its members in keys that are deleted and were looked at")]
             .into_iter()
             .filter(|(gone, _)| gone.is_high())

@@ -1,15 +1,17 @@
 //! Why one edit is made, down to the fields of the record: for the few that are shown as examples.
 
+use serde::{Deserialize, Serialize};
+
 use super::unify::unify;
 use crate::dump::rdb::Scratch;
 use crate::index::{Difference, Source, SourcePlace};
 use crate::model::document::{Extractor, Slot};
-use crate::model::spec::{Filters, Index, Part, Path, Template};
+use crate::model::spec::{Filters, Index, Part, Path, Spec, Template};
 use crate::model::view::decode;
 use crate::text::Truncated;
 
 /// A field of a record.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Field {
     /// As the spec writes it.
     pub path: String,
@@ -17,7 +19,7 @@ pub struct Field {
 }
 
 /// What a record has in a field.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum FieldValue {
     Absent,
     Null,
@@ -85,8 +87,8 @@ pub fn of_name(d: &Difference<'_>, index: &Index, template: &Template, name: &[u
 }
 
 /// The paths of all fields that decide whether a record is in an index, and where.
-pub fn names(d: &Difference<'_>, index: &Index) -> Vec<String> {
-    let class = index.from.and_then(|class| d.spec.records.get(class));
+pub fn names(spec: &Spec, index: &Index) -> Vec<String> {
+    let class = index.from.and_then(|class| spec.records.get(class));
     let fields = fields(index).into_iter().filter_map(|part| {
         let (path, filters) = class?.field(part)?;
         Some(shown(path, filters))

@@ -70,6 +70,25 @@ pub fn field(bytes: &[u8]) -> String {
     String::from_utf8(out).unwrap_or_default()
 }
 
+/// The bytes that a cell was made of by [`field`], unquoted; none if it was not.
+pub fn undo(cell: &[u8]) -> Option<Vec<u8>> {
+    let text = std::str::from_utf8(cell).ok()?;
+    let bytes = match text.strip_prefix(BASE64).and_then(|rest| rest.strip_suffix("\"}")) {
+        Some(base64) => BASE64_STANDARD.decode(base64).ok()?,
+        None => {
+            let mut parts = text.strip_prefix('\'').filter(|rest| is_formula(rest)).unwrap_or(text).split("\\u{");
+            let mut out = parts.next().unwrap_or_default().to_owned();
+            for part in parts {
+                let (number, after) = part.split_once('}')?;
+                out.push(u32::from_str_radix(number, 16).ok().and_then(char::from_u32)?);
+                out.push_str(after);
+            }
+            out.into_bytes()
+        }
+    };
+    (field(&bytes).as_bytes() == cell).then_some(bytes)
+}
+
 /// The same of words that may hold escapes already.
 pub fn words(text: &str) -> String {
     let mut out = Vec::with_capacity(text.len());
@@ -333,6 +352,7 @@ mod tests {
             prop_assert!(!matches!(first, Some('=' | '+' | '@')), "{field:?}");
             prop_assert!(first != Some('-') || field.parse::<f64>().is_ok(), "{field:?}");
             prop_assert_eq!(read(&field), &*bytes, "{:?}", field);
+            prop_assert_eq!(undo(field.as_bytes()), Some(bytes.clone()));
             // The crate `csv` is another reader.
             let line = format!("{},x\n", written(&bytes));
             let mut reader = csv::ReaderBuilder::new().has_headers(false).from_reader(line.as_bytes());

@@ -1,5 +1,10 @@
 //! Bytes of a dump, as much of them as a person reads.
 
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
 /// Bytes kept of the beginning of a long name, …
 const HEAD: usize = 160;
 /// … and of its end, where names differ most.
@@ -31,6 +36,28 @@ impl Truncated {
     }
 }
 
+/// Head and tail in base64, and the length.
+impl Serialize for Truncated {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        (BASE64_STANDARD.encode(&self.head), BASE64_STANDARD.encode(&self.tail), self.len).serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Truncated {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let (head, tail, len) = <(String, String, usize)>::deserialize(deserializer)?;
+        let decode = |text: String| BASE64_STANDARD.decode(text).map_err(D::Error::custom);
+        let (head, tail) = (decode(head)?, decode(tail)?);
+        let kept = head.len().saturating_add(tail.len());
+        let is_possible = match tail.len() {
+            0 => head.len() == len && len <= HEAD.saturating_add(TAIL),
+            TAIL => head.len() == HEAD && kept < len,
+            _ => false,
+        };
+        if is_possible { Ok(Self { head, tail, len }) } else { Err(D::Error::custom("no name is shortened like that")) }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -44,5 +71,13 @@ mod tests {
         assert!(!long.is_whole() && long.len == 241);
         assert_eq!((long.head.as_slice(), long.tail.as_slice()), (&bytes[..160], &bytes[161..]));
         assert_eq!(Truncated::new(b""), Truncated::default());
+        for name in [&b""[..], b"\xff\0", &bytes, &[b'x'; 240]] {
+            let name = Truncated::new(name);
+            let text = serde_json::to_string(&name).unwrap();
+            assert_eq!(serde_json::from_str::<Truncated>(&text).unwrap(), name);
+        }
+        for wrong in [r#"["YQ==","",2]"#, r#"["","YQ==",300]"#, r#"["!","",1]"#, r#"["YQ==","",-1]"#] {
+            assert!(serde_json::from_str::<Truncated>(wrong).is_err(), "{wrong}");
+        }
     }
 }

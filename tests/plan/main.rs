@@ -8,6 +8,7 @@ mod brakes;
 #[cfg(feature = "parquet")]
 mod engine;
 mod glob;
+mod join;
 mod judge;
 mod presets;
 mod proposals;

@@ -10,3 +10,4 @@ pub mod dump_writer;
 pub mod judges;
 pub mod output;
 pub mod server;
+pub mod shards;

@@ -3,6 +3,7 @@
 //! The manifest is the only description of a plan that `show`, `apply`, `verify` and `rollback` need. Every other file
 //! of the bundle is bound to it by SHA-256.
 
+pub mod shard;
 pub mod text;
 
 use std::borrow::Cow;
@@ -13,6 +14,7 @@ use serde::{Deserialize, Serialize};
 
 pub use super::price::{Guards, Price, Replay};
 use crate::model::spec::{Acceptance, Given, Spec, SpecErrors};
+pub use shard::{Engine, EngineShard, Joined, JoinedShard, Shard};
 
 /// The version of `plan.json` that this program writes and reads.
 pub const FORMAT_VERSION: u32 = 1;
@@ -45,6 +47,12 @@ pub struct Manifest {
     /// No command has keys of two slots: the plan is for a cluster.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub by_slot: bool,
+    /// It is the plan of one shard of several.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shard: Option<Box<Shard>>,
+    /// It was joined of the plans of these shards.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub joined: Option<Box<Joined>>,
     /// What expiries before 2009 were taken for: `careful`, `absolute` or `relative`.
     pub expiry: String,
     /// Brakes that were lifted when the plan was made, beside those that the spec lifts itself.

@@ -266,6 +266,8 @@ mod tests {
             spec: SpecId { name: "custom".into(), sha256: String::new(), text: "\n  \"touched\": [\n".into() },
             caps: Caps { max_args: 1, max_command_bytes: 1 },
             by_slot: false,
+            shard: None,
+            joined: None,
             expiry: "careful".into(),
             accepted: Vec::new(),
             only: Vec::new(),

@@ -4,7 +4,7 @@ use super::super::examples::EXIT_STATUS;
 
 /// Commands with a connection to a database, and those with the folder of a plan.
 const CONNECTED: [&str; 3] = ["apply", "verify", "rollback"];
-const WITH_PLAN: [&str; 6] = ["plan", "show", "rehearse", "apply", "verify", "rollback"];
+const WITH_PLAN: [&str; 7] = ["plan", "join", "show", "rehearse", "apply", "verify", "rollback"];
 
 /// What stands in the folder of a plan.
 const FILES: [(&str, &str); 6] = [

@@ -4,6 +4,7 @@
 //! offset: nothing is copied, and no temporary space is needed. Between two of them stands what makes the whole a dump as
 //! any other (see `together`).
 
+mod known;
 mod part;
 mod together;
 
@@ -19,6 +20,7 @@ use crate::dump::scan::{self, Observer, Worker};
 use crate::dump::snapshot::Snapshot;
 use crate::progress::{Unit, Watch};
 use crate::text::{self, display};
+pub use known::{Known, together as known_together};
 use part::Shard;
 
 /// When dumps are looked at that are put together.

@@ -26,7 +26,7 @@ pub(super) struct Shard {
 }
 
 /// Bytes behind the last item: the opcode EOF and the checksum.
-const FOOTER: usize = 9;
+pub(super) const FOOTER: usize = 9;
 /// The first version of Redis whose hashes may refer to what stands elsewhere in their dump.
 const TEMPLATES: u32 = 15;
 
@@ -147,7 +147,7 @@ fn made_at(name: RawStr<'_>, value: RawStr<'_>, scratch: &mut Vec<u8>) -> Option
 
 /// The CRC-64 of some bytes, of which one more is the last, from that of all. Each byte goes into it by a table of 256
 /// numbers with different highest bytes, so that it can be taken out again.
-fn before(crc64: u64, last: u8) -> u64 {
+pub(super) fn before(crc64: u64, last: u8) -> u64 {
     let step = |byte: u8| crc_fast::checksum(CrcAlgorithm::Crc64Redis, &[byte]);
     let of = (0..=u8::MAX).find(|byte| step(*byte) >> 56 == crc64 >> 56).unwrap_or_default();
     (crc64 ^ step(of)) << 8 | u64::from(of ^ last)

@@ -144,3 +144,28 @@ fn one_that_is_cut() {
     assert!(matches!(witness(), Some(crate::dump::snapshot::Change::Cut { has: 100, .. })));
     assert_eq!(is_gone(), 1);
 }
+
+/// What is known of each is enough to know what the whole is known by.
+#[test]
+fn the_whole_without_the_dumps() {
+    let bodies: [&[u8]; 4] = [b"\x00\x01a\x01v", b"", b"\xfe\x01\x00\x01b\x01v", &[0, 1, b'c', 0x80, 0, 1, 0x20, 0]];
+    let large = [bodies[3], &[b'v'; 0x1_2000]].concat();
+    let dumps =
+        || vec![dump(10, 100, bodies[0]), dump(12, 90, bodies[1]), dump(11, 95, &large), dump(9, 99, bodies[2])];
+    for count in 1..=4 {
+        let known: Vec<Known> = dumps()[..count]
+            .iter()
+            .zip([100, 90, 95, 99])
+            .map(|(dump, ctime)| Known {
+                header: Walker::new(dump).unwrap().header(),
+                bytes: dump.len() as u64,
+                crc64: crc_fast::checksum(CrcAlgorithm::Crc64Redis, &dump[..dump.len() - 8]),
+                ctime: Some(ctime),
+            })
+            .collect();
+        let whole = joined(dumps().into_iter().take(count).collect()).unwrap();
+        let crc64 = crc_fast::checksum(CrcAlgorithm::Crc64Redis, &whole[..whole.len() - 8]);
+        assert_eq!(known_together(&known).unwrap(), (whole.len() as u64, crc64), "{count}");
+    }
+    assert!(known_together(&[]).is_err());
+}

@@ -17,7 +17,7 @@ use super::Error;
 use super::part::Shard;
 use crate::dump::parts::Part;
 use crate::dump::rdb::{Checksum, Flavor, Header, opcode};
-use crate::dump::snapshot::{Builder, Snapshot};
+use crate::dump::snapshot::{Builder, Snapshot, padding};
 use crate::text;
 
 /// A length of four bytes follows.
@@ -25,44 +25,27 @@ const LENGTH_32: u8 = 0x80;
 
 /// The checksum of a whole that grows.
 #[derive(Default)]
-struct Sum(u64);
+pub(super) struct Sum(pub u64);
 
 impl Sum {
-    fn add(&mut self, bytes: &[u8]) {
+    pub fn add(&mut self, bytes: &[u8]) {
         self.append(checksum(CrcAlgorithm::Crc64Redis, bytes), bytes.len());
     }
 
-    fn append(&mut self, crc64: u64, len: usize) {
+    pub fn append(&mut self, crc64: u64, len: usize) {
         self.0 = checksum_combine(CrcAlgorithm::Crc64Redis, self.0, crc64, len as u64);
     }
 }
 
 /// Puts dumps together, of which this is known.
 pub(super) fn put(dumps: Vec<Snapshot>, shards: &[Shard], header: Header) -> Result<Snapshot, Error> {
-    let Header { flavor, version } = header;
-    let magic = match flavor {
-        Flavor::Redis => format!("{flavor}{version:04}"),
-        Flavor::Valkey => format!("{flavor}{version:03}"),
-    };
-    let mut glue = magic.clone().into_bytes();
-    // Nothing had expired in the whole before its first part was made. The first of several times is the one that counts.
-    if let Some(ctime) = shards.iter().filter_map(|shard| shard.ctime).min() {
-        glue.extend([opcode::AUX]);
-        push_short(&mut glue, b"ctime");
-        push_short(&mut glue, ctime.to_string().as_bytes());
-    }
+    let version = header.version;
+    let (magic, mut glue) = begin(header, shards.iter().filter_map(|shard| shard.ctime).min());
     let (mut whole, mut sum, mut parts) = (Builder::default(), Sum::default(), Vec::new());
     for (dump, shard) in dumps.into_iter().zip(shards) {
-        // What comes before any SELECTDB is in database 0.
-        glue.extend([opcode::SELECTDB, 0, opcode::AUX]);
-        push_short(&mut glue, opcode::SEAM);
         let lead = dump.lead().saturating_add(magic.len());
-        let padding = whole.padding(glue.len().saturating_add(5));
+        let padding = seam(&mut glue, whole.len(), lead)?;
         let hidden = padding.saturating_add(lead);
-        glue.push(LENGTH_32);
-        glue.extend(
-            u32::try_from(hidden).map_err(|_| std::io::Error::from(std::io::ErrorKind::InvalidInput))?.to_be_bytes(),
-        );
         whole.push(&glue);
         sum.add(&glue);
         glue.clear();
@@ -94,6 +77,37 @@ pub(super) fn put(dumps: Vec<Snapshot>, shards: &[Shard], header: Header) -> Res
         whole.push(&crc64.to_le_bytes());
     }
     Ok(whole.finish(parts)?)
+}
+
+/// How the whole begins: its magic, and with it what comes before the first seam.
+pub(super) fn begin(Header { flavor, version }: Header, ctime: Option<u64>) -> (String, Vec<u8>) {
+    let magic = match flavor {
+        Flavor::Redis => format!("{flavor}{version:04}"),
+        Flavor::Valkey => format!("{flavor}{version:03}"),
+    };
+    let mut glue = magic.clone().into_bytes();
+    // Nothing had expired in the whole before its first part was made. The first of several times is the one that counts.
+    if let Some(ctime) = ctime {
+        glue.extend([opcode::AUX]);
+        push_short(&mut glue, b"ctime");
+        push_short(&mut glue, ctime.to_string().as_bytes());
+    }
+    (magic, glue)
+}
+
+/// Appends what opens a seam behind so many bytes and the glue; `lead` bytes of the next file are hidden by it. Tells how
+/// many NUL bytes come before that file.
+pub(super) fn seam(glue: &mut Vec<u8>, before: usize, lead: usize) -> Result<usize, Error> {
+    // What comes before any SELECTDB is in database 0.
+    glue.extend([opcode::SELECTDB, 0, opcode::AUX]);
+    push_short(glue, opcode::SEAM);
+    let padding = padding(before.saturating_add(glue.len()).saturating_add(5));
+    let hidden = padding.saturating_add(lead);
+    glue.push(LENGTH_32);
+    glue.extend(
+        u32::try_from(hidden).map_err(|_| std::io::Error::from(std::io::ErrorKind::InvalidInput))?.to_be_bytes(),
+    );
+    Ok(padding)
 }
 
 /// A string of fewer than 64 bytes.

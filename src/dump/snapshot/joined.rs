@@ -34,6 +34,12 @@ pub struct Builder {
     len: usize,
 }
 
+/// How many NUL bytes stand between so many bytes and the file that comes next.
+pub fn padding(len: usize) -> usize {
+    let over = len % PAGE;
+    if over == 0 { 0 } else { PAGE.saturating_sub(over) }
+}
+
 impl Builder {
     /// Bytes that come next.
     pub fn push(&mut self, bytes: &[u8]) {
@@ -52,8 +58,7 @@ impl Builder {
 
     /// How many NUL bytes come next if a dump is put behind so many bytes more.
     pub fn padding(&self, more: usize) -> usize {
-        let over = self.len().saturating_add(more) % PAGE;
-        if over == 0 { 0 } else { PAGE.saturating_sub(over) }
+        padding(self.len().saturating_add(more))
     }
 
     /// Pads to the start of a page and puts a dump there, up to its byte `end`. Where its file has something before the

@@ -6,6 +6,8 @@
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
+
 use crate::index::Summary;
 use crate::index::gather::survey::ClassCount;
 use crate::index::prune::References;
@@ -52,7 +54,7 @@ impl Effect {
 }
 
 /// What a brake that keeps is about, for one index.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Doubtful {
     /// Keys of another type.
     pub other_type: u64,
@@ -71,6 +73,18 @@ impl Doubtful {
             Brake::OtherType => self.other_type += 1,
             Brake::Nested => self.nested += 1,
             _ => self.foreign_keys += 1,
+        }
+    }
+
+    /// Adds those of another part of the database.
+    pub fn merge(&mut self, other: &Self) {
+        for (mine, theirs) in [
+            (&mut self.other_type, other.other_type),
+            (&mut self.nested, other.nested),
+            (&mut self.foreign_keys, other.foreign_keys),
+            (&mut self.foreign_members, other.foreign_members),
+        ] {
+            *mine = mine.saturating_add(theirs);
         }
     }
 

@@ -90,6 +90,12 @@ impl Facts {
     }
 }
 
+/// Where dumps were not taken at once: whether they are no plan's, unless somebody accepts it, and the words for it.
+pub fn not_at_once(parts: &[Part]) -> Option<(bool, String)> {
+    let (seconds, text) = apart(parts).filter(|(seconds, _)| *seconds > NOT_TOGETHER)?;
+    Some((seconds > APART, text))
+}
+
 /// How many seconds there are between the first and the last of several dumps, and which those are.
 fn apart(parts: &[Part]) -> Option<(i64, String)> {
     let dated = || parts.iter().filter_map(|part| Some((part.created?, &part.name)));

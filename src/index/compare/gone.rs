@@ -6,6 +6,8 @@
 
 use std::ops::ControlFlow;
 
+use serde::{Deserialize, Serialize};
+
 use super::known::Known;
 use super::stale::{Reason, Stale};
 use crate::dump::rdb::{self, Element, Flow, Scratch, Visitor};
@@ -19,7 +21,7 @@ const MEMBERS: usize = 1 << 13;
 const KEYS: usize = 1 << 11;
 
 /// Of the members of an index's deleted keys, how many were looked at, and how many of them name no record.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Gone {
     pub looked_at: u64,
     pub gone: u64,
@@ -68,6 +70,11 @@ impl Gone {
     /// From so many members on it is worth a word, if they are one in four of those that were looked at.
     pub fn is_high(self) -> bool {
         self.gone >= 20 && self.gone * 4 >= self.looked_at
+    }
+
+    /// Both together.
+    pub fn plus(self, other: Self) -> Self {
+        Self { looked_at: self.looked_at.saturating_add(other.looked_at), gone: self.gone.saturating_add(other.gone) }
     }
 
     /// How many of a hundred.

@@ -2,18 +2,22 @@
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
+
 use crate::dump::rdb::{ModuleId, Record, TypeName, ValueType};
 
 mod expiries;
 mod families;
+mod family_tallies;
 mod largest;
 
 pub use expiries::{Expiries, Expiring, Left, SPANS};
 pub use families::{Families, FamilyTree};
+pub use family_tallies::FamilyTallies;
 pub use largest::{LARGEST, Large, LargestKeys};
 
 /// A count of keys and what they hold.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Tally {
     /// Keys that had not expired when the dump was made.
     pub keys: u64,

@@ -22,7 +22,7 @@ mod review;
 mod shell;
 
 pub use inventory::inventory;
-pub use review::review;
+pub use review::{review, review_joined};
 
 /// The most bytes of a page.
 pub const MOST_BYTES: usize = 2_000_000;

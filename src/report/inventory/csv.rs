@@ -141,7 +141,7 @@ pub fn csv(inventory: &Inventory) -> Result<Vec<u8>, csv::Error> {
     }
     for diagnostic in &inventory.diagnostics {
         let example = diagnostic.examples.first().map(|example| words(example)).unwrap_or_default();
-        row("finding", diagnostic.code.to_owned(), &example, &[("count", diagnostic.count)])?;
+        row("finding", diagnostic.code.to_string(), &example, &[("count", diagnostic.count)])?;
     }
     for item in inventory.advice.iter().flat_map(|advice| &advice.items) {
         let names: Vec<String> = item.families.iter().map(|family| name(&family.pattern.0)).collect();

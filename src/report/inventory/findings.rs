@@ -16,7 +16,7 @@ impl Diagnostic {
 /// What was found, and what to make of it.
 pub fn words(diagnostic: &Diagnostic) -> String {
     let some = |thing: &str| counted(diagnostic.count, thing);
-    match diagnostic.code {
+    match &*diagnostic.code {
         "record.undecodable" => format!(
             "{} that cannot be decoded: nothing is added for one, and nothing that names it is removed",
             some("record")

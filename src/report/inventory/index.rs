@@ -2,8 +2,8 @@
 
 use serde::Serialize;
 
-use crate::index::{Difference, Frozen};
-use crate::model::spec::Policy;
+use crate::index::{Difference, Frozen, Summary};
+use crate::model::spec::{Policy, Spec};
 
 /// The numbers of one index, as [`crate::index::Summary`] explains them.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -59,9 +59,16 @@ fn is_zero(number: &u64) -> bool {
 }
 
 pub(in crate::report) fn indexes(difference: &Difference<'_>) -> Vec<Index> {
-    let indexes = difference.spec.indexes.iter().zip(&difference.summaries).enumerate();
-    let deleted =
-        |at: usize| difference.deletions.iter().filter(|deletion| deletion.index as usize == at).count() as u64;
+    let mut deleted = vec![0; difference.spec.indexes.len()];
+    for deletion in &difference.deletions {
+        deleted.get_mut(deletion.index as usize).into_iter().for_each(|count| *count += 1);
+    }
+    indexes_of(difference.spec, &difference.summaries, &deleted)
+}
+
+/// The same of the numbers themselves; `deleted` is how many keys of each a plan deletes.
+pub(in crate::report) fn indexes_of(spec: &Spec, summaries: &[Summary], deleted: &[u64]) -> Vec<Index> {
+    let indexes = spec.indexes.iter().zip(summaries).enumerate();
     indexes
         .map(|(at, (index, summary))| Index {
             name: index.name.clone(),
@@ -82,7 +89,7 @@ pub(in crate::report) fn indexes(difference: &Difference<'_>) -> Vec<Index> {
             overlapped_keys: summary.overlapped_keys,
             braked_keys: summary.kept.keys(),
             braked_members: summary.kept.foreign_members,
-            deleted_keys: deleted(at),
+            deleted_keys: deleted.get(at).copied().unwrap_or_default(),
             prunes: index.prunes(),
             unnamed_keys: summary.unnamed_keys,
             expiring_members: summary.expiring_members,

@@ -20,36 +20,27 @@ use std::path::Path;
 use serde::Serialize;
 
 use crate::bundle::manifest::{BrakeNote, Bytes};
-use crate::dump::parts;
-use crate::dump::rdb::{self, Flavor, Tail};
-pub use crate::index::{AOF_BASE, NOT_AT_ONCE, SLOTS};
-use crate::index::{Difference, Facts};
-use crate::model::stock::Tally;
+use crate::dump::rdb::{self, Flavor};
+pub use crate::index::{
+    ANOTHER_DUMP, AOF_BASE, AOF_TAIL, CHECKSUM_MISMATCH, Diagnostic, KEY_TWICE, MEMBER_EXPIRIES, NOT_AT_ONCE,
+    RECORD_MISSING, SLOTS, TRAILING_BYTES,
+};
+use crate::index::{Difference, Facts, diagnostics};
+use crate::model::spec::Spec;
+use crate::model::stock::{FamilyTallies, Tally};
 use crate::plan;
 use crate::report::advice::Advice;
-use crate::text::{display, rfc3339};
+use crate::text::rfc3339;
 pub use by_spec::{FittingPreset, SpecName};
 pub use index::Index;
-pub(in crate::report) use index::indexes;
+pub(in crate::report) use index::{indexes, indexes_of};
 pub use largest::{LargeKey, Largest};
 pub use prefixes::{Prefix, prefixes};
 pub use shown::{Shown, Sort};
 pub use spans::Span;
 
-/// So many keys are named as examples.
-const EXAMPLES: usize = 5;
-
 /// The version of this form. Fields may be added to it; none changes its meaning.
 pub const FORMAT_VERSION: u32 = 1;
-
-/// Codes of findings about the dump as a whole.
-pub const AOF_TAIL: &str = "dump.aof_tail";
-pub const ANOTHER_DUMP: &str = "dump.another_dump";
-pub const TRAILING_BYTES: &str = "dump.trailing_bytes";
-pub const MEMBER_EXPIRIES: &str = "key.member_expiry";
-pub const CHECKSUM_MISMATCH: &str = "dump.checksum_mismatch";
-pub const KEY_TWICE: &str = "dump.key_twice";
-pub const RECORD_MISSING: &str = "index.record_missing";
 
 /// What is in a dump, and what is wrong with its indexes.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -208,15 +199,6 @@ impl FamilyKind {
     }
 }
 
-/// Problems of one kind.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Diagnostic {
-    pub code: &'static str,
-    pub count: u64,
-    /// The first few in the dump, in words, with what cannot be printed escaped.
-    pub examples: Vec<String>,
-}
-
 impl Inventory {
     /// Takes the numbers of a dump of so many bytes, which the user named `file`.
     pub fn new(difference: &Difference<'_>, file: &Path, bytes: u64) -> Self {
@@ -264,7 +246,7 @@ impl Inventory {
     /// Whether no plan is made of the dump, because what is in it is not what it was meant to be.
     pub fn is_unfit(&self) -> bool {
         let unfit = [AOF_TAIL, ANOTHER_DUMP, KEY_TWICE];
-        let more = self.diagnostics.iter().any(|diagnostic| unfit.contains(&diagnostic.code));
+        let more = self.diagnostics.iter().any(|diagnostic| unfit.contains(&&*diagnostic.code));
         more || self.snapshot.checksum == Checksum::Mismatch
     }
 
@@ -306,7 +288,11 @@ impl Snapshot {
 }
 
 pub(super) fn families(difference: &Difference<'_>) -> Vec<Family> {
-    let (spec, stock) = (difference.spec, &difference.stock);
+    families_of(difference.spec, &FamilyTallies::of(&difference.stock))
+}
+
+/// The same of the counts themselves.
+pub(super) fn families_of(spec: &Spec, tallies: &FamilyTallies) -> Vec<Family> {
     let family = |pattern: Vec<u8>, kind, name: Option<&String>, db, tally: &Tally| Family {
         pattern: Bytes(pattern),
         kind,
@@ -318,55 +304,14 @@ pub(super) fn families(difference: &Difference<'_>) -> Vec<Family> {
         memory: tally.memory,
         with_expiry: tally.with_expiry,
     };
-    let indexes = spec.indexes.iter().zip(&stock.indexes).map(|(index, tally)| {
+    let indexes = spec.indexes.iter().zip(&tallies.indexes).map(|(index, tally)| {
         let pattern = index.family.glob().as_bytes().to_vec();
         family(pattern, FamilyKind::Index, Some(&index.name), Some(index.db), tally)
     });
-    let records = spec.records.iter().zip(&stock.records).map(|(class, tally)| {
+    let records = spec.records.iter().zip(&tallies.records).map(|(class, tally)| {
         family(class.key.glob().as_bytes().to_vec(), FamilyKind::Record, Some(&class.name), Some(class.db), tally)
     });
-    let others = stock.others.list().into_iter();
-    let others = others.map(|(pattern, tally)| family(pattern, FamilyKind::Other, None, None, &tally));
+    let others = tallies.others.iter();
+    let others = others.map(|(pattern, tally)| family(pattern.clone(), FamilyKind::Other, None, None, tally));
     indexes.chain(records).chain(others).collect()
-}
-
-pub(super) fn diagnostics(difference: &Difference<'_>) -> Vec<Diagnostic> {
-    let facts = &difference.facts;
-    let mut all: Vec<Diagnostic> = difference
-        .diagnostics
-        .iter()
-        .map(|(code, count, examples)| Diagnostic { code, count, examples: examples.map(str::to_owned).collect() })
-        .collect();
-    let mut of_dump = |code, example| all.push(Diagnostic { code, count: 1, examples: vec![example] });
-    if let rdb::Checksum::Wrong { stored, computed } = facts.footer.checksum(|| facts.crc64) {
-        of_dump(CHECKSUM_MISMATCH, format!("the footer says {stored:016x}, the content has {computed:016x}"));
-    }
-    if let Some(twice) = &facts.twice {
-        let place = |offset| parts::place(&facts.parts, offset);
-        let (first, second) = (place(twice.first), place(twice.second));
-        of_dump(KEY_TWICE, format!("{} of database {} at {first} and at {second}", display(&twice.key), twice.db));
-    }
-    for (index, gone) in difference.spec.indexes.iter().zip(&difference.gone).filter(|(_, gone)| gone.is_high()) {
-        let (n, of, percent) = (gone.gone, gone.looked_at, gone.percent());
-        of_dump(RECORD_MISSING, format!("index {}: {n} of {of} ({percent}%) that were looked at", index.name));
-    }
-    for (code, words) in facts.doubts() {
-        of_dump(code, words);
-    }
-    if facts.footer.trailing > 0 {
-        let code = match facts.footer.tail {
-            Tail::Commands => AOF_TAIL,
-            Tail::Dump => ANOTHER_DUMP,
-            Tail::Empty | Tail::Unknown => TRAILING_BYTES,
-        };
-        of_dump(code, format!("{} bytes after the footer", facts.footer.trailing));
-    }
-    let expiries = &facts.member_expiries;
-    if expiries.members > 0 {
-        let name = |start: &u64| difference.dump.key(*start, &mut Vec::new()).map(display).ok();
-        let examples = expiries.keys.iter().filter_map(name).take(EXAMPLES).collect();
-        all.push(Diagnostic { code: MEMBER_EXPIRIES, count: expiries.members, examples });
-    }
-    all.sort_by_key(|diagnostic| diagnostic.code);
-    all
 }

@@ -196,6 +196,6 @@ fn health(inventory: &Inventory, text: &mut Text) {
         .iter()
         .map(|note| (vec![("brake", name(note.accept().as_bytes())), ("effect", note.effect.to_string())], 1));
     text.gauge("brake", None, "1 for each brake: what looks like a mistake.", &brakes.collect());
-    let findings = inventory.diagnostics.iter().map(|found| (vec![("code", found.code.to_owned())], found.count));
+    let findings = inventory.diagnostics.iter().map(|found| (vec![("code", found.code.to_string())], found.count));
     text.gauge("findings", None, "What was found, by code.", &findings.collect());
 }

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::{Context, State};
-use crate::bundle::manifest::{BrakeNote, Counts, IndexPlan, Manifest, Replay, SnapshotId};
+use crate::bundle::manifest::{BrakeNote, Counts, IndexPlan, Joined, Manifest, Replay, SnapshotId};
 
 /// The version of this form.
 const FORMAT_VERSION: u32 = 1;
@@ -20,6 +20,9 @@ pub struct Json<'m> {
     tool_version: &'m str,
     snapshot: &'m SnapshotId,
     spec: Spec<'m>,
+    /// Of a plan that was joined.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    joined: Option<&'m Joined>,
     accepted: &'m [String],
     only: &'m [String],
     brakes: &'m [BrakeNote],
@@ -72,6 +75,7 @@ pub fn plan<'m>(manifest: &'m Manifest, context: Context<'m>) -> Json<'m> {
         tool_version: &manifest.tool_version,
         snapshot: &manifest.snapshot,
         spec: Spec { name: &manifest.spec.name, sha256: &manifest.spec.sha256 },
+        joined: manifest.joined.as_deref(),
         accepted: &manifest.accepted,
         only: &manifest.only,
         brakes: &manifest.brakes,

@@ -191,6 +191,14 @@ fn head(manifest: &Manifest, context: Context<'_>, style: Style, out: &mut Strin
         None => "which does not say when it was made".to_owned(),
     };
     line(format!("{made}; what changed since is not in the plan"));
+    if let Some(joined) = &manifest.joined {
+        let names = joined.shards.iter().map(|shard| safe(&shard.name).to_string());
+        line(format!("joined of the plans of {}", of_shards(names)));
+    }
+    if let Some(shard) = &manifest.shard {
+        let all = counted(shard.engine.shards.len() as u64, "shard");
+        line(format!("the plan of shard {} alone, of {all}: `rdb-reindex join` makes one of all", safe(&shard.name)));
+    }
     let (spec, tool) = (&manifest.spec, safe(&manifest.tool_version));
     let digest: String = spec.sha256.chars().take(12).collect();
     line(format!("spec {} ({}) · rdb-reindex {tool}", safe(&spec.name), safe(&digest)));
@@ -199,6 +207,17 @@ fn head(manifest: &Manifest, context: Context<'_>, style: Style, out: &mut Strin
         wrap(&safe(context.story), 2, 2, style.width.min(PROSE), &mut text);
         out.push_str(&format!("{}\n", style.wrong(text.trim_end())));
     }
+}
+
+/// Shards that are named.
+const SHARDS: usize = 6;
+
+/// How many shards, and which the first ones are.
+pub(super) fn of_shards(names: impl Iterator<Item = String>) -> String {
+    let names: Vec<String> = names.collect();
+    let more = if names.len() > SHARDS { ", …" } else { "" };
+    let first: Vec<&str> = names.iter().take(SHARDS).map(String::as_str).collect();
+    format!("{}: {}{more}", counted(u64::try_from(names.len()).unwrap_or(u64::MAX), "shard"), first.join(", "))
 }
 
 fn counts(manifest: &Manifest, style: Style, out: &mut String) {
@@ -363,6 +382,8 @@ mod tests {
             spec: SpecId { name: "custom".into(), sha256: "ab".repeat(32), text: String::new() },
             caps: Caps { max_args: 1000, max_command_bytes: 1000 },
             by_slot: false,
+            shard: None,
+            joined: None,
             expiry: "careful".into(),
             accepted: Vec::new(),
             only: Vec::new(),

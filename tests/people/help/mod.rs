@@ -15,9 +15,10 @@ use crate::support;
 use output::program;
 use support::server::Server;
 
-const COMMANDS: [&str; 14] = [
+const COMMANDS: [&str; 15] = [
     "inventory",
     "plan",
+    "join",
     "rehearse",
     "show",
     "apply",
@@ -74,6 +75,8 @@ fn furnish(folder: &Path) {
     write("shard-1.rdb", &small("a"));
     write("shard-2.rdb", &small("b"));
     write("my.toml", help(&["spec"]).as_bytes());
+    let shards = [folder.join("dump.rdb")];
+    support::shards::plans(&shards, &help(&["spec"]), support::shards::CAPS, &folder.join("plans"));
 }
 
 fn run(folder: &Path, line: &str) {
@@ -159,7 +162,7 @@ fn the_manual_has_a_page_a_command_with_its_examples() {
             assert!(page.contains(&format!("\n.SH {section}\n")), "{command}: {section}");
         }
         assert!(!page.contains(".SH EXTRA"), "{command}");
-        let has_plan = ["plan", "show", "rehearse", "apply", "verify", "rollback"].contains(&command);
+        let has_plan = ["plan", "join", "show", "rehearse", "apply", "verify", "rollback"].contains(&command);
         assert_eq!(page.contains("\n.SH FILES\n"), has_plan, "{command}");
         let is_connected = ["apply", "verify", "rollback"].contains(&command);
         assert_eq!(page.contains("UPSTASH_REDIS_REST_TOKEN"), is_connected, "{command}");

@@ -3,6 +3,7 @@
 mod across;
 mod basic;
 mod faults;
+mod joined;
 mod lost;
 mod moving;
 mod secrets;

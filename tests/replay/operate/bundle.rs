@@ -154,6 +154,8 @@ impl Scene {
             spec: SpecId { name: "custom".into(), sha256: sha256(self.spec.as_bytes()), text: self.spec.clone() },
             caps: Caps { max_args: 1000, max_command_bytes: 512 * 1024 },
             by_slot: false,
+            shard: None,
+            joined: None,
             expiry: "careful".into(),
             accepted: Vec::new(),
             only: Vec::new(),

@@ -5,8 +5,8 @@ use super::words::{done, join, label};
 use crate::bundle::manifest::{Counts, Manifest};
 use crate::report::inventory::Index;
 use crate::report::inventory::verdict::verdict;
-use crate::report::plan::as_they_should_be;
 use crate::report::plan::replay_cost::{dollars, of_apply, waiting};
+use crate::report::plan::{as_they_should_be, of_shards};
 use crate::text::{counted, number, size};
 
 /// Indexes that the first sentences name; the rest are counted.
@@ -43,6 +43,10 @@ impl Head {
         dump.push(&Html::words(server));
         dump.push(&version.unwrap_or_default());
         dump.push(&Html::fill(", CRC-64 {}", &[&code(&snapshot.crc64, Room::LABEL)]));
+        if let Some(joined) = &manifest.joined {
+            let names = joined.shards.iter().map(|shard| shard.name.clone());
+            dump.push(&Html::fill(", {}", &[&text(&of_shards(names), Room::PROSE)]));
+        }
         // To retire an index is a decision; that there are keys of it is not wrong.
         let (retired, not_right): (Vec<&Index>, Vec<&Index>) =
             numbers.iter().filter(|index| !index.is_right()).partition(|index| index.policy == "retire");

@@ -5,7 +5,6 @@ use super::super::picture::{Bar, Part};
 use super::examples::{Budget, GroupView, PatternView, groups, patterns};
 use super::words::{About, done};
 use crate::bundle::manifest::Counts;
-use crate::index::Difference;
 use crate::model::spec::{self, Policy};
 use crate::plan::summary::IndexDigest;
 use crate::plan::why;
@@ -36,15 +35,15 @@ pub struct IndexView {
 
 impl IndexView {
     pub fn new(
-        d: &Difference<'_>,
+        spec: &spec::Spec,
         (at, index): (usize, &spec::Index),
         numbers: &Index,
         counts: &Counts,
         edits: &IndexDigest,
         budget: &mut Budget,
     ) -> Self {
-        let about = About::new(d.spec, index, &why::names(d, index));
-        let bars = Bars::new(numbers, counts, edits, overlaps(d.spec, at));
+        let about = About::new(spec, index, &why::names(spec, index));
+        let bars = Bars::new(numbers, counts, edits, overlaps(spec, at));
         let scale = |states: &[State]| states.iter().map(|parts| parts.iter().map(|(_, n)| n).sum()).max().unwrap_or(0);
         let draw = |thing: &str, states: &[State]| -> Vec<Bar> {
             let scale = scale(states);
@@ -74,7 +73,7 @@ impl IndexView {
                 Policy::Report => "report: looked at, not changed",
             },
             retires: index.policy == Policy::Retire,
-            rule: rule(d.spec, index, &about),
+            rule: rule(spec, index, &about),
             verdict: format!("In the dump: {}.", verdict(numbers)),
             will,
             notes,

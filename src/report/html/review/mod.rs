@@ -14,10 +14,11 @@ use super::brakes::Brakes;
 use super::escape::{Html, Room, code, name, text};
 use super::shell::Shell;
 use crate::bundle::manifest::Manifest;
-use crate::index::Difference;
-use crate::model::spec::Policy;
+use crate::index::{Difference, diagnostics};
+use crate::model::spec::{Policy, Spec};
+use crate::plan::Figures;
 use crate::plan::summary::{Digest, Edit};
-use crate::report::inventory::{self, Diagnostic, FamilyKind, findings};
+use crate::report::inventory::{self, Diagnostic, Family, FamilyKind, Index, findings};
 use crate::text::{counted, number, size};
 use cost::Cost;
 use examples::Budget;
@@ -108,12 +109,43 @@ struct Rules {
     caps: String,
 }
 
+/// What a page needs to know that its plan does not say.
+pub(in crate::report) struct About<'a> {
+    pub spec: &'a Spec,
+    /// By index.
+    pub numbers: Vec<Index>,
+    pub diagnostics: Vec<Diagnostic>,
+    pub families: Vec<Family>,
+}
+
 /// Renders the page of a plan, once everything else of its bundle is known.
 pub fn review(difference: &Difference<'_>, manifest: &Manifest, digest: &Digest) -> Vec<u8> {
+    let about = About {
+        spec: difference.spec,
+        numbers: inventory::indexes(difference),
+        diagnostics: diagnostics(difference),
+        families: inventory::families(difference),
+    };
+    render(&about, manifest, digest)
+}
+
+/// Renders the page of a joined plan.
+pub fn review_joined(spec: &Spec, figures: &Figures, manifest: &Manifest) -> Vec<u8> {
+    let deleted: Vec<u64> = manifest.indexes.iter().map(|index| index.counts.deleted_keys).collect();
+    let about = About {
+        spec,
+        numbers: inventory::indexes_of(spec, &figures.summaries, &deleted),
+        diagnostics: figures.findings.clone(),
+        families: inventory::families_of(spec, &figures.families),
+    };
+    render(&about, manifest, &figures.digest)
+}
+
+fn render(about: &About<'_>, manifest: &Manifest, digest: &Digest) -> Vec<u8> {
     let mut page = String::new();
     for (indexes, examples) in SIZES {
         // Writing to memory cannot fail.
-        page = Page::new(difference, manifest, digest, indexes, examples).render().unwrap_or_default();
+        page = Page::new(about, manifest, digest, indexes, examples).render().unwrap_or_default();
         if page.len() < MOST_BYTES {
             break;
         }
@@ -122,14 +154,14 @@ pub fn review(difference: &Difference<'_>, manifest: &Manifest, digest: &Digest)
 }
 
 impl Page {
-    fn new(d: &Difference<'_>, manifest: &Manifest, digest: &Digest, most: usize, examples: usize) -> Self {
-        let numbers = inventory::indexes(d);
+    fn new(about: &About<'_>, manifest: &Manifest, digest: &Digest, most: usize, examples: usize) -> Self {
+        let numbers = &about.numbers;
         let mut budget = Budget::new(examples);
-        let all = d.spec.indexes.iter().zip(&numbers).zip(&manifest.indexes).zip(&digest.indexes).enumerate();
+        let all = about.spec.indexes.iter().zip(numbers).zip(&manifest.indexes).zip(&digest.indexes).enumerate();
         let mut indexes: Vec<IndexView> = all
             .take(most)
             .map(|(at, (((index, numbers), plan), edits))| {
-                IndexView::new(d, (at, index), numbers, &plan.counts, edits, &mut budget)
+                IndexView::new(about.spec, (at, index), numbers, &plan.counts, edits, &mut budget)
             })
             .collect();
         // One example is seen without a click.
@@ -139,17 +171,17 @@ impl Page {
         Self {
             shell: Shell::new(),
             brakes: Brakes::new(&manifest.brakes, "plan.json"),
-            head: Head::new(manifest, &numbers),
+            head: Head::new(manifest, numbers),
             rows: manifest.indexes.iter().take(ROWS).map(row).collect(),
             more_rows: manifest.indexes.len().saturating_sub(ROWS),
             more_indexes: manifest.indexes.len().saturating_sub(indexes.len()),
             indexes,
-            warnings: warnings(d, manifest),
+            warnings: warnings(&about.diagnostics, manifest),
             more_warnings: manifest.warnings.len().saturating_sub(WARNINGS),
-            findings: inventory::diagnostics(d).iter().filter(|found| matters(found)).map(finding).collect(),
-            largest: largest(d, digest),
+            findings: about.diagnostics.iter().filter(|found| matters(found)).map(finding).collect(),
+            largest: largest(about.spec, digest),
             cost: Cost::new(manifest),
-            untouched: untouched(d, manifest),
+            untouched: untouched(&about.families, manifest),
             files: files(manifest),
             rules: rules(manifest),
         }
@@ -170,9 +202,9 @@ impl Page {
 }
 
 /// What to know before all else: the warnings of the plan, and records about which nothing could be decided.
-fn warnings(d: &Difference<'_>, manifest: &Manifest) -> Vec<Html> {
-    let undecided = inventory::diagnostics(d).into_iter().filter(|found| found.code.starts_with("record."));
-    let undecided = undecided.map(|found| text(&findings::words(&found), Room::PROSE));
+fn warnings(diagnostics: &[Diagnostic], manifest: &Manifest) -> Vec<Html> {
+    let undecided = diagnostics.iter().filter(|found| found.code.starts_with("record."));
+    let undecided = undecided.map(|found| text(&findings::words(found), Room::PROSE));
     let warnings = manifest.warnings.iter().take(WARNINGS).map(|words| text(words, Room::PROSE));
     warnings.chain(undecided).collect()
 }
@@ -199,8 +231,8 @@ fn finding(found: &Diagnostic) -> FindingView {
     }
 }
 
-fn largest(d: &Difference<'_>, digest: &Digest) -> Vec<LargeView> {
-    let retires = |at: usize| d.spec.indexes.get(at).is_some_and(|index| index.policy == Policy::Retire);
+fn largest(spec: &Spec, digest: &Digest) -> Vec<LargeView> {
+    let retires = |at: usize| spec.indexes.get(at).is_some_and(|index| index.policy == Policy::Retire);
     let view = |large: &crate::plan::summary::Large| {
         let (what, thing) = match large.edit {
             Edit::Delete => ("delete key", "element"),
@@ -213,18 +245,18 @@ fn largest(d: &Difference<'_>, digest: &Digest) -> Vec<LargeView> {
             what: what.to_owned(),
             size: counted(large.size, thing),
             key: name(&large.key, Room::NAME),
-            index: code(d.spec.indexes.get(large.index).map_or("", |index| index.name.as_str()), Room::LABEL),
+            index: code(spec.indexes.get(large.index).map_or("", |index| index.name.as_str()), Room::LABEL),
         }
     };
     digest.largest.iter().map(view).collect()
 }
 
-fn untouched(d: &Difference<'_>, manifest: &Manifest) -> Untouched {
+fn untouched(families: &[Family], manifest: &Manifest) -> Untouched {
     let there = manifest.touched.iter().filter(|key| key.kind != "none").count();
     let keys = manifest.snapshot.keys.saturating_sub(u64::try_from(there).unwrap_or(u64::MAX));
     let policies: Vec<&str> = manifest.indexes.iter().map(|index| index.policy.as_str()).collect();
     let mut rows = Vec::new();
-    for (at, family) in inventory::families(d).into_iter().enumerate() {
+    for (at, family) in families.iter().enumerate() {
         let why = match family.kind {
             _ if family.keys == 0 => continue,
             FamilyKind::Record => Html::words("records: read, never written"),
