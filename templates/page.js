@@ -15,6 +15,26 @@
     if (old && ms > 7 * 864e5) old.hidden = false;
   }
 
+  // On a phone the parts are closed until somebody asks for one; a link opens what it leads to.
+  const parts = [...document.querySelectorAll("details.part")];
+  const phone = matchMedia("(max-width: 40rem)");
+  const reveal = (hash) => {
+    const at = document.getElementById(hash.slice(1));
+    const part = at && (at.closest("details.part") || at.querySelector("details.part"));
+    if (part) part.open = true;
+  };
+  const fold = () => {
+    for (const part of parts) part.open = !phone.matches;
+    reveal(location.hash);
+  };
+  addEventListener("click", (event) => {
+    const link = event.target.closest("a[href^='#']");
+    if (link) reveal(link.hash);
+  });
+  addEventListener("hashchange", () => reveal(location.hash));
+  phone.addEventListener("change", fold);
+  fold();
+
   // On paper everything is open.
   let opened = [];
   addEventListener("beforeprint", () => {

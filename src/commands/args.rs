@@ -119,7 +119,7 @@ impl ExpiryMode {
 
 /// A time as RFC 3339.
 pub fn time(text: &str) -> Result<i64, String> {
-    unix_millis(text.as_bytes()).ok_or_else(|| "a time such as 2025-01-06T17:45:00Z is due".to_owned())
+    unix_millis(text.as_bytes()).ok_or_else(|| "expected a time such as 2025-01-06T17:45:00Z".to_owned())
 }
 
 /// For a person, or for a script.

@@ -89,7 +89,7 @@ impl Diff {
             dumps => {
                 let message = match dumps {
                     [_] => "the later dump is missing",
-                    _ => "of so many dumps, which are the later ones?",
+                    _ => "which of these dumps are the later ones?",
                 };
                 let hint = "rdb-reindex diff OLD NEW; or rdb-reindex diff OLD… --with NEW…";
                 Err(Failure::new(Exit::Usage, message).with_hint(hint))
@@ -250,7 +250,7 @@ fn warn(dump: &Dump, args: &Diff, terminal: &Terminal) {
     if dump.doubtful_expiries > 0 && args.expiry.is_none() {
         terminal.warn(format!(
             "{file}: {} have an expiry before 2009: these look like milliseconds that were left, and are not compared; \
-             --expiry relative makes times of them, --expiry absolute takes them as they are",
+             --expiry relative turns them into times, --expiry absolute takes them as they are",
             text::counted(dump.doubtful_expiries, "key")
         ));
     }

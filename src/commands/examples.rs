@@ -5,7 +5,7 @@ pub const INVENTORY: &str = "\
 Examples:
   # What is there, what is wrong
   rdb-reindex inventory dump.rdb
-  # Without a word about indexes
+  # Without judging any index
   rdb-reindex inventory dump.rdb --no-spec
   # Compressed, and with a spec of your own
   rdb-reindex inventory dump.rdb.gz --spec my.toml
@@ -24,7 +24,7 @@ Examples:
 
 pub const PLAN: &str = "\
 Examples:
-  # Write the folder `plan`: commands, the way back, each edit with its reason
+  # Write the folder `plan`: commands, rollback, each edit with its reason
   rdb-reindex plan dump.rdb --out plan
   # By a spec of your own
   rdb-reindex plan dump.rdb --out plan --spec my.toml
@@ -71,7 +71,7 @@ pub const VERIFY: &str = "\
 Examples:
   # Only reads
   rdb-reindex verify plan --to rediss://HOST:6379
-  # Without a connection: a dump that was made afterwards
+  # Without a connection: from a dump taken afterwards
   rdb-reindex verify plan --dump after.rdb";
 
 pub const ROLLBACK: &str = "\
@@ -156,7 +156,7 @@ pub const MAN: &str = "\
 Examples:
   # Read it
   rdb-reindex man | man -l -
-  # A page a command, to be installed
+  # One page per command, to install
   rdb-reindex man --out man1";
 
 pub const PROGRAM: &str = "\

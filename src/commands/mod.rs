@@ -36,7 +36,7 @@ use crate::ui::terminal::Terminal;
 use crate::ui::{interrupt, opened};
 use args::COMMON;
 
-/// Take stock of the secondary indexes in a Redis dump, derive the right ones, and replay the smallest difference.
+/// Audit the secondary indexes in a Redis dump, work out the right ones, and replay the smallest difference.
 #[derive(Debug, Parser)]
 #[command(name = "rdb-reindex", version, max_term_width = 100, propagate_version = true)]
 #[command(after_long_help = examples::PROGRAM)]
@@ -99,7 +99,7 @@ pub enum Command {
 fn threads(text: &str) -> Result<usize, String> {
     match text.parse() {
         Ok(n @ 1..=1024) => Ok(n),
-        _ => Err("a number from 1 to 1024 is due".to_owned()),
+        _ => Err("expected a number from 1 to 1024".to_owned()),
     }
 }
 

@@ -67,7 +67,7 @@ pub fn open_each(
 ) -> Result<Vec<Snapshot>, Failure> {
     let all = || std::iter::once(first).chain(more.iter().map(PathBuf::as_path));
     if all().filter(|path| *path == Path::new("-")).count() > 1 {
-        return Err(Failure::new(Exit::Usage, "standard input (-) can be one of the dumps, and is named twice"));
+        return Err(Failure::new(Exit::Usage, "standard input (-) can be only one of the dumps, and is named twice"));
     }
     let open = |path: &Path| {
         let work = || Snapshot::open_watched(path, snapshot::Options { mmap }, observer);
@@ -225,8 +225,8 @@ pub fn warn_of_future(difference: &Difference<'_>, now_ms: i64, terminal: &Termi
     let ahead = latest.map_or(0, |created| created.saturating_sub(now_ms));
     if let (Ok(ms), true) = (u64::try_from(ahead), ahead > CLOCKS_DIFFER_MS) {
         terminal.warn(format!(
-            "by its `ctime` the dump will be made in {}: is the clock of its server wrong, or that of this machine? Keys \
-             that expire until then are taken for gone",
+            "by its `ctime` the dump will be made in {}: is the clock of its server wrong, or that of this machine? \
+             Keys that expire before then count as gone",
             span(ms)
         ));
     }

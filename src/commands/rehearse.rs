@@ -82,7 +82,7 @@ pub fn run(args: &RehearseArgs, terminal: &Terminal) -> Outcome {
     rehearse::check_manifest(&model, manifest, &mut proof);
     let mut text = format!("Plan {} on {}\n", manifest.plan_id, text::path(&args.dump));
     let line = |findings: &Findings, place: String, keys: u64, time: Duration| {
-        let commands = format!("{} commands forth, {} back", proof.apply.commands, proof.rollback.commands);
+        let commands = format!("{} commands to apply, {} to roll back", proof.apply.commands, proof.rollback.commands);
         let verdict = if findings.is_empty() { "proven" } else { "WRONG" };
         let seconds = time.as_secs_f64();
         let mut text = format!("  {verdict}  {place}: {commands}, {keys} keys compared at each step, {seconds:.1} s\n");

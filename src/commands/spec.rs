@@ -58,7 +58,7 @@ pub fn load_given(choice: &SpecChoice, given: &Given, terminal: &Terminal) -> Re
     }
     if bytes.len() > MAX_SPEC_BYTES {
         return Err(
-            Failure::error(format!("{} has more than 1 MiB, too much for a spec", text::path(path))).with_hint(START)
+            Failure::error(format!("{} is larger than 1 MiB, too large for a spec", text::path(path))).with_hint(START)
         );
     }
     Spec::from_bytes_given(&bytes, &name, given).map_err(|errors| {

@@ -79,7 +79,7 @@ impl std::str::FromStr for TypeRule {
             return Ok(Self(text.to_owned()));
         }
         let names: Vec<&str> = KINDS.iter().map(|kind| kind.name()).collect();
-        Err(format!("there are {}, json, and the types of modules, whose names have nine characters", names.join(", ")))
+        Err(format!("expected {}, json, or a module's type, whose name has nine characters", names.join(", ")))
     }
 }
 
@@ -123,7 +123,7 @@ impl std::str::FromStr for Expires {
             Some(("before", at)) => Ok(Self::Before(time(at)?)),
             Some(("after", at)) => Ok(Self::After(time(at)?)),
             Some(("within", span)) => Ok(Self::Within(duration(span)?)),
-            _ => Err("one of these is due: none, any, before=DATE, after=DATE, within=DURATION, such as \
+            _ => Err("expected one of: none, any, before=DATE, after=DATE, within=DURATION, such as \
                       before=2026-01-31 or within=7d"
                 .to_owned()),
         }
@@ -133,13 +133,14 @@ impl std::str::FromStr for Expires {
 /// Unix milliseconds of a day, or of a time of RFC 3339.
 fn time(text: &str) -> Result<i64, String> {
     let at = if text.len() == 10 { unix_millis(format!("{text}T00:00:00Z").as_bytes()) } else { None };
-    at.or_else(|| unix_millis(text.as_bytes()))
-        .ok_or_else(|| format!("'{text}' is no date; 2026-01-31 (UTC) is one, and 2026-01-31T12:00:00Z is a time"))
+    at.or_else(|| unix_millis(text.as_bytes())).ok_or_else(|| {
+        format!("'{text}' is not a date; expected one such as 2026-01-31 (UTC), or a time such as 2026-01-31T12:00:00Z")
+    })
 }
 
 /// Milliseconds of a whole number and a unit.
 fn duration(text: &str) -> Result<i64, String> {
-    let due = || format!("'{text}' is no duration; these are some: 90s, 15m, 12h, 7d, 4w");
+    let due = || format!("'{text}' is not a duration; expected one such as 90s, 15m, 12h, 7d, 4w");
     let (number, unit) = split(text);
     let unit: i64 = match unit {
         "s" => 1000,
@@ -154,7 +155,7 @@ fn duration(text: &str) -> Result<i64, String> {
 
 /// Bytes of a whole number and perhaps a unit: `10k` and `10kB` are 10,000, `10KiB` is 10,240.
 pub fn bytes(text: &str) -> Result<u64, String> {
-    let due = || format!("'{text}' is no size; these are some: 512, 10k, 1MB, 1MiB, 2GB");
+    let due = || format!("'{text}' is not a size; expected one such as 512, 10k, 1MB, 1MiB, 2GB");
     let (number, unit) = split(text);
     let unit = unit.to_ascii_lowercase();
     let unit: u64 = match unit.strip_suffix('b').unwrap_or(&unit) {
@@ -198,7 +199,7 @@ mod tests {
             assert_eq!(bytes(text), Ok(size), "{text}");
         }
         for text in ["", "k", "-1", "1.5k", "1 k", "1kk", "99999999999999999999", "99999999999T"] {
-            assert!(bytes(text).unwrap_err().contains("is no size; these are some"), "{text}");
+            assert!(bytes(text).unwrap_err().contains("is not a size; expected one such as"), "{text}");
         }
     }
 
@@ -217,16 +218,16 @@ mod tests {
             assert_eq!(text.parse(), Ok(rule), "{text}");
         }
         for (text, said) in [
-            ("", "one of these is due"),
-            ("never", "one of these is due"),
-            ("before", "one of these is due"),
-            ("before=", "is no date"),
-            ("before=31.1.2026", "is no date"),
-            ("before=2026-02-30", "is no date"),
-            ("within=7", "is no duration"),
-            ("within=d", "is no duration"),
-            ("within=-7d", "is no duration"),
-            ("within=99999999999999d", "is no duration"),
+            ("", "expected one of"),
+            ("never", "expected one of"),
+            ("before", "expected one of"),
+            ("before=", "is not a date"),
+            ("before=31.1.2026", "is not a date"),
+            ("before=2026-02-30", "is not a date"),
+            ("within=7", "is not a duration"),
+            ("within=d", "is not a duration"),
+            ("within=-7d", "is not a duration"),
+            ("within=99999999999999d", "is not a duration"),
         ] {
             let error = text.parse::<Expires>().unwrap_err();
             assert!(error.contains(said), "{text}: {error}");
@@ -256,8 +257,8 @@ mod tests {
             let error = text.parse::<TypeRule>().unwrap_err();
             assert_eq!(
                 error,
-                "there are string, list, set, zset, hash, stream, array, json, and the types of modules, whose names \
-                 have nine characters",
+                "expected string, list, set, zset, hash, stream, array, json, or a module's type, whose name has nine \
+                 characters",
                 "{text}"
             );
         }

@@ -184,13 +184,14 @@ fn made(one: &Candidate, measured: &Measured, is_ill: bool) -> Vec<String> {
     }
     if percent(explained, explained.saturating_add(living)) < EXPLAINED {
         out.push(format!(
-            "{} whose record is there are not explained: {}",
+            "{} are not explained although they name a record that is there, of this class or another: {}",
             number(living),
             measured.living_examples.join(", ")
         ));
     } else if living > 0 && !is_ill {
         out.push(format!(
-            "{} whose record is there are not explained, and none names a record that is gone: {}",
+            "{} are not explained although they name a record that is there, of this class or another, and none names \
+             one that is gone: {}",
             number(living),
             measured.living_examples.join(", ")
         ));

@@ -195,7 +195,7 @@ pub fn spec(
     let head = format!(
         "Proposed by `rdb-reindex infer` from {dump}: a guess from a sample, measured on the whole dump. Read it before you use \
          it; `rdb-reindex inventory --spec THIS-FILE DUMP` shows what it says of the data. Every policy is \"report\", which \
-         changes nothing. Where the data carry it, the policy that is recommended stands beside it; where they do not, the \
+         changes nothing. Where the data support it, the policy that is recommended stands beside it; where they do not, the \
          reasons stand above."
     );
     comment(&head, &mut out);
@@ -299,7 +299,7 @@ pub fn told(sample: &Sample, preset: Option<&Fitting>, outcome: &Outcome) -> Vec
 fn doubts_of_preset(index: &Index, measured: &Measured) -> Vec<String> {
     let mut out = measured.brakes.clone();
     if index.policy == Policy::Retire {
-        out.push("the preset deletes these keys (`policy = \"retire\"`), which is a decision and no repair".to_owned());
+        out.push("the preset deletes these keys (`policy = \"retire\"`), which is a decision, not a repair".to_owned());
     }
     out
 }

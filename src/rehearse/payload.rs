@@ -15,7 +15,7 @@ pub enum PayloadError {
     Checksum { found: u64, due: u64 },
     #[error("version {found}, which a server of the dump's version {most} refuses")]
     Version { found: u16, most: u32 },
-    #[error("bytes that are no value: {0}")]
+    #[error("bytes that are not a value: {0}")]
     Value(#[from] rdb::Error),
     #[error("bytes that are more or less than one value")]
     Extent,

@@ -6,6 +6,7 @@ mod support;
 mod docs;
 mod help;
 mod mistakes;
+mod release;
 mod review;
 mod scripts;
 mod show;

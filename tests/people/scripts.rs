@@ -168,6 +168,9 @@ fn a_plan_of_some_indexes() {
     assert_eq!(all["total"], whole["total"]);
     let told = |line: &str, status: i32| String::from_utf8(desk.run(line, status).stderr).expect("text");
     let typo = told("plan dump.rdb --out x --only projct", 1);
-    assert!(typo.contains("--only names an index that the spec has not") && typo.contains("--only project"), "{typo}");
+    assert!(
+        typo.contains("--only names an index that the spec does not have") && typo.contains("--only project"),
+        "{typo}"
+    );
     assert!(!desk.at("x").exists());
 }

@@ -140,13 +140,13 @@ wrong! {
     ];
     unknown_require_key: "[{ record", "[{ db = 1, record" =>
         ["18:14 a required record has no \"db\" (a required record has record, key)"];
-    unknown_policy: "\"maintain\"", "\"mantain\"" => ["14:10 \"mantain\" is no policy (did you mean \"maintain\"?)"];
+    unknown_policy: "\"maintain\"", "\"mantain\"" => ["14:10 \"mantain\" is not a policy (did you mean \"maintain\"?)"];
     far_policy: "\"maintain\"", "\"destroy\"" =>
-        ["14:10 \"destroy\" is no policy (policy is one of maintain, prune, retire, report)"];
+        ["14:10 \"destroy\" is not a policy (expected one of maintain, prune, retire, report)"];
     no_policy: "policy = \"maintain\"\n", "" =>
         ["12:1 policy is missing (write policy = \"maintain\", \"prune\", \"retire\" or \"report\")"];
     unknown_type: "\"zset\"", "\"stream\"" =>
-        ["23:8 \"stream\" is no type (type is one of set, zset, hash, list, string, any)"];
+        ["23:8 \"stream\" is not a type (expected one of set, zset, hash, list, string, any)"];
     a_list_from_records: "\"zset\"", "\"list\"" => [
         "23:8 a list is not made from records (write type = \"set\", \"zset\", \"hash\" or \"string\"; the others can be \
          pruned or retired)",
@@ -161,15 +161,15 @@ wrong! {
     require_is_no_list: "[{ record = \"project\", key = \"{projectId}\" }]", "\"project\"" =>
         ["18:11 require is a list of tables, not a string (write require = [{ record = \"…\", key = \"…\" }])"];
     unclosed_field: "{a.b}\"\nmember = \"{@key}", "{a.b\"\nmember = \"{@key}" =>
-        ["16:26 this { is never closed (close it with }, or write {{ for a brace as such)"];
+        ["16:26 this { is never closed (close it with }, or write {{ for a literal brace)"];
     stray_brace: "timeline:{channel}", "timeline:channel}" =>
-        ["25:24 this } closes nothing (write }} for a brace as such)"];
+        ["25:24 this } closes nothing (write }} for a literal brace)"];
     bad_path: "timeline:{channel}", "timeline:{channel[0]}" =>
         ["25:25 expected [] ([] stands for every element of an array; one element by its number cannot be asked for)"];
     empty_template: "\"{@key}\"\nrequire", "\"\"\nrequire" =>
         ["17:10 the template is empty (write a name, with {field} where a record's value belongs)"];
     bad_glob: "\"message:*\"", "\"message:[ab\"" =>
-        ["9:16 this [ is never closed (close it with ], or write \\[ for the character as such)"];
+        ["9:16 this [ is never closed (close it with ], or write \\[ for the character itself)"];
     empty_glob: "\"message:*\"", "\"\"" =>
         ["9:7 an empty pattern matches only the empty key (write the keys' common part and * for the rest)"];
     score_on_a_set: "type = \"zset\"", "type = \"set\"" =>
@@ -202,9 +202,9 @@ wrong! {
     ];
     // A string with escapes in it is marked as a whole.
     escaped_template: "\"timeline:{channel}\"", "\"\\u0074imeline:{channel\"" =>
-        ["25:7 this { is never closed (close it with }, or write {{ for a brace as such)"];
+        ["25:7 this { is never closed (close it with }, or write {{ for a literal brace)"];
     wide_characters_before: "\"timeline:{channel}\"", "\"zeit–ü:{channel\"" =>
-        ["25:15 this { is never closed (close it with }, or write {{ for a brace as such)"];
+        ["25:15 this { is never closed (close it with }, or write {{ for a literal brace)"];
 }
 
 #[test]
@@ -248,7 +248,7 @@ fn hostile_files() {
     let many = (0..1000).fold(String::from("version = 1\n"), |text, n| text + &format!("k{n} = 1\n"));
     let error = Spec::parse(&many, "many.toml").unwrap_err();
     assert!(error.errors().len() >= 1000);
-    assert!(error.to_string().ends_with("more errors are not shown; mend these first"));
+    assert!(error.to_string().ends_with("more errors are not shown; fix these first"));
 }
 
 #[test]
@@ -270,7 +270,7 @@ fn limits() {
 fn as_shown() {
     let text = GOOD.replace("\"maintain\"", "\"mantain\"");
     let shown = Spec::parse(&text, "my.toml").unwrap_err();
-    let expected = r#"error: "mantain" is no policy
+    let expected = r#"error: "mantain" is not a policy
   --> my.toml:14:10
    |
 14 | policy = "mantain"

@@ -56,6 +56,15 @@ pub const DUCKDB: Judge = Judge {
     remedy: "run scripts/setup",
     path: || installed("RDB_REINDEX_DUCKDB", "duckdb", "duckdb").filter(|_| on_path("python3").is_some()),
 };
+/// A folder with the Python package `prometheus_client`.
+pub const PROMETHEUS: Judge = Judge {
+    name: "prometheus",
+    tests: "OpenMetrics as the client library of Prometheus reads it",
+    remedy: "run scripts/setup",
+    path: || {
+        installed("RDB_REINDEX_PROMETHEUS", "prometheus", "prometheus_client").filter(|_| on_path("python3").is_some())
+    },
+};
 /// A folder with npm's server for Upstash's REST interface.
 pub const UPSTASH_REST: Judge = Judge {
     name: "upstash-rest",
@@ -108,12 +117,13 @@ pub const ZSH: Judge =
     Judge { name: "zsh", tests: "completions in zsh", remedy: "run scripts/setup", path: || on_path("zsh") };
 
 /// All of them, the servers aside.
-const OTHERS: [&Judge; 13] = [
+const OTHERS: [&Judge; 14] = [
     &CORPUS,
     &APPS,
     &REPORTED,
     &RDB_SOURCES,
     &DUCKDB,
+    &PROMETHEUS,
     &UPSTASH_REST,
     &BROWSER,
     &CHROMIUM,

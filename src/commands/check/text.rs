@@ -76,7 +76,7 @@ fn checksum(report: &Report) -> String {
 fn place(finding: &Finding) -> String {
     let start = finding.start;
     let Some(db) = finding.place.db else {
-        return format!("what stands at offset {start} ({start:#x}), which is no key");
+        return format!("what stands at offset {start} ({start:#x}), which is not a key");
     };
     let key = match &finding.place.key {
         Some(key) => format!("the key {}", display(key)),

@@ -148,7 +148,7 @@ pub fn run(args: &ExportArgs, terminal: &Terminal) -> Outcome {
         ))
         .with_hint(open::checksum_hint(
             &snapshot,
-            "the dump is damaged: take it again; --ignore-checksum makes this no error",
+            "the dump is damaged: take it again; --ignore-checksum lets it pass",
         ))),
         _ => Ok(Exit::Done),
     }
@@ -195,7 +195,7 @@ pub fn check_format(format: Format, to_file: bool) -> Result<(), Failure> {
         ));
     }
     if format == Format::Parquet && !to_file && io::stdout().is_terminal() {
-        return Err(Failure::new(Exit::Usage, "Parquet is no text: it would garble this terminal")
+        return Err(Failure::new(Exit::Usage, "Parquet is not text: it would garble this terminal")
             .with_hint("write it to a file: `… --out keys.parquet`"));
     }
     Ok(())
@@ -215,7 +215,7 @@ fn check(table: Table, format: Format, args: &ExportArgs) -> Result<(), Failure>
     {
         return Err(Failure::new(
             Exit::Usage,
-            format!("{option} says nothing of memberships: a missing one may be of a key that is not there"),
+            format!("{option} cannot select memberships: a missing one may be of a key that is not there"),
         )
         .with_hint("--match and --db are for index keys, too"));
     }
@@ -240,20 +240,20 @@ fn warn(summary: &Summary, args: &ExportArgs, terminal: &Terminal) {
     if summary.in_doubt.count > 0 && args.dump.expiry.is_none() {
         terminal.warn(format!(
             "{} keys have an expiry before 2009, the first is {}: these look like milliseconds that were left, and are \
-             written as they are; --expiry relative makes times of them, --expiry absolute takes them as they are",
+             written as they are; --expiry relative turns them into times, --expiry absolute takes them as they are",
             summary.in_doubt.count, summary.in_doubt.first
         ));
     }
     if summary.undecodable.count > 0 {
         terminal.warn(format!(
-            "{} RedisJSON values are no documents, the first is {}",
+            "{} RedisJSON values are not documents, the first is {}",
             summary.undecodable.count, summary.undecodable.first
         ));
     }
     let undecodable = ["record.undecodable", "record.undecidable"].map(|code| summary.diagnostics.count(code));
     if undecodable != [0, 0] {
         terminal.warn(format!(
-            "{} records say nothing of their memberships, which are held; `rdb-reindex inventory` says why",
+            "{} records say nothing about their memberships, which are held; `rdb-reindex inventory` says why",
             undecodable[0].saturating_add(undecodable[1])
         ));
     }

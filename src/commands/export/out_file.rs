@@ -20,7 +20,7 @@ impl OutFile {
     pub fn new(path: &Path) -> Result<Self, Failure> {
         let shown = text::path(path);
         if path.symlink_metadata().is_ok() {
-            let failure = Failure::new(Exit::Usage, format!("{shown} is there: nothing is overwritten"));
+            let failure = Failure::new(Exit::Usage, format!("{shown} already exists, and nothing is overwritten"));
             return Err(failure.with_hint("take another name, or remove it"));
         }
         let mut name = path.file_name().unwrap_or_default().to_owned();

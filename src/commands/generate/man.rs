@@ -19,15 +19,27 @@ const FILES: [(&str, &str); 6] = [
     ("journal.ndjson", "what was sent and answered; apply and rollback write it, and --resume goes on from it"),
 ];
 
-const CONNECTION: [(&str, &str); 4] = [
+const CONNECTION: [(&str, &str); 7] = [
     ("REDIS_URL", "the address if there is no --to"),
     ("UPSTASH_REDIS_REST_URL", "the address if there is neither --to nor REDIS_URL"),
     ("UPSTASH_REDIS_REST_TOKEN", "the token for an https:// address"),
-    ("RDB_REINDEX_PASSWORD", "the password, if it is not in a file (--password-file) and shall not be asked for"),
+    ("RDB_REINDEX_PASSWORD", "the password, if there is no --password-file and it should not be asked for"),
+    ("REDISCLI_AUTH", "the password, if RDB_REINDEX_PASSWORD is not set"),
+    ("USER, LOGNAME, USERNAME", "who works with the plan: the first of them that is set goes into the journal"),
+    ("HOSTNAME, COMPUTERNAME", "on which machine, where the system does not say: likewise"),
 ];
 
-const EVERYWHERE: [(&str, &str); 2] = [
+const REHEARSAL: [(&str, &str); 2] = [
+    ("PATH", "where rehearse --server looks for the server"),
+    ("RDB_REINDEX_REJSON", "the RedisJSON module for a dump that needs it, if there is no --module"),
+];
+
+const EVERYWHERE: [(&str, &str); 6] = [
+    ("COLUMNS", "how wide tables are where there is no terminal; 80 if it is not set"),
     ("NO_COLOR", "no colours, if it is set and not empty"),
+    ("CLICOLOR", "0 for no colours"),
+    ("CLICOLOR_FORCE", "colours also where there is no terminal, unless it is empty or 0"),
+    ("TERM", "dumb for no colours, and for progress in lines of its own"),
     ("TMPDIR", "where archives are unpacked, and throwaway servers live"),
 ];
 
@@ -38,7 +50,8 @@ pub fn page(text: &str, command: &str) -> String {
     section("EXIT STATUS", &EXIT_STATUS.map(|(status, meaning)| (status, meaning)), &mut out);
     let is_connected = command.is_empty() || CONNECTED.contains(&command);
     let connection = CONNECTION.iter().filter(|_| is_connected);
-    let environment: Vec<(&str, &str)> = connection.chain(&EVERYWHERE).copied().collect();
+    let rehearsal = REHEARSAL.iter().filter(|_| command.is_empty() || command == "rehearse");
+    let environment: Vec<(&str, &str)> = connection.chain(rehearsal).chain(&EVERYWHERE).copied().collect();
     section("ENVIRONMENT", &environment, &mut out);
     if command.is_empty() || WITH_PLAN.contains(&command) {
         out.push_str(".SH FILES\nIn the folder of a plan:\n");

@@ -49,9 +49,9 @@ impl Account {
         format!("{members} added, {} removed, {} deleted", number(self.removed), counted(self.deleted, "key"))
     }
 
-    /// `6,046 keys restored, 53 members taken out, 55 put back`.
+    /// `6,046 keys restored, 53 members removed, 55 put back`.
     pub fn of_rollback(&self) -> String {
         let (restored, out) = (counted(self.restored(), "key"), counted(self.removed, "member"));
-        format!("{restored} restored, {out} taken out, {} put back", number(self.added))
+        format!("{restored} restored, {out} removed, {} put back", number(self.added))
     }
 }

@@ -91,14 +91,14 @@ impl Watcher for Shower<'_> {
             }
             Event::Paced { commands, took } => {
                 let size = counted(*commands, "command");
-                self.say(format!("the last batch took {:.1} s: now {size} a batch", took.as_secs_f64()))
+                self.say(format!("the last batch took {:.1} s: now {size} per batch", took.as_secs_f64()))
             }
             Event::Kept { number: at, command, key, parts } => {
                 let shown: Vec<String> = parts.iter().take(3).map(|part| display(part)).collect();
                 let more = if parts.len() > shown.len() { ", …" } else { "" };
                 let what = match parts.len() {
-                    1 => "1 edit is not right any more and was not made".to_owned(),
-                    several => format!("{several} edits are not right any more and were not made"),
+                    1 => "1 edit is no longer right and was not made".to_owned(),
+                    several => format!("{several} edits are no longer right and were not made"),
                 };
                 self.say(format!("command {at}, {command} {}: {what} ({}{more})", Printable(key), shown.join(", ")));
             }

@@ -81,13 +81,13 @@ pub fn conclude(ended: &Ended<'_, '_>) -> Outcome {
         ],
     };
     for (count, [one, several]) in [
-        (in_place, ["edit was in place already", "edits were in place already"]),
+        (in_place, ["edit was already in place", "edits were already in place"]),
         (left_keys, ["key was left alone, because of drift", "keys were left alone, because of drift"]),
         (changed, ["field was left alone, because of drift", "fields were left alone, because of drift"]),
         (report.failed, ["command was refused because of its key", "commands were refused because of their key"]),
         (
             report.otherwise,
-            ["command was answered otherwise than planned", "commands were answered otherwise than planned"],
+            ["command was answered differently than planned", "commands were answered differently than planned"],
         ),
         (report.kept, kept),
         (report.left, ["command is left to do", "commands are left to do"]),
@@ -137,8 +137,9 @@ fn next(job: &Job<'_>) {
     let verify = typed::verify(&job.args.dir, &job.target, &job.with);
     match job.way {
         Way::Apply => {
-            job.terminal.say(format!("next, is it there?\n  {verify}\nand to undo it:\n  {}", rollback(job)));
+            job.terminal
+                .say(format!("next, check that it is there:\n  {verify}\nand to undo it:\n  {}", rollback(job)));
         }
-        Way::Rollback => job.terminal.say(format!("next, is the old state there?\n  {verify}")),
+        Way::Rollback => job.terminal.say(format!("next, check that the old state is there:\n  {verify}")),
     }
 }

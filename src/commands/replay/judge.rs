@@ -48,8 +48,9 @@ impl SpecJudge {
             records.push(match (index.policy, class) {
                 (Policy::Maintain, Some(_)) if !is_record_key && edited(&index.name) => {
                     return Err(format!(
-                        "the members of the index {} are not the keys of its records ({{@key}}): which record a member \
-                         is about is not known, and whether any record still implies it only all of them could tell",
+                        "the members of the index {} are not the keys of its records ({{@key}}), so it is not known \
+                         which record a member is about, and only all records together could tell whether one still \
+                         implies it",
                         index.name
                     ));
                 }

@@ -173,12 +173,15 @@ impl Job<'_> {
         if outlook.is_calm() {
             self.teller.differences(lists, &self.bundle.manifest)?;
             let keys = outlook.preflight.looked_at;
-            let are = if keys == 1 { "is as the plan expects it" } else { "are as the plan expects them" };
-            let text = format!("{} {are}\n", counted(keys, "touched key"));
+            let text = match keys {
+                0 => "no touched key had to be looked at\n".to_owned(),
+                1 => "1 touched key is as the plan expects it\n".to_owned(),
+                _ => format!("{} are as the plan expects them\n", counted(keys, "touched key")),
+            };
             return self.teller.tell("no_drift", json!({ "keys": keys }), &text);
         }
         let kinds = outlook.preflight.drift.kinds().into_iter().chain([
-            ("edits in place already", &outlook.in_place),
+            ("edits already in place", &outlook.in_place),
             ("fields with another value", &outlook.changed),
             ("edits that were made and are not there", &outlook.lost.edits),
         ]);

@@ -146,7 +146,7 @@ pub fn of_what_is_overwritten(terminal: &Terminal, work: &Work<'_>) {
         }
     }
     terminal.say(format!(
-        "this puts back {} (or their old {old}), takes out {}, deletes {}, and makes values anew with {}",
+        "this puts back {} (or their old {old}), removes {}, deletes {}, and recreates values with {}",
         counted(added, "member"),
         counted(removed, "member"),
         counted(deleted, "key"),

@@ -47,7 +47,7 @@ pub fn against_database(bundle: &Bundle, args: &VerifyArgs, terminal: &Terminal,
     };
     let proof = Proof::new(&commands, proven).map_err(Failure::error)?;
     terminal.say(format!(
-        "looking whether {} is there: {} in at most {}",
+        "checking whether {} is there: {} in at most {}",
         state(proven),
         counted(proof.keys(), "key"),
         counted(proof.commands(), "command")

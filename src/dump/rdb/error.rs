@@ -166,18 +166,21 @@ pub enum ErrorKind {
     #[error("the file ends before its EOF opcode: it is truncated")]
     MissingEof,
     #[error(
-        "from here on, {0} bytes to its end, the file holds nothing but NUL bytes, where records and the end of the dump are due"
+        "from here on, {0} bytes to its end, the file holds nothing but NUL bytes, where records and the end of the \
+         dump are expected"
     )]
     NulTail(u64),
-    #[error("the data ends too early: {needed} bytes are due and {left} are left; the file is truncated or damaged")]
+    #[error(
+        "the data ends too early: {needed} bytes are expected and {left} are left; the file is truncated or damaged"
+    )]
     UnexpectedEnd { needed: u64, left: u64 },
 
     // Lengths and strings.
     #[error("byte {0:#04x} starts no length")]
     LengthByte(u8),
-    #[error("byte {0:#04x} starts a specially encoded string where a length is due")]
+    #[error("byte {0:#04x} starts a specially encoded string where a length is expected")]
     StringWhereLength(u8),
-    #[error("byte {0:#04x} is no string encoding")]
+    #[error("byte {0:#04x} is not a string encoding")]
     StringEncoding(u8),
     #[error("{count} {what} cannot fit in the {left} bytes that are left")]
     Count { what: &'static str, count: u64, left: u64 },
@@ -197,7 +200,7 @@ pub enum ErrorKind {
     LzfTooShort { len: u64, written: u64 },
 
     // Opcodes and types.
-    #[error("{byte} ({byte:#04x}) is no opcode or value type of {flavor}")]
+    #[error("{byte} ({byte:#04x}) is not an opcode or value type of {flavor}")]
     UnknownType { byte: u8, flavor: Flavor },
     #[error("{name} ({byte}) has no published layout that could be confirmed, so nothing after it can be read")]
     Unsupported { byte: u8, name: &'static str },
@@ -206,7 +209,8 @@ pub enum ErrorKind {
     )]
     Dragonfly { byte: u8, name: &'static str },
     #[error(
-        "{byte} ({byte:#04x}) is no type of version {version}, which the dump says it is: {name} came with version {since}, and \
+        "{byte} ({byte:#04x}) is not a type of version {version}, which the dump says it has: {name} came with \
+         version {since}, and \
          other programs (Dragonfly) use the byte for types of their own; which of them this is would be a guess"
     )]
     Younger { byte: u8, name: &'static str, since: u32, version: u32 },
@@ -218,11 +222,11 @@ pub enum ErrorKind {
     KeyMetaCount(u64),
 
     // Modules.
-    #[error("module auxiliary data has the opcode {0} where 2 is due")]
+    #[error("module auxiliary data has the opcode {0} where 2 is expected")]
     ModuleAuxOpcode(u64),
     #[error("module auxiliary data says {0} for when it is to be read; 1 and 2 are possible")]
     ModuleAuxWhen(u64),
-    #[error("{0} is no opcode of a module value")]
+    #[error("{0} is not an opcode of a module value")]
     ModuleOpcode(u64),
     #[error("a RedisJSON value of encoding version {0} does not have the parts that version has")]
     JsonShape(u16),
@@ -244,7 +248,7 @@ pub enum ErrorKind {
     CompactTrailing { form: &'static str, left: u64 },
     #[error("{form} has an entry of the encoding {byte:#04x}, which does not exist")]
     CompactEncoding { form: &'static str, byte: u8 },
-    #[error("{entries} entries are no whole number of groups of {group}")]
+    #[error("{entries} entries are not a whole number of groups of {group}")]
     CompactGroups { entries: u64, group: u64 },
 
     // Single compact forms.
@@ -266,9 +270,9 @@ pub enum ErrorKind {
     QuicklistEmptyNode,
 
     // Collections.
-    #[error("{0} is no score")]
+    #[error("{0} is not a score")]
     Score(Snippet),
-    #[error("the time to live of a hash field is {0}, which is no time")]
+    #[error("the time to live of a hash field is {0}, which is not a time")]
     FieldTtl(Snippet),
     #[error(
         "the expiries of hash fields are not in ascending order, those without one last: {next} follows {previous}"
@@ -280,11 +284,11 @@ pub enum ErrorKind {
     // Streams.
     #[error("the key of a stream node has {0} bytes; an ID has 16")]
     StreamKey(u64),
-    #[error("a stream node has a text, {0}, where an integer is due")]
+    #[error("a stream node has a text, {0}, where an integer is expected")]
     StreamInteger(Snippet),
     #[error("a stream node says {what} is {value}, which is out of range")]
     StreamRange { what: &'static str, value: i64 },
-    #[error("a stream node ends where {0} is due")]
+    #[error("a stream node ends where {0} is expected")]
     StreamNodeEnd(&'static str),
     #[error(
         "a stream node says it has {live} entries and {deleted} deleted ones, and has {walked_live} and {walked_deleted}"
@@ -314,7 +318,7 @@ pub enum ErrorKind {
     TemplateFormat(u64),
     #[error("a hash has {values} values for a template of {fields} fields")]
     TemplateCount { values: u64, fields: u64 },
-    #[error("a hash that refers to a template starts with {0}, which is no template id")]
+    #[error("a hash that refers to a template starts with {0}, which is not a template id")]
     TemplateId(Snippet),
     #[error("the hash templates of the file take more than {0} bytes")]
     TemplateCap(u64),

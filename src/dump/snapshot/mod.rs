@@ -333,7 +333,7 @@ fn spool(form: Form, source: impl Read, path: &Path) -> Result<(File, Padding), 
         Failure::Write(source) => Error::Spool { path: path(), source },
         Failure::Full(written) => Error::Full { path: path(), written },
         Failure::Content(Form::Other(name, _)) => Error::Content { path: path(), name },
-        Failure::Content(Form::Plain) => Error::Content { path: path(), name: "no dump" },
+        Failure::Content(Form::Plain) => Error::Content { path: path(), name: "not a dump" },
         Failure::Content(_) => Error::Content { path: path(), name: "compressed once more" },
     })?;
     file.seek(SeekFrom::Start(0)).map_err(spool_error)?;

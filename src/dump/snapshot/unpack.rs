@@ -55,7 +55,7 @@ impl Form {
             _ if starts(b"\x1f\xef\xbf\xbd") || starts(b"(\xef\xbf\xbd/\xef\xbf\xbd") => {
                 Self::Other("an archive that was transferred as text, which replaced bytes of it", BINARY)
             }
-            _ if utf16(head) => Self::Other("text of 16 bits a character", AS_TEXT),
+            _ if utf16(head) => Self::Other("text of 16 bits per character", AS_TEXT),
             _ if starts(b"\xef\xbb\xbfREDIS") || starts(b"\xef\xbb\xbfVALKEY") => {
                 Self::Other("text, by the mark that it begins with", AS_TEXT)
             }

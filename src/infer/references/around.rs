@@ -20,7 +20,7 @@ pub fn surroundings(sample: &Sample) -> BTreeMap<u64, Vec<Around>> {
         let starts = std::iter::once(0).chain(edges(name)).take(14);
         let ends: Vec<usize> = std::iter::once(name.len()).chain(edges(name).rev()).take(3).collect();
         for start in starts {
-            for end in ends.iter().copied().filter(|end| *end > start) {
+            for end in ends.iter().copied().filter(|end| *end > start && !begins_within(name, *end)) {
                 let around = (name.get(..start).unwrap_or_default(), name.get(end..).unwrap_or_default());
                 if counts.len() < 1 << 19 || counts.contains_key(&(around.0.to_vec(), around.1.to_vec())) {
                     let count = counts.entry((around.0.to_vec(), around.1.to_vec())).or_default();
@@ -36,6 +36,12 @@ pub fn surroundings(sample: &Sample) -> BTreeMap<u64, Vec<Around>> {
         all.into_iter().map(|(around, _)| around).collect()
     };
     counts.into_iter().map(|(db, counts)| (db, list(counts))).collect()
+}
+
+/// Whether what stands behind goes on with a letter or digit: behind an entry that ends with one it would be another name
+/// (`order:1` and `14`), and not this one with something after it.
+fn begins_within(name: &[u8], end: usize) -> bool {
+    name.get(end).is_some_and(u8::is_ascii_alphanumeric)
 }
 
 /// Where in a name something begins or ends: between a letter or digit and another byte.

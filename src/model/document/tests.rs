@@ -233,11 +233,14 @@ fn events_that_make_no_sense() {
     let cases: [(Feed, &str); 8] = [
         (|_| {}, "the document has no end"),
         (|e| e.key(b"a"), "a field name outside an object"),
-        (|e| e.end(), "an end where none is due"),
-        (|e| [e.null(), e.null()].iter().for_each(drop), "a value where none is due"),
-        (|e| [e.start_object(), e.null()].iter().for_each(drop), "a value where none is due"),
-        (|e| [e.start_object(), e.key(b"a"), e.end()].iter().for_each(drop), "an end where none is due"),
-        (|e| [e.start_object(), e.key(b"a"), e.key(b"a")].iter().for_each(drop), "a field name where a value is due"),
+        (|e| e.end(), "an end where none is expected"),
+        (|e| [e.null(), e.null()].iter().for_each(drop), "a value where none is expected"),
+        (|e| [e.start_object(), e.null()].iter().for_each(drop), "a value where none is expected"),
+        (|e| [e.start_object(), e.key(b"a"), e.end()].iter().for_each(drop), "an end where none is expected"),
+        (
+            |e| [e.start_object(), e.key(b"a"), e.key(b"a")].iter().for_each(drop),
+            "a field name where a value is expected",
+        ),
         (|e| (0..129).for_each(|_| e.start_array()), "nested too deeply"),
     ];
     for (feed, reason) in cases {

@@ -93,7 +93,7 @@ impl SpecErrors {
         }
         let hidden = self.errors.len().saturating_sub(MAX_SHOWN);
         if hidden > 0 {
-            out.push_str(&format!("\n\n{hidden} more errors are not shown; mend these first"));
+            out.push_str(&format!("\n\n{hidden} more errors are not shown; fix these first"));
         }
         out
     }

@@ -100,9 +100,9 @@ impl Reader<'_> {
             let known: Vec<&str> = words.iter().map(|word| as_str(*word)).collect();
             let help = match nearest(text, known.iter().copied()) {
                 Some(near) => format!("did you mean {near:?}?"),
-                None => format!("{key} is one of {}", known.join(", ")),
+                None => format!("expected one of {}", known.join(", ")),
             };
-            self.error(span, format!("{text:?} is no {key}"), help);
+            self.error(span, format!("{text:?} is not a {key}"), help);
         }
         found
     }

@@ -45,14 +45,27 @@ impl Large {
 }
 
 /// The largest by one measure, the largest first; of equals the first in the dump, so that the threads do not matter.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 struct Largest {
     keys: Vec<(u64, Large)>,
-    /// Nothing smaller has a place any more.
+    /// Size and start of the last that has a place, once all places are taken.
     least: u64,
+    last: u64,
+}
+
+impl Default for Largest {
+    fn default() -> Self {
+        Self { keys: Vec::new(), least: 0, last: u64::MAX }
+    }
 }
 
 impl Largest {
+    /// Whether a key would get a place. Many keys are of one size, and of equals only those before the last one do.
+    #[inline]
+    fn has_place(&self, size: u64, start: usize) -> bool {
+        size > self.least || size == self.least && (start as u64) < self.last
+    }
+
     fn keep(&mut self, size: u64, key: Large) {
         let order = |(size, key): &(u64, Large)| (Reverse(*size), key.start);
         let entry = (size, key);
@@ -61,8 +74,8 @@ impl Largest {
             self.keys.insert(at, entry);
             self.keys.truncate(LARGEST);
         }
-        if let Some((last, _)) = self.keys.get(LARGEST.saturating_sub(1)) {
-            self.least = *last;
+        if let Some((size, key)) = self.keys.get(LARGEST.saturating_sub(1)) {
+            (self.least, self.last) = (*size, key.start);
         }
     }
 
@@ -93,15 +106,15 @@ impl LargestKeys {
             return;
         }
         let of_type = self.of_type((record.value.ty.kind(), module));
-        if tally.memory >= of_type.least {
+        if of_type.has_place(tally.memory, record.start) {
             let large = Large::new(record, tally);
             of_type.keep(tally.memory, large);
-            if tally.memory >= self.memory.least {
+            if self.memory.has_place(tally.memory, record.start) {
                 self.memory.keep(tally.memory, large);
             }
         }
         // A value of one element is no collection, or none to speak of.
-        if tally.elements >= self.elements.least && tally.elements > 1 {
+        if tally.elements > 1 && self.elements.has_place(tally.elements, record.start) {
             self.elements.keep(tally.elements, Large::new(record, tally));
         }
     }
@@ -184,7 +197,7 @@ mod tests {
             for part in parts {
                 let mut one = Largest::default();
                 for key in part {
-                    if key.memory >= one.least {
+                    if one.has_place(key.memory, usize::try_from(key.start).unwrap()) {
                         one.keep(key.memory, key);
                     }
                 }

@@ -249,7 +249,7 @@ impl<'e> Engine<'e, '_, '_> {
         rest(time, self.terms.interrupt)
     }
 
-    /// A connection. If the server was started anew since the last one, or another took its place, first checks that what
+    /// A connection. If the server restarted since the last one, or another took its place, first checks that what
     /// it acknowledged is still there, up to the batch that is under way. Whether that was so.
     fn connect(&mut self) -> Result<bool, LinkError> {
         self.session.link()?;

@@ -154,7 +154,8 @@ pub enum LinkError {
     #[error("no database is selected on this connection")]
     NoDatabase,
     #[error(
-        "{target} is no node of a cluster that says where its slots are: {cause}; one server is given as redis://HOST:PORT"
+        "{target} is not a cluster node that says where its slots are: {cause}; one server is given as \
+         redis://HOST:PORT"
     )]
     NoCluster { target: String, cause: String },
     #[error("the sentinel at {target} names no primary: {cause}")]
@@ -167,10 +168,11 @@ pub enum LinkError {
     NotEnded { cause: String },
     /// It was started anew in the meantime.
     #[error(
-        "the server was started anew, and {lost} of {of} edits that it had acknowledged are not there; plan again from a new dump"
+        "the server restarted, and {lost} of {of} edits that it had acknowledged are not there; plan again from a \
+         new dump"
     )]
     Lost { lost: u64, of: u64 },
-    #[error("the server was started anew, and it cannot be seen what it lost: {cause}")]
+    #[error("the server restarted, and it cannot be told what it lost: {cause}")]
     NotYet { cause: String },
 }
 

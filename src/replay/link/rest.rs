@@ -134,7 +134,7 @@ impl RestLink {
             },
             ureq::Error::Rustls(error) => of_tls(target, error),
             ureq::Error::Protocol(_) => LinkError::Protocol { target },
-            _ => LinkError::Io { target, cause: "the request came to nothing".into() },
+            _ => LinkError::Io { target, cause: "the request failed".into() },
         }
     }
 

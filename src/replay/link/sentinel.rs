@@ -97,7 +97,7 @@ fn named_by(target: &Target, (host, port): &(String, u16), name: &str) -> Result
             address.ok_or_else(|| no_primary("it answered with something that is not an address".into()))
         }
         Reply::Error(error) if error.kind() == ErrorKind::UnknownCommand => {
-            Err(no_primary("it is no sentinel; a server itself is given as redis://HOST:PORT".into()))
+            Err(no_primary("it is not a sentinel; a server itself is given as redis://HOST:PORT".into()))
         }
         reply => Err(no_primary(reply.to_string())),
     }

@@ -71,7 +71,7 @@ impl<'d> Session<'d> {
         Ok(Line { link, identity, db: Some(0) })
     }
 
-    /// Whether the server was started anew since the first connection, or is another one: what it acknowledged before may
+    /// Whether the server restarted since the first connection, or is another one: what it acknowledged before may
     /// be lost.
     pub fn was_restarted(&self) -> bool {
         self.restarted

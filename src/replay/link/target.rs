@@ -213,8 +213,8 @@ impl std::str::FromStr for NodeMap {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let place = |text: &str| url::node(text).map_err(|_| "HOST:PORT=HOST:PORT is due".to_owned());
-        let (announced, reachable) = text.split_once('=').ok_or("HOST:PORT=HOST:PORT is due")?;
+        let place = |text: &str| url::node(text).map_err(|_| "expected HOST:PORT=HOST:PORT".to_owned());
+        let (announced, reachable) = text.split_once('=').ok_or("expected HOST:PORT=HOST:PORT")?;
         Ok(Self { announced: place(announced)?, reachable: place(reachable)? })
     }
 }

@@ -193,7 +193,7 @@ fn of_certificate(cause: &CertificateError) -> (&'static str, &'static str) {
             ("its certificate is not valid yet", "set the clock of this machine, or of that which made it, right")
         }
         C::Revoked => ("its certificate was revoked", "renew it there"),
-        C::BadEncoding => ("its certificate cannot be read", "make it anew there"),
+        C::BadEncoding => ("its certificate cannot be read", "make a new one there"),
         // A certificate that is marked as an authority is a server's own, and was not given itself.
         _ => (
             "its certificate is not fit for a server, or marked as that of an authority",

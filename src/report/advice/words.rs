@@ -140,8 +140,8 @@ pub fn reason(item: &Item) -> String {
             named(records),
             number(*gone),
             match repaired {
-                true => "A plan by the spec takes those out, each time anew.",
-                false => "A rule that prunes takes those out, each time anew.",
+                true => "A plan from the spec removes those, again and again.",
+                false => "A rule that prunes removes those, again and again.",
             }
         ),
         Reason::Encoding { way, keys, in_family, zset } => encoding(*way, *keys, *in_family, *zset),
@@ -157,15 +157,15 @@ fn encoding(way: Way, keys: u64, in_family: u64, zset: bool) -> String {
     match way {
         Way::Rewrite => format!(
             "{keys} of {of} {is} small enough for a compact encoding and {do_not} have one: Redis 7.2 and later give it to \
-             {them} when {write} anew or loaded, with default settings."
+             {them} when {write} again or loaded, with default settings."
         ),
         Way::Longer => format!(
             "{keys} of {of} {has} up to 128 members, the longest of 65 to 128 bytes: with `{prefix}-max-listpack-value 128` \
              Redis 7.2 and later keep {them} in a listpack."
         ),
         Way::Numbers => format!(
-            "{keys} of {of} {has} 513 to 4,096 members, all of them whole numbers: with `set-max-intset-entries 4096` {they} \
-             kept in an intset; to add a number then moves up to 32 kB."
+            "{keys} of {of} {has} 513 to 4,096 members, all of them whole numbers: with `set-max-intset-entries \
+             4096` {they} kept in an intset; adding a number then moves up to 32 kB."
         ),
     }
 }
@@ -208,7 +208,7 @@ pub fn condition(item: &Item) -> String {
         Reason::NoExpiry { gone, .. } => {
             let mut words = "Only if nothing else removes these entries, and one is good for nothing when its record is gone.".to_owned();
             if item.lines.is_none() && item.overlaps == 0 && *gone > 0 {
-                words.push_str(" Whether those of today are kept for another key, `infer` looks.");
+                words.push_str(" `infer` looks whether those of today are kept for another key.");
             }
             words
         }
@@ -277,7 +277,11 @@ pub fn sum(advice: &Advice) -> String {
                 _ => format!("{families} families"),
             },
             number(change.after),
-            if advice.some_go { "what could go went and a plan repaired the rest" } else { "a plan repaired them" }
+            if advice.some_go {
+                "what could go is gone and a plan has repaired the rest"
+            } else {
+                "a plan has repaired them"
+            }
         ));
     }
     words
@@ -286,8 +290,8 @@ pub fn sum(advice: &Advice) -> String {
 /// What holds for all of it.
 pub fn caveats(advice: &Advice) -> String {
     let mut words =
-        "Suggestions, and no part of any plan. Which questions the application asks, a dump does not say: look \
-                     there before anything goes. Memory is estimated, as `MEMORY USAGE` of a Redis 7 counts it."
+        "Suggestions, and never part of a plan. A dump does not say which questions the application asks: look there \
+         before anything goes. Memory is estimated, as `MEMORY USAGE` of a Redis 7 counts it."
             .to_owned();
     if advice.one_in > 1 {
         words.push_str(&format!(" Members were compared by a sample: one in {}.", number(advice.one_in)));

@@ -37,8 +37,8 @@ impl Brakes {
         let views = |notes: &[&BrakeNote]| notes.iter().take(MOST).map(|note| brake(note)).collect();
         Self {
             lifted_words: match lifted.len() {
-                1 => "1 brake was lifted: somebody says that this is no mistake".to_owned(),
-                n => format!("{} brakes were lifted: somebody says that these are no mistakes", count(n)),
+                1 => "1 brake was lifted: somebody says that this is not a mistake".to_owned(),
+                n => format!("{} brakes were lifted: somebody says that these are not mistakes", count(n)),
             },
             lifted: views(&lifted),
             others: views(&others),

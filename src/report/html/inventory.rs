@@ -123,7 +123,7 @@ impl Page {
         let checksum = match snapshot.checksum {
             Checksum::Verified => "right",
             Checksum::Absent => "the dump has none",
-            Checksum::Mismatch => "WRONG: the dump is damaged, and so may be these figures",
+            Checksum::Mismatch => "WRONG: the dump is damaged, and these figures may be wrong too",
         };
         let crc = Html::fill(&format!("{{}}; checksum {checksum}"), &[&code(&snapshot.crc64, Room::LABEL)]);
         let mut families: Vec<&Family> = inventory.families.iter().filter(|family| family.keys > 0).collect();

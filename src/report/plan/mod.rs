@@ -90,7 +90,9 @@ fn is_empty(manifest: &Manifest) -> bool {
 fn nothing(manifest: &Manifest, style: Style, out: &mut String) {
     let what = match (what_is_left(manifest), undecidable(manifest)) {
         (None, 0) => format!("{}: {}", style.right("Nothing to do"), as_they_should_be(manifest)),
-        (None, _) => format!("{}: what can be told of the indexes is as it should be.", style.right("Nothing to do")),
+        (None, _) => {
+            format!("{}: as far as can be told, the indexes are as they should be.", style.right("Nothing to do"))
+        }
         (Some(_), _) => format!("{}, but not everything is right.", style.wrong("Nothing is changed")),
     };
     out.push('\n');

@@ -86,7 +86,7 @@ fn what_is_in_an_archive_must_be_a_dump() {
         let error = open(bytes, true).unwrap_err();
         assert!(error.ends_with(end), "{error}");
     };
-    ends(&gzip(b"hello"), "is compressed, and what is in it is no dump");
+    ends(&gzip(b"hello"), "is compressed, and what is in it is not a dump");
     ends(&gzip(&zstd(&dump())), "is compressed, and what is in it is compressed once more");
     ends(&zstd(b"*1\r\n$4\r\nPING\r\n"), "what is in it is a file of commands (AOF or RESP), not a dump");
     // 1 GB of zeros in a few KB: refused at its first bytes.
@@ -95,7 +95,7 @@ fn what_is_in_an_archive_must_be_a_dump() {
     (0..1024).for_each(|_| bomb.write_all(&zeros).unwrap());
     let bomb = bomb.finish().unwrap();
     assert!(bomb.len() < 1 << 18);
-    ends(&bomb, "is compressed, and what is in it is no dump");
+    ends(&bomb, "is compressed, and what is in it is not a dump");
 }
 
 #[test]

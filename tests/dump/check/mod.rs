@@ -79,7 +79,7 @@ fn a_cut_file() {
     let dump = DumpBuilder::new(11).select_db(0).string("a", "1").string("cut", "0123456789x").finish();
     // The last value begins at 21 and lacks its last 3 bytes.
     let text = "damaged: dump.rdb\n  format: REDIS 11\n  keys: 1 were read before the damage\n  \
-                checksum: not reached\n  damage: the data ends too early: 11 bytes are due and 8 are left; the file is \
+                checksum: not reached\n  damage: the data ends too early: 11 bytes are expected and 8 are left; the file is \
                 truncated or damaged, at offset 21 (0x15), in the record that starts at 16\n    in the key cut of \
                 database 0, whose record starts at offset 16 (0x10)\n  whole keys before the first damage: 1\n";
     assert_eq!(check(&dump[..30]), (Some(1), text.to_owned(), String::new()));

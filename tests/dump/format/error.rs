@@ -18,7 +18,7 @@ fn in_a_record_with_a_prefix() {
     // 9 F9 05, 11 type, 12 key, 14 the string.
     assert_eq!(
         text(&x("F9 05 00 01 'k' C7")),
-        "byte 0xc7 is no string encoding, at offset 14 (0xe), in the record that starts at 9"
+        "byte 0xc7 is not a string encoding, at offset 14 (0xe), in the record that starts at 9"
     );
 }
 
@@ -26,7 +26,7 @@ fn in_a_record_with_a_prefix() {
 fn in_a_cut_string() {
     assert_eq!(
         text(&x("00 01 'k' 05 'ab'")),
-        "the data ends too early: 5 bytes are due and 2 are left; the file is truncated or damaged, at offset 12 (0xc), \
+        "the data ends too early: 5 bytes are expected and 2 are left; the file is truncated or damaged, at offset 12 (0xc), \
          in the record that starts at 9"
     );
 }

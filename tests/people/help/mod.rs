@@ -1,5 +1,6 @@
 //! What `--help` says is true: every example is run, every command has some, and no line is too long for a terminal.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::io::Write;
 use std::path::Path;
@@ -171,6 +172,55 @@ fn the_manual_has_a_page_a_command_with_its_examples() {
         let plain = |text: &str| text.replace("\\(aq", "'").replace("\\*(Aq", "'");
         assert!(plain(page).contains(&plain(&first)), "{command}: {first}\n{page}");
     }
+}
+
+/// What the program reads from its environment, and nothing else, is in the manual: the names are found in the source, in the
+/// files that read it.
+#[test]
+fn the_manual_names_every_variable_that_is_read() {
+    let is_name = |word: &&str| {
+        word.len() > 3
+            && word.starts_with(|c: char| c.is_ascii_uppercase())
+            && word.chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_')
+    };
+    let mut read = BTreeSet::new();
+    let mut folders = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join("src")];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).expect("a folder") {
+            let path = entry.expect("an entry").path();
+            if path.is_dir() {
+                folders.push(path);
+                continue;
+            }
+            let text = fs::read_to_string(&path).unwrap_or_default();
+            let text = text.split("#[cfg(test)]").next().unwrap_or_default();
+            if text.contains("env::temp_dir(") {
+                read.insert("TMPDIR".to_owned());
+            }
+            let calls = ["env::var(", "env::var_os(", "variable(", "said("];
+            for statement in text.split([';', '{', '}']).filter(|part| calls.iter().any(|call| part.contains(call))) {
+                // Every second piece between quotation marks is a text; other names in capitals are constants.
+                let (bare, quoted) = (statement.split('"').step_by(2), statement.split('"').skip(1).step_by(2));
+                read.extend(quoted.filter(is_name).map(str::to_owned));
+                for constant in
+                    bare.flat_map(|part| part.split(|c: char| !c.is_alphanumeric() && c != '_')).filter(is_name)
+                {
+                    let value = text
+                        .split_once(&format!("const {constant}: &str = \""))
+                        .and_then(|(_, rest)| rest.split_once('"'));
+                    read.extend(value.map(|(value, _)| value.to_owned()));
+                }
+            }
+        }
+    }
+    assert!(read.contains("REDIS_URL") && read.contains("COLUMNS") && read.contains("TMPDIR"), "{read:?}");
+    let manual = help(&["man"]).replace("\\-", "-");
+    let page = manual.split(".TH rdb-reindex-").next().expect("the page of the program");
+    let (_, environment) = page.split_once(".SH ENVIRONMENT\n").expect("a section");
+    let environment = environment.split("\n.SH ").next().expect("its text");
+    let terms = environment.lines().filter_map(|line| line.strip_prefix("\\fB")?.strip_suffix("\\fR"));
+    let told: BTreeSet<String> = terms.flat_map(|term| term.split(", ")).map(str::to_owned).collect();
+    assert_eq!(told, read);
 }
 
 #[test]

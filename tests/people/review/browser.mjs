@@ -68,6 +68,25 @@ for (const colorScheme of ["light", "dark"]) {
   await page.context().close();
 }
 
+// A phone: how long the page is before anything is opened, and whether a link opens what it leads to.
+{
+  const page = await open({ viewport: { width: 360, height: 800 }, reducedMotion: "reduce" });
+  const height = () => page.evaluate(() => document.documentElement.scrollHeight);
+  found.phone = { height: await height(), closed: await page.locator("details.part:not([open])").count(), reached: 0, leads: 0 };
+  for (const link of await page.locator(".jump a").all()) {
+    found.phone.leads += 1;
+    const part = page.locator(await link.getAttribute("href")).locator("details.part");
+    const before = await part.evaluate((part) => part.open);
+    await link.click();
+    const { top } = await part.evaluate((part) => part.getBoundingClientRect());
+    if (!before && await part.evaluate((part) => part.open) && top > -100 && top < 700) found.phone.reached += 1;
+  }
+  await page.setViewportSize({ width: 1024, height: 800 });
+  await page.waitForTimeout(100);
+  found.phone.wide = await page.locator("details.part:not([open])").count();
+  await page.context().close();
+}
+
 for (const width of [320, 360, 768, 1440]) {
   const page = await open({ viewport: { width, height: 800 } });
   await page.evaluate(() => { for (const details of document.querySelectorAll("details")) details.open = true; });
@@ -146,7 +165,7 @@ for (const width of [320, 360, 768, 1440]) {
 {
   const page = await open({ javaScriptEnabled: false });
   const seen = async (selector) => (await page.locator(selector).count()) > 0 && page.locator(selector).first().isVisible();
-  found.withoutScript = { heading: await seen("h1"), form: await seen("form.find"), example: await seen("details[data-kind] ul.x > li"), outline: await seen(".outline summary"), map: await seen("svg.icicle"), told: await seen(".where") };
+  found.withoutScript = { heading: await seen("h1"), form: await seen("form.find"), example: await seen("details[data-kind] ul.x > li"), outline: await seen(".outline summary"), map: await seen("svg.icicle"), told: await seen(".where"), closed: await page.locator("details.part:not([open])").count() };
   await page.context().close();
 }
 

@@ -42,7 +42,21 @@ pub struct Found {
     #[serde(default)]
     pub told: String,
     pub without_script: WithoutScript,
+    pub phone: Phone,
     pub print: Print,
+}
+
+/// A window of 360 by 800 pixels.
+#[derive(Deserialize)]
+pub struct Phone {
+    /// Of the whole page, before anything is opened.
+    pub height: u64,
+    /// Parts that are closed then, and those that are in a wide window.
+    closed: u64,
+    wide: u64,
+    /// Links to approve, apply and undo, and those that open their part and lead to it.
+    leads: u64,
+    reached: u64,
 }
 
 /// The heaviest part of a map, entered and left.
@@ -91,6 +105,8 @@ pub struct WithoutScript {
     pub outline: bool,
     pub map: bool,
     told: bool,
+    /// Parts of the page that cannot be read before they are opened.
+    closed: u64,
 }
 
 #[derive(Deserialize)]
@@ -130,6 +146,9 @@ pub fn open(page: &Path, words: &[&str]) -> Option<Found> {
     assert_eq!(found.axe, none, "axe-core finds");
     assert!(found.keyboard && found.focus_ring, "a box cannot be folded out by keyboard");
     assert!(found.without_script.heading && !found.without_script.form, "without a script");
+    assert_eq!(found.without_script.closed, 0, "without a script nothing is closed");
+    assert!(found.phone.closed > 3 && found.phone.wide == 0, "parts are closed on a phone, and nowhere else");
+    assert_eq!(found.phone.reached, found.phone.leads, "a link opens what it leads to");
     assert!(!found.without_script.told, "without a script nothing can be entered, and nothing says so");
     assert_eq!((found.print.closed, found.print.nav.as_str()), (0, "none"), "on paper");
     Some(found)
@@ -145,6 +164,7 @@ fn the_review_of_the_fixture() {
     };
     assert!(found.without_script.example, "an example is seen without a script");
     assert_eq!(found.cut, [""; 0], "a table is cut");
+    assert!(found.phone.height < 6_000, "{} pixels to scroll on a phone", found.phone.height);
     // Approve, apply and undo.
     assert!(found.reach.values().all(|seen| *seen == 3), "{:?}", found.reach);
     assert_eq!(found.print.sign, 4);

@@ -24,7 +24,7 @@ fn the_page_of_the_fixture_answers_the_four_questions() {
         // 1,991 + 172 + 3 members, of which 41 + 9 + 1 are stale.
         "2,166 members: 2,115 right, 51 added by the plan",
         // 33 strings, 32 each of four types and one stream.
-        "162 keys deleted: they are no sets",
+        "162 keys deleted: they are not sets",
         "32 hashes",
         // 30 + 5 + 1 are gone, 11 + 4 belong to another project.
         "36 members removed: the record does not exist",

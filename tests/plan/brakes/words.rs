@@ -19,7 +19,7 @@ fn nothing_to_do_is_said_only_where_everything_is_right() {
     // A record of which nothing can be said: the rest is right.
     let planned = Desk::new(&right("7"), &text).plan(&[]);
     assert!(
-        planned.stderr.contains("Nothing to do: what can be told of the indexes is as it should be."),
+        planned.stderr.contains("Nothing to do: as far as can be told, the indexes are as they should be."),
         "{}",
         planned.stderr
     );

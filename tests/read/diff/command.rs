@@ -68,7 +68,7 @@ fn the_shards_of_a_side_are_one_database() {
     assert!(text.contains("k") && text.contains("m") && !rows.iter().any(|row| row.contains(",l,")), "{text}");
     for (args, part) in [
         (&["old.rdb"][..], "the later dump is missing"),
-        (&["old.rdb", "new.rdb", "new-1.rdb"], "which are the later ones"),
+        (&["old.rdb", "new.rdb", "new-1.rdb"], "which of these dumps are the later ones"),
         (&["-", "--with", "-"], "standard input"),
     ] {
         contains(run(args).assert().code(2).get_output(), &[part]);

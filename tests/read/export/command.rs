@@ -111,7 +111,7 @@ fn values_that_cannot_be_read() {
     let output = run(&["--table", "elements", "--format", "csv"], &path);
     let rows = "0,future,ReJSON-RL,,,,,\n0,broken,ReJSON-RL,,,\"{\"\"a\"\":\",,\n";
     assert_eq!(text(&output.stdout), format!("db,key,type,position,field,value,score,expire_at_ms\n{rows}"));
-    let warning = "warning: 2 RedisJSON values are no documents, the first is future\n";
+    let warning = "warning: 2 RedisJSON values are not documents, the first is future\n";
     assert_eq!((output.status.code(), text(&output.stderr)), (Some(0), warning.to_owned()));
     let output = run(&["--table", "keys", "--format", "csv"], &path);
     let types: Vec<String> =

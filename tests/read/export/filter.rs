@@ -95,14 +95,19 @@ fn rules_that_mean_nothing_are_refused() {
     let path = folder.path().join("dump.rdb");
     std::fs::write(&path, DumpBuilder::new(11).string("k", "v").finish()).unwrap();
     let facts = [
-        ("keys", ["--type", "sett"], 2, "there are string, list, set, zset, hash, stream, array, json"),
-        ("keys", ["--min-bytes", "10x"], 2, "'10x' is no size; these are some: 512, 10k, 1MB"),
-        ("keys", ["--expires", "never"], 2, "one of these is due: none, any, before=DATE"),
-        ("keys", ["--expires", "before=tomorrow"], 2, "'tomorrow' is no date; 2026-01-31 (UTC) is one"),
-        ("keys", ["--expires", "within=1y"], 2, "'1y' is no duration; these are some: 90s"),
+        ("keys", ["--type", "sett"], 2, "expected string, list, set, zset, hash, stream, array, json"),
+        ("keys", ["--min-bytes", "10x"], 2, "'10x' is not a size; expected one such as 512, 10k, 1MB"),
+        ("keys", ["--expires", "never"], 2, "expected one of: none, any, before=DATE"),
+        (
+            "keys",
+            ["--expires", "before=tomorrow"],
+            2,
+            "'tomorrow' is not a date; expected one such as 2026-01-31 (UTC)",
+        ),
+        ("keys", ["--expires", "within=1y"], 2, "'1y' is not a duration; expected one such as 90s"),
         ("keys", ["--db", "x"], 2, "invalid digit"),
-        ("memberships", ["--type", "set"], 2, "--type says nothing of memberships"),
-        ("memberships", ["--min-bytes", "1"], 2, "--min-bytes says nothing of memberships"),
+        ("memberships", ["--type", "set"], 2, "--type cannot select memberships"),
+        ("memberships", ["--min-bytes", "1"], 2, "--min-bytes cannot select memberships"),
         ("memberships", ["--expires", "none"], 2, "hint: --match and --db are for index keys, too"),
         // This dump has no `ctime`.
         ("keys", ["--expires", "within=7d"], 1, "the dump does not say when it was made"),

@@ -112,7 +112,7 @@ fn a_walk_that_ends_early_gives_the_rows_before() {
         let (status, skipped, stderr) = export(&bytes, &["--table", table, "--skip-damaged"]);
         assert_eq!(status, Some(1), "{stderr}");
         assert_eq!(skipped == rows, whole, "{table}: {skipped}{stderr}");
-        assert!(stderr.contains("112 (0x70) is no opcode"), "{stderr}");
+        assert!(stderr.contains("112 (0x70) is not an opcode"), "{stderr}");
         assert!(stderr.contains("left out: the key message:2"), "{stderr}");
     }
 }

@@ -48,6 +48,21 @@ fn recommended(text: &str) -> Vec<(String, Option<String>)> {
     all
 }
 
+/// The numbers of orders are parts of each other: `order:1` and `14` make up a name that is there, and mean nothing.
+#[test]
+fn a_name_is_not_continued_by_digits_of_another() {
+    let (_, text) = proposal(&dump(|dump| {
+        for n in (1..400).filter(|n| n % 11 != 1) {
+            dump.hash(format!("order:{n}"), &[("total", (n * 7).to_string())]);
+        }
+        for user in 1..40 {
+            let orders: Vec<String> = (1..400).filter(|n| n % 40 == user).map(|n| format!("order:{n}")).collect();
+            dump.list(format!("orders:user:{user}"), &orders);
+        }
+    }));
+    assert!(text.contains("\nexists = \"{@id}\"\n"), "{text}");
+}
+
 /// What the name of a record varies in is a field like others.
 #[test]
 fn parts_of_the_key_are_fields() {

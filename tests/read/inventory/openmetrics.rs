@@ -1,11 +1,14 @@
 //! `inventory --format openmetrics`: the format to the letter, and the numbers of the JSON.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::io::Write as _;
+use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
 use super::{FIXTURE, NOW, data};
 use crate::support::dump_writer::DumpBuilder;
+use crate::support::judges::PROMETHEUS;
 use crate::support::output::program;
 
 /// A sample: the name of its metric, its labels, its number.
@@ -115,7 +118,9 @@ fn value(samples: &[Sample], name: &str, labels: &[(&str, &str)]) -> f64 {
 
 #[test]
 fn the_numbers_are_those_of_the_json() {
-    let samples = read(&output(&[FIXTURE]));
+    let text = output(&[FIXTURE]);
+    judged(&text);
+    let samples = read(&text);
     let data = data();
     let number = |value: &Value| value.as_u64().expect("a number") as f64;
     assert_eq!(value(&samples, "memory_bytes", &[]), number(&data["memory"]));
@@ -143,6 +148,32 @@ fn the_numbers_are_those_of_the_json() {
     assert_eq!(value(&samples, "findings", &labels), number(&finding["count"]));
 }
 
+/// The strict parser of Prometheus' own client library finds the same samples as the one here, in every dump.
+fn judged(text: &str) {
+    let Some(packages) = PROMETHEUS.find() else { return };
+    let script = "\
+import json, sys
+from prometheus_client.openmetrics.parser import text_string_to_metric_families
+for family in text_string_to_metric_families(sys.stdin.read()):
+    assert family.documentation and family.type in ('gauge', 'info'), family
+    for sample in family.samples:
+        assert sample.timestamp is None and sample.exemplar is None, sample
+        print(json.dumps([sample.name, sample.labels, sample.value]))
+";
+    let mut python = Command::new("python3");
+    python.args(["-c", script]).env("PYTHONPATH", packages).env("PYTHONIOENCODING", "utf-8");
+    let mut python = python.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("python3 starts");
+    let mut input = python.stdin.take().expect("a pipe");
+    let sent = text.to_owned();
+    let sender = std::thread::spawn(move || input.write_all(sent.as_bytes()));
+    let output = python.wait_with_output().expect("it ends");
+    sender.join().expect("no panic").expect("all of it is read");
+    assert!(output.status.success(), "prometheus_client refuses it");
+    let lines = String::from_utf8(output.stdout).expect("UTF-8");
+    let samples: Vec<Sample> = lines.lines().map(|line| serde_json::from_str(line).expect("a sample")).collect();
+    assert_eq!(samples, read(text));
+}
+
 /// Days since 1970 of a date, by the calendar's rule: leap years and months from March on.
 fn days(date: &str) -> i64 {
     let mut parts = date[..10].split('-').map(|part| part.parse::<i64>().expect("a number"));
@@ -163,6 +194,7 @@ fn names_that_are_meant_to_break_it() {
     dump.string(b"\xff\xfe:1", "x");
     std::fs::write(&path, dump.finish()).expect("written");
     let text = output(&[path.to_str().expect("UTF-8")]);
+    judged(&text);
     let samples = read(&text);
     assert!(text.is_ascii() || !text.contains('\u{202e}'));
     let keys: f64 = samples.iter().filter(|sample| sample.0 == "rdb_reindex_family_keys").map(|sample| sample.2).sum();
@@ -183,7 +215,9 @@ fn what_is_left_out_is_counted() {
         }
     }
     std::fs::write(&path, dump.finish()).expect("written");
-    let samples = read(&output(&[path.to_str().expect("UTF-8")]));
+    let text = output(&[path.to_str().expect("UTF-8")]);
+    judged(&text);
+    let samples = read(&text);
     let families: Vec<_> = samples.iter().filter(|sample| sample.0 == "rdb_reindex_family_keys").collect();
     assert_eq!(families.len(), 100);
     assert_eq!(value(&samples, "families_left_out", &[]), 140.0);

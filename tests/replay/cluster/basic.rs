@@ -99,5 +99,5 @@ fn what_is_refused_before_anything_is_written() {
     let to = single.url().replacen("redis://", "redis+cluster://", 1);
     let refused = ran(program().arg("apply").arg(bundle.dir()).args(["--to", &to, "--dry-run"]));
     assert_eq!(refused.status, Some(1), "{refused:?}");
-    assert!(refused.err.contains("is no node of a cluster"), "{refused:?}");
+    assert!(refused.err.contains("is not a cluster node"), "{refused:?}");
 }

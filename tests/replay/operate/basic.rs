@@ -25,7 +25,7 @@ fn apply_verify_rollback() {
     let back = stage.confirmed("rollback", &[]);
     assert_eq!(back.status, Some(0), "{back:?}");
     // wrong and retyped; stale, old and moved; c, d, new and n. The key that was built anew is deleted first.
-    assert!(back.out.contains(": 2 keys restored, 4 members taken out, 3 put back\n"), "{back:?}");
+    assert!(back.out.contains(": 2 keys restored, 4 members removed, 3 put back\n"), "{back:?}");
     assert_eq!(stage.server.digest(), stage.before);
 }
 

@@ -19,7 +19,7 @@ fn edits_in_place_are_told_and_left_out() {
     let drifted = stage.server.digest();
     let refused = stage.confirmed("apply", &[]);
     assert_eq!(refused.status, Some(4), "{refused:?}");
-    assert!(refused.out.contains("2 edits in place already"), "{refused:?}");
+    assert!(refused.out.contains("2 edits already in place"), "{refused:?}");
     assert!(refused.out.contains("kept member new: expected no member, found a member"), "{refused:?}");
     assert!(!stage.dir().join("journal.ndjson").exists(), "nothing was begun");
     let proceeded = stage.confirmed("apply", &["--on-drift", "proceed"]);

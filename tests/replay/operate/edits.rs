@@ -115,7 +115,7 @@ fn edits_of_each_kind_there_and_back() {
         assert_ran(&stage.run("verify", &["--settle", "0"]), 0, &["everything is as the plan leaves it"]);
         assert_ran(&stage.run("rollback", &["--dry-run"]), 0, &["9 touched keys are as the plan expects them"]);
         let back = stage.confirmed("rollback", &batch);
-        assert_ran(&back, 0, &["4 keys restored, 3 members taken out, 4 put back"]);
+        assert_ran(&back, 0, &["4 keys restored, 3 members removed, 4 put back"]);
         assert_eq!(stage.server.digest(), stage.before);
         assert_ran(&stage.run("verify", &["--settle", "0"]), 0, &["everything is as it was in the dump"]);
     }
@@ -193,7 +193,7 @@ fn what_is_in_place_already_is_not_ours() {
     run(&stage, &["HDEL hash stale", "HSET hash new 9", "LREM queue 0 x", "HSET hash changed now"]);
     let found = stage.server.digest();
     assert_ran(&stage.confirmed("apply", &[]), 4, &["hash member new", "queue member x: expected an element"]);
-    assert_ran(&stage.confirmed("apply", &["--on-drift", "proceed"]), 0, &["4 edits were in place already"]);
+    assert_ran(&stage.confirmed("apply", &["--on-drift", "proceed"]), 0, &["4 edits were already in place"]);
     assert_ran(&stage.run("verify", &["--settle", "0"]), 0, &[]);
     let back = stage.confirmed("rollback", &[]);
     assert_ran(&back, 7, &["queue: expected the list that the apply left"]);
@@ -266,7 +266,7 @@ fn a_list_that_moved_on_stays() {
 fn what_moves_on_after_the_look_stays() {
     let Some(stage) = Stage::new(&scene()) else { return };
     let text = after_the_look(&stage, "apply", &[], "LSET drained 1 live");
-    let kept = "UNLINK dangling: 1 edit is not right any more and was not made (drained)";
+    let kept = "UNLINK dangling: 1 edit is no longer right and was not made (drained)";
     assert!(text.iter().any(|line| line.contains(kept)), "{text:?}");
     assert_eq!(list(&stage, "drained"), ["x", "live"]);
     assert_eq!(list(&stage, "queue"), ["a", "b", "c"]);
@@ -278,7 +278,7 @@ fn what_moves_on_after_the_look_stays() {
         let Some(stage) = Stage::new(&scene()) else { return };
         assert_ran(&stage.confirmed("apply", &[]), 0, &[]);
         let text = after_the_look(&stage, "rollback", &[], change);
-        let kept = format!("UNLINK fresh: 1 edit is not right any more and was not made ({key})");
+        let kept = format!("UNLINK fresh: 1 edit is no longer right and was not made ({key})");
         assert!(text.iter().any(|line| line.contains(&kept)), "{text:?}");
         assert_eq!(stage.server.query::<Vec<String>>(look), is, "{change}");
         assert_eq!(stage.server.query::<String>(&["HGET", "hash", "stale"]), "gone");
@@ -400,7 +400,7 @@ fn under_guard_nothing_is_overwritten() {
             let mut look = look.to_vec();
             look.extend((look[0] == "GETRANGE").then_some("-1"));
             assert_eq!(stage.server.query::<String>(&look), is, "{guard}, {name}, {change}: {text:?}");
-            let is_named = text.iter().any(|line| line.contains("1 edit is not right any more"));
+            let is_named = text.iter().any(|line| line.contains("1 edit is no longer right"));
             assert!(is_named, "{guard}, {name}, {change}: {text:?}");
         }
     }

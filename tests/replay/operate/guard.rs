@@ -132,7 +132,7 @@ fn edits_whose_record_has_moved_are_not_made() {
         assert_eq!(done.status, Some(7), "{form:?}: {done:?}");
         // Not added: 2 and 3. Not removed: 5. Not ranked: 5 (now of a) and 6 (another score).
         assert!(done.out.contains("5 edits were not made, because their record has moved"), "{form:?}: {done:?}");
-        assert!(done.err.contains("SADD index:a: 2 edits are not right any more"), "{done:?}");
+        assert!(done.err.contains("SADD index:a: 2 edits are no longer right"), "{done:?}");
         assert_eq!(sorted(&stage, "index:a"), ["message:1", "message:5"]);
         let ranked: Vec<String> = stage.server.query(&["ZRANGE", "ranked:b", "0", "-1", "WITHSCORES"]);
         assert_eq!(ranked, ["message:4", "4", "message:5", "9"]);

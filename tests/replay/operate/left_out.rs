@@ -149,7 +149,7 @@ fn a_rollback_without_a_journal_says_what_it_would_do() {
         assert_eq!(back.status, Some(0), "{back:?}");
         assert!(back.err.contains("there is no journal of an apply beside this plan"), "{back:?}");
         // wrong x y z, kept stale, ranked old and moved; created c d, kept new, ranked n; retyped, and its list.
-        let would = "puts back 6 members (or their old scores), takes out 4 members, deletes 1 key, and makes values anew \
+        let would = "puts back 6 members (or their old scores), removes 4 members, deletes 1 key, and recreates values \
                      with 1 command";
         assert!(back.err.contains(would), "{back:?}");
     }

@@ -126,7 +126,7 @@ fn a_server_that_lost_what_it_acknowledged_is_noticed() {
     let output = child.wait_with_output().expect("the program ends");
     let err = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(6), "{err}");
-    assert!(err.contains("the server was started anew, and "), "{err}");
+    assert!(err.contains("the server restarted, and "), "{err}");
     assert!(err.contains("edits that it had acknowledged are not there"), "{err}");
     assert_eq!(other.digest(), before);
     // Nor is it taken for done by the next run.

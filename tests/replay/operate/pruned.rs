@@ -279,7 +279,7 @@ fn an_entry_whose_key_is_there_again_stays() {
         assert_eq!(broken.exist("at:gone at:gone2 meta:gone meta:gone2"), 4);
         // Keys that were to go have stayed, and so what names them; another never was.
         assert_eq!(broken.list("SMEMBERS all"), ["item=1", "rank=none", "rank=some", "tag=none", "tag=some"]);
-        assert!(text.contains("SREM tag:some: 3 edits are not right any more"), "{guard}: {text}");
+        assert!(text.contains("SREM tag:some: 3 edits are no longer right"), "{guard}: {text}");
         assert!(text.contains("edits were not made, because"), "{text}");
         let verified = broken.run("verify", &[]);
         assert_eq!(verified.status, Some(7), "{guard}: {verified:?}");

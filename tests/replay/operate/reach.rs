@@ -114,7 +114,7 @@ fn by_its_sentinels_also_when_another_takes_over() {
     assert_eq!(unknown.status, Some(1), "{unknown:?}");
     let none = format!("redis+sentinel://127.0.0.1:{port}/my-master");
     let none = ran(program().arg("verify").arg(&dir).args(["--to", &none]));
-    assert!(none.status == Some(1) && none.err.contains("it is no sentinel"), "{none:?}");
+    assert!(none.status == Some(1) && none.err.contains("it is not a sentinel"), "{none:?}");
     let applied = std::thread::scope(|scope| {
         scope.spawn(|| {
             std::thread::sleep(Duration::from_millis(800));

@@ -40,7 +40,7 @@ pub fn decode(bytes: &[u8], room: &mut Vec<u8>, sink: &mut impl Sink) -> Result<
         if top.object {
             let (major, info) = reader.head()?;
             if major != TEXT {
-                return reader.fail("a field name that is no text");
+                return reader.fail("a field name that is not text");
             }
             let name = reader.text(info, room)?;
             sink.key(name);
@@ -115,7 +115,7 @@ fn value(
             }
             let (major, info) = reader.head()?;
             if major != BYTES || info == INDEFINITE {
-                return reader.fail("a typed array that is no byte string");
+                return reader.fail("a typed array that is not a byte string");
             }
             let len = reader.argument(info)?;
             let bytes = reader.take(len)?;
@@ -314,7 +314,7 @@ impl<'a> Reader<'a> {
                     let piece = self.take(len)?;
                     room.extend_from_slice(self.utf8(piece)?);
                 }
-                _ => return self.fail("a piece of a text that is no text"),
+                _ => return self.fail("a piece of a text that is not text"),
             }
         }
     }

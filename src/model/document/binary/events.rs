@@ -105,7 +105,7 @@ impl<'a> Events<'a> {
             return self.fail("a field name outside an object");
         };
         if self.due != Due::Key {
-            return self.fail("a field name where a value is due");
+            return self.fail("a field name where a value is expected");
         }
         self.count();
         self.next = node.and_then(|node| self.trie.node(node)).and_then(|node| node.child(name));
@@ -124,7 +124,7 @@ impl<'a> Events<'a> {
                     self.captures.leave_array();
                 }
             }
-            _ => return self.fail("an end where none is due"),
+            _ => return self.fail("an end where none is expected"),
         }
         self.count();
         self.open.pop();
@@ -161,7 +161,7 @@ impl<'a> Events<'a> {
     /// A value is coming; false if it may not.
     fn value(&mut self) -> bool {
         if !matches!(self.due, Due::Value | Due::Element) {
-            self.fail("a value where none is due");
+            self.fail("a value where none is expected");
         }
         self.count();
         self.error.is_none()

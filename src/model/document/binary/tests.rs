@@ -87,9 +87,9 @@ fn nodes_of_a_tree() {
         (b"\x02\x03\x00", Err("a node of an unknown type")),
         (b"\x02\x40\x80\x00", Err("a node of an unknown type")),
         (b"\x02\x01\x02\x01\x00", Err("something follows the document")),
-        (b"\x00", Err("no integer where one is due")),
+        (b"\x00", Err("no integer where one is expected")),
         (b"\x02\x40\x40\x02\x02\x02\x01\x00", Err("more elements than could fit")),
-        (b"\x02\x20\x02\x01\x02\x01\x05\x00\x02\x01\x00", Err("no field of an object where one is due")),
+        (b"\x02\x20\x02\x01\x02\x01\x05\x00\x02\x01\x00", Err("no field of an object where one is expected")),
     ] {
         assert_eq!(text_of(TREE, body), expected.map(str::to_owned), "{}", body.escape_ascii());
     }
@@ -187,9 +187,9 @@ fn what_cbor_has_and_json_has_not() {
     for (bytes, reason) in [
         (&b"\x41\x00"[..], "a byte string without a tag"),
         (b"\xc0\x60", "an unknown tag"),
-        (b"\xd8\x40\x61\x61", "a typed array that is no byte string"),
+        (b"\xd8\x40\x61\x61", "a typed array that is not a byte string"),
         (b"\xd8\x45\x43\x00\x00\x00", "a typed array that ends inside an element"),
-        (b"\xa1\x01\x02", "a field name that is no text"),
+        (b"\xa1\x01\x02", "a field name that is not text"),
         (b"\xf7", "a simple value that JSON does not have"),
         (b"\x3b\x80\x00\x00\x00\x00\x00\x00\x00", "an integer below 64 bits"),
         (b"\x82\x01", "more elements than could fit"),
@@ -200,7 +200,7 @@ fn what_cbor_has_and_json_has_not() {
         (b"", "the data ends too early"),
         (b"\x1c", "a length that does not exist"),
         (b"\xff", "a simple value that JSON does not have"),
-        (b"\x7f\x41\x00\xff", "a piece of a text that is no text"),
+        (b"\x7f\x41\x00\xff", "a piece of a text that is not text"),
     ] {
         assert_eq!(cbor_text(bytes), Err(reason), "{}", bytes.escape_ascii());
     }

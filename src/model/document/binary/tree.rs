@@ -61,7 +61,7 @@ pub fn decode(bytes: &[u8], offset: u64, room: &mut Vec<u8>, sink: &mut impl Sin
                 top.left = top.left.saturating_sub(1);
                 if top.object {
                     if reader.integer()? != ENTRY {
-                        return reader.fail("no field of an object where one is due");
+                        return reader.fail("no field of an object where one is expected");
                     }
                     let name = reader.text(room)?;
                     sink.key(name);
@@ -98,7 +98,7 @@ fn value(reader: &mut Reader<'_>, room: &mut Vec<u8>, sink: &mut impl Sink) -> R
             sink.text(text);
         }
         NUMBER => {
-            let Some(ModuleItem::Double(x)) = reader.next()? else { return reader.fail("a number that is none") };
+            let Some(ModuleItem::Double(x)) = reader.next()? else { return reader.fail("a number that is not one") };
             room.clear();
             if !number::double(x, room) {
                 return reader.fail("a number that is not finite");
@@ -152,7 +152,7 @@ impl<'a> Reader<'a> {
     fn integer(&mut self) -> Result<u64, Stop> {
         match self.next()? {
             Some(ModuleItem::Integer(n)) => Ok(n),
-            _ => self.fail("no integer where one is due"),
+            _ => self.fail("no integer where one is expected"),
         }
     }
 
@@ -162,7 +162,7 @@ impl<'a> Reader<'a> {
     {
         let (string, at): (RawStr<'a>, u64) = match self.next()? {
             Some(ModuleItem::String(string, at)) => (string, at),
-            _ => return self.fail("no string where one is due"),
+            _ => return self.fail("no string where one is expected"),
         };
         let bytes = string.decode(room).map_err(|kind| Error::in_string(at, kind))?;
         if simdutf8::basic::from_utf8(bytes).is_ok() { Ok(bytes) } else { self.fail("not UTF-8") }

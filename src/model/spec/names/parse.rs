@@ -119,12 +119,12 @@ pub(super) fn escape(text: &str, at: usize, more: &[u8]) -> Result<(u8, usize), 
             let next = text.get(after..).and_then(|rest| rest.chars().next());
             let end = after.saturating_add(next.map_or(0, char::len_utf8));
             let (message, help) = match next {
-                None => ("this \\ escapes nothing", "write \\\\ for a backslash as such"),
+                None => ("this \\ escapes nothing", "write \\\\ for a literal backslash"),
                 Some('x') => ("\\x wants two hexadecimal digits", "write a byte as \\x00 to \\xff"),
                 Some('*' | '?' | '[') => {
                     ("this \\ is not needed", "* ? and [ stand for themselves here: write them without \\")
                 }
-                Some(_) => ("this \\ means nothing", "write \\\\ for a backslash as such, \\xNN for a byte"),
+                Some(_) => ("this \\ means nothing", "write \\\\ for a literal backslash, \\xNN for a byte"),
             };
             Err(Fault::new(at..end, message, help))
         }
@@ -144,9 +144,9 @@ pub(super) fn parse(text: &str, language: Language, rules: &mut Rules<'_>) -> Re
         let (part, end) = match first {
             b'{' if rest.starts_with("{{") => (Part::Literal(vec![b'{']), next.saturating_add(1)),
             b'}' if rest.starts_with("}}") => (Part::Literal(vec![b'}']), next.saturating_add(1)),
-            b'}' => return Err(Fault::new(at..next, "this } closes nothing", "write }} for a brace as such")),
+            b'}' => return Err(Fault::new(at..next, "this } closes nothing", "write }} for a literal brace")),
             b'{' if pattern && !rest.starts_with("{@") => {
-                let help = "write {{ for a brace as such, {@name} for a capture";
+                let help = "write {{ for a literal brace, {@name} for a capture";
                 return Err(Fault::new(at..next, "a pattern has no fields", help));
             }
             b'{' => braces(text, at, language, rules)?,
@@ -211,7 +211,7 @@ fn braces(text: &str, at: usize, language: Language, rules: &mut Rules<'_>) -> R
     let start = at.saturating_add(1);
     let inner = text.get(start..).unwrap_or_default();
     let open =
-        || Fault::new(at..text.len(), "this { is never closed", "close it with }, or write {{ for a brace as such");
+        || Fault::new(at..text.len(), "this { is never closed", "close it with }, or write {{ for a literal brace");
     let name = until(inner).ok_or_else(open)?;
     let mut end = start.saturating_add(name.len());
     let mut filters = Filters::default();
@@ -319,7 +319,7 @@ fn field(source: Source, filters: Filters, span: &Range<usize>, rules: &mut Rule
         None => Err(Fault::new(
             span.clone(),
             "no record is decoded here, so it has no fields",
-            "write a capture, {@name}, or {{ for a brace as such",
+            "write a capture, {@name}, or {{ for a literal brace",
         )),
     }
 }
@@ -410,13 +410,13 @@ fn class(text: &str, at: usize) -> Result<(ByteSet, usize), Fault> {
         }
     };
     let open = || {
-        let help = "close it with ], or write \\[ for the character as such";
+        let help = "close it with ], or write \\[ for the character itself";
         Fault::new(at..at.saturating_add(1), "this [ is never closed", help)
     };
     loop {
         if bytes.get(here) == Some(&b']') {
             if set.is_empty() {
-                let help = "name at least one character, or write \\[ for the character as such";
+                let help = "name at least one character, or write \\[ for the character itself";
                 return Err(Fault::new(at..here.saturating_add(1), "this class has no character", help));
             }
             return Ok((set.negated_if(negated), here.saturating_add(1)));

@@ -259,7 +259,7 @@ impl Reader<'_> {
             }
             if has("member") && matches!(kind, IndexType::String | IndexType::Any) {
                 let what = kind.noun();
-                let help = "of a string the value is read; with type = \"any\" the name of the key alone decides";
+                let help = "a string is read by its value; with type = \"any\" the name of the key alone decides";
                 self.error(span("member"), format!("a {what} has no members"), help);
             }
             return;

@@ -105,7 +105,11 @@ impl Reader<'_> {
                         Some(near) => format!("did you mean --accept {near}:{}?", one.brake),
                         None => format!("the indexes are {}", names.join(", ")),
                     };
-                    self.error(0..0, format!("--accept {one} names an index that the spec has not: {name:?}"), help);
+                    self.error(
+                        0..0,
+                        format!("--accept {one} names an index that the spec does not have: {name:?}"),
+                        help,
+                    );
                 }
                 Some(_) => {}
             }
@@ -127,7 +131,7 @@ impl Reader<'_> {
                 Some(near) => format!("did you mean --only {near}?"),
                 None => format!("the indexes are {}", names.join(", ")),
             };
-            self.error(0..0, format!("--only names an index that the spec has not: {name:?}"), help);
+            self.error(0..0, format!("--only names an index that the spec does not have: {name:?}"), help);
         }
         let is_named = |index: &Index| only.contains(&index.name);
         for index in indexes.iter().filter(|index| is_named(index)) {
@@ -144,7 +148,7 @@ impl Reader<'_> {
             if let Some(other) = indexes.iter().find(is_beside) {
                 let message =
                     format!("--only names {:?} and not {:?}, which has the same keys", index.name, other.name);
-                self.error(0..0, message, "name both: what one of them implies is no error of the other");
+                self.error(0..0, message, "name both: what one of them implies is not an error of the other");
             }
         }
         // What would only be deleted is nobody's then.

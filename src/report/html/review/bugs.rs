@@ -11,7 +11,7 @@ pub fn pattern(pattern: Pattern) -> (Html, Html) {
             let hint = match word {
                 "[object Object]" => "A whole object was put into the key instead of one of its fields.",
                 "true" | "false" => "The result of a comparison was put into the key instead of a value.",
-                "NaN" => "Something that is no number was made into one before it was put into the key.",
+                "NaN" => "Something that is not a number was turned into one before it was put into the key.",
                 _ => {
                     "The key was put together from a field that was missing. Look for the write that does not check \
                      whether the field is there."

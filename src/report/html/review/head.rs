@@ -132,8 +132,8 @@ fn deleted(manifest: &Manifest, policy: &str) -> Option<Html> {
     let words = match (policy, some.len()) {
         ("maintain", 1) => format!("{n} wrong {{}} key{s}"),
         ("maintain", many) => format!("{n} wrong key{s} of {} indexes", few(many)),
-        ("prune", 1) => format!("{n} {{}} key{s} of which all that is named is gone"),
-        ("prune", _) => format!("{n} key{s} of which all that is named is gone"),
+        ("prune", 1) => format!("{n} {{}} key{s} that name only keys which are gone"),
+        ("prune", _) => format!("{n} key{s} that name only keys which are gone"),
         (_, 1) => format!("{n} key{s} of the retired index {{}}"),
         (_, many) => format!("{n} key{s} of {} retired indexes", few(many)),
     };
@@ -156,7 +156,7 @@ fn nothing(manifest: &Manifest, numbers: &[Index]) -> Html {
         return Html::words("Nothing is changed: what is wrong is in indexes that are only reported.");
     }
     if numbers.iter().any(|index| index.undecidable_records > 0 || index.held_members > 0) {
-        return Html::words("Nothing to do: what can be told of the indexes is as it should be.");
+        return Html::words("Nothing to do: as far as can be told, the indexes are as they should be.");
     }
     text(&format!("Nothing to do: {}", as_they_should_be(manifest)), Room::PROSE)
 }

@@ -287,7 +287,7 @@ fn files(manifest: &Manifest) -> Vec<FileView> {
     use crate::bundle::manifest::{APPLY, CHANGES, ROLLBACK};
     let files = [
         (APPLY, "the repair, as commands; fit for redis-cli --pipe as it is"),
-        (ROLLBACK, "the way back: type, members, scores and expiry of every touched key"),
+        (ROLLBACK, "the rollback: type, members, scores and expiry of every touched key"),
         (CHANGES, "every edit with its reason, one per line"),
     ];
     let file = |(name, what)| {

@@ -107,7 +107,7 @@ pub fn title(class: Class, count: u64, about: &About) -> Html {
         Class::Retired => (keys("the spec retires the index"), vec![]),
         Class::NotImplied => (keys("no {} record belongs to them"), vec![&about.class]),
         Class::Orphaned => (keys("there is no such {} record"), vec![&about.required]),
-        Class::WrongType => (keys(&format!("they are no {}", plural(about.kind))), vec![]),
+        Class::WrongType => (keys(&format!("they are not {}", plural(about.kind))), vec![]),
         Class::Disputed => (keys("records disagree on every score"), vec![]),
         Class::NamedKeysGone => (keys("what they name is gone"), vec![]),
         Class::NotIndexed => (members("added", "the record is there, its entry is not"), vec![]),
@@ -151,7 +151,7 @@ pub fn reason(class: Class, about: &About) -> Html {
         ),
         Class::WrongType => Html::words(&format!(
             "This index consists of {}. A command of the application that reads one would fail with `WRONGTYPE` on these. \
-             Where a key of that name should exist, it is made anew.",
+             Where a key of that name should exist, it is built again.",
             plural(kind)
         )),
         Class::Disputed => Html::words(
