@@ -9,6 +9,7 @@ use super::args::{ExpiryMode, READING};
 use super::{args, bundle, open};
 use crate::bundle::manifest::{APPLY, ROLLBACK};
 use crate::dump::scan::Observer;
+use crate::dump::shards::Look;
 use crate::rehearse::{self, Error, Files, Findings, Meaning, Model, Program, Second, ServerError, Watchdog};
 use crate::text::{self, rfc3339};
 use crate::ui::exit::{Exit, Failure, Outcome};
@@ -58,7 +59,7 @@ pub fn run(args: &RehearseArgs, terminal: &Terminal) -> Outcome {
     let apply = bundle.commands(APPLY).map_err(Failure::error)?;
     let rollback = bundle.commands(ROLLBACK).map_err(Failure::error)?;
     let files = Files::new(manifest, &apply, &rollback);
-    let snapshot = open::open_all(&args.dump, &args.more, !args.no_mmap, false, &observer, terminal)?;
+    let snapshot = open::open_all(&args.dump, &args.more, !args.no_mmap, false, Look::Now, &observer, terminal)?;
     let meaning = match args::ExpiryMode::or_as_planned(args.expiry, manifest) {
         None => Meaning::Careful,
         Some(args::ExpiryMode::Absolute) => Meaning::Absolute,
