@@ -76,11 +76,16 @@ pub fn run(args: &RehearseArgs, terminal: &Terminal) -> Outcome {
         Error::Dump(error) => open::fault(&snapshot, &error),
         error => failure(error, args),
     })?;
-    let mut proof = progress::during(&observer, || rehearse::prove(&model, files));
+    let fault = |error: Error| match error {
+        Error::Dump(error) => open::fault(&snapshot, &error),
+        error => failure(error, args),
+    };
+    let proof = progress::during(&observer, || rehearse::prove(&model, files));
     if observer.stopped() {
         return Err(interrupted());
     }
-    rehearse::check_manifest(&model, manifest, &mut proof);
+    let mut proof = proof.map_err(fault)?;
+    rehearse::check_manifest(&model, manifest, &mut proof).map_err(fault)?;
     let mut text = format!("Plan {} on {}\n", manifest.plan_id, text::path(&args.dump));
     let line = |findings: &Findings, place: String, keys: u64, time: Duration| {
         let commands = format!("{} commands forth, {} back", proof.apply.commands, proof.rollback.commands);
@@ -98,6 +103,7 @@ pub fn run(args: &RehearseArgs, terminal: &Terminal) -> Outcome {
     if observer.stopped() {
         return Err(interrupted());
     }
+    let second = second.map_err(fault)?;
     terminal.text(&read_twice(&second, began.elapsed()))?;
     let mut wrong = proof.findings.count.saturating_add(second.findings.count);
     // What is wrong in memory is wrong in a server, and said better there.

@@ -111,7 +111,7 @@ impl Case {
             caps: self.caps,
             by_slot: false,
         };
-        prove(&model, files)
+        prove(&model, files).expect("the dump is whole")
     }
 
     /// The kinds of problems that are found, each once.
@@ -205,6 +205,6 @@ fn a_cut_file_is_noticed() {
         caps: CAPS,
         by_slot: false,
     };
-    let proof = prove(&model, files);
+    let proof = prove(&model, files).expect("the dump is whole");
     assert_eq!(proof.findings.first[0].problem, Problem::NotCommands);
 }
