@@ -22,12 +22,12 @@ pub struct Counts {
     pub deleted_keys: u64,
 }
 
-/// What the commands of one key came to.
+/// What the commands of some keys came to.
 #[derive(Debug, Default)]
 pub struct Outcome {
     pub findings: Gathered,
     pub counts: Counts,
-    /// The deletions that have deleted it.
+    /// The deletions that have deleted one of them, each as often as it did.
     pub unlinked: Vec<u64>,
 }
 
@@ -68,7 +68,8 @@ impl<'m, 'a, 'f> Machine<'m, 'a, 'f> {
     }
 
     /// Executes the commands of a file that the key is in, and compares what they make of it with what it had to become.
-    pub fn execute(&mut self, script: &Script<'f>, due: Option<&Entry>) -> Outcome {
+    pub fn execute(&mut self, script: &Script<'f>, due: Option<&Entry>, out: &mut Outcome) {
+        std::mem::swap(&mut self.out, out);
         self.stage = script.stage;
         self.named.clear();
         let steps: &[Step<'f>] = script.steps.get(self.name).map(Vec::as_slice).unwrap_or_default();
@@ -97,7 +98,7 @@ impl<'m, 'a, 'f> Machine<'m, 'a, 'f> {
             (self.command, self.seq) = ((0, 0), 0);
             self.find(Problem::State, &expected, found);
         }
-        std::mem::take(&mut self.out)
+        std::mem::swap(&mut self.out, out);
     }
 
     fn find(&mut self, problem: Problem, expected: &str, found: String) {

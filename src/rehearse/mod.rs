@@ -145,36 +145,42 @@ const SHARE: usize = 64;
 
 /// Executes a plan in memory, forth and back, one key at a time: what a command does depends on its keys alone.
 pub fn prove(model: &Model<'_>, files: Files<'_>) -> Result<Proof, Error> {
-    let mut findings = Gathered::default();
     let Files { apply, apply_replies, rollback, rollback_replies, caps, by_slot } = files;
     let forth = File { stage: Stage::Apply, commands: apply, replies: apply_replies, caps, by_slot };
     let back = File { stage: Stage::Rollback, commands: rollback, replies: rollback_replies, caps, by_slot };
-    let scripts = [Script::read(model, forth, &mut findings), Script::read(model, back, &mut findings)];
-    let mut names = model.all_names();
-    names.extend(scripts.iter().flat_map(|script| script.steps.keys().cloned()));
-    let names: Vec<Name> = names.into_iter().collect();
+    let bytes = u64::try_from(apply.len().saturating_add(rollback.len())).unwrap_or(u64::MAX);
+    model.watch.begin("reading the commands", Unit::Bytes, bytes);
+    let (mut findings, mut of_back) = (Gathered::default(), Gathered::default());
+    let (forth, back) =
+        rayon::join(|| Script::read(model, forth, &mut findings), || Script::read(model, back, &mut of_back));
+    findings.append(of_back);
+    let scripts = [forth, back];
+    let made = model.absent_names();
+    let of_scripts = scripts.iter().flat_map(|script| script.steps.keys());
+    let mut names: Vec<&Name> = model.records.keys().chain(&made).chain(of_scripts).collect();
+    names.sort_unstable();
+    names.dedup();
     model.watch.begin("comparing every key", Unit::Keys, u64::try_from(names.len()).unwrap_or(u64::MAX));
-    let look = |names: &[Name]| -> Result<Vec<Compared>, Error> {
-        model.watch.add(u64::try_from(names.len()).unwrap_or(u64::MAX));
-        if model.watch.stopped() {
-            return Err(Error::Interrupted);
+    let look = |names: &[&Name]| {
+        let mut share = Share::default();
+        for name in names {
+            share.compare(model, name, &scripts)?;
         }
-        names.iter().map(|name| compare(model, name, &scripts)).collect()
+        model.watch.add(u64::try_from(names.len()).unwrap_or(u64::MAX));
+        if model.watch.stopped() { Err(Error::Interrupted) } else { Ok(share) }
     };
-    let compared: Vec<Result<Vec<Compared>, Error>> = names.par_chunks(SHARE).map(look).collect();
-    drop(names);
+    let shares: Vec<Result<Share, Error>> = names.par_chunks(SHARE).map(look).collect();
     let (mut keys, mut deleted) = (0_u64, [BTreeMap::new(), BTreeMap::new()]);
     let mut tallies = [Tally::default(), Tally::default()];
-    for compared in compared {
-        for Compared { is_there, outcomes } in compared? {
-            keys = keys.saturating_add(u64::from(is_there));
-            for ((outcome, tally), deleted) in outcomes.into_iter().zip(&mut tallies).zip(&mut deleted) {
-                findings.append(outcome.findings);
-                tally.count(outcome.counts);
-                for number in outcome.unlinked {
-                    let count: &mut i64 = deleted.entry(number).or_default();
-                    *count = count.saturating_add(1);
-                }
+    for share in shares {
+        let Share { keys: there, outcomes } = share?;
+        keys = keys.saturating_add(there);
+        for ((outcome, tally), deleted) in outcomes.into_iter().zip(&mut tallies).zip(&mut deleted) {
+            findings.append(outcome.findings);
+            tally.count(outcome.counts);
+            for number in outcome.unlinked {
+                let count: &mut i64 = deleted.entry(number).or_default();
+                *count = count.saturating_add(1);
             }
         }
     }
@@ -190,28 +196,32 @@ pub fn prove(model: &Model<'_>, files: Files<'_>) -> Result<Proof, Error> {
     Ok(Proof { apply, rollback, keys, findings: findings.finish() })
 }
 
-/// What came of one key.
-#[derive(Debug)]
-struct Compared {
-    /// In the dump, or in the target.
-    is_there: bool,
+/// What came of some keys.
+#[derive(Debug, Default)]
+struct Share {
+    /// How many of them are in the dump, or in the target.
+    keys: u64,
+    /// Of the apply, and of the rollback.
     outcomes: [Outcome; 2],
 }
 
-/// Executes what a plan says of one key: the apply must give what it has to become, and the rollback what it was.
-fn compare(model: &Model<'_>, name: &Name, scripts: &[Script<'_>; 2]) -> Result<Compared, Error> {
-    let start = model.start_of(name)?;
-    let due = model.due(name, start.as_ref())?;
-    let target = match &due {
-        Due::Same => start.as_ref(),
-        Due::Gone => None,
-        Due::Becomes(entry) => Some(entry),
-    };
-    let mut machine = Machine::new(model, name, start.as_ref());
-    let [forth, back] = scripts;
-    let mut execute = |script, due| machine.execute(script, due);
-    let outcomes = [execute(forth, target), execute(back, start.as_ref())];
-    Ok(Compared { is_there: start.is_some() || target.is_some(), outcomes })
+impl Share {
+    /// Executes what a plan says of one key: the apply must give what it has to become, and the rollback what it was.
+    fn compare(&mut self, model: &Model<'_>, name: &Name, scripts: &[Script<'_>; 2]) -> Result<(), Error> {
+        let start = model.start_of(name)?;
+        let due = model.due(name, start.as_ref())?;
+        let target = match &due {
+            Due::Same => start.as_ref(),
+            Due::Gone => None,
+            Due::Becomes(entry) => Some(entry),
+        };
+        self.keys = self.keys.saturating_add(u64::from(start.is_some() || target.is_some()));
+        let mut machine = Machine::new(model, name, start.as_ref());
+        for ((script, due), outcome) in scripts.iter().zip([target, start.as_ref()]).zip(&mut self.outcomes) {
+            machine.execute(script, due, outcome);
+        }
+        Ok(())
+    }
 }
 
 /// Whether the dump is the one the plan was made from.

@@ -14,7 +14,6 @@ use super::slot::slot;
 use super::state::Name;
 use crate::bundle::manifest::{Caps, Reply};
 use crate::bundle::resp::CommandReader;
-use crate::progress::Unit;
 use crate::text::quoted;
 
 /// A file of commands and the replies they must give.
@@ -106,11 +105,6 @@ impl<'f> Script<'f> {
         let stage = file.stage;
         let mut script = Self { stage, file: file.commands, commands: 0, steps: BTreeMap::new(), unlinks: Vec::new() };
         let mut finder = Finder { findings, stage, db: 0, command: (0, 0), seq: 0 };
-        let name = match stage {
-            Stage::Rollback => "reading the rollback",
-            _ => "reading the plan",
-        };
-        model.watch.begin(name, Unit::Bytes, u64::try_from(file.commands.len()).unwrap_or(u64::MAX));
         let mut packing = Packing::new(file.caps, file.by_slot);
         let mut phase = Phase::Delete;
         let mut before = (0, None);

@@ -216,6 +216,11 @@ impl<'a> Model<'a> {
         })
     }
 
+    /// The names of keys that are not there and may have to be.
+    pub fn absent_names(&self) -> Vec<Name> {
+        self.target_rules().implied_names().filter(|name| !self.records.contains_key(name)).collect()
+    }
+
     /// The names of all keys that are there, or may have to be.
     pub fn all_names(&self) -> BTreeSet<Name> {
         self.records.keys().cloned().chain(self.target_rules().implied_names()).collect()

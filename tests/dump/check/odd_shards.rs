@@ -90,6 +90,19 @@ fn some_without_keys_and_of_other_versions() {
     let planned = plan("one", &one);
     assert!(planned[0].contains("gone-6") && planned == plan("many", &shards));
     assert!(good(&["rehearse", "many"], &shards).contains("proven"));
+    // One of them is another one by now, whole like the others, or damaged.
+    let mut other = DumpBuilder::new(10);
+    keys(other.select_db(0), 33);
+    let other = other.finish();
+    for (bytes, said) in [
+        (&other[..], "this is not the dump that the plan was made from"),
+        (&other[..other.len() / 2], "error: 3.rdb: "),
+        (&[&other[..other.len() - 1], b"?"].concat(), "this is not the dump"),
+    ] {
+        put(folder, "3.rdb", bytes);
+        let (status, stdout, stderr) = run(folder, &["rehearse", "many"], &shards);
+        assert!(status == Some(1) && !stdout.contains("proven") && stderr.contains(said), "{stderr}");
+    }
 }
 
 /// Two with another header, or with bytes behind the end of one, are no database, whoever looks.
