@@ -1,7 +1,9 @@
 //! Executes the commands that one key is in, as a server would, and misses nothing that is odd.
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+
+use foldhash::fast::RandomState;
 
 use super::answer::Answer;
 use super::command::{Command, ZFlags};
@@ -42,7 +44,7 @@ pub struct Machine<'m, 'a, 'f> {
     /// Findings of the command so far.
     seq: u32,
     /// The members that commands have named.
-    named: BTreeSet<&'f [u8]>,
+    named: HashSet<&'f [u8], RandomState>,
     out: Outcome,
 }
 
@@ -62,7 +64,7 @@ impl<'m, 'a, 'f> Machine<'m, 'a, 'f> {
             stage: Stage::Apply,
             command: (0, 0),
             seq: 0,
-            named: BTreeSet::new(),
+            named: HashSet::default(),
             out: Outcome::default(),
         }
     }

@@ -74,9 +74,18 @@ impl Value {
                 };
             }
         };
-        let mut fill = Fill { value: empty, clock };
+        let mut fill = Fill { value: empty, members: Vec::new(), clock };
         value.visit(&mut Scratch::default(), &mut fill)?;
-        Ok(Some(fill.value).filter(|value| value.elements() > 0))
+        let Fill { mut value, mut members, .. } = fill;
+        // In order, a map is made of them at once.
+        members.sort_by(|(a, _), (b, _)| a.cmp(b));
+        members.dedup_by(|later, first| later.0 == first.0);
+        match &mut value {
+            Self::Set(set) => *set = members.into_iter().map(|(member, _)| member).collect(),
+            Self::Zset(zset) => *zset = members.into_iter().collect(),
+            _ => {}
+        }
+        Ok(Some(value).filter(|value| value.elements() > 0))
     }
 
     /// Whether [`Value::read`] would give a value, without reading one that is sure to be there.
@@ -186,6 +195,8 @@ impl Fields {
 /// Of what stands twice, the first counts: of the servers that load such a value, every one answers so.
 struct Fill<'c> {
     value: Value,
+    /// Of a set or a sorted set.
+    members: Vec<(Vec<u8>, f64)>,
     clock: &'c Clock,
 }
 
@@ -203,16 +214,11 @@ impl Visitor for Fill<'_> {
     }
 
     fn set_member(&mut self, member: Element<'_>) -> Flow {
-        if let Value::Set(members) = &mut self.value {
-            members.insert(member.bytes.to_vec());
-        }
-        Flow::Continue(())
+        self.zset_member(member, 0.0)
     }
 
     fn zset_member(&mut self, member: Element<'_>, score: f64) -> Flow {
-        if let Value::Zset(members) = &mut self.value {
-            members.entry(member.bytes.to_vec()).or_insert(score);
-        }
+        self.members.push((member.bytes.to_vec(), score));
         Flow::Continue(())
     }
 

@@ -4,6 +4,7 @@
 //! dump. Other members are kept once where they follow each other.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::ops::Range;
 
 use foldhash::fast::RandomState;
 use rayon::slice::ParallelSliceMut as _;
@@ -29,22 +30,49 @@ pub enum Score<'m> {
     Several,
 }
 
-/// The members that records imply for one key, in order, each once.
+/// The members that records imply for one key, in order, each once. Their bytes are brought together first: where they stand in
+/// the dump they are far from each other, and to compare them there would be to wait for each.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Members<'m>(Vec<(&'m [u8], Score<'m>)>);
+pub struct Members<'m> {
+    text: Vec<u8>,
+    all: Vec<(Range<usize>, Score<'m>)>,
+}
 
 impl<'m> Members<'m> {
+    fn of(members: impl Iterator<Item = (&'m [u8], Score<'m>)>) -> Self {
+        let (mut text, mut all) = (Vec::new(), Vec::new());
+        for (member, score) in members {
+            let from = text.len();
+            text.extend_from_slice(member);
+            all.push((from..text.len(), score));
+        }
+        let bytes = |range: &Range<usize>| text.get(range.clone()).unwrap_or_default();
+        all.sort_unstable_by(|(a, _), (b, _)| bytes(a).cmp(bytes(b)));
+        all.dedup_by(|later, one| {
+            let same = bytes(&later.0) == bytes(&one.0);
+            if same && later.1 != one.1 {
+                one.1 = Score::Several;
+            }
+            same
+        });
+        Self { text, all }
+    }
+
+    fn bytes(&self, range: &Range<usize>) -> &[u8] {
+        self.text.get(range.clone()).unwrap_or_default()
+    }
+
     pub fn get(&self, member: &[u8]) -> Option<Score<'m>> {
-        let at = self.0.binary_search_by(|(own, _)| (*own).cmp(member)).ok()?;
-        self.0.get(at).map(|(_, score)| *score)
+        let at = self.all.binary_search_by(|(own, _)| self.bytes(own).cmp(member)).ok()?;
+        self.all.get(at).map(|(_, score)| *score)
     }
 
     pub fn has(&self, member: &[u8]) -> bool {
         self.get(member).is_some()
     }
 
-    pub fn iter(&self) -> impl Iterator<Item = (&'m [u8], Score<'m>)> {
-        self.0.iter().copied()
+    pub fn iter(&self) -> impl Iterator<Item = (&[u8], Score<'m>)> {
+        self.all.iter().map(|(range, score)| (self.bytes(range), *score))
     }
 }
 
@@ -103,25 +131,13 @@ impl<'a> Implied<'a> {
         let has_values = self.has_values.get(index).copied().unwrap_or_default();
         let from = self.memberships.partition_point(|one| one.key < number);
         let of = self.memberships.iter().skip(from).take_while(|one| one.key == number);
-        let mut all: Vec<(&[u8], Score<'_>)> = of
-            .map(|one| {
-                let score = if has_values {
-                    Score::Value(self.value(one.score))
-                } else {
-                    Score::One(f64::from_bits(one.score))
-                };
-                (self.bytes(one.at, one.len), score)
-            })
-            .collect();
-        all.sort_unstable_by_key(|(member, _)| *member);
-        all.dedup_by(|later, one| {
-            let same = later.0 == one.0;
-            if same && later.1 != one.1 {
-                one.1 = Score::Several;
-            }
-            same
-        });
-        Some(Members(all))
+        Some(Members::of(of.map(|one| {
+            let score = match has_values {
+                true => Score::Value(self.value(one.score)),
+                false => Score::One(f64::from_bits(one.score)),
+            };
+            (self.bytes(one.at, one.len), score)
+        })))
     }
 
     fn bytes(&self, at: u64, len: u32) -> &[u8] {
@@ -209,7 +225,7 @@ struct Found {
 }
 
 impl Found {
-    fn text(&mut self, bytes: &[u8]) -> std::ops::Range<usize> {
+    fn text(&mut self, bytes: &[u8]) -> Range<usize> {
         let from = self.text.len();
         self.text.extend_from_slice(bytes);
         from..self.text.len()
@@ -218,7 +234,7 @@ impl Found {
 
 struct Raw {
     index: usize,
-    key: std::ops::Range<usize>,
+    key: Range<usize>,
     member: Place,
     score: RawScore,
 }
@@ -226,12 +242,12 @@ struct Raw {
 /// Where a member is: in the dump, or among what was found.
 enum Place {
     Dump(u64, u32),
-    Found(std::ops::Range<usize>),
+    Found(Range<usize>),
 }
 
 enum RawScore {
     One(f64),
-    Value(std::ops::Range<usize>),
+    Value(Range<usize>),
 }
 
 /// What one thread reads records with.
@@ -271,7 +287,7 @@ pub fn imply<'a>(
         Ok(found)
     };
     read(dump, ("reading for what must be", watch), &mut clock, look, |found| implied.take(found))?;
-    implied.memberships.par_sort_unstable_by_key(|one| one.key);
+    implied.memberships.par_sort_unstable_by_key(|one| (one.key, one.at));
     Ok(implied)
 }
 
