@@ -18,6 +18,7 @@ use crate::dump::rdb::{self, Checksum, Footer, Header, Kind, Record, TypeName};
 use crate::dump::scan::{self, Observer, Worker};
 use content::Content;
 pub use content::Problem;
+pub use duplicate_keys::Shared as SharedKey;
 pub use place::Place;
 
 /// Findings that are kept; the rest is counted.
@@ -139,10 +140,41 @@ impl Found {
 
 /// Checks a whole dump. Runs on the current `rayon` pool.
 pub fn run(file: &[u8], observer: &Observer) -> Result<Report, Error> {
+    run_with(file, &RandomState::default(), observer).map(|(report, _)| report)
+}
+
+/// Several dumps, checked one after the other, and whether two of them have a key: 16 bytes are kept of each.
+#[derive(Default)]
+pub struct Together {
+    hasher: RandomState,
+    /// Of each dump, in the order of their hashes.
+    names: Vec<Vec<duplicate_keys::Name>>,
+}
+
+impl Together {
+    /// Checks the next dump. Runs on the current `rayon` pool.
+    pub fn run(&mut self, file: &[u8], observer: &Observer) -> Result<Report, Error> {
+        let (report, names) = run_with(file, &self.hasher, observer)?;
+        self.names.push(names);
+        Ok(report)
+    }
+
+    /// The first key of a dump that one before it has, too; `dumps` are those that were checked, in that order.
+    pub fn shared(&self, dumps: &[&[u8]]) -> Option<SharedKey> {
+        duplicate_keys::shared(dumps, &self.names)
+    }
+}
+
+/// Checks a dump; gives also the hashes of its names, unless it comes to no end.
+fn run_with(
+    file: &[u8],
+    hasher: &RandomState,
+    observer: &Observer,
+) -> Result<(Report, Vec<duplicate_keys::Name>), Error> {
     let header = rdb::Walker::new(file)?.header();
     let shared = Shared::default();
-    let hasher = RandomState::default();
-    let new = || Inspector::new(&shared, &hasher);
+    let mut names = Vec::new();
+    let new = || Inspector::new(&shared, hasher);
     let passed = scan::run(file, observer, new);
     let mut found = std::mem::take(&mut *shared.found.lock().unwrap_or_else(PoisonError::into_inner));
     let mut report = Report {
@@ -166,8 +198,8 @@ pub fn run(file: &[u8], observer: &Observer) -> Result<Report, Error> {
                     found.oddity(*oddity, *count, *start);
                 }
             }
-            let names = pass.workers.into_iter().map(|worker| worker.names);
-            duplicate_keys::find(file, header, names, |start, problem| found.problem(start, problem));
+            let of_workers = pass.workers.into_iter().map(|worker| worker.names);
+            names = duplicate_keys::find(file, header, of_workers, |start, problem| found.problem(start, problem));
             report.footer = Some(pass.footer);
             report.crc64 = Some(pass.crc64);
             report.functions = pass.functions;
@@ -188,7 +220,7 @@ pub fn run(file: &[u8], observer: &Observer) -> Result<Report, Error> {
     }
     report.whole_keys = if located.findings.is_empty() { report.keys } else { located.whole };
     report.findings = located.findings;
-    Ok(report)
+    Ok((report, names))
 }
 
 /// Looks at the records of one thread. What is wrong goes to [`Shared`]: the walk may fail, and workers are then gone.

@@ -10,6 +10,7 @@ use super::{open, spec};
 use crate::diff::{self, Diff as Difference, Seed, Side};
 use crate::dump::rdb::{Checksum, Tail};
 use crate::dump::scan::Observer;
+use crate::dump::shards::Look;
 use crate::dump::snapshot::Snapshot;
 use crate::export::Format;
 use crate::model::view::{Expiry, Names};
@@ -143,7 +144,7 @@ pub fn run(args: &Diff, terminal: &Terminal) -> Outcome {
     let observer = open::observer();
     let open = |paths: &[PathBuf]| {
         let (first, more) = paths.split_first().ok_or_else(|| Failure::new(Exit::Usage, "a dump is missing"))?;
-        open::open_all(first, more, !args.no_mmap, args.ignore_checksum, &observer, terminal)
+        open::open_all(first, more, !args.no_mmap, args.ignore_checksum, Look::Later, &observer, terminal)
     };
     let (old_file, new_file) = (open(old)?, open(new)?);
     let (names, seed) = (Names::new(&spec), Seed::random());
@@ -209,7 +210,7 @@ fn read<'a>(
         Some(ExpiryMode::Absolute) => Expiry::Absolute,
         Some(ExpiryMode::Relative) => Expiry::Relative,
     };
-    let work = || Side::read(file, names, seed, expiry, observer);
+    let work = || Side::read(file, file.parts(), names, seed, expiry, observer);
     let side = progress::bytes(what, file.len() as u64, observer, work);
     let path = text::path(file.path());
     let side = side.map_err(|error| match error {
@@ -218,6 +219,7 @@ fn read<'a>(
     })?;
     let facts = &side.facts;
     let checksum = facts.footer.checksum(|| facts.crc64);
+    open::hold_together(file, checksum, facts.twice.is_some(), args.ignore_checksum, observer)?;
     if let (Checksum::Wrong { stored, computed }, false) = (checksum, args.ignore_checksum) {
         return Err(Failure::error(format!("{path}: the checksum is {stored:016x}, and should be {computed:016x}"))
             .with_hint(open::checksum_hint(

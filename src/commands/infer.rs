@@ -5,6 +5,7 @@ use clap::ValueEnum;
 use super::args;
 use super::open;
 use crate::dump::rdb::Checksum;
+use crate::dump::shards::Look;
 use crate::infer::{self, Error, Proposal};
 use crate::model::spec::Glob;
 use crate::text;
@@ -60,7 +61,7 @@ pub enum InferFormat {
 pub fn run(args: &Infer, terminal: &Terminal) -> Outcome {
     let of = &args.dump;
     let observer = open::observer();
-    let snapshot = open::open_all(&of.dump, &of.more, !of.no_mmap, of.ignore_checksum, &observer, terminal)?;
+    let snapshot = open::open_all(&of.dump, &of.more, !of.no_mmap, of.ignore_checksum, Look::Now, &observer, terminal)?;
     let path = text::path(snapshot.path());
     let expiry = match of.expiry {
         None => crate::model::view::Expiry::Careful,

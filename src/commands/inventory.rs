@@ -113,7 +113,7 @@ const LARGEST_ON_PAGE: usize = 50;
 pub fn run(args: &InventoryArgs, terminal: &Terminal) -> Outcome {
     let spec = if args.no_spec { Spec::none() } else { spec::load(&args.dump.spec, terminal)? };
     let observer = open::observer();
-    let snapshot = open::open_to_compare(&args.dump, &observer, terminal)?;
+    let snapshot = open::open_to_look_later(&args.dump, &observer, terminal)?;
     let began = Instant::now();
     let difference = open::count(&args.dump, &snapshot, &spec, &observer)?;
     let (bytes, took) = (text::size(snapshot.len() as u64), began.elapsed().as_secs_f64());

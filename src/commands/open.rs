@@ -6,26 +6,31 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use super::args;
-use crate::dump::rdb::{self, Checksum, ErrorKind, Suspicion};
+use crate::check::SharedKey;
+use crate::dump::rdb::{self, Checksum, ErrorKind, Header, Suspicion};
 use crate::dump::scan::Observer;
 use crate::dump::shards::{self, Look};
 use crate::dump::snapshot::{self, Snapshot};
 use crate::index::{self, Difference};
 use crate::model::spec::Spec;
-use crate::text::{self, span};
+use crate::text::{self, display, span};
 use crate::ui::exit::{Exit, Failure};
 use crate::ui::terminal::Terminal;
 use crate::ui::{interrupt, opened, progress};
 
 /// Opens the dumps that the arguments name.
 pub fn open(args: &args::DumpArgs, observer: &Observer, terminal: &Terminal) -> Result<Snapshot, Failure> {
-    open_all(&args.dump, &args.more, !args.no_mmap, args.ignore_checksum, observer, terminal)
+    open_all(&args.dump, &args.more, !args.no_mmap, args.ignore_checksum, Look::Now, observer, terminal)
 }
 
-/// The same for [`compare`] or [`count`], which look at several dumps as they go over them.
-pub fn open_to_compare(args: &args::DumpArgs, observer: &Observer, terminal: &Terminal) -> Result<Snapshot, Failure> {
-    let dumps = open_each(&args.dump, &args.more, !args.no_mmap, observer, terminal)?;
-    as_one(dumps, Look::Later, args.ignore_checksum, observer)
+/// The same for whoever looks at several dumps on its way over them; [`hold_together`] has the rest.
+pub fn open_to_look_later(
+    args: &args::DumpArgs,
+    observer: &Observer,
+    terminal: &Terminal,
+) -> Result<Snapshot, Failure> {
+    let mmap = !args.no_mmap;
+    open_all(&args.dump, &args.more, mmap, args.ignore_checksum, Look::Later, observer, terminal)
 }
 
 /// Opens one dump, or several as one database.
@@ -34,10 +39,11 @@ pub fn open_all(
     more: &[PathBuf],
     mmap: bool,
     ignore_checksum: bool,
+    look: Look,
     observer: &Observer,
     terminal: &Terminal,
 ) -> Result<Snapshot, Failure> {
-    as_one(open_each(first, more, mmap, observer, terminal)?, Look::Now, ignore_checksum, observer)
+    as_one(open_each(first, more, mmap, observer, terminal)?, look, ignore_checksum, observer)
 }
 
 fn as_one(
@@ -113,6 +119,24 @@ pub fn join(
     Ok(dump)
 }
 
+/// Whether dumps that were found whole can be one database, as far as their ends tell: see [`shards::fit_together`].
+pub fn fit_together<'a>(
+    dumps: &[Snapshot],
+    all: impl Iterator<Item = (&'a Path, Header, usize)> + Clone,
+) -> Result<bool, Failure> {
+    shards::fit_together(all).map_err(|error| no_database(dumps, error))
+}
+
+/// That two of these dumps have a key.
+pub fn shared_key(dumps: &[Snapshot], SharedKey { db, key, first, second }: SharedKey) -> Failure {
+    let place = |(number, start): (usize, u64)| {
+        let file = dumps.get(number).map_or_else(String::new, |dump| text::path(dump.path()));
+        format!("offset {start} of {file}")
+    };
+    let (first, second) = (place(first), place(second));
+    no_database(dumps, shards::Error::KeyTwice { key: display(&key), db, first, second })
+}
+
 /// Why these dumps are no one database.
 fn no_database(dumps: &[Snapshot], error: shards::Error) -> Failure {
     let found = |path: &Path| dumps.iter().find(|dump| dump.path() == path);
@@ -136,15 +160,22 @@ fn no_database(dumps: &[Snapshot], error: shards::Error) -> Failure {
 
 /// What is wrong with one of the dumps that this one was put together of, as each is looked at alone.
 fn blame(dump: &Snapshot, ignore_checksum: bool, observer: &Observer) -> Option<Failure> {
-    let dumps = dump.sources().ok()?;
+    // Those that are in memory were looked at before.
+    let dumps = dump.sources().ok().filter(|dumps| !dumps.is_empty())?;
     let wrong = progress::during(observer, || shards::examine(&dumps, ignore_checksum, observer)).err()?;
     Some(no_database(&dumps, wrong))
 }
 
 /// What is wrong with a dump, and what can be done about it.
 pub fn fault(dump: &Snapshot, error: &rdb::Error) -> Failure {
-    let Some((part, own)) = shards::own_error(dump.parts(), error) else { return fault_of_one(dump, error) };
-    blame(dump, true, &observer()).unwrap_or_else(|| about(dump, &part, &own))
+    if dump.parts().is_empty() {
+        return fault_of_one(dump, error);
+    }
+    // One that goes over its end may come to nothing that is wrong before the end of all.
+    blame(dump, true, &observer()).unwrap_or_else(|| match shards::own_error(dump.parts(), error) {
+        Some((part, own)) => about(dump, &part, &own),
+        None => fault_of_one(dump, error),
+    })
 }
 
 fn fault_of_one(dump: &Snapshot, error: &rdb::Error) -> Failure {
@@ -273,18 +304,39 @@ fn taken<'a>(
         error => Failure::error(format!("{}: {error}", name(snapshot.path()))),
     })?;
     let facts = &difference.facts;
-    if facts.parts.is_empty() {
-        return Ok(difference);
+    hold_together(snapshot, facts.footer.checksum(|| facts.crc64), facts.twice.is_some(), ignore_checksum, observer)?;
+    Ok(difference)
+}
+
+/// What [`Look::Later`] has left to be looked at, when a pass has been made: the checksum of dumps that were put together,
+/// and whether a key is in two of them, which `twice` says it may be.
+pub fn hold_together(
+    snapshot: &Snapshot,
+    checksum: Checksum,
+    twice: bool,
+    ignore_checksum: bool,
+    observer: &Observer,
+) -> Result<(), Failure> {
+    if snapshot.parts().is_empty() {
+        return Ok(());
     }
-    // What `Look::Later` has left to be looked at.
-    if let (Checksum::Wrong { .. }, false) = (facts.footer.checksum(|| facts.crc64), ignore_checksum)
+    if let (Checksum::Wrong { .. }, false) = (checksum, ignore_checksum)
         && let Some(wrong) = blame(snapshot, false, observer)
     {
         return Err(wrong);
     }
-    if facts.twice.is_some() {
-        let look = || shards::no_key_twice(snapshot, false, observer);
-        progress::during(observer, look).map_err(|error| no_database(&[], error))?;
-    }
-    Ok(difference)
+    if twice { no_key_twice(snapshot, ignore_checksum, observer) } else { Ok(()) }
+}
+
+/// Looks for a key that is in two of the dumps that a dump was put together of.
+pub fn no_key_twice(snapshot: &Snapshot, ignore_checksum: bool, observer: &Observer) -> Result<(), Failure> {
+    let found = progress::during(observer, || shards::no_key_twice(snapshot, !ignore_checksum, observer));
+    found.map_err(|error| {
+        // A name that is wrong may be that of another key.
+        let wrong = match &error {
+            shards::Error::Checksum { .. } | shards::Error::Dump { .. } => blame(snapshot, ignore_checksum, observer),
+            _ => None,
+        };
+        wrong.unwrap_or_else(|| no_database(&[], error))
+    })
 }

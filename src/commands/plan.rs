@@ -63,7 +63,7 @@ pub fn run(args: &PlanArgs, terminal: &Terminal) -> Outcome {
     let given = Given { accept: args.accept.clone(), only: args.only.clone() };
     let spec = spec::load_given(&args.dump.spec, &given, terminal)?;
     let observer = open::observer();
-    let snapshot = open::open_to_compare(&args.dump, &observer, terminal)?;
+    let snapshot = open::open_to_look_later(&args.dump, &observer, terminal)?;
     let (mut difference, shard) = difference(args, &snapshot, &spec, &observer)?;
     difference.by_slot |= args.by_slot;
     open::warn_of_future(&difference, rfc3339::now_ms(), terminal);

@@ -9,6 +9,7 @@ use super::args::{ExpiryMode, READING};
 use super::{args, bundle, open};
 use crate::bundle::manifest::{APPLY, ROLLBACK};
 use crate::dump::scan::Observer;
+use crate::dump::shards::Look;
 use crate::rehearse::{self, Error, Files, Findings, Meaning, Model, Program, Second, ServerError, Watchdog};
 use crate::text::{self, rfc3339};
 use crate::ui::exit::{Exit, Failure, Outcome};
@@ -41,6 +42,11 @@ pub struct RehearseArgs {
     pub no_mmap: bool,
 }
 
+/// What the proof in memory is worth.
+const INDEPENDENT_OF: &str = "          independent of the pass, the comparison and the choice of commands that made the plan; not of the parser of dumps,
+          the reading of the spec, and what follows from the fields of a record
+";
+
 /// Names the module RedisJSON, for tests and for those who have it in one place.
 const REJSON: &str = "RDB_REINDEX_REJSON";
 
@@ -58,7 +64,7 @@ pub fn run(args: &RehearseArgs, terminal: &Terminal) -> Outcome {
     let apply = bundle.commands(APPLY).map_err(Failure::error)?;
     let rollback = bundle.commands(ROLLBACK).map_err(Failure::error)?;
     let files = Files::new(manifest, &apply, &rollback);
-    let snapshot = open::open_all(&args.dump, &args.more, !args.no_mmap, false, &observer, terminal)?;
+    let snapshot = open::open_all(&args.dump, &args.more, !args.no_mmap, false, Look::Later, &observer, terminal)?;
     let meaning = match args::ExpiryMode::or_as_planned(args.expiry, manifest) {
         None => Meaning::Careful,
         Some(args::ExpiryMode::Absolute) => Meaning::Absolute,
@@ -75,11 +81,16 @@ pub fn run(args: &RehearseArgs, terminal: &Terminal) -> Outcome {
         Error::Dump(error) => open::fault(&snapshot, &error),
         error => failure(error, args),
     })?;
-    let mut proof = progress::during(&observer, || rehearse::prove(&model, files));
+    let fault = |error: Error| match error {
+        Error::Dump(error) => open::fault(&snapshot, &error),
+        error => failure(error, args),
+    };
+    let proof = progress::during(&observer, || rehearse::prove(&model, files));
     if observer.stopped() {
         return Err(interrupted());
     }
-    rehearse::check_manifest(&model, manifest, &mut proof);
+    let mut proof = proof.map_err(fault)?;
+    rehearse::check_manifest(&model, manifest, &mut proof).map_err(fault)?;
     let mut text = format!("Plan {} on {}\n", manifest.plan_id, text::path(&args.dump));
     let line = |findings: &Findings, place: String, keys: u64, time: Duration| {
         let commands = format!("{} commands to apply, {} to roll back", proof.apply.commands, proof.rollback.commands);
@@ -90,6 +101,7 @@ pub fn run(args: &RehearseArgs, terminal: &Terminal) -> Outcome {
         text
     };
     text.push_str(&line(&proof.findings, "in memory".into(), proof.keys, began.elapsed()));
+    text.push_str(INDEPENDENT_OF);
     terminal.text(&text)?;
     let began = Instant::now();
     let touched = proof.apply.touched.union(&proof.rollback.touched).cloned().collect();
@@ -97,6 +109,7 @@ pub fn run(args: &RehearseArgs, terminal: &Terminal) -> Outcome {
     if observer.stopped() {
         return Err(interrupted());
     }
+    let second = second.map_err(fault)?;
     terminal.text(&read_twice(&second, began.elapsed()))?;
     let mut wrong = proof.findings.count.saturating_add(second.findings.count);
     // What is wrong in memory is wrong in a server, and said better there.

@@ -4,6 +4,7 @@ use rayon::slice::ParallelSliceMut;
 
 use super::Error;
 use super::content_hash::{Digester, Seed, halves};
+use crate::dump::parts::Part;
 use crate::dump::rdb::{self, Kind, ModuleId, Record, TypeName, Walker};
 use crate::dump::scan::{self, Observer, Worker};
 use crate::index::Facts;
@@ -104,9 +105,10 @@ pub struct Side<'a> {
 }
 
 impl<'a> Side<'a> {
-    /// Reads a dump once. Runs on the current `rayon` pool.
+    /// Reads a dump once, which may be put together of `parts`. Runs on the current `rayon` pool.
     pub fn read(
         file: &'a [u8],
+        parts: &[Part],
         names: &Names<'_>,
         seed: Seed,
         expiry: Expiry,
@@ -114,7 +116,7 @@ impl<'a> Side<'a> {
     ) -> Result<Self, Error> {
         let clock = Clock::read(file, expiry)?;
         let header = Walker::new(file)?.header();
-        let pass = scan::run(file, observer, || Gatherer::new(names, seed, clock))?;
+        let (pass, twice) = scan::run_parts(file, parts, observer, || Gatherer::new(names, seed, clock))?;
         let facts = Facts {
             header: pass.header,
             footer: pass.footer,
@@ -126,7 +128,7 @@ impl<'a> Side<'a> {
             newer: Vec::new(),
             slots: Vec::new(),
             of_a_cluster: pass.cluster,
-            twice: None,
+            twice,
             member_expiries: pass.member_expiries,
         };
         let (mut absent, mut in_doubt) = (Absent::default(), 0_u64);

@@ -24,6 +24,12 @@ pub fn find(parts: &[Part], offset: u64) -> Option<(&Part, u64)> {
     Some((part, offset.saturating_sub(part.from).saturating_add(part.cut)))
 }
 
+/// Whether two offsets are in different parts.
+pub fn differ(parts: &[Part], one: u64, other: u64) -> bool {
+    let number = |offset: u64| parts.partition_point(|part| part.end <= offset);
+    number(one) != number(other)
+}
+
 /// A place in a dump, for people.
 pub fn place(parts: &[Part], offset: u64) -> String {
     match find(parts, offset) {

@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use crc_fast::CrcAlgorithm;
 
-use crate::dump::rdb::{self, Footer, Item, Record, Walker};
+use crate::dump::parts::{self, Part};
+use crate::dump::rdb::{self, ErrorKind, Footer, Item, RawStr, Record, Walker, opcode};
 use crate::dump::scan::PIECE_ELEMENTS;
 
 /// A job ends when it covers this many bytes of the dump …
@@ -60,6 +61,10 @@ impl Sum {
 #[derive(Debug)]
 pub(super) struct Jobs<'a> {
     file: &'a [u8],
+    /// The dumps that it was put together of.
+    parts: &'a [Part],
+    /// The seams between them that were met.
+    seams: Vec<u64>,
     walker: Walker<'a>,
     /// Up to here the bytes are some job's.
     given: usize,
@@ -69,10 +74,10 @@ pub(super) struct Jobs<'a> {
 
 impl<'a> Jobs<'a> {
     /// With `pieces` large collections are several jobs.
-    pub fn new(file: &'a [u8], pieces: bool) -> Result<Self, rdb::Error> {
+    pub fn new(file: &'a [u8], parts: &'a [Part], pieces: bool) -> Result<Self, rdb::Error> {
         let walker = Walker::new(file)?;
         let walker = if pieces { walker.with_pieces(PIECE_ELEMENTS) } else { walker };
-        Ok(Self { file, walker, given: 0, ready: VecDeque::new(), ended: false })
+        Ok(Self { file, parts, seams: Vec::new(), walker, given: 0, ready: VecDeque::new(), ended: false })
     }
 
     /// The next job; the last one has the footer or a fault.
@@ -87,7 +92,7 @@ impl<'a> Jobs<'a> {
         let end = self.walker.position().saturating_add(JOB_BYTES);
         let mut records = Vec::new();
         while self.walker.position() < end && records.len() < JOB_RECORDS {
-            match self.walker.next() {
+            match self.next_item() {
                 Ok(Some(Item::Record(record))) if record.value.pieces() > 1 => {
                     let to = record.start;
                     self.push(Work::Records(std::mem::take(&mut records)), to);
@@ -118,6 +123,28 @@ impl<'a> Jobs<'a> {
         }
         let to = self.walker.position();
         self.push(Work::Records(records), to);
+    }
+
+    /// The next item; an error where a part of the dump does not end as it should.
+    fn next_item(&mut self) -> Result<Option<Item<'a>>, rdb::Error> {
+        let item = self.walker.next()?;
+        let astray = match &item {
+            Some(Item::Record(record)) => {
+                // What goes on over the end of a part is none of its keys, and makes no row.
+                let part = self.seams.len().checked_sub(1).and_then(|at| self.parts.get(at));
+                part.map(|part| part.end).filter(|end| record.value.end() as u64 > *end)
+            }
+            Some(Item::Aux { name: RawStr::Plain(opcode::SEAM), .. }) if !self.parts.is_empty() => {
+                self.seams.push(self.walker.item_start() as u64);
+                None
+            }
+            Some(Item::End(footer)) => parts::astray(self.parts, &self.seams, footer.body_end as u64),
+            _ => None,
+        };
+        match astray {
+            Some(end) => Err(rdb::Error::in_string(end.saturating_sub(1), ErrorKind::MissingEof)),
+            None => Ok(item),
+        }
     }
 
     fn push(&mut self, work: Work<'a>, to: usize) {

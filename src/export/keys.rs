@@ -5,6 +5,8 @@ use super::column::{Column, Holds};
 use super::halt::Halt;
 use super::rows::{Outlet, Rows};
 use super::{Damaged, Error};
+use crate::dump::duplicate_keys::Twice;
+use crate::dump::parts::Part;
 use crate::dump::rdb::{self, Record, Walker};
 use crate::dump::scan::{self, Observer, Worker};
 use crate::model::memory::Estimate;
@@ -32,14 +34,22 @@ pub(super) struct Known<'s> {
     names: Names<'s>,
     others: FamilyTree,
     estimate: Estimate,
+    /// A key that is in two of the dumps that the dump was put together of.
+    pub twice: Option<Twice>,
 }
 
 impl<'s> Known<'s> {
     /// Families of keys that the spec does not know follow from all names, so those are read first.
-    pub fn read(file: &[u8], spec: &'s Spec, damaged: Option<&Damaged>, observer: &Observer) -> Result<Self, Error> {
+    pub fn read(
+        file: &[u8],
+        parts: &[Part],
+        spec: &'s Spec,
+        damaged: Option<&Damaged>,
+        observer: &Observer,
+    ) -> Result<Self, Error> {
         let names = Names::new(spec);
         let new = || Others { names: &names, damaged, families: Families::default(), key: Vec::new() };
-        let mut others = Families::default();
+        let (mut others, mut twice) = (Families::default(), None);
         if damaged.is_some_and(|damaged| damaged.end.is_some()) {
             // Only a walk alone keeps what it has when it comes to no end.
             let mut worker = new();
@@ -51,12 +61,12 @@ impl<'s> Known<'s> {
             }
             others.merge(worker.families);
         } else {
-            for worker in scan::run(file, observer, new)?.workers {
-                others.merge(worker.families);
-            }
+            let (pass, found) = scan::run_parts(file, parts, observer, new)?;
+            pass.workers.into_iter().for_each(|worker| others.merge(worker.families));
+            twice = found;
         }
         let estimate = Estimate::new(Walker::new(file)?.header());
-        Ok(Self { names, others: others.tree(), estimate })
+        Ok(Self { names, others: others.tree(), estimate, twice })
     }
 }
 

@@ -26,6 +26,8 @@ mod which;
 
 use std::io::{self, Write};
 
+use crate::dump::duplicate_keys::Twice;
+use crate::dump::parts::Part;
 use crate::dump::rdb::{self, Footer, Header};
 use crate::dump::scan::{self, Observer};
 use crate::index::{self, Memberships};
@@ -111,6 +113,8 @@ pub struct Summary {
     pub undecodable: Seen,
     /// What was found wrong with records and index keys; empty for keys and elements.
     pub diagnostics: Diagnostics,
+    /// A key that is in two of several dumps, if that was found only now; see [`Export::twice`].
+    pub twice: Option<Twice>,
 }
 
 /// What ends an export early. The rows before have been written.
@@ -158,6 +162,8 @@ pub struct Export<'a> {
     known: AllKnown<'a>,
     /// What is left out.
     damaged: Option<&'a Damaged>,
+    /// The dumps that it was put together of and that are not known to be one database.
+    parts: &'a [Part],
 }
 
 enum AllKnown<'a> {
@@ -179,13 +185,15 @@ impl<'a> Export<'a> {
         filter: &'a Filter,
         observer: &Observer,
     ) -> Result<Self, Error> {
-        Self::prepare_without(file, options, filter, None, observer)
+        Self::prepare_without(file, &[], options, filter, None, observer)
     }
 
     /// The same for all but the keys that are damaged, which have no rows. What their records imply is not known: entries
-    /// that name one are held.
+    /// that name one are held. Dumps that were put together, which these `parts` are, are looked at on the way: they end
+    /// where they should, and a key that is in two of them is told.
     pub fn prepare_without(
         file: &'a [u8],
+        parts: &'a [Part],
         options: Options<'a>,
         filter: &'a Filter,
         damaged: Option<&'a Damaged>,
@@ -199,16 +207,16 @@ impl<'a> Export<'a> {
             return Err(Error::NoClock);
         }
         let known = match options.table {
-            Table::Keys => AllKnown::Keys(Known::read(file, options.spec, damaged, observer)?),
+            Table::Keys => AllKnown::Keys(Known::read(file, parts, options.spec, damaged, observer)?),
             Table::Elements => AllKnown::Elements,
             Table::Memberships if filter.has_values() => return Err(Error::NoValues),
             Table::Memberships => {
                 let starts = damaged.map_or(&[][..], Damaged::starts);
-                let table = Memberships::take_without(file, options.spec, options.expiry, starts, observer)?;
+                let table = Memberships::take_without(file, parts, options.spec, options.expiry, starts, observer)?;
                 AllKnown::Memberships(Box::new(table))
             }
         };
-        Ok(Self { file, options, filter, clock, known, damaged })
+        Ok(Self { file, options, filter, clock, known, damaged, parts })
     }
 
     /// Whether the dump has keys, and none that the spec describes: then there are no memberships.
@@ -216,6 +224,16 @@ impl<'a> Export<'a> {
         match &self.known {
             AllKnown::Memberships(table) => table.stock.total.keys > 0 && !table.stock.is_described(),
             _ => false,
+        }
+    }
+
+    /// A key that is in two of several dumps; of memberships it may also be twice in one. Of elements that is only known
+    /// when their rows are written.
+    pub fn twice(&self) -> Option<&Twice> {
+        match &self.known {
+            AllKnown::Keys(known) => known.twice.as_ref(),
+            AllKnown::Elements => None,
+            AllKnown::Memberships(table) => table.facts.twice.as_ref().filter(|_| !self.parts.is_empty()),
         }
     }
 

@@ -2,6 +2,9 @@
 
 use std::io::{self, Write};
 use std::sync::atomic::Ordering;
+use std::sync::{Mutex, PoisonError};
+
+use foldhash::fast::RandomState;
 
 use super::batch::{self, Job, Sum, Work};
 use super::column::Column;
@@ -13,6 +16,8 @@ use super::ordered::{self, Taken};
 use super::rows::{Chunk, Outlet, Rows, header};
 use super::which::Which;
 use super::{AllKnown, Error, Export, Format, Seen, Summary};
+use crate::dump::duplicate_keys::{self, Names, Twice};
+use crate::dump::parts::{self, Part};
 use crate::dump::rdb::{self, Footer, Record, Walker};
 use crate::dump::scan::Observer;
 use crate::index::Memberships;
@@ -39,10 +44,11 @@ struct Total {
     in_doubt: Seen,
     undecodable: Seen,
     footer: Option<Footer>,
+    twice: Option<Twice>,
 }
 
 pub(super) fn write(export: Export<'_>, out: &mut (dyn Write + Send), observer: &Observer) -> Result<Summary, Error> {
-    let Export { file, options, filter, clock, known, damaged } = export;
+    let Export { file, options, filter, clock, known, damaged, parts } = export;
     let which = Which { filter, damaged };
     let columns = match &known {
         AllKnown::Keys(_) => keys::COLUMNS,
@@ -55,11 +61,11 @@ pub(super) fn write(export: Export<'_>, out: &mut (dyn Write + Send), observer: 
     let (total, header, footer, diagnostics) = match known {
         AllKnown::Keys(known) => {
             let table = RecordTable::Keys(&known);
-            let total = records(file, table, which, clock, new_rows, &mut sink, observer)?;
+            let total = records((file, parts), table, which, clock, new_rows, &mut sink, observer)?;
             (total, Walker::new(file)?.header(), None, Diagnostics::default())
         }
         AllKnown::Elements => {
-            let total = records(file, RecordTable::Elements, which, clock, new_rows, &mut sink, observer)?;
+            let total = records((file, parts), RecordTable::Elements, which, clock, new_rows, &mut sink, observer)?;
             (total, Walker::new(file)?.header(), None, Diagnostics::default())
         }
         AllKnown::Memberships(mut table) => {
@@ -72,10 +78,10 @@ pub(super) fn write(export: Export<'_>, out: &mut (dyn Write + Send), observer: 
         }
     };
     sink.finish()?;
-    let Total { rows, sum, in_doubt, undecodable, footer: walked } = total;
+    let Total { rows, sum, in_doubt, undecodable, footer: walked, twice } = total;
     // The walk ends with its end or with an error.
     let footer = footer.or(walked).ok_or(Error::Interrupted)?;
-    Ok(Summary { header, footer, crc64: sum.crc, rows, in_doubt, undecodable, diagnostics })
+    Ok(Summary { header, footer, crc64: sum.crc, rows, in_doubt, undecodable, diagnostics, twice })
 }
 
 #[derive(Clone, Copy)]
@@ -84,9 +90,38 @@ enum RecordTable<'k, 's> {
     Elements,
 }
 
+/// The names of keys, if anybody asks whether one is there twice: noted by one thread or another, and found at the end.
+struct Noted<'h> {
+    hasher: &'h RandomState,
+    wanted: bool,
+    idle: Mutex<Vec<Names<'h>>>,
+}
+
+impl<'h> Noted<'h> {
+    fn note(&self, records: &[Record<'_>], key: &mut Vec<u8>) {
+        if !self.wanted {
+            return;
+        }
+        let names = self.lock().pop();
+        let mut names = names.unwrap_or_else(|| Names::new(self.hasher));
+        for record in records {
+            // One that cannot be read is an error elsewhere.
+            if let Ok(key) = record.key.decode(key) {
+                names.add(record, key, true);
+            }
+        }
+        self.lock().push(names);
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Names<'h>>> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 /// What one thread needs to make rows of records.
 struct Worker<'k, 's> {
     table: WorkerTable<'k, 's>,
+    noted: &'k Noted<'k>,
     rows: Rows,
     key: Vec<u8>,
     which: Which<'k>,
@@ -102,6 +137,11 @@ impl Worker<'_, '_> {
     fn job(&mut self, job: Job<'_>, outlet: &Outlet<'_>) -> Report {
         let mut report = Report { sum: job.sum(), footer: job.footer, ..Report::default() };
         report.bytes = report.sum.bytes;
+        match &job.work {
+            Work::Records(records) => self.noted.note(records, &mut self.key),
+            Work::Piece(record, 0) => self.noted.note(std::slice::from_ref(record.as_ref()), &mut self.key),
+            Work::Piece(..) => {}
+        }
         let halt = match &job.work {
             Work::Records(records) => {
                 records.iter().try_for_each(|record| self.record(record, None, &mut report, outlet))
@@ -148,7 +188,7 @@ impl Worker<'_, '_> {
 
 /// Writes the rows of all records.
 fn records(
-    file: &[u8],
+    (file, parts): (&[u8], &[Part]),
     table: RecordTable<'_, '_>,
     which: Which<'_>,
     clock: Clock,
@@ -156,12 +196,16 @@ fn records(
     sink: &mut Sink<'_>,
     observer: &Observer,
 ) -> Result<Total, Error> {
-    let mut jobs = batch::Jobs::new(file, matches!(table, RecordTable::Elements))?;
+    let is_first_pass = matches!(table, RecordTable::Elements);
+    let mut jobs = batch::Jobs::new(file, parts, is_first_pass)?;
+    let hasher = RandomState::default();
+    let noted = Noted { hasher: &hasher, wanted: is_first_pass && !parts.is_empty(), idle: Mutex::default() };
     let worker = || Worker {
         table: match table {
             RecordTable::Keys(known) => WorkerTable::Keys(Keys::new(known, clock)),
             RecordTable::Elements => WorkerTable::Elements(Box::new(Elements::new(clock))),
         },
+        noted: &noted,
         rows: new_rows(),
         key: Vec::new(),
         which,
@@ -170,6 +214,9 @@ fn records(
     let mut total = Total::default();
     let work = |worker: &mut Worker<'_, '_>, job: Job<'_>, outlet: &Outlet<'_>| worker.job(job, outlet);
     ordered::run(threads(), || jobs.next(), worker, work, |taken| total.take(taken, sink, observer))?;
+    let names = std::mem::take(&mut *noted.lock());
+    let header = Walker::new(file)?.header();
+    total.twice = duplicate_keys::find(file, header, names, |first, second| parts::differ(parts, first, second));
     Ok(total)
 }
 

@@ -23,6 +23,7 @@ use super::store::interner::Interned;
 use super::store::keys::Keys;
 use super::store::name_prefix::MemberPrefixes;
 use super::{Error, Facts, Present, Summary};
+use crate::dump::parts::Part;
 use crate::dump::rdb::{self, Element, Flow, Record, Scratch, Visitor};
 use crate::dump::scan::Observer;
 use crate::model::spec::{IndexType, Spec};
@@ -109,19 +110,20 @@ pub struct Memberships<'a> {
 impl<'a> Memberships<'a> {
     /// Reads the dump once and compares. Runs on the current `rayon` pool.
     pub fn take(file: &'a [u8], spec: &'a Spec, expiry: Expiry, observer: &Observer) -> Result<Self, Error> {
-        Self::take_without(file, spec, expiry, &[], observer)
+        Self::take_without(file, &[], spec, expiry, &[], observer)
     }
 
-    /// The same of a dump in which the values of the records that start at `damaged`, in ascending order, cannot be read:
-    /// records among them are undecidable, and index keys are passed over.
+    /// The same of a dump, put together of these `parts`, in which the values of the records that start at `damaged`, in
+    /// ascending order, cannot be read: records among them are undecidable, and index keys are passed over.
     pub fn take_without(
         file: &'a [u8],
+        parts: &[Part],
         spec: &'a Spec,
         expiry: Expiry,
         damaged: &'a [u64],
         observer: &Observer,
     ) -> Result<Self, Error> {
-        Ok(Self::of(super::difference::read((file, damaged), &[], spec, expiry, Ask::Memberships, observer)?))
+        Ok(Self::of(super::difference::read((file, damaged), parts, spec, expiry, Ask::Memberships, observer)?))
     }
 
     pub(super) fn of(compared: Compared<'a>) -> Self {

@@ -4,80 +4,80 @@ use super::finding::Stage;
 
 /// A command, understood.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Command<'a> {
+pub enum Command<'r, 'f> {
     Select(u64),
-    Unlink(&'a [&'a [u8]]),
+    Unlink(&'r [&'f [u8]]),
     SAdd {
-        key: &'a [u8],
-        members: &'a [&'a [u8]],
+        key: &'f [u8],
+        members: &'r [&'f [u8]],
     },
     SRem {
-        key: &'a [u8],
-        members: &'a [&'a [u8]],
+        key: &'f [u8],
+        members: &'r [&'f [u8]],
     },
     ZAdd {
-        key: &'a [u8],
+        key: &'f [u8],
         flags: ZFlags,
-        members: &'a [&'a [u8]],
+        members: &'r [&'f [u8]],
     },
     ZRem {
-        key: &'a [u8],
-        members: &'a [&'a [u8]],
+        key: &'f [u8],
+        members: &'r [&'f [u8]],
     },
     Set {
-        key: &'a [u8],
-        value: &'a [u8],
+        key: &'f [u8],
+        value: &'f [u8],
         expire_ms: Option<i64>,
     },
     /// `SET … NX`
     SetNew {
-        key: &'a [u8],
-        value: &'a [u8],
+        key: &'f [u8],
+        value: &'f [u8],
     },
     /// `SET … XX KEEPTTL GET`
     SetChanged {
-        key: &'a [u8],
-        value: &'a [u8],
+        key: &'f [u8],
+        value: &'f [u8],
     },
     HDel {
-        key: &'a [u8],
-        fields: &'a [&'a [u8]],
+        key: &'f [u8],
+        fields: &'r [&'f [u8]],
     },
     /// Every element that is equal to this one.
     LRem {
-        key: &'a [u8],
-        element: &'a [u8],
+        key: &'f [u8],
+        element: &'f [u8],
     },
     Append {
-        key: &'a [u8],
-        value: &'a [u8],
+        key: &'f [u8],
+        value: &'f [u8],
     },
     RPush {
-        key: &'a [u8],
-        elements: &'a [&'a [u8]],
+        key: &'f [u8],
+        elements: &'r [&'f [u8]],
     },
     HSet {
-        key: &'a [u8],
-        fields: &'a [&'a [u8]],
+        key: &'f [u8],
+        fields: &'r [&'f [u8]],
     },
     HPExpireAt {
-        key: &'a [u8],
+        key: &'f [u8],
         ms: i64,
-        fields: &'a [&'a [u8]],
+        fields: &'r [&'f [u8]],
     },
     PExpireAt {
-        key: &'a [u8],
+        key: &'f [u8],
         ms: i64,
     },
     JsonSet {
-        key: &'a [u8],
-        text: &'a [u8],
+        key: &'f [u8],
+        text: &'f [u8],
     },
     /// `expire_ms` is absolute, or none.
     Restore {
-        key: &'a [u8],
+        key: &'f [u8],
         expire_ms: Option<i64>,
-        payload: &'a [u8],
+        payload: &'f [u8],
     },
 }
 
@@ -100,9 +100,9 @@ pub enum Phase {
     Remove,
 }
 
-impl<'a> Command<'a> {
+impl<'r, 'f> Command<'r, 'f> {
     /// Understands a command; the error says why it has no place in a plan.
-    pub fn parse(args: &'a [&'a [u8]], stage: Stage) -> Result<Self, &'static str> {
+    pub fn parse(args: &'r [&'f [u8]], stage: Stage) -> Result<Self, &'static str> {
         let Some((name, rest)) = args.split_first() else { return Err("a command") };
         let command = match (*name, rest) {
             (b"SELECT", [db]) => Self::Select(number(db).and_then(|db| u64::try_from(db).ok()).ok_or(NUMBER)?),
@@ -128,7 +128,7 @@ impl<'a> Command<'a> {
         Ok(command)
     }
 
-    fn parse_rollback(name: &[u8], rest: &'a [&'a [u8]]) -> Result<Self, &'static str> {
+    fn parse_rollback(name: &[u8], rest: &'r [&'f [u8]]) -> Result<Self, &'static str> {
         Ok(match (name, rest) {
             (b"SET", [key, value]) => Self::Set { key, value, expire_ms: None },
             (b"SET", [key, value, b"PXAT", ms]) => Self::Set { key, value, expire_ms: Some(number(ms).ok_or(NUMBER)?) },
@@ -159,7 +159,7 @@ impl<'a> Command<'a> {
     }
 
     /// Its key, unless it has none or several.
-    pub fn key(&self) -> Option<&'a [u8]> {
+    pub fn key(&self) -> Option<&'f [u8]> {
         match *self {
             Self::Select(_) | Self::Unlink(_) => None,
             Self::SAdd { key, .. }
@@ -181,14 +181,6 @@ impl<'a> Command<'a> {
         }
     }
 
-    /// Its keys.
-    pub fn keys(&self) -> Vec<&'a [u8]> {
-        match *self {
-            Self::Unlink(keys) => keys.to_vec(),
-            _ => self.key().into_iter().collect(),
-        }
-    }
-
     /// When `apply` may do it.
     pub fn phase(&self) -> Option<Phase> {
         match self {
@@ -206,7 +198,7 @@ impl<'a> Command<'a> {
 
 const NUMBER: &str = "a number";
 
-fn flags<'a>(mut args: &'a [&'a [u8]]) -> (ZFlags, &'a [&'a [u8]]) {
+fn flags<'r, 'f>(mut args: &'r [&'f [u8]]) -> (ZFlags, &'r [&'f [u8]]) {
     let mut flags = ZFlags::default();
     loop {
         args = match args {

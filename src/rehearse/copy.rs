@@ -6,7 +6,7 @@
 use std::io::{self, Write};
 
 use super::clock::{Clock, Due};
-use super::state::Value;
+use super::state::{Value, has_field_expiries};
 use crate::bundle::resp::{self, CommandReader};
 use crate::dump::rdb::{self, Flavor, Item, Record, ValueType, Walker};
 
@@ -70,17 +70,6 @@ impl Shift {
             Self::By(by) => ms.saturating_add(by).min(LAST_FIELD_MS.max(ms)),
         }
     }
-}
-
-fn has_field_expiries(ty: ValueType) -> bool {
-    matches!(
-        ty,
-        ValueType::HashMetadata
-            | ValueType::HashMetadataPreGa
-            | ValueType::HashListpackEx
-            | ValueType::HashListpackExPreGa
-            | ValueType::Hash2
-    )
 }
 
 /// Writes the copy.

@@ -1,5 +1,6 @@
 //! What a rehearsal finds wrong.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use super::state::Name;
@@ -95,6 +96,46 @@ impl fmt::Display for Finding {
             }
         }
         write!(f, ": expected {}, found {}", self.expected, self.found)
+    }
+}
+
+/// Where in the order of all findings one stands: by part of the plan, number of the command, and what it is about there.
+pub type Place = (u8, u64, u32, Option<Name>);
+
+/// Findings in any order, of which the first few are kept in full.
+#[derive(Debug, Default)]
+pub struct Gathered {
+    count: u64,
+    first: BTreeMap<Place, Finding>,
+}
+
+impl Gathered {
+    /// Counts a finding; `finding` is only called for one that may be kept.
+    pub fn add(&mut self, place: Place, finding: impl FnOnce() -> Finding) {
+        self.count = self.count.saturating_add(1);
+        if self.first.len() >= KEPT && self.first.last_key_value().is_some_and(|(last, _)| place >= *last) {
+            return;
+        }
+        self.first.entry(place).or_insert_with(finding);
+        self.shorten();
+    }
+
+    /// Adds those of others.
+    pub fn append(&mut self, more: Self) {
+        self.count = self.count.saturating_add(more.count);
+        self.first.extend(more.first);
+        self.shorten();
+    }
+
+    fn shorten(&mut self) {
+        while self.first.len() > KEPT {
+            self.first.pop_last();
+        }
+    }
+
+    /// All of them, in order.
+    pub fn finish(self) -> Findings {
+        Findings { count: self.count, first: self.first.into_values().collect() }
     }
 }
 

@@ -12,7 +12,7 @@ use super::finding::{Finding, Findings, Problem, Stage};
 use super::model::Model;
 use super::payload;
 use super::server::{Program, Server};
-use super::state::{self, Entry, Name, State, Value};
+use super::state::{self, Entry, Name, Value};
 use super::throwaway_error::ServerError;
 use super::watchdog::Watchdog;
 use super::{Error, Files};
@@ -59,18 +59,18 @@ pub fn run(
     };
     let mut run = Run { model, shift, watchdog, connection: &mut server.connection, findings: &mut live.findings };
 
-    let before = run.look(Stage::Start, &model.start, None)?;
+    let before = run.look(Stage::Start, None)?;
     live.keys = u64::try_from(before.len()).unwrap_or(u64::MAX);
     if live.keys != model.keys {
         let (expected, found) = (format!("{} keys", model.keys), format!("{} keys", live.keys));
         run.find(Stage::Start, None, Problem::State, None, expected, found);
     }
     run.send(Stage::Apply, files.apply, files.apply_replies)?;
-    run.look(Stage::Apply, &model.target, Some(&before))?;
+    run.look(Stage::Apply, Some(&before))?;
     let rollback = copy::move_commands(files.rollback, shift);
     let rollback = rollback.map_err(|error| ServerError::Answer(error.to_string()))?;
     run.send(Stage::Rollback, &rollback, files.rollback_replies)?;
-    run.look(Stage::Rollback, &model.start, Some(&before))?;
+    run.look(Stage::Rollback, Some(&before))?;
     Ok(live)
 }
 
@@ -154,12 +154,20 @@ impl Run<'_, '_> {
         Ok(())
     }
 
-    /// Looks at every key: those of the indexes must be as in `expected`, all others as they were before. After a
+    /// A key as it has to be at a stage.
+    fn expected(&self, stage: Stage, name: &Name) -> Result<Option<Entry>, ServerError> {
+        let entry = match stage {
+            Stage::Apply => self.model.target_of(name),
+            _ => self.model.start_of(name),
+        };
+        entry.map_err(|error| ServerError::Answer(error.to_string()))
+    }
+
+    /// Looks at every key: those of the indexes must be as the stage demands, all others as they were before. After a
     /// rollback, or if no index is about it, a key must be exactly what it was.
     fn look(
         &mut self,
         stage: Stage,
-        expected: &State,
         before: Option<&BTreeMap<Name, Digest>>,
     ) -> Result<BTreeMap<Name, Digest>, ServerError> {
         self.model.watch.begin("comparing with the server", Unit::Keys, self.model.keys);
@@ -177,7 +185,7 @@ impl Run<'_, '_> {
                     let digest = digest(&entry);
                     // A cursor may come by a key twice.
                     if seen.insert(name.clone(), digest).is_none() {
-                        self.compare(stage, &name, &entry, digest, expected, before);
+                        self.compare(stage, &name, &entry, digest, before)?;
                     }
                 }
                 cursor = next;
@@ -186,11 +194,16 @@ impl Run<'_, '_> {
                 }
             }
         }
-        let missing = expected.keys().filter(|name| !seen.contains_key(*name));
+        let mut missing = Vec::new();
+        for name in self.model.all_names().into_iter().filter(|name| !seen.contains_key(name)) {
+            if self.expected(stage, &name)?.is_some() {
+                missing.push(name);
+            }
+        }
         let others = before.into_iter().flatten().map(|(name, _)| name);
         let others =
             others.filter(|name| !seen.contains_key(*name) && !self.model.is_index_key(name)).collect::<Vec<_>>();
-        for name in missing.chain(others) {
+        for name in missing.iter().chain(others) {
             let (problem, key) = (Problem::State, Some(name.clone()));
             self.findings.add(|| Finding {
                 stage,
@@ -210,30 +223,30 @@ impl Run<'_, '_> {
         name: &Name,
         found: &Entry,
         digest: Digest,
-        expected: &State,
         before: Option<&BTreeMap<Name, Digest>>,
-    ) {
+    ) -> Result<(), ServerError> {
         let problem = Problem::State;
         let was = before.and_then(|before| before.get(name));
         if self.model.is_index_key(name) {
-            let due = expected.get(name).map(|entry| self.moved(entry, found));
+            let due = self.expected(stage, name)?.map(|entry| self.moved(entry, found));
             if let Some((expected, found)) = state::difference(due.as_ref(), Some(found)) {
-                return self.find(stage, None, problem, Some(name.clone()), expected, found);
+                self.find(stage, None, problem, Some(name.clone()), expected, found);
+                return Ok(());
             }
             if stage == Stage::Apply {
-                return;
+                return Ok(());
             }
         }
         if before.is_some() && was != Some(&digest) {
             let (expected, found) = ("what it was before".to_owned(), format!("another {}", found.value.type_name()));
             self.find(stage, None, problem, Some(name.clone()), expected, found);
         }
+        Ok(())
     }
 
     /// What a key of the model is in this server: its expiries moved. The text of a document and the bytes of what has no
     /// commands depend on the version of the server; for them it is only compared what they were before.
-    fn moved(&self, entry: &Entry, found: &Entry) -> Entry {
-        let mut entry = entry.clone();
+    fn moved(&self, mut entry: Entry, found: &Entry) -> Entry {
         entry.expire_ms = entry.expire_ms.map(|ms| self.shift.key(ms));
         match (&mut entry.value, &found.value) {
             (Value::Hash(fields), _) => {

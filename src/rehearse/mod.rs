@@ -24,11 +24,12 @@ mod copy;
 mod finding;
 mod holds;
 mod live;
-mod memory;
+mod machine;
 mod model;
 mod packing;
 mod payload;
 mod reading;
+mod script;
 mod second;
 mod server;
 mod slot;
@@ -43,21 +44,23 @@ pub use clock::{Clock, Meaning};
 pub use copy::CopyError;
 pub use finding::{Finding, Findings, Problem, Stage};
 pub use live::{Live, run as run_live};
-pub use memory::Tally;
-pub use model::Model;
-pub use second::{Second, read_again};
+pub use model::{Due, Model};
+pub use second::{Second, read_again, read_again_as};
 pub use server::Program;
 pub use state::{Entry, Field, Name, Other, State, Value};
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crc_fast::CrcAlgorithm;
+use rayon::prelude::*;
 
 use crate::bundle::manifest::{Caps, Manifest, Reply};
 use crate::dump::rdb;
 use crate::progress::Unit;
 use crate::text::quoted;
-use memory::File;
+use finding::Gathered;
+use machine::{Counts, Machine, Outcome};
+use script::{File, Script};
 
 /// What ends a rehearsal before it can find anything.
 #[derive(Debug, thiserror::Error)]
@@ -70,6 +73,8 @@ pub enum Error {
     NoEnd,
     #[error("this is not the dump that the plan was made from: {0}")]
     OtherDump(String),
+    #[error("the dump has more memberships, or longer names, than can be rehearsed: four thousand million")]
+    TooMany,
     #[error("interrupted")]
     Interrupted,
     #[error(transparent)]
@@ -102,6 +107,29 @@ impl<'f> Files<'f> {
     }
 }
 
+/// What a file of commands came to.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    pub commands: u64,
+    pub bytes: u64,
+    pub added_members: u64,
+    pub rescored_members: u64,
+    pub removed_members: u64,
+    pub deleted_keys: u64,
+    /// Keys that any command names.
+    pub touched: BTreeSet<Name>,
+}
+
+impl Tally {
+    fn count(&mut self, counts: Counts) {
+        let add = |all: &mut u64, more: u64| *all = all.saturating_add(more);
+        add(&mut self.added_members, counts.added_members);
+        add(&mut self.rescored_members, counts.rescored_members);
+        add(&mut self.removed_members, counts.removed_members);
+        add(&mut self.deleted_keys, counts.deleted_keys);
+    }
+}
+
 /// What executing a plan came to. It is proven if there are no findings.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Proof {
@@ -112,32 +140,87 @@ pub struct Proof {
     pub findings: Findings,
 }
 
-/// Executes a plan in memory, forth and back.
-pub fn prove(model: &Model<'_>, files: Files<'_>) -> Proof {
-    let mut proof = Proof::default();
-    let mut state = model.start.clone();
+/// Keys that one thread looks at at a time.
+const SHARE: usize = 64;
+
+/// Executes a plan in memory, forth and back, one key at a time: what a command does depends on its keys alone.
+pub fn prove(model: &Model<'_>, files: Files<'_>) -> Result<Proof, Error> {
     let Files { apply, apply_replies, rollback, rollback_replies, caps, by_slot } = files;
-    let file = File { stage: Stage::Apply, commands: apply, replies: apply_replies, caps, by_slot };
-    proof.apply = memory::execute(model, &mut state, file, &mut proof.findings);
-    compare(Stage::Apply, model, &model.target, &state, &mut proof.findings);
-    let file = File { stage: Stage::Rollback, commands: rollback, replies: rollback_replies, caps, by_slot };
-    proof.rollback = memory::execute(model, &mut state, file, &mut proof.findings);
-    compare(Stage::Rollback, model, &model.start, &state, &mut proof.findings);
-    let keys: BTreeSet<&Name> = model.start.keys().chain(model.target.keys()).collect();
-    proof.keys = u64::try_from(keys.len()).unwrap_or(u64::MAX);
-    proof
+    let forth = File { stage: Stage::Apply, commands: apply, replies: apply_replies, caps, by_slot };
+    let back = File { stage: Stage::Rollback, commands: rollback, replies: rollback_replies, caps, by_slot };
+    let bytes = u64::try_from(apply.len().saturating_add(rollback.len())).unwrap_or(u64::MAX);
+    model.watch.begin("reading the commands", Unit::Bytes, bytes);
+    let (mut findings, mut of_back) = (Gathered::default(), Gathered::default());
+    let (forth, back) =
+        rayon::join(|| Script::read(model, forth, &mut findings), || Script::read(model, back, &mut of_back));
+    findings.append(of_back);
+    let scripts = [forth, back];
+    let made = model.absent_names();
+    let of_scripts = scripts.iter().flat_map(|script| script.steps.keys());
+    let mut names: Vec<&Name> = model.records.keys().chain(&made).chain(of_scripts).collect();
+    names.sort_unstable();
+    names.dedup();
+    model.watch.begin("comparing every key", Unit::Keys, u64::try_from(names.len()).unwrap_or(u64::MAX));
+    let look = |names: &[&Name]| {
+        let mut share = Share::default();
+        for name in names {
+            share.compare(model, name, &scripts)?;
+        }
+        model.watch.add(u64::try_from(names.len()).unwrap_or(u64::MAX));
+        if model.watch.stopped() { Err(Error::Interrupted) } else { Ok(share) }
+    };
+    let shares: Vec<Result<Share, Error>> = names.par_chunks(SHARE).map(look).collect();
+    let (mut keys, mut deleted) = (0_u64, [BTreeMap::new(), BTreeMap::new()]);
+    let mut tallies = [Tally::default(), Tally::default()];
+    for share in shares {
+        let Share { keys: there, outcomes } = share?;
+        keys = keys.saturating_add(there);
+        for ((outcome, tally), deleted) in outcomes.into_iter().zip(&mut tallies).zip(&mut deleted) {
+            findings.append(outcome.findings);
+            tally.count(outcome.counts);
+            for number in outcome.unlinked {
+                let count: &mut i64 = deleted.entry(number).or_default();
+                *count = count.saturating_add(1);
+            }
+        }
+    }
+    for (script, deleted) in scripts.iter().zip(&deleted) {
+        script.check_unlinks(deleted, &mut findings);
+    }
+    for ((tally, script), file) in tallies.iter_mut().zip(scripts).zip([apply, rollback]) {
+        tally.commands = script.commands;
+        tally.bytes = u64::try_from(file.len()).unwrap_or(u64::MAX);
+        tally.touched = script.steps.into_keys().collect();
+    }
+    let [apply, rollback] = tallies;
+    Ok(Proof { apply, rollback, keys, findings: findings.finish() })
 }
 
-/// Compares two states key by key.
-fn compare(stage: Stage, model: &Model<'_>, expected: &State, found: &State, findings: &mut Findings) {
-    model.watch.begin("comparing every key", Unit::Keys, u64::try_from(expected.len()).unwrap_or(u64::MAX));
-    let new = found.keys().filter(|name| !expected.contains_key(*name));
-    for name in expected.keys().chain(new) {
-        model.watch.add(1);
-        if let Some((expected, found)) = state::difference(expected.get(name), found.get(name)) {
-            let (problem, key) = (Problem::State, Some(name.clone()));
-            findings.add(|| Finding { stage, problem, command: None, key, expected, found });
+/// What came of some keys.
+#[derive(Debug, Default)]
+struct Share {
+    /// How many of them are in the dump, or in the target.
+    keys: u64,
+    /// Of the apply, and of the rollback.
+    outcomes: [Outcome; 2],
+}
+
+impl Share {
+    /// Executes what a plan says of one key: the apply must give what it has to become, and the rollback what it was.
+    fn compare(&mut self, model: &Model<'_>, name: &Name, scripts: &[Script<'_>; 2]) -> Result<(), Error> {
+        let start = model.start_of(name)?;
+        let due = model.due(name, start.as_ref())?;
+        let target = match &due {
+            Due::Same => start.as_ref(),
+            Due::Gone => None,
+            Due::Becomes(entry) => Some(entry),
+        };
+        self.keys = self.keys.saturating_add(u64::from(start.is_some() || target.is_some()));
+        let mut machine = Machine::new(model, name, start.as_ref());
+        for ((script, due), outcome) in scripts.iter().zip([target, start.as_ref()]).zip(&mut self.outcomes) {
+            machine.execute(script, due, outcome);
         }
+        Ok(())
     }
 }
 
@@ -157,7 +240,7 @@ pub fn check_dump(dump: &[u8], model: &Model<'_>, manifest: &Manifest) -> Result
 }
 
 /// Compares what the manifest says of the plan with what was executed.
-pub fn check_manifest(model: &Model<'_>, manifest: &Manifest, proof: &mut Proof) {
+pub fn check_manifest(model: &Model<'_>, manifest: &Manifest, proof: &mut Proof) -> Result<(), Error> {
     let apply = &proof.apply;
     let total = &manifest.total;
     let numbers = [
@@ -184,17 +267,9 @@ pub fn check_manifest(model: &Model<'_>, manifest: &Manifest, proof: &mut Proof)
     let mut touched = apply.touched.clone();
     for said in &manifest.touched {
         let name = (said.db, said.key.0.clone());
-        let entry = model.start.get(&name);
-        // As a server counts: what stands twice counts twice, and fields that have expired and are not yet gone.
-        let elements = |entry: &Entry| match &entry.value {
-            Value::Set(_) | Value::Zset(_) | Value::Hash(_) => {
-                let record = model.records.get(&name).map(|record| record.value.elements());
-                record.and_then(Result::ok).unwrap_or_else(|| entry.value.elements())
-            }
-            value => value.elements(),
-        };
+        let expected = model.outline_of(&name)?;
         let expected =
-            entry.map_or(("none", 0, None), |entry| (entry.value.type_name(), elements(entry), entry.expire_ms));
+            expected.as_ref().map_or(("none", 0, None), |(kind, n, expire_ms)| (kind.as_str(), *n, *expire_ms));
         let found = (said.kind.as_ref(), said.elements, said.expire_at_ms);
         if !touched.remove(&name) {
             let text = "a key that no command names".to_owned();
@@ -207,4 +282,5 @@ pub fn check_manifest(model: &Model<'_>, manifest: &Manifest, proof: &mut Proof)
         let text = "it among the touched keys".to_owned();
         proof.findings.add(|| manifest_finding(Some(name), text, "nothing".into()));
     }
+    Ok(())
 }

@@ -34,7 +34,7 @@ impl Packing {
     }
 
     /// Takes a command into account.
-    pub fn add(&mut self, db: u64, command: &Command<'_>, args: &[&[u8]]) {
+    pub fn add(&mut self, db: u64, command: &Command<'_, '_>, args: &[&[u8]]) {
         let (kind, key, units, per) = match *command {
             Command::Unlink(keys) => ("UNLINK", None, keys, 1),
             Command::SAdd { key, members } => ("SADD", Some(key), members, 1),
@@ -73,7 +73,7 @@ impl Packing {
 }
 
 /// Whether a command keeps to the caps; one with a single argument (or pair) beyond its key has to go out anyway.
-pub fn is_within(caps: Caps, command: &Command<'_>, args: &[&[u8]], bytes: usize) -> bool {
+pub fn is_within(caps: Caps, command: &Command<'_, '_>, args: &[&[u8]], bytes: usize) -> bool {
     let least = match command {
         Command::Unlink(_) => 2,
         Command::ZAdd { .. } | Command::HSet { .. } => 4,

@@ -68,6 +68,12 @@ impl Reading {
 
     /// What each field and capture of a name stands for.
     pub fn read(&self, name: &[u8]) -> Option<Slots> {
+        // Most names are told from others by what they begin or end with.
+        let begins = |piece: Option<&Piece>| !matches!(piece, Some(Piece::Text(text)) if !name.starts_with(text));
+        let ends = |piece: Option<&Piece>| !matches!(piece, Some(Piece::Text(text)) if !name.ends_with(text));
+        if !begins(self.pieces.first()) || !ends(self.pieces.last()) {
+            return None;
+        }
         let mut slots = Vec::new();
         if !self.rest(0, name, 0, &mut slots, &mut BTreeSet::new()) {
             return None;

@@ -15,12 +15,13 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use ::rdb::{RdbDecoder, RdbError, RdbValue, Simple};
 use rayon::prelude::*;
 
+use super::Error;
 use super::clock::Due;
 use super::copy;
 use super::finding::{Finding, Findings, Problem, Stage};
 use super::model::Model;
 use super::state::{self, Entry, Name, Value};
-use crate::dump::rdb::{self, Header, Record, ValueType};
+use crate::dump::rdb::{self, Header, Kind, Record, ValueType};
 use crate::progress::Unit;
 use crate::text::quoted;
 
@@ -58,13 +59,22 @@ enum Outcome {
     Unread(String),
 }
 
-/// Reads the sets and sorted sets among `touched` a second time, and compares them with what the model read.
-pub fn read_again(model: &Model<'_>, touched: &BTreeSet<Name>) -> Second {
+/// Reads the sets and sorted sets among `touched` a second time, and compares them with what the model reads.
+pub fn read_again(model: &Model<'_>, touched: &BTreeSet<Name>) -> Result<Second, Error> {
+    read_again_as(model, touched, |name| model.start_of(name))
+}
+
+/// The same with something else in place of what the model reads.
+pub fn read_again_as(
+    model: &Model<'_>,
+    touched: &BTreeSet<Name>,
+    first: impl Fn(&Name) -> Result<Option<Entry>, Error> + Sync,
+) -> Result<Second, Error> {
     let mut second = Second::default();
-    let keys: Vec<(&Name, &Entry, &Record<'_>)> = touched
+    let keys: Vec<(&Name, &Record<'_>)> = touched
         .iter()
-        .filter_map(|name| Some((name, model.start.get(name)?, model.records.get(name)?)))
-        .filter(|(_, entry, _)| matches!(entry.value, Value::Set(_) | Value::Zset(_)))
+        .filter_map(|name| Some((name, model.records.get(name)?)))
+        .filter(|(_, record)| matches!(record.value.ty.kind(), Kind::Set | Kind::Zset))
         .collect();
     model.watch.begin("reading a second time", Unit::Keys, u64::try_from(keys.len()).unwrap_or(u64::MAX));
     for batch in keys.chunks(BATCH) {
@@ -72,17 +82,18 @@ pub fn read_again(model: &Model<'_>, touched: &BTreeSet<Name>) -> Second {
         if model.watch.stopped() {
             break;
         }
-        let outcomes: Vec<Outcome> = batch
+        let outcomes = batch
             .par_iter()
-            .map(|(name, entry, record)| {
-                let outcome = compare(model, name, entry, record);
+            .map(|(name, record)| {
+                let outcome = first(name)?.map(|entry| compare(model, name, &entry, record));
                 model.watch.add(1);
-                outcome
+                Ok(outcome)
             })
-            .collect();
-        for ((name, entry, _), outcome) in batch.iter().zip(outcomes) {
-            let read = match entry.value {
-                Value::Set(_) => &mut second.sets,
+            .collect::<Result<Vec<Option<Outcome>>, Error>>()?;
+        for ((name, record), outcome) in batch.iter().zip(outcomes) {
+            let Some(outcome) = outcome else { continue };
+            let read = match record.value.ty.kind() {
+                Kind::Set => &mut second.sets,
                 _ => &mut second.sorted_sets,
             };
             match outcome {
@@ -100,7 +111,7 @@ pub fn read_again(model: &Model<'_>, touched: &BTreeSet<Name>) -> Second {
             }
         }
     }
-    second
+    Ok(second)
 }
 
 /// Compares the two readings of a key.

@@ -1,9 +1,10 @@
 //! The state of a database, written down as plainly as possible: owned bytes in ordered maps.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 
 use super::clock::{Clock, Due};
-use crate::dump::rdb::{self, Element, Flow, Json, Kind, Scratch, Visitor};
+use crate::dump::rdb::{self, Element, Flow, Json, Kind, Scratch, ValueType, Visitor};
 use crate::text::quoted;
 
 /// Database and key.
@@ -73,16 +74,27 @@ impl Value {
                 };
             }
         };
-        let mut fill = Fill { value: empty, clock };
+        let mut fill = Fill { value: empty, members: Vec::new(), clock };
         value.visit(&mut Scratch::default(), &mut fill)?;
-        Ok(Some(fill.value).filter(|value| value.elements() > 0))
+        let Fill { mut value, mut members, .. } = fill;
+        // In order, a map is made of them at once.
+        members.sort_by(|(a, _), (b, _)| a.cmp(b));
+        members.dedup_by(|later, first| later.0 == first.0);
+        match &mut value {
+            Self::Set(set) => *set = members.into_iter().map(|(member, _)| member).collect(),
+            Self::Zset(zset) => *zset = members.into_iter().collect(),
+            _ => {}
+        }
+        Ok(Some(value).filter(|value| value.elements() > 0))
     }
 
     /// Whether [`Value::read`] would give a value, without reading one that is sure to be there.
     pub fn is_there(value: &rdb::Value<'_>, clock: &Clock) -> Result<bool, rdb::Error> {
         match value.ty.kind() {
             Kind::String | Kind::Stream | Kind::Module => Ok(true),
-            Kind::Hash => Ok(Self::read(value, clock)?.is_some()),
+            Kind::Hash if !matches!(value.ty, ValueType::Hash | ValueType::HashZiplist | ValueType::HashListpack) => {
+                Ok(Self::read(value, clock)?.is_some())
+            }
             _ => Ok(value.elements()? > 0),
         }
     }
@@ -123,9 +135,68 @@ impl Value {
     }
 }
 
+/// Whether fields of such a hash may have expiries of their own.
+pub fn has_field_expiries(ty: ValueType) -> bool {
+    matches!(
+        ty,
+        ValueType::HashMetadata
+            | ValueType::HashMetadataPreGa
+            | ValueType::HashListpackEx
+            | ValueType::HashListpackExPreGa
+            | ValueType::Hash2
+    )
+}
+
+/// The fields of a hash that have not expired, in order, each once.
+#[derive(Debug, Default)]
+pub struct Fields {
+    text: Vec<u8>,
+    /// Names and values, where they are in it.
+    all: Vec<(Range<usize>, Range<usize>)>,
+}
+
+impl Fields {
+    /// Decodes a hash; none of what is no hash, or has no field.
+    pub fn read(value: &rdb::Value<'_>, clock: &Clock) -> Result<Option<Self>, rdb::Error> {
+        struct Fill<'c>(Fields, &'c Clock);
+        impl Visitor for Fill<'_> {
+            fn hash_field(&mut self, field: Element<'_>, value: Element<'_>, expire_ms: Option<i64>) -> Flow {
+                if self.1.due(expire_ms) != Due::Gone {
+                    let text = &mut self.0.text;
+                    let from = text.len();
+                    text.extend_from_slice(field.bytes);
+                    let middle = text.len();
+                    text.extend_from_slice(value.bytes);
+                    self.0.all.push((from..middle, middle..text.len()));
+                }
+                Flow::Continue(())
+            }
+        }
+        if value.ty.kind() != Kind::Hash {
+            return Ok(None);
+        }
+        let mut fill = Fill(Self::default(), clock);
+        value.visit(&mut Scratch::default(), &mut fill)?;
+        let Self { text, mut all } = fill.0;
+        let name = |field: &(Range<usize>, Range<usize>)| text.get(field.0.clone()).unwrap_or_default();
+        // Of what stands twice, the first counts.
+        all.sort_by(|a, b| name(a).cmp(name(b)));
+        all.dedup_by(|later, first| name(later) == name(first));
+        Ok(Some(Self { text, all }).filter(|fields| !fields.all.is_empty()))
+    }
+
+    /// Names and values.
+    pub fn iter(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
+        let text = |range: &Range<usize>| self.text.get(range.clone()).unwrap_or_default();
+        self.all.iter().map(move |(name, value)| (text(name), text(value)))
+    }
+}
+
 /// Of what stands twice, the first counts: of the servers that load such a value, every one answers so.
 struct Fill<'c> {
     value: Value,
+    /// Of a set or a sorted set.
+    members: Vec<(Vec<u8>, f64)>,
     clock: &'c Clock,
 }
 
@@ -143,16 +214,11 @@ impl Visitor for Fill<'_> {
     }
 
     fn set_member(&mut self, member: Element<'_>) -> Flow {
-        if let Value::Set(members) = &mut self.value {
-            members.insert(member.bytes.to_vec());
-        }
-        Flow::Continue(())
+        self.zset_member(member, 0.0)
     }
 
     fn zset_member(&mut self, member: Element<'_>, score: f64) -> Flow {
-        if let Value::Zset(members) = &mut self.value {
-            members.entry(member.bytes.to_vec()).or_insert(score);
-        }
+        self.members.push((member.bytes.to_vec(), score));
         Flow::Continue(())
     }
 

@@ -7,8 +7,8 @@ use std::path::PathBuf;
 
 use super::args::{READING, TextFormat};
 use super::open;
-use crate::check::{self, Error, Problem};
-use crate::dump::rdb::{ErrorKind, Footer, Suspicion, Tail};
+use crate::check::{self, Error, Problem, Together};
+use crate::dump::rdb::{ErrorKind, Footer, Header, Suspicion, Tail};
 use crate::dump::scan::Observer;
 use crate::dump::shards::Look;
 use crate::dump::snapshot::Snapshot;
@@ -38,32 +38,45 @@ pub fn run(args: &CheckArgs, terminal: &Terminal) -> Outcome {
     let observer = open::observer();
     let dumps = open::open_each(&args.dump, &args.more, !args.no_mmap, &observer, terminal)?;
     let mut exit = Exit::Done;
-    let mut told = Vec::new();
+    let (mut told, mut ends) = (Vec::new(), Vec::new());
+    let mut together = (dumps.len() > 1).then(Together::default);
     for dump in &dumps {
         let json = (args.format == TextFormat::Json).then_some(&mut told);
-        if one(dump, json, &observer, terminal)? != Exit::Done {
+        let (whole, end) = one(dump, together.as_mut(), json, &observer, terminal)?;
+        ends.push(end);
+        if whole != Exit::Done {
             exit = Exit::Error;
         }
     }
     if args.format == TextFormat::Json {
         terminal.data(&report::json(&json::all(told)).map_err(Failure::error)?)?;
     }
-    if exit == Exit::Done && dumps.len() > 1 {
-        // Each is whole; together they are only if they share no key.
-        open::join(dumps, Look::Now, false, &observer)?;
+    // Each is whole; together they are only if they share no key.
+    if let (Some(together), Exit::Done) = (together, exit) {
+        let all = dumps.iter().zip(&ends).map(|(dump, (header, trailing))| (dump.path(), *header, *trailing));
+        if !open::fit_together(&dumps, all)? {
+            open::join(dumps, Look::Now, false, &observer)?;
+        } else if let Some(shared) = together.shared(&dumps.iter().map(|dump| &**dump).collect::<Vec<_>>()) {
+            return Err(open::shared_key(&dumps, shared));
+        }
     }
     Ok(exit)
 }
 
-/// Checks one dump; says what was found, or adds it to what is written as JSON.
+/// Checks one dump, of several or alone; says what was found, or adds it to what is written as JSON. Tells whether it is
+/// whole, its header, and how many bytes follow its end.
 fn one(
     snapshot: &Snapshot,
+    together: Option<&mut Together>,
     json: Option<&mut Vec<json::Checked>>,
     observer: &Observer,
     terminal: &Terminal,
-) -> Outcome {
+) -> Result<(Exit, (Header, usize)), Failure> {
     let file = open::name(snapshot.path());
-    let work = || check::run(snapshot, observer);
+    let work = || match together {
+        Some(together) => together.run(snapshot, observer),
+        None => check::run(snapshot, observer),
+    };
     let report = match progress::bytes("checking", snapshot.len() as u64, observer, work) {
         Ok(report) => report,
         Err(Error::Interrupted) => return Err(Failure::new(Exit::Stopped, "interrupted")),
@@ -99,5 +112,6 @@ fn one(
             }
         }
     }
-    Ok(if report.is_whole() { Exit::Done } else { Exit::Error })
+    let trailing = report.footer.map_or(0, |footer| footer.trailing);
+    Ok((if report.is_whole() { Exit::Done } else { Exit::Error }, (report.header, trailing)))
 }

@@ -80,11 +80,14 @@ pub fn run(args: &ExportArgs, terminal: &Terminal) -> Outcome {
     let spec = spec::load(&args.dump.spec, terminal)?;
     let filter = args.filter.build();
     let observer = open::observer();
-    let snapshot = open::open(&args.dump, &observer, terminal)?;
+    // What is damaged is left out of what is known to be one database.
+    let open = if args.skip_damaged { open::open } else { open::open_to_look_later };
+    let snapshot = open(&args.dump, &observer, terminal)?;
+    let parts = if args.skip_damaged { &[][..] } else { snapshot.parts() };
     let file = text::path(snapshot.path());
     let options = Options { table, format, spec: &spec, expiry: args.dump.expiry() };
     let damaged = if args.skip_damaged { Some(find_damaged(&snapshot, &observer, terminal)?) } else { None };
-    let prepare = || Export::prepare_without(&snapshot, options, &filter, damaged.as_ref(), &observer);
+    let prepare = || Export::prepare_without(&snapshot, parts, options, &filter, damaged.as_ref(), &observer);
     let prepared = if Export::reads_ahead(table) {
         progress::bytes("reading", snapshot.len() as u64, &observer, prepare)
     } else {
@@ -95,6 +98,9 @@ pub fn run(args: &ExportArgs, terminal: &Terminal) -> Outcome {
         Error::Dump(error) => open::fault(&snapshot, &error),
         error => failure(error, &file, false),
     })?;
+    if prepared.twice().is_some() {
+        open::no_key_twice(&snapshot, args.dump.ignore_checksum, &observer)?;
+    }
     if prepared.has_no_index() {
         terminal.warn(format!("{file}: {}", spec::describes_nothing(&args.dump.spec, &args.dump.words())));
     }
@@ -125,6 +131,17 @@ pub fn run(args: &ExportArgs, terminal: &Terminal) -> Outcome {
     };
     warn(&summary, args, terminal);
     let checksum = summary.footer.checksum(|| summary.crc64);
+    if !args.skip_damaged {
+        let twice = summary.twice.is_some();
+        let together = open::hold_together(&snapshot, checksum, twice, args.dump.ignore_checksum, &observer);
+        together.map_err(|mut wrong| {
+            if wrong.exit == Exit::Stopped {
+                return failure(Error::Interrupted, &file, !is_whole_or_nothing);
+            }
+            wrong.message.push_str("; do not trust the rows");
+            wrong
+        })?;
+    }
     let is_wrong = matches!(checksum, Checksum::Wrong { .. }) && !args.dump.ignore_checksum;
     if let Some(out) = file_out
         && (!is_wrong || args.skip_damaged)

@@ -71,7 +71,7 @@ fn against_dump(
         expiry,
     };
     let observer = open::observer();
-    let snapshot = open::open_to_compare(&dump_args, &observer, terminal)?;
+    let snapshot = open::open_to_look_later(&dump_args, &observer, terminal)?;
     let path = snapshot.path();
     let left = open::compare(&dump_args, &snapshot, &spec, &observer)?;
     if let Checksum::Wrong { .. } = left.facts.footer.checksum(|| left.facts.crc64) {

@@ -8,6 +8,7 @@
 
 mod speculative;
 mod sum;
+mod twice;
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -19,6 +20,7 @@ use crate::progress::Watch;
 pub use crate::progress::{Observer, Order};
 use speculative::{Ahead, Next};
 use sum::Sum;
+pub use twice::run_parts;
 
 /// A batch ends when it covers this many bytes of the dump …
 const BATCH_BYTES: usize = 2 << 20;

@@ -9,11 +9,9 @@ mod part;
 mod together;
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use foldhash::fast::RandomState;
-
-use crate::dump::duplicate_keys;
+use crate::dump::duplicate_keys::Twice;
 use crate::dump::parts::{self, Part};
 use crate::dump::rdb::{self, Checksum, Header, Record};
 use crate::dump::scan::{self, Observer, Worker};
@@ -72,9 +70,16 @@ impl Error {
             Self::Checksum { .. } => "take it again; --ignore-checksum shows what is in it all the same",
             Self::KeyTwice { .. } => "is the same dump named twice, or an older one of the same shard?",
             Self::Template { .. } => "look at each dump alone",
+            Self::Memory(error) if error.kind() == io::ErrorKind::Other => "run it again when nobody writes to it",
             Self::Memory(_) => "does `ulimit -v` leave room for all the dumps together?",
             Self::Interrupted => return None,
         })
+    }
+
+    /// That a key is in two of these parts.
+    pub fn twice(parts: &[Part], Twice { db, key, first, second }: &Twice) -> Self {
+        let place = |offset: u64| parts::place(parts, offset);
+        Self::KeyTwice { key: display(key), db: *db, first: place(*first), second: place(*second) }
     }
 }
 
@@ -106,8 +111,25 @@ pub fn join(
     }
     let (shards, header) = read(dumps, ignore_checksum, observer)?;
     let joined = together::put(std::mem::take(dumps), &shards, header)?;
-    no_key_twice(&joined, false, observer)?;
+    if look == Look::Now {
+        no_key_twice(&joined, false, observer)?;
+    }
     Ok(joined)
+}
+
+/// The same for dumps that were found whole, each by itself, by the headers and the bytes behind the end of each. With hash
+/// templates it takes more; false then.
+pub fn fit_together<'a>(dumps: impl Iterator<Item = (&'a Path, Header, usize)> + Clone) -> Result<bool, Error> {
+    if let Some((path, _, bytes)) = dumps.clone().find(|(.., bytes)| *bytes > 0) {
+        return Err(Error::Trailing { path: path.to_owned(), bytes });
+    }
+    let first = dumps.clone().next();
+    let other = first.and_then(|(_, one, _)| dumps.clone().find(|(_, header, _)| header.flavor != one.flavor));
+    if let (Some((path, one, _)), Some((other_path, other, _))) = (first, other) {
+        let (path, other_path) = (path.to_owned(), other_path.to_owned());
+        return Err(Error::Flavor { path, one: one.flavor, other_path, other: other.flavor });
+    }
+    Ok(!dumps.clone().any(|(_, header, _)| part::may_have_templates(header)))
 }
 
 /// Looks for what keeps dumps from being one database, apart from keys that they share.
@@ -134,16 +156,11 @@ pub fn own_error(parts: &[Part], error: &rdb::Error) -> Option<(PathBuf, rdb::Er
     Some((PathBuf::from(&part.name), rdb::Error { offset: own(error.offset), record, ..*error }))
 }
 
-struct Names<'h> {
-    names: duplicate_keys::Names<'h>,
-    key: Vec<u8>,
-}
+/// Looks at nothing but what every pass finds.
+struct Nothing;
 
-impl<'a> Worker<'a> for Names<'_> {
-    fn record(&mut self, record: &Record<'a>) -> Result<(), rdb::Error> {
-        let key = record.key.decode(&mut self.key);
-        let key = key.map_err(|kind| rdb::Error::in_string(record.start as u64, kind))?;
-        self.names.add(record, key, true);
+impl<'a> Worker<'a> for Nothing {
+    fn record(&mut self, _: &Record<'a>) -> Result<(), rdb::Error> {
         Ok(())
     }
 }
@@ -153,31 +170,21 @@ impl<'a> Worker<'a> for Names<'_> {
 pub fn no_key_twice(joined: &Snapshot, counts: bool, observer: &Observer) -> Result<(), Error> {
     observer.begin("looking for keys that are there twice", Unit::Bytes, joined.len() as u64);
     let (file, parts): (&[u8], _) = (joined, joined.parts());
-    let hasher = RandomState::default();
-    let new = || Names { names: duplicate_keys::Names::new(&hasher), key: Vec::new() };
     let wrong = |error: rdb::Error| {
         let own = own_error(parts, &error);
         let (path, error) = own.unwrap_or_else(|| (joined.path().to_owned(), error));
         Error::Dump { path, error }
     };
-    let pass = scan::run(file, observer, new).map_err(|error| match error {
+    let (pass, twice) = scan::run_parts(file, parts, observer, || Nothing).map_err(|error| match error {
         scan::Error::Dump(error) => wrong(error),
         scan::Error::Interrupted => Error::Interrupted,
     })?;
-    pass.ends_with(parts).map_err(wrong)?;
-    if let (Checksum::Wrong { stored, computed }, true) = (pass.footer.checksum(|| pass.crc64), counts) {
-        return Err(Error::Checksum { path: joined.path().to_owned(), stored, computed });
-    }
-    let part_of = |start: u64| parts.partition_point(|part| part.end <= start);
-    let names = pass.workers.into_iter().map(|worker| worker.names).collect();
-    match duplicate_keys::find(file, pass.header, names, |first, second| part_of(first) != part_of(second)) {
-        Some(found) => Err(Error::KeyTwice {
-            key: display(&found.key),
-            db: found.db,
-            first: parts::place(parts, found.first),
-            second: parts::place(parts, found.second),
-        }),
-        None => Ok(()),
+    match (pass.footer.checksum(|| pass.crc64), twice) {
+        (Checksum::Wrong { stored, computed }, _) if counts => {
+            Err(Error::Checksum { path: joined.path().to_owned(), stored, computed })
+        }
+        (_, Some(twice)) => Err(Error::twice(parts, &twice)),
+        (_, None) => Ok(()),
     }
 }
 

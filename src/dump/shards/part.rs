@@ -30,13 +30,18 @@ pub(super) const FOOTER: usize = 9;
 /// The first version of Redis whose hashes may refer to what stands elsewhere in their dump.
 const TEMPLATES: u32 = 15;
 
+/// Whether a hash of such a dump may refer to what stands elsewhere in it.
+pub(super) fn may_have_templates(header: Header) -> bool {
+    header.flavor == Flavor::Redis && header.version >= TEMPLATES
+}
+
 impl Shard {
     /// Takes a dump at its word: that it ends where its file does, and that its checksum is right. None if it cannot be told
     /// so; it must be read then.
     pub fn glance(dump: &Snapshot) -> Option<Self> {
         let mut walker = Walker::new(dump).ok()?;
         let header = walker.header();
-        if header.version < 5 || (header.flavor == Flavor::Redis && header.version >= TEMPLATES) {
+        if header.version < 5 || may_have_templates(header) {
             return None;
         }
         let end = dump.len().checked_sub(FOOTER)?;

@@ -115,7 +115,7 @@ impl Snapshot {
     pub fn sources(&self) -> io::Result<Vec<Self>> {
         let Backing::Joined(_, sources) = &self.backing else { return Ok(Vec::new()) };
         let again = |source: &Source| {
-            let map = Map::of(source.seen.file())?;
+            let map = source.seen.with_file(Map::of)?;
             let range = source.range.start.min(map.len())..source.range.end.min(map.len());
             Ok(Self { range, ..Self::of(source.path.clone(), Backing::Mapped(Arc::new(map))) })
         };

@@ -4,17 +4,21 @@
 //! all behind it, become NUL bytes instead, and it is noted that they did: whoever reads goes on to some error or wrong
 //! result, and asks [`Map::change`] before that counts. systemd and others do the same with their journals.
 
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io;
 use std::ops::Deref;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering::Relaxed;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::SystemTime;
 
 use memmap2::Mmap;
 
 use super::guard::Watched;
 use crate::progress::Order;
+use crate::text;
 
 /// What happened to a file while it was read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,9 +50,62 @@ impl std::fmt::Display for Change {
 #[derive(Debug)]
 pub(super) struct Seen {
     watched: Watched,
-    file: Arc<File>,
+    file: Arc<Kept>,
     had: u64,
     written: Option<SystemTime>,
+}
+
+/// How a file is found again that is mapped. A map needs no open file, and a process may have few of them (macOS: 256). What
+/// somebody does to a file that has lost its name is seen only of one that is open, or when a part of it is cut off.
+#[derive(Debug)]
+enum Kept {
+    Open(File),
+    /// By its name, and what tells whether that is still the same file.
+    Named {
+        path: PathBuf,
+        file: (u64, u64),
+    },
+}
+
+/// So many files are kept open, and those that have no name.
+const KEPT_OPEN: usize = 32;
+static OPEN: AtomicUsize = AtomicUsize::new(0);
+
+impl Kept {
+    fn new(file: &File, path: Option<&Path>) -> io::Result<Self> {
+        let is_one_of_few =
+            || OPEN.fetch_update(Relaxed, Relaxed, |n| (n < KEPT_OPEN).then_some(n.saturating_add(1))).is_ok();
+        match path {
+            Some(path) if !is_one_of_few() => {
+                Ok(Self::Named { path: path.to_owned(), file: identity(&file.metadata()?) })
+            }
+            Some(_) => Ok(Self::Open(file.try_clone()?)),
+            None => {
+                OPEN.fetch_add(1, Relaxed);
+                Ok(Self::Open(file.try_clone()?))
+            }
+        }
+    }
+
+    /// What it is now; nothing if its name is by now that of another file, or of none.
+    fn metadata(&self) -> Option<Metadata> {
+        match self {
+            Self::Open(file) => file.metadata().ok(),
+            Self::Named { path, file } => std::fs::metadata(path).ok().filter(|now| identity(now) == *file),
+        }
+    }
+}
+
+impl Drop for Kept {
+    fn drop(&mut self) {
+        if let Self::Open(_) = self {
+            let _ = OPEN.fetch_update(Relaxed, Relaxed, |n| n.checked_sub(1));
+        }
+    }
+}
+
+fn identity(file: &Metadata) -> (u64, u64) {
+    (file.dev(), file.ino())
 }
 
 impl Seen {
@@ -56,8 +113,8 @@ impl Seen {
     /// still there as it was.
     pub fn change(&self) -> Option<Change> {
         let had = self.had;
-        let now = self.file.metadata().ok();
-        let has = now.as_ref().map_or(had, std::fs::Metadata::len);
+        let now = self.file.metadata();
+        let has = now.as_ref().map_or(had, Metadata::len);
         if has < had || self.gone().load(Ordering::Acquire) {
             return Some(Change::Cut { had, has });
         }
@@ -70,9 +127,19 @@ impl Seen {
         self.watched.flag()
     }
 
-    /// The file, to be mapped once more.
-    pub fn file(&self) -> &File {
-        &self.file
+    /// Has the file mapped once more.
+    pub fn with_file<T>(&self, map: impl FnOnce(&File, Option<&Path>) -> io::Result<T>) -> io::Result<T> {
+        match &*self.file {
+            Kept::Open(file) => map(file, None),
+            Kept::Named { path, file } => {
+                let again = File::open(path)?;
+                if identity(&again.metadata()?) != *file || self.change().is_some() {
+                    let said = format!("{} is another file now, or was written to", text::path(path));
+                    return Err(io::Error::other(said));
+                }
+                map(&again, Some(path))
+            }
+        }
     }
 
     /// The same file, mapped elsewhere; what it was when it was mapped first counts.
@@ -95,9 +162,10 @@ pub(super) struct Map {
 }
 
 impl Map {
-    /// Maps a file, and says that it will be read from front to back.
-    pub fn of(file: &File) -> io::Result<Self> {
-        let file = Arc::new(file.try_clone()?);
+    /// Maps a file, and says that it will be read from front to back. By its name, if it has one, it is found again when
+    /// many others are open.
+    pub fn of(file: &File, path: Option<&Path>) -> io::Result<Self> {
+        let kept = Arc::new(Kept::new(file, path)?);
         // Before the map, so that no writing stays unseen.
         let written = file.metadata()?.modified().ok();
         // SAFETY: the map is read-only and lives as long as the slices borrowed from it. It is shared with the file
@@ -106,9 +174,9 @@ impl Map {
         // memory unsafety of its own; `change` then tells. Of a file that was cut, the missing pages become NUL bytes (see
         // `guard`); where there are no such signals, `--no-mmap` reads the file instead.
         #[allow(unsafe_code, reason = "there is no other way to map a file")]
-        let map = unsafe { Mmap::map(&*file)? };
+        let map = unsafe { Mmap::map(file)? };
         let had = u64::try_from(map.len()).unwrap_or(u64::MAX);
-        let seen = Arc::new(Seen { watched: Watched::new(&map), file, had, written });
+        let seen = Arc::new(Seen { watched: Watched::new(&map), file: kept, had, written });
         let map = Self { map, seen };
         map.advise(Order::FrontToBack);
         Ok(map)

@@ -83,7 +83,11 @@ fn shown(path: &Path) -> String {
 impl Error {
     /// What can be done about it.
     pub fn hint(&self) -> Option<&'static str> {
+        let too_many = |source: &io::Error| source.raw_os_error() == Some(libc::EMFILE);
         Some(match self {
+            Self::Open { source, .. } | Self::Read { source, .. } | Self::Spool { source, .. } if too_many(source) => {
+                "give fewer dumps, unpack them, or let a process have more open files: `ulimit -n 4096`"
+            }
             Self::Open { source, .. } => match source.kind() {
                 io::ErrorKind::NotFound => "is the path right, seen from this folder?",
                 io::ErrorKind::PermissionDenied => "read it as a user who may, or have it copied",
@@ -178,11 +182,13 @@ impl Snapshot {
         let filled = unpack::read_full(&mut file, &mut head).map_err(read_error)?;
         let head = head.get(..filled).unwrap_or_default();
         let form = Form::of(head);
+        let mut by_name = None;
         match form {
             _ if head.is_empty() => return Err(Error::Empty { path: path.to_owned() }),
             Form::Other(name, help) => return Err(Error::NoDump { path: path.to_owned(), name, help }),
             // A file that somebody else has read a part of is not the whole file.
             Form::Plain | Form::Capture if kind.is_file() && start == 0 => {
+                by_name = Some(path).filter(|path| *path != Path::new("-"));
                 file.seek(SeekFrom::Start(0)).map(drop).map_err(read_error)?
             }
             _ => {
@@ -195,7 +201,7 @@ impl Snapshot {
             }
         }
         let backing = if options.mmap {
-            Backing::Mapped(Arc::new(Map::of(&file).map_err(read_error)?))
+            Backing::Mapped(Arc::new(Map::of(&file, by_name).map_err(read_error)?))
         } else {
             let mut bytes = Vec::new();
             watch.begin("reading into memory", Unit::Bytes, file.metadata().map_or(0, |kind| kind.len()));
@@ -306,7 +312,7 @@ fn copy(parts: &[&[u8]]) -> io::Result<Map> {
     for part in parts {
         file.write_all(part)?;
     }
-    Map::of(&file)
+    Map::of(&file, None)
 }
 
 /// Standard input as a file, which it may be: `rdb-reindex check - < dump.rdb`.

@@ -107,7 +107,8 @@ impl Span {
             return Err(io::ErrorKind::InvalidInput.into());
         }
         let seen = map.seen();
-        let place = self.place(at, len, libc::PROT_READ, libc::MAP_SHARED | libc::MAP_FIXED, Some(seen.file()))?;
+        let flags = libc::MAP_SHARED | libc::MAP_FIXED;
+        let place = seen.with_file(|file, _| self.place(at, len, libc::PROT_READ, flags, Some(file)))?;
         // SAFETY: it was just mapped, to be read, for as long as the span is there. What was said of `Map::of` about a file
         // that somebody writes to or cuts is so here.
         let mapped = unsafe { std::slice::from_raw_parts(place.cast::<u8>(), len) };

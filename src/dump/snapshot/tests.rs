@@ -94,3 +94,40 @@ fn what_is_no_dump_is_named() {
     assert!(open(&path).to_string().ends_with("is compressed with xz"));
     assert_eq!(open(&path).hint(), Some("unpack it first"));
 }
+
+/// Of many files few are kept open; what happens to the others is told as well, as long as they have their names.
+#[test]
+fn what_happens_to_one_of_many() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = |n: usize| folder.path().join(n.to_string());
+    let open = |n: usize| {
+        std::fs::write(path(n), vec![7; 4000]).expect("written");
+        Snapshot::open(&path(n), Options::default()).expect("opens")
+    };
+    let all: Vec<Snapshot> = (0..100).map(open).collect();
+    for (n, dump) in all.iter().enumerate().skip(60) {
+        assert_eq!(dump.witness()(), None);
+        let file = || std::fs::OpenOptions::new().write(true).open(path(n)).expect("opened");
+        let expected = match n % 4 {
+            0 => {
+                file().set_len(3999).expect("cut");
+                Some(Change::Cut { had: 4000, has: 3999 })
+            }
+            1 => {
+                file().set_modified(std::time::SystemTime::UNIX_EPOCH).expect("touched");
+                Some(Change::Written)
+            }
+            // Another file of that name, and none: the one that was mapped is still what it was.
+            2 => {
+                std::fs::write(path(1000), b"another").expect("written");
+                std::fs::rename(path(1000), path(n)).expect("renamed");
+                None
+            }
+            _ => {
+                std::fs::remove_file(path(n)).expect("removed");
+                None
+            }
+        };
+        assert_eq!((dump.witness()(), dump.len()), (expected, 4000), "{n}");
+    }
+}

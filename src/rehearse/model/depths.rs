@@ -9,6 +9,7 @@ use crate::dump::rdb::Record;
 use crate::model::spec::{Index, Policy};
 
 /// How deep the names of index keys are, by index and field.
+#[derive(Debug)]
 pub struct Depths {
     /// The deepest names that records imply; none for a retired index.
     implied: Vec<Option<Vec<usize>>>,
@@ -17,7 +18,7 @@ pub struct Depths {
 }
 
 impl Depths {
-    pub fn new(names: &Names<'_>, index_keys: &BTreeMap<Name, Record<'_>>, all: &Implied) -> Self {
+    pub fn new(names: &Names<'_>, index_keys: &BTreeMap<Name, Record<'_>>, all: &Implied<'_>) -> Self {
         let spec = names.spec;
         let mut own = vec![Vec::new(); spec.indexes.len()];
         for (name, record) in index_keys {
@@ -35,9 +36,9 @@ impl Depths {
             }
         }
         own.iter_mut().flatten().for_each(|all| all.sort_unstable());
-        let implied = spec.indexes.iter().zip(&all.desired).enumerate().map(|(at, (index, desired))| {
+        let implied = spec.indexes.iter().enumerate().map(|(at, index)| {
             (index.policy != Policy::Retire).then(|| {
-                desired.keys.keys().fold(Vec::new(), |deepest: Vec<usize>, name| {
+                all.keys(at).into_iter().fold(Vec::new(), |deepest: Vec<usize>, name| {
                     let colons = names.colons(at, name);
                     let field = |field: usize| {
                         let of = |all: &[usize]| all.get(field).copied().unwrap_or(0);

@@ -6,15 +6,16 @@ use super::super::Error;
 use super::super::clock::{Clock, Due};
 use super::super::reading::Reading;
 use super::super::state::{Name, Value};
-use super::walk::text;
-use crate::dump::rdb::{Item, Record, Walker};
+use super::walk::{read, text};
+use crate::dump::rdb::Record;
 use crate::model::spec::Spec;
+use crate::progress::Watch;
 
 /// They that had not expired, with their records.
 pub type Named<'a> = BTreeMap<Name, Record<'a>>;
 
 /// Reads the dump for them, if a spec asks for any.
-pub fn named<'a>(dump: &'a [u8], spec: &Spec, mut clock: Clock) -> Result<Named<'a>, Error> {
+pub fn named<'a>(dump: &'a [u8], spec: &Spec, mut clock: Clock, watch: &dyn Watch) -> Result<Named<'a>, Error> {
     let rules = spec.indexes.iter().flat_map(|index| index.exists.iter().map(move |exists| (index, exists)));
     let mut wanted: Vec<(u64, Reading)> =
         rules.map(|(index, exists)| (index.db, Reading::new(&exists.key.parts, &index.captures, None))).collect();
@@ -26,25 +27,23 @@ pub fn named<'a>(dump: &'a [u8], spec: &Spec, mut clock: Clock) -> Result<Named<
     if wanted.is_empty() {
         return Ok(named);
     }
-    let mut walker = Walker::new(dump)?;
-    while let Some(item) = walker.next()? {
-        match item {
-            Item::Aux { name, value } if text(name)? == b"ctime" => {
-                let value = text(value)?;
-                let seconds: Option<i64> = std::str::from_utf8(&value).ok().and_then(|text| text.parse().ok());
-                clock.created_ms = seconds.and_then(|seconds| seconds.checked_mul(1000));
+    let look = |records: &[Record<'a>], clock: &Clock| {
+        let mut found = Vec::new();
+        for record in records {
+            if clock.due(record.expire_ms) == Due::Gone || !Value::is_there(&record.value, clock)? {
+                continue;
             }
-            Item::Record(record) => {
-                if clock.due(record.expire_ms) == Due::Gone || !Value::is_there(&record.value, &clock)? {
-                    continue;
-                }
-                let name = (record.db, text(record.key)?);
-                if wanted.iter().any(|(db, reading)| *db == name.0 && reading.fits(&name.1)) {
-                    named.insert(name, record);
-                }
+            let name = (record.db, text(record.key)?);
+            if wanted.iter().any(|(db, reading)| *db == name.0 && reading.fits(&name.1)) {
+                found.push((name, record.clone()));
             }
-            _ => {}
         }
-    }
+        Ok(found)
+    };
+    let take = |found: Vec<(Name, Record<'a>)>| {
+        named.extend(found);
+        Ok(())
+    };
+    read(dump, ("reading for what is named", watch), &mut clock, look, take)?;
     Ok(named)
 }

@@ -70,7 +70,7 @@ impl<'a> Names<'a> {
     fn classes_of(&self, db: u64, key: &[u8], value: &rdb::Value<'_>, named: &Named<'_>) -> Vec<usize> {
         let classes = self.spec.records.iter().zip(&self.classes).enumerate();
         let of = classes.filter(|(at, (class, (names, not)))| {
-            class.db == db && can_be(value, class.ty) && takes(names, not, key) && self.counts(*at, key, named)
+            class.db == db && takes(names, not, key) && can_be(value, class.ty) && self.counts(*at, key, named)
         });
         of.map(|(at, _)| at).collect()
     }
@@ -128,12 +128,11 @@ impl Names<'_> {
 }
 
 fn can_be(value: &rdb::Value<'_>, ty: Option<RecordType>) -> bool {
-    let json = value.ty.kind() == Kind::Module && value.type_name().as_str() == "ReJSON-RL";
     match (value.ty.kind(), ty) {
         (Kind::String, None | Some(RecordType::String)) => true,
         (Kind::Hash, None | Some(RecordType::Hash)) => true,
         (Kind::Set, Some(RecordType::Set)) => true,
-        (Kind::Module, None | Some(RecordType::Json)) => json,
+        (Kind::Module, None | Some(RecordType::Json)) => value.type_name().as_str() == "ReJSON-RL",
         _ => false,
     }
 }

@@ -2,9 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use rayon::prelude::*;
+
 use super::super::Error;
 use super::super::clock::{Clock, Due};
-use super::super::state::{Name, State, Value};
+use super::super::state::{Name, Value};
 use super::entry::{Captured, Entry, fill};
 use super::named::Named;
 use super::names::Names;
@@ -27,50 +29,39 @@ struct Found {
     in_dump: bool,
 }
 
+/// What is left of a key.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Left {
+    All,
+    Some(Value),
+    Nothing,
+}
+
 impl Rules<'_, '_> {
-    /// Takes away what names a key that is gone, to the end of the chain. `start` is what there was.
-    pub fn prune(&self, keys: &BTreeMap<Name, Record<'_>>, start: &State, target: &mut State) -> Result<(), Error> {
-        let mut gone: BTreeSet<Name> = start.keys().filter(|name| !target.contains_key(*name)).cloned().collect();
+    /// Whether these rules are about a key of the dump, and no index made from records is.
+    pub fn are_about(&self, name: &Name) -> bool {
+        self.names.indexes_of(name.0, &name.1).is_empty()
+    }
+
+    /// Adds to the keys that are `gone` those that go because of them, to the end of the chain.
+    pub fn follow(&self, keys: &BTreeMap<Name, Record<'_>>, gone: &mut BTreeSet<Name>) -> Result<(), Error> {
+        let mut left: Vec<(&Name, &Record<'_>)> = keys.iter().filter(|(name, _)| self.are_about(name)).collect();
         loop {
-            let mut next = BTreeMap::new();
-            for (name, record) in keys {
-                if self.names.indexes_of(name.0, &name.1).is_empty()
-                    && let Some(entry) = start.get(name)
-                {
-                    next.insert(name, self.one(name, record, &entry.value, &gone)?);
-                }
+            let goes = |(name, record): &(&Name, &Record<'_>)| {
+                let value = Value::read(&record.value, &self.clock)?;
+                value.map_or(Ok(false), |value| Ok(self.of(name, record, &value, gone)? == Left::Nothing))
+            };
+            let going = left.par_iter().map(goes).collect::<Result<Vec<bool>, Error>>()?;
+            if !going.contains(&true) {
+                return Ok(());
             }
-            let mut more = false;
-            for (name, left) in &next {
-                more |= left.is_none() && gone.insert((*name).clone());
-            }
-            if more {
-                continue;
-            }
-            for (name, left) in next {
-                match left {
-                    None => {
-                        target.remove(name);
-                    }
-                    Some(value) => {
-                        if let Some(entry) = target.get_mut(name) {
-                            entry.value = value;
-                        }
-                    }
-                }
-            }
-            return Ok(());
+            let mut going = going.into_iter();
+            left.retain(|(name, _)| !(going.next() == Some(true) && gone.insert((*name).clone())));
         }
     }
 
-    /// What is left of a key; nothing if it goes.
-    fn one(
-        &self,
-        name: &Name,
-        record: &Record<'_>,
-        value: &Value,
-        gone: &BTreeSet<Name>,
-    ) -> Result<Option<Value>, Error> {
+    /// What is left of a key, where others are gone.
+    pub fn of(&self, name: &Name, record: &Record<'_>, value: &Value, gone: &BTreeSet<Name>) -> Result<Left, Error> {
         let indexes = &self.names.spec.indexes;
         let rules: Vec<(usize, &Index)> = self
             .names
@@ -87,7 +78,7 @@ impl Rules<'_, '_> {
             stays |= self.find(index, &captured, gone)?.stays;
         }
         if asked && !stays {
-            return Ok(None);
+            return Ok(Left::Nothing);
         }
         let mut going: Vec<(Vec<u8>, Vec<u8>)> = Vec::new();
         let entries: Vec<(&[u8], &[u8])> = match value {
@@ -122,9 +113,12 @@ impl Rules<'_, '_> {
                 going.push((member.to_vec(), text.to_vec()));
             }
         }
-        let twice = repeated(record)?;
+        if going.is_empty() {
+            return Ok(Left::All);
+        }
+        let twice = repeated(record, value)?;
         if going.iter().any(|(member, _)| twice.contains(member)) {
-            return Ok(Some(value.clone()));
+            return Ok(Left::All);
         }
         let goes: BTreeSet<&[u8]> = going.iter().map(|(member, _)| &member[..]).collect();
         let mut left = value.clone();
@@ -133,10 +127,10 @@ impl Rules<'_, '_> {
             Value::Zset(members) => members.retain(|member, _| !goes.contains(&member[..])),
             Value::List(elements) => elements.retain(|element| !goes.contains(&element[..])),
             Value::Hash(fields) => fields.retain(|field, _| !goes.contains(&field[..])),
-            Value::String(_) if !going.is_empty() => return Ok(None),
-            Value::String(_) | Value::Json(_) | Value::Other(_) => {}
+            Value::String(_) => return Ok(Left::Nothing),
+            Value::Json(_) | Value::Other(_) => {}
         }
-        Ok((left.elements() > 0).then_some(left))
+        Ok(if left.elements() > 0 { Left::Some(left) } else { Left::Nothing })
     }
 
     fn read(&self, at: usize, index: &Index, name: &Name, member: &[u8], text: &[u8]) -> Option<Captured> {

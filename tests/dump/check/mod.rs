@@ -4,6 +4,7 @@ mod input;
 mod judges;
 mod librdb;
 mod many_shards;
+mod odd_shards;
 mod shards;
 use crate::support;
 use crate::support::judges::CORPUS;

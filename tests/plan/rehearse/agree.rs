@@ -265,10 +265,10 @@ fn agree_on(dump: &[u8], spec: &Spec, seed: u64, caps: Caps) -> Option<u64> {
     let (dump, spec) = (dump.to_vec(), spec);
     let model = Model::read(&dump, spec, Meaning::Careful).expect("the dump is whole");
     check_dump(&dump, &model, &manifest).expect("the same dump");
-    let mut proof = prove(&model, Files::new(&manifest, &apply, &rollback));
-    check_manifest(&model, &manifest, &mut proof);
+    let mut proof = prove(&model, Files::new(&manifest, &apply, &rollback)).expect("the dump is whole");
+    check_manifest(&model, &manifest, &mut proof).expect("the dump is whole");
     let findings: Vec<String> = proof.findings.first.iter().map(ToString::to_string).collect();
-    assert!(findings.is_empty(), "seed {seed}: {findings:#?}\n{}", super::outline(&model.start));
+    assert!(findings.is_empty(), "seed {seed}: {findings:#?}\n{}", super::outline(&model.start().expect("whole")));
     Some(proof.apply.commands)
 }
 

@@ -111,7 +111,7 @@ impl Case {
             caps: self.caps,
             by_slot: false,
         };
-        prove(&model, files)
+        prove(&model, files).expect("the dump is whole")
     }
 
     /// The kinds of problems that are found, each once.
@@ -157,6 +157,9 @@ caught! {
     a_member_that_is_there_is_added: |c| { set(&mut c.apply[1], "SADD i:a r:2 r:1"); } => NoOp;
     a_member_that_is_not_there_is_removed: |c| set(&mut c.apply[5], "SREM i:a x y w") => NoOp;
     a_key_that_is_not_there_is_deleted: |c| set(&mut c.apply[0], "UNLINK i:b i:c z:b z:d i:e") => NoOp;
+    a_key_is_deleted_twice: |c| set(&mut c.apply[0], "UNLINK i:b i:c z:b z:d i:b") => NoOp;
+    the_reply_to_a_deletion_is_wrong: |c| set(&mut c.apply_replies, "5 1 1 0 1 2 1") => Reply;
+    a_key_is_deleted_in_another_database: |c| { c.apply.insert(0, "SELECT 1".into()); c.apply.insert(2, "SELECT 0".into()); set(&mut c.apply_replies, "OK 0 OK 1 1 0 1 2 1") } => Foreign WrongType NoOp Reply State;
     a_score_that_is_there_is_set: |c| set(&mut c.apply[3], "ZADD z:a 1 r:1 2.5 r:2") => NoOp;
     a_member_is_named_twice: |c| { set(&mut c.apply[1], "SADD i:a r:2 r:2"); } => NoOp Twice;
     a_member_is_added_and_removed: |c| { set(&mut c.apply[1], "SADD i:a r:2 w"); set(&mut c.apply[5], "SREM i:a x y w"); set(&mut c.apply_replies, "4 2 1 0 1 3 1") } => Twice;
@@ -205,6 +208,52 @@ fn a_cut_file_is_noticed() {
         caps: CAPS,
         by_slot: false,
     };
-    let proof = prove(&model, files);
+    let proof = prove(&model, files).expect("the dump is whole");
     assert_eq!(proof.findings.first[0].problem, Problem::NotCommands);
+}
+
+/// Hundreds of wrong keys: all are counted, and those that are told are the first ones in the order of the file, then in that of
+/// the names, however many threads look.
+#[test]
+fn the_first_of_many_are_told() {
+    let spec = Spec::parse(SPEC, "test.toml").expect("the spec is right");
+    let mut b = DumpBuilder::new(10);
+    b.server_aux(1_736_185_500).select_db(0);
+    for n in 0..500 {
+        b.string(format!("r:{n:03}"), format!(r#"{{"p":"{n:03}"}}"#)).set(format!("i:{n:03}"), &[format!("r:{n:03}")]);
+        b.set(format!("i:wrong-{n:03}"), &["x"]);
+    }
+    let dump = b.finish();
+    // Keys that are right are deleted, from the last one on; those that are wrong are left.
+    let deleted: Vec<String> = (450..500).rev().map(|n| format!("i:{n:03}")).collect();
+    let commands = [format!("UNLINK {}", deleted.join(" ")), "SADD i:000 r:000".to_owned()];
+    let apply = file(&commands.each_ref().map(String::as_str));
+    let replies = replies("50 0");
+    let found = |threads| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("threads");
+        pool.install(|| {
+            let model = Model::read(&dump, &spec, Meaning::Careful).expect("the dump is whole");
+            let files = Files {
+                apply: &apply,
+                apply_replies: &replies,
+                rollback: b"",
+                rollback_replies: &[],
+                caps: CAPS,
+                by_slot: false,
+            };
+            prove(&model, files).expect("the dump is whole").findings
+        })
+    };
+    let findings = found(1);
+    assert_eq!(found(4), findings);
+    // One addition for nothing; 50 that are gone, 500 that are there, and 50 that have not come back.
+    assert_eq!((findings.count, findings.first.len()), (601, 20));
+    let told: Vec<String> = findings
+        .first
+        .iter()
+        .map(|finding| String::from_utf8_lossy(&finding.key.as_ref().unwrap().1).into_owned())
+        .collect();
+    let expected: Vec<String> = std::iter::once(0).chain(450..469).map(|n| format!("i:{n:03}")).collect();
+    assert_eq!(told, expected);
+    assert_eq!(findings.first[0].problem, Problem::NoOp);
 }

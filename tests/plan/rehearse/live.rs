@@ -171,6 +171,7 @@ fn the_fixture_on_the_command_line() {
     assert!(output.status.success(), "{text}");
     // fixtures/README.md: 2,001 + 2,040 + 2,008 index keys and the list of projects.
     assert!(text.contains("  proven  in memory: ") && text.contains(", 6050 keys compared"), "{text}");
+    assert!(text.contains("          independent of the pass, the comparison and the choice of commands"), "{text}");
 
     let other = folder.path().join("other.rdb");
     std::fs::write(&other, with_expiries()).expect("written");

@@ -40,7 +40,7 @@ fn target_of(indexes: &str, build: fn(&mut DumpBuilder)) -> String {
     build(&mut builder);
     let dump = builder.finish();
     let model = Model::read(&dump, &spec, Meaning::Careful).expect("the dump is whole");
-    outline(&model.target)
+    outline(&model.target().expect("whole"))
 }
 
 macro_rules! targets {

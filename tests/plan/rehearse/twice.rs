@@ -145,10 +145,10 @@ fn proven(about: &str, dump: &[u8]) -> (Vec<String>, Vec<String>, Manifest) {
     let spec = lifted(SPEC);
     let (manifest, apply, rollback) = planned(dump, &spec, CAPS).expect("no brake refuses it");
     let model = Model::read(dump, &spec, Meaning::Careful).expect("the dump is whole");
-    let mut proof = prove(&model, Files::new(&manifest, &apply, &rollback));
-    check_manifest(&model, &manifest, &mut proof);
+    let mut proof = prove(&model, Files::new(&manifest, &apply, &rollback)).expect("the dump is whole");
+    check_manifest(&model, &manifest, &mut proof).expect("the dump is whole");
     assert_eq!(proof.findings.first, [], "{about}");
-    let second = read_again(&model, &proof.apply.touched);
+    let second = read_again(&model, &proof.apply.touched).expect("the dump is whole");
     assert_eq!((second.findings.first.as_slice(), second.unread.len()), (&[][..], 0), "{about}");
     (lines(&apply), lines(&rollback), manifest)
 }
