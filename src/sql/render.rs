@@ -16,6 +16,9 @@ const EDITS: &str = include_str!("edits.sql");
 const PRUNE_EDITS: &str = include_str!("prune_edits.sql");
 const OUT: &str = include_str!("out.sql");
 
+/// The database that Spark's own SQL works in.
+const SPARK_WORK: &str = "rdb_reindex_work";
+
 /// More rounds than these are not written out: what the last one leaves open is an error.
 const MOST_ROUNDS: usize = 8;
 
@@ -66,6 +69,14 @@ pub fn script(spec: &Spec, dialect: Dialect, folders: Folders<'_>) -> String {
         quoted(folders.edits),
     );
     let mut checks = Vec::new();
+    if dialect == Dialect::Spark {
+        // Tables of a database of their own, which is taken away at the end: temporary views would be planned anew, with all
+        // that they come from, in each statement.
+        let _ = write!(
+            out,
+            "DROP DATABASE IF EXISTS {SPARK_WORK} CASCADE;\nCREATE DATABASE {SPARK_WORK};\nUSE {SPARK_WORK};\n\n"
+        );
+    }
     for table in Table::ALL {
         let path = format!("{}/{}", folders.facts.trim_end_matches('/'), table.name());
         let _ = match dialect {
@@ -95,19 +106,21 @@ pub fn script(spec: &Spec, dialect: Dialect, folders: Folders<'_>) -> String {
             (Kind::View(name), Dialect::DuckDb) => {
                 writeln!(out, "CREATE OR REPLACE TEMP VIEW {name} AS\n{};", statement.query)
             }
-            (Kind::Table(name), Dialect::Spark) => writeln!(out, "CACHE TABLE {name} AS\n{};", statement.query),
+            (Kind::Table(name), Dialect::Spark) => {
+                writeln!(out, "CREATE TABLE {name} USING parquet AS\n{};", statement.query)
+            }
             (Kind::View(name), Dialect::Spark) => {
                 writeln!(out, "CREATE OR REPLACE TEMPORARY VIEW {name} AS\n{};", statement.query)
             }
             (Kind::Check(message), _) => {
                 let name = format!("check_{}", checks.len());
-                let (keep, error) = match dialect {
-                    Dialect::DuckDb => ("CREATE OR REPLACE TEMP TABLE", "error"),
-                    Dialect::Spark => ("CACHE TABLE", "raise_error"),
+                let (keep, using, error) = match dialect {
+                    Dialect::DuckDb => ("CREATE OR REPLACE TEMP TABLE", "", "error"),
+                    Dialect::Spark => ("CREATE TABLE", " USING parquet", "raise_error"),
                 };
                 let check = writeln!(
                     out,
-                    "{keep} {name} AS SELECT CASE WHEN count(*) > 0 THEN {error}(concat({}, ': ', min(what))) ELSE '' END \
+                    "{keep} {name}{using} AS SELECT CASE WHEN count(*) > 0 THEN {error}(concat({}, ': ', min(what))) ELSE '' END \
                      AS ok FROM (\n{}\n) wrong;",
                     text(message),
                     statement.query
@@ -128,7 +141,8 @@ pub fn script(spec: &Spec, dialect: Dialect, folders: Folders<'_>) -> String {
         ),
         Dialect::Spark => writeln!(
             out,
-            "\nCREATE TABLE rdb_reindex_edits USING parquet PARTITIONED BY (shard) LOCATION {}\nAS {all};",
+            "\nCREATE TABLE written USING parquet PARTITIONED BY (shard) LOCATION {}\nAS {all};\n\nUSE default;\nDROP \
+             DATABASE {SPARK_WORK} CASCADE;",
             text(folders.edits)
         ),
     };
@@ -144,19 +158,26 @@ pub fn driver(spec: &Spec) -> String {
          #   spark-submit plan.py FACTS EDITS\n\
          #\n\
          # FACTS is what `rdb-reindex scan` wrote; EDITS must not be there. Both may be object-store URLs.\n\
+         # What is worked out on the way stands in EDITS.work, which is taken away at the end.\n\
          import sys\n\n\
-         from pyspark import StorageLevel\n\
          from pyspark.sql import SparkSession\n\n\
          if len(sys.argv) != 3:\n    sys.exit(\"usage: spark-submit plan.py FACTS EDITS\")\n\
-         facts, edits = sys.argv[1].rstrip(\"/\"), sys.argv[2]\n\
+         facts, edits = sys.argv[1].rstrip(\"/\"), sys.argv[2].rstrip(\"/\")\n\
+         work = edits + \".work\"\n\
          spark = SparkSession.builder.appName(\"rdb-reindex\").getOrCreate()\n\
          spark.conf.set(\"spark.sql.parquet.compression.codec\", \"zstd\")\n\
          spark.conf.set(\"spark.sql.parquet.binaryAsString\", \"false\")\n\n\
+         def folder(path):\n    \
+             path = spark._jvm.org.apache.hadoop.fs.Path(path)\n    \
+             return path, path.getFileSystem(spark._jsc.hadoopConfiguration())\n\n\n\
+         path, files = folder(edits)\n\
+         if files.exists(path):\n    sys.exit(\"rdb-reindex: \" + edits + \" is there already; take it away, or name another one\")\n\n\
          for name in {tables}:\n    \
              spark.read.parquet(facts + \"/\" + name).createOrReplaceTempView(\"f_\" + name)\n\n\n\
+         # Written and read again: without that, every statement would be planned anew with all that it comes from.\n\
          def keep(name, query):\n    \
-             frame = spark.sql(query).persist(StorageLevel.MEMORY_AND_DISK)\n    \
-             frame.createOrReplaceTempView(name)\n\n\n\
+             spark.sql(query).write.mode(\"overwrite\").parquet(work + \"/\" + name)\n    \
+             spark.read.parquet(work + \"/\" + name).createOrReplaceTempView(name)\n\n\n\
          def view(name, query):\n    spark.sql(query).createOrReplaceTempView(name)\n\n\n\
          def check(message, query):\n    \
              wrong = spark.sql(query).limit(1).collect()\n    \
@@ -178,7 +199,8 @@ pub fn driver(spec: &Spec) -> String {
         };
         let _ = writeln!(out, "{call}({}, r\"\"\"\n{}\n\"\"\")", python(name), statement.query);
     }
-    out.push_str("\nspark.table(\"edits\").repartition(\"shard\").write.partitionBy(\"shard\").parquet(edits)\nspark.stop()\n");
+    out.push_str("\nspark.table(\"edits\").repartition(\"shard\").write.partitionBy(\"shard\").parquet(edits)\n");
+    out.push_str("path, files = folder(work)\nfiles.delete(path, True)\nspark.stop()\n");
     out
 }
 

@@ -114,6 +114,21 @@ fn from_the_shards_to_their_plans() {
     assert_eq!(changes("a"), format!("{head}{first}"));
     let second = "by,i:a,add member,r:4,record not indexed\nby,i:a,remove member,r:9,record missing\n";
     assert_eq!(changes("b"), format!("{head}{second}"));
+    // Joined they are the plan of all dumps.
+    folder.done("join plans/b plans/a --out joined");
+    folder.done("plan 0.rdb 1.rdb --spec spec.toml --by-slot --out whole");
+    for file in ["apply.resp", "rollback.resp", "changes.csv"] {
+        let read = |plan: &str| fs::read(folder.path(plan).join(file)).unwrap();
+        assert_eq!(String::from_utf8(read("joined")), String::from_utf8(read("whole")), "{file}");
+    }
+    // What a joined plan says of itself is what the plan of all dumps says.
+    let manifest = |plan: &str| -> serde_json::Value {
+        serde_json::from_slice(&fs::read(folder.path(plan).join("plan.json")).unwrap()).unwrap()
+    };
+    let (joined, whole) = (manifest("joined"), manifest("whole"));
+    for part in ["total", "indexes", "touched", "expected_replies", "lower_bound", "snapshot", "warnings"] {
+        assert_eq!(joined[part], whole[part], "{part}");
+    }
     // The edits are there: what would be written over them is told.
     let again = folder.engine().unwrap();
     assert!(again.contains("edits"), "{again}");
