@@ -95,10 +95,10 @@ impl<'a> Difference<'a> {
         answer: &Answer,
         observer: &Observer,
     ) -> Result<Self, Error> {
-        let mut numbers: HashMap<(u64, Vec<u8>), usize> = HashMap::new();
+        let mut numbers = find::Numbered::new();
         let mut edited: Vec<Edited<'_>> = Vec::new();
         for (at, edit) in answer.edits.iter().enumerate() {
-            let number = *numbers.entry((edit.db, edit.key.clone())).or_insert(edited.len());
+            let number = *numbers.entry(edit.db).or_default().entry(edit.key.clone()).or_insert(edited.len());
             if number == edited.len() {
                 edited.push(Edited { db: edit.db, name: &edit.key, edits: Vec::new(), numbers: Vec::new() });
             }

@@ -29,13 +29,16 @@ pub(super) struct Key<'a> {
     pub is_record: bool,
 }
 
+/// By database and name, the numbers of keys.
+pub(super) type Numbered = HashMap<u64, HashMap<Vec<u8>, usize>>;
+
 /// What all threads share.
 pub(super) struct Wanted<'w, 'a> {
     names: &'w Names<'a>,
     clock: Clock,
     estimate: Estimate,
     /// By database and name, the number of the key.
-    keys: &'w HashMap<(u64, Vec<u8>), usize>,
+    keys: &'w Numbered,
     hasher: RandomState,
     bytes: usize,
 }
@@ -84,7 +87,7 @@ impl<'a> Worker<'_, 'a> {
             Family::Other => stock.other_family(key, tally),
         }
         self.twice.add(record, key, true);
-        if let Some(number) = keys.get(&(record.db, key.to_vec())) {
+        if let Some(number) = keys.get(&record.db).and_then(|keys| keys.get(key)) {
             let mut classes = names.classes_of(record.db, key, ty);
             let is_record = classes.any(|class| names.spec.records[class].exists.is_none());
             found.insert(*number, Key { record: record.clone(), is_record });
@@ -101,7 +104,7 @@ pub(super) fn run<'a>(
     file: &'a [u8],
     spec: &'a Spec,
     clock: Clock,
-    keys: &HashMap<(u64, Vec<u8>), usize>,
+    keys: &Numbered,
     observer: &Observer,
 ) -> Result<Seen<'a>, super::Error> {
     let names = Names::new(spec);
