@@ -214,9 +214,11 @@ fn records(
     let mut total = Total::default();
     let work = |worker: &mut Worker<'_, '_>, job: Job<'_>, outlet: &Outlet<'_>| worker.job(job, outlet);
     ordered::run(threads(), || jobs.next(), worker, work, |taken| total.take(taken, sink, observer))?;
-    let names = std::mem::take(&mut *noted.lock());
-    let header = Walker::new(file)?.header();
-    total.twice = duplicate_keys::find(file, header, names, |first, second| parts::differ(parts, first, second));
+    if noted.wanted {
+        let names = std::mem::take(&mut *noted.lock());
+        let header = Walker::new(file)?.header();
+        total.twice = duplicate_keys::find(file, header, names, |first, second| parts::differ(parts, first, second));
+    }
     Ok(total)
 }
 

@@ -73,17 +73,17 @@ static OPEN: AtomicUsize = AtomicUsize::new(0);
 
 impl Kept {
     fn new(file: &File, path: Option<&Path>) -> io::Result<Self> {
-        let is_one_of_few =
-            || OPEN.fetch_update(Relaxed, Relaxed, |n| (n < KEPT_OPEN).then_some(n.saturating_add(1))).is_ok();
-        match path {
-            Some(path) if !is_one_of_few() => {
-                Ok(Self::Named { path: path.to_owned(), file: identity(&file.metadata()?) })
-            }
-            Some(_) => Ok(Self::Open(file.try_clone()?)),
-            None => {
-                OPEN.fetch_add(1, Relaxed);
-                Ok(Self::Open(file.try_clone()?))
-            }
+        let few = if path.is_some() { KEPT_OPEN } else { usize::MAX };
+        let counted = OPEN.fetch_update(Relaxed, Relaxed, |n| (n < few).then_some(n.saturating_add(1)));
+        let open = counted.map_err(|_| io::ErrorKind::QuotaExceeded.into()).and_then(|_| {
+            file.try_clone().inspect_err(|_| {
+                OPEN.fetch_sub(1, Relaxed);
+            })
+        });
+        match (open, path) {
+            (Ok(file), _) => Ok(Self::Open(file)),
+            (Err(_), Some(path)) => Ok(Self::Named { path: path.to_owned(), file: identity(&file.metadata()?) }),
+            (Err(error), None) => Err(error),
         }
     }
 
