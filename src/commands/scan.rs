@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use super::args::DumpArgs;
 use super::{open, spec};
 use crate::facts;
+use crate::model::spec::Given;
 use crate::text::{number, size};
 use crate::ui::exit::{Exit, Failure, Outcome};
 use crate::ui::progress;
@@ -18,6 +19,9 @@ pub struct ScanArgs {
     /// What the shard is called: letters, digits, `.`, `_` and `-`.
     #[arg(long, value_name = "NAME", value_parser = shard_name)]
     pub shard: String,
+    /// Repair only this index of the spec: what `sql` and `plan --edits` are told, too. May be given several times.
+    #[arg(long, value_name = "INDEX", value_delimiter = ',')]
+    pub only: Vec<String>,
     /// The folder for the facts of all shards: one folder for each table, in it a Parquet file for each shard.
     #[arg(long, value_name = "DIR")]
     pub out: PathBuf,
@@ -37,10 +41,14 @@ pub fn run(args: &ScanArgs, terminal: &Terminal) -> Outcome {
         return Err(Failure::new(Exit::Usage, "a scan is of one dump: run it for each shard, on any machine")
             .with_hint("dumps that are on one machine need no engine: `rdb-reindex plan` takes all of them"));
     }
+    if !args.dump.spec.is_given() {
+        return Err(Failure::new(Exit::Usage, "--spec FILE or --preset NAME is missing: facts are what a spec asks for"));
+    }
     if args.dump.expiry == Some(super::args::ExpiryMode::Relative) {
         return Err(Failure::new(Exit::Usage, "--expiry relative depends on the clock of each shard, and facts do not"));
     }
-    let spec = spec::load(&args.dump.spec, terminal)?;
+    let given = Given { only: args.only.clone(), ..Given::default() };
+    let spec = spec::load_given(&args.dump.spec, &given, terminal)?;
     let observer = open::observer();
     let snapshot = open::open(&args.dump, &observer, terminal)?;
     let name = crate::text::path(snapshot.path());

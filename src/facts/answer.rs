@@ -67,6 +67,8 @@ pub struct Answered {
     /// All that the engine saw, by name.
     pub shards: Vec<Shard>,
     pub expiry: Expiry,
+    /// Of the spec's text alone.
+    spec_sha256: String,
     folder: PathBuf,
 }
 
@@ -90,7 +92,7 @@ impl Answered {
             bytes: shard.bytes,
             crc64: shard.crc64.clone(),
         };
-        let engine = manifest::Engine::new(self.own.spec_sha256.clone(), self.shards.iter().map(seen).collect());
+        let engine = manifest::Engine::new(self.spec_sha256.clone(), self.shards.iter().map(seen).collect());
         manifest::Shard::new(self.own.name.clone(), sha256(lines.join("\n").as_bytes()), engine)
     }
 
@@ -262,7 +264,7 @@ impl<'s> Lines<'s> {
             return Err(Error::OfAnother { path: path(), found: own.clone(), wanted: named.to_owned() });
         }
         let Some(own) = self.shards.get(own).cloned() else { return Err(self.wrong("its own shard is not told")) };
-        let wanted = sha256(self.spec.text.as_bytes());
+        let wanted = super::spec_id(self.spec);
         if let Some(shard) = self.shards.values().find(|shard| shard.spec_sha256 != wanted) {
             let (name, found) = (self.spec.name.clone(), shard.spec_sha256.clone());
             return Err(Error::Spec { path: path(), name, found, wanted });
@@ -310,7 +312,8 @@ impl<'s> Lines<'s> {
         let keys: u64 = shards.iter().map(|shard| shard.keys).fold(0, u64::saturating_add);
         answer.describes_nothing = (keys > 0 && !shards.iter().any(|shard| shard.is_described)).then_some(keys);
         answer.is_one_database = shards.iter().all(|shard| shard.databases.iter().all(|db| *db == 0));
-        Ok(Answered { answer: self.answer, own, shards, expiry, folder: self.folder.to_owned() })
+        let spec_sha256 = sha256(self.spec.text.as_bytes());
+        Ok(Answered { answer: self.answer, own, shards, expiry, spec_sha256, folder: self.folder.to_owned() })
     }
 }
 

@@ -25,6 +25,7 @@ pub use life::{ALWAYS, NEVER};
 pub use shard::Shard;
 pub use tables::Table;
 
+use crate::bundle::sha256;
 use crate::dump::rdb::{self, Checksum, Kind, Record, Scratch, Walker};
 use crate::dump::scan::{self, Observer};
 use crate::dump::slots;
@@ -66,6 +67,19 @@ pub enum Error {
 }
 
 scan::ends_like_a_pass!(Error);
+
+/// What facts are known by: the spec, and the indexes that alone are repaired, since the others are seen with other eyes then.
+pub fn spec_id(spec: &Spec) -> String {
+    let mut text = spec.text.clone();
+    let mut only: Vec<&String> = spec.given.only.iter().collect();
+    only.sort_unstable();
+    only.dedup();
+    for name in only {
+        text.push_str("\n--only ");
+        text.push_str(name);
+    }
+    sha256(text.as_bytes())
+}
 
 /// What all threads share.
 pub(crate) struct Shared<'a> {
@@ -335,7 +349,7 @@ pub fn scan(
             families: families.into_iter().map(|name| crate::text::display(&name)).collect(),
             slots: slots.to_text(),
             expiry: expiry.as_str().to_owned(),
-            spec_sha256: crate::bundle::sha256(spec.text.as_bytes()),
+            spec_sha256: spec_id(spec),
         };
         let facts = serde_json::to_vec(&whole).map_err(io::Error::other)?;
         rows.add(Table::Shards, &[

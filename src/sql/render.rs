@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use crate::bundle::sha256;
-use crate::facts::{Alternative, EVERY_INDEX, FORMAT_VERSION, Table};
+use crate::facts::{Alternative, EVERY_INDEX, FORMAT_VERSION, Table, spec_id};
 use crate::model::spec::{Brake, Index, IndexType, Part, Policy, Spec};
 
 const RULES: &str = include_str!("rules.sql");
@@ -247,7 +247,7 @@ fn statements(spec: &Spec, dialect: Dialect) -> Vec<Statement> {
         Dialect::Spark => ["BINARY", "DOUBLE", "STRING"],
     };
     let needs = spec.records.iter().any(|class| class.exists.is_some());
-    let sha = sha256(spec.text.as_bytes());
+    let sha = spec_id(spec);
     let (format, every) = (FORMAT_VERSION.to_string(), EVERY_INDEX.to_string());
     let (last, given) = (rounds.to_string(), given(spec).replace('\'', "''"));
     let fill = |query: &str| {

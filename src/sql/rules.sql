@@ -5,7 +5,7 @@ SELECT coalesce(min(ctime_ms), -2305843009213693952) AS c FROM f_shards;
 -- check facts of another format
 SELECT shard AS what FROM f_shards WHERE format_version <> @format@;
 
--- check facts of another spec
+-- check facts of another spec, or scanned with another --only
 SELECT shard AS what FROM f_shards WHERE spec_sha256 <> '@spec@';
 
 -- check a shard that was scanned twice

@@ -12,6 +12,8 @@ const NOW: u64 = 1_764_500_000;
 
 pub struct Case {
     pub spec: String,
+    /// The indexes that alone are repaired.
+    pub only: Vec<String>,
     pub shards: Vec<Vec<u8>>,
 }
 
@@ -337,5 +339,6 @@ pub fn case(random: &mut Random) -> Case {
             write(shard, name, value);
         }
     }
-    Case { spec, shards: shards.iter_mut().map(DumpBuilder::finish).collect() }
+    let only = if random.one_in(6) { vec!["x1".to_owned()] } else { Vec::new() };
+    Case { spec, only, shards: shards.iter_mut().map(DumpBuilder::finish).collect() }
 }

@@ -15,7 +15,7 @@ use rdb_reindex::dump::shards::{self, Look};
 use rdb_reindex::dump::snapshot::{Options, Snapshot};
 use rdb_reindex::facts::{self, Answered};
 use rdb_reindex::index::Difference;
-use rdb_reindex::model::spec::Spec;
+use rdb_reindex::model::spec::{Given, Spec};
 use rdb_reindex::model::view::Expiry;
 use rdb_reindex::plan;
 use rdb_reindex::sql::{self, Dialect, Folders};
@@ -90,7 +90,8 @@ struct Work {
 
 impl Work {
     fn new(folder: PathBuf, case: &Case) -> Option<Self> {
-        let spec = Spec::parse(&case.spec, "spec.toml").ok()?;
+        let given = Given { only: case.only.clone(), ..Given::default() };
+        let spec = Spec::parse_given(&case.spec, "spec.toml", &given).ok()?;
         fs::create_dir_all(&folder).unwrap();
         fs::write(folder.join("spec.toml"), &case.spec).unwrap();
         let write = |(name, bytes): (&&str, &Vec<u8>)| {

@@ -169,7 +169,7 @@ fn a_shard_of_another_spec_or_format() {
     folder.scan();
     folder.done("scan 1.rdb --spec other.toml --shard b --out facts");
     let said = folder.engine().unwrap();
-    assert!(said.contains("facts of another spec: b"), "{said}");
+    assert!(said.contains("facts of another spec, or scanned with another --only: b"), "{said}");
     folder.scan();
     folder.rewrite("facts/shards/b.parquet", "SELECT * REPLACE (2::INTEGER AS format_version) FROM t");
     let said = folder.engine().unwrap();
@@ -226,6 +226,8 @@ fn what_is_asked_in_the_wrong_way() {
     assert!(said.contains("a scan is of one dump"), "{said}");
     let said = folder.fails("scan 0.rdb --spec spec.toml --shard ../a --out facts", 2);
     assert!(said.contains("letters, digits"), "{said}");
+    let said = folder.fails("scan 0.rdb --shard a --out facts", 2);
+    assert!(said.contains("--spec FILE or --preset NAME is missing"), "{said}");
     let said = folder.fails("sql --dialect duckdb --facts facts --out edits", 2);
     assert!(said.contains("--spec FILE or --preset NAME is missing"), "{said}");
     let said = folder.fails("sql --spec spec.toml --dialect duckdb --driver", 2);
