@@ -178,7 +178,7 @@ fn made(one: &Candidate, measured: &Measured, is_ill: bool) -> Vec<String> {
     let Measured { explained, missing, living, unknown, .. } = *measured;
     if explained < LEAST {
         out.push(format!(
-            "it explains {} only",
+            "it explains only {}",
             if explained == 1 { "1 entry".to_owned() } else { format!("{explained} entries") }
         ));
     }
@@ -214,7 +214,7 @@ fn made(one: &Candidate, measured: &Measured, is_ill: bool) -> Vec<String> {
         ));
     } else if missing > 0 && !is_ill {
         out.push(format!(
-            "{} of {} that it demands are missing, and nothing else is wrong: that may be meant",
+            "{} of {} that it demands are missing, and nothing else is wrong: that may be on purpose",
             number(missing),
             number(demanded)
         ));
@@ -226,7 +226,7 @@ fn made(one: &Candidate, measured: &Measured, is_ill: bool) -> Vec<String> {
         );
     }
     if missing > 0 && one.extreme.is_some() {
-        out.push("what is missing has the least or the greatest values of a field: that may be meant".to_owned());
+        out.push("what is missing has the least or the greatest values of a field: that may be on purpose".to_owned());
     }
     if one.when.is_some() && living > 0 {
         out.push(format!(
@@ -272,7 +272,7 @@ fn naming(one: &Reference, measured: &Measured) -> Vec<String> {
         out.push("its entries are numbers, and no word in its name says of what: others may have the same".to_owned());
     }
     if one.of_records && one.pattern.kind == Kind::String && measured.gone > 0 {
-        out.push("it says something of a record that is there, whatever became of what it names".to_owned());
+        out.push("it says something about a record that is there, whatever became of what it names".to_owned());
     }
     if one.rival.is_some() {
         out.push("its entries name keys of another kind as well".to_owned());
@@ -281,7 +281,7 @@ fn naming(one: &Reference, measured: &Measured) -> Vec<String> {
         out.push("its scores are not times: they may be worth more than what they belong to".to_owned());
     }
     if one.pattern.kind == Kind::Hash && one.slot == Slot::Member {
-        out.push("with the fields their values would go".to_owned());
+        out.push("their values would go with the fields".to_owned());
     }
     if let [Piece::Var(Shape::Digits)] = one.entry.as_slice()
         && one.pattern.kind == Kind::String
@@ -306,7 +306,7 @@ fn common(measured: &Measured) -> Vec<String> {
     };
     if !measured.gone_examples.is_empty() && measured.gone <= WORDS && measured.gone_examples.iter().all(is_word) {
         out.push(format!(
-            "what is gone are words, which may be meant to be there: {}",
+            "what is gone are words, which may be there on purpose: {}",
             measured.gone_examples.join(", ")
         ));
     }
@@ -322,5 +322,5 @@ fn kept<'t>(texts: impl Iterator<Item = &'t [u8]>) -> Option<String> {
     let mut words =
         texts.flat_map(|text| text.split(not_a_word)).map(|word| String::from_utf8_lossy(word).to_lowercase());
     let word = words.find(|word| KEPT.contains(&word.as_str()))?;
-    Some(format!("by the word {word:?} in its name it may be there to keep what is gone"))
+    Some(format!("the word {word:?} in its name says that it may be there to keep what is gone"))
 }

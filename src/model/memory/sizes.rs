@@ -86,11 +86,13 @@ const fn long_sds(len: u64) -> u64 {
 }
 
 /// What a key takes whatever it holds: its entry in the database, and its name.
+#[inline]
 pub fn key(name: u64) -> u64 {
     sds(name).saturating_add(ENTRY)
 }
 
 /// A table of so many entries, without their strings.
+#[inline]
 pub fn table(entries: u64) -> u64 {
     let slots = entries.checked_next_power_of_two().unwrap_or(u64::MAX).max(LEAST_SLOTS);
     let entries = entries.saturating_mul(ENTRY);

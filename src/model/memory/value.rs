@@ -56,19 +56,26 @@ impl Estimate {
 
     #[inline]
     fn value(self, value: &Value<'_>, count: u64) -> Result<u64, Error> {
-        if value.ty == ValueType::String {
-            return Ok(value.whole().map_or(0, string));
+        // What most keys of a dump are, first.
+        let bytes = value.bytes.len() as u64;
+        match value.ty {
+            ValueType::String => return Ok(value.whole().map_or(0, string)),
+            // Its fields are of all sizes, so that one says little of the others.
+            ValueType::Hash if bytes < BYTES_PER_SAMPLE && !is_few(bytes, count) => {
+                return Ok(table(count).saturating_add(unlike(bytes, count.saturating_mul(2))));
+            }
+            _ => {}
         }
-        match value.ty.kind() {
-            Kind::List => self.list(value),
-            Kind::Stream => stream(value),
-            Kind::Module | Kind::Array | Kind::String => module(value),
-            kind => match (value.whole(), value.ty.form()) {
-                (Some(string), Some(form)) => Ok(OBJECT.saturating_add(allocated(listpack_of(form, string)))),
+        match (value.ty.kind(), value.ty.form()) {
+            (Kind::List, _) => self.list(value),
+            (Kind::Stream, _) => stream(value),
+            (Kind::Module | Kind::Array | Kind::String, _) => module(value),
+            (kind, None) => elements(value, kind, count),
+            (_, Some(form)) => Ok(OBJECT.saturating_add(allocated(match value.whole() {
+                Some(string) => listpack_of(form, string),
                 // A hash with a template: what it takes in the dump.
-                (None, Some(_)) => Ok(OBJECT.saturating_add(allocated(value.bytes.len() as u64))),
-                _ => elements(value, kind, count),
-            },
+                None => bytes,
+            }))),
         }
     }
 
@@ -118,16 +125,17 @@ fn string(string: RawStr<'_>) -> u64 {
     }
 }
 
+/// Whether the elements are few, or so long that more of them are looked at.
+#[inline]
+fn is_few(bytes: u64, count: u64) -> bool {
+    count <= 2 || bytes >= count.saturating_mul(LARGE_ELEMENT)
+}
+
 /// A table, for a sorted set with a skip list beside it.
 fn elements(value: &Value<'_>, kind: Kind, count: u64) -> Result<u64, Error> {
     let (mut strings, mut seen, mut expiries) = (0_u64, 0_u64, 0_u64);
     let bytes = value.bytes.len() as u64;
-    let few = count <= 2 || bytes >= count.saturating_mul(LARGE_ELEMENT);
-    if value.ty == ValueType::Hash && !few && bytes < BYTES_PER_SAMPLE {
-        // Its fields are of all sizes, so that one says little of the others.
-        return Ok(table(count).saturating_add(unlike(bytes, count.saturating_mul(2))));
-    }
-    let least = if few { LARGE_SAMPLE } else { SAMPLE };
+    let least = if is_few(bytes, count) { LARGE_SAMPLE } else { SAMPLE };
     let most = (least + bytes / BYTES_PER_SAMPLE).min(MOST);
     let told = value.parts(most, |part| match part {
         Part::String(string) => {
@@ -164,6 +172,7 @@ fn is_alike(told: Told) -> bool {
 }
 
 /// What so many strings of all sizes take that have so many bytes in the dump: half of a class more than they are long.
+#[inline]
 fn unlike(bytes: u64, strings: u64) -> u64 {
     let mean = bytes / strings.max(1);
     // A byte for the length in the dump, and one for the end in memory.

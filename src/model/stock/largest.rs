@@ -93,19 +93,25 @@ pub struct LargestKeys {
     elements: Largest,
     /// By memory, of each type.
     types: Vec<(Type, Largest)>,
-    /// The type of the last key, so that the list is not searched for every key.
+    /// The type of the keys that are added, so that the list is not searched for every key.
     current: usize,
 }
 
 impl LargestKeys {
-    /// Looks at one key. For nearly all of them that is three comparisons.
+    /// The keys that are added next are of this type.
+    pub fn turn_to(&mut self, wanted: Type) {
+        let known = self.types.iter().position(|(one, _)| *one == wanted);
+        self.current = known.unwrap_or_else(|| {
+            self.types.push((wanted, Largest::default()));
+            self.types.len() - 1
+        });
+    }
+
+    /// Looks at one key, of the type that was turned to. For nearly all of them that is three comparisons.
     #[inline]
-    pub fn add(&mut self, record: &Record<'_>, module: Option<ModuleId>, tally: Tally) {
+    pub fn add(&mut self, record: &Record<'_>, tally: Tally) {
         // Its value is damaged, or nobody asked what keys take.
-        if tally.memory == 0 {
-            return;
-        }
-        let of_type = self.of_type((record.value.ty.kind(), module));
+        let Some((_, of_type)) = self.types.get_mut(self.current).filter(|_| tally.memory > 0) else { return };
         if of_type.has_place(tally.memory, record.start) {
             let large = Large::new(record, tally);
             of_type.keep(tally.memory, large);
@@ -119,25 +125,15 @@ impl LargestKeys {
         }
     }
 
-    #[inline]
-    fn of_type(&mut self, wanted: Type) -> &mut Largest {
-        let is_current = self.types.get(self.current).is_some_and(|(one, _)| *one == wanted);
-        if !is_current {
-            let known = self.types.iter().position(|(one, _)| *one == wanted);
-            self.current = known.unwrap_or_else(|| {
-                self.types.push((wanted, Largest::default()));
-                self.types.len() - 1
-            });
-        }
-        &mut self.types[self.current].1
-    }
-
     /// Adds what another thread found.
     pub fn merge(&mut self, other: Self) {
         self.memory.merge(other.memory);
         self.elements.merge(other.elements);
-        for (type_name, largest) in other.types {
-            self.of_type(type_name).merge(largest);
+        for (of, largest) in other.types {
+            self.turn_to(of);
+            if let Some((_, mine)) = self.types.get_mut(self.current) {
+                mine.merge(largest);
+            }
         }
     }
 
@@ -155,7 +151,7 @@ impl LargestKeys {
     pub fn by_type(&self) -> Vec<(TypeName, Vec<&Large>)> {
         let name = |(kind, module): Type| module.map_or(TypeName::Kind(kind), TypeName::of_module);
         let mut all: Vec<(TypeName, Vec<&Large>)> = Vec::new();
-        for (of, largest) in &self.types {
+        for (of, largest) in self.types.iter().filter(|(_, largest)| !largest.keys.is_empty()) {
             all.push((name(*of), largest.keys.iter().map(|(_, key)| key).collect()));
         }
         // Versions of a module's encoding are one type.

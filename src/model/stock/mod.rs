@@ -102,9 +102,10 @@ impl Stock {
             _ => {
                 self.settle_type();
                 self.current_type = Some((key, tally));
+                self.largest.turn_to((key.0.kind(), key.1));
             }
         }
-        self.largest.add(record, key.1, tally);
+        self.largest.add(record, tally);
     }
 
     /// Counts it in the family of a record class.

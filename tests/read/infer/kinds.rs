@@ -149,8 +149,8 @@ fn what_is_not_recommended_has_a_reason() {
     assert_eq!(recommended(&right).len(), 2, "{right}");
     assert!(right.contains("# recommended: maintain"), "{right}");
     for (key, entries, reason) in [
-        ("accounts:seen", &gone[..], "by the word \"seen\" in its name"),
-        ("accounts:banned", &gone, "by the word \"banned\" in its name"),
+        ("accounts:seen", &gone[..], "the word \"seen\" in its name says"),
+        ("accounts:banned", &gone, "the word \"banned\" in its name says"),
         ("accounts:all", &["901", "902", "reserved"], "it stays (foreign-members)"),
         ("accounts:all", &["root", "admin"], ""),
     ] {
