@@ -57,11 +57,11 @@ pub mod diff;
 #[cfg(feature = "cli")]
 #[doc(hidden)]
 pub mod export;
-#[doc(hidden)]
-pub mod index;
 #[cfg(feature = "parquet")]
 #[doc(hidden)]
 pub mod facts;
+#[doc(hidden)]
+pub mod index;
 #[cfg(feature = "cli")]
 #[doc(hidden)]
 pub mod infer;
@@ -80,11 +80,11 @@ pub mod replay;
 #[cfg(feature = "cli")]
 #[doc(hidden)]
 pub mod report;
-#[doc(hidden)]
-pub mod text;
 #[cfg(feature = "parquet")]
 #[doc(hidden)]
 pub mod sql;
+#[doc(hidden)]
+pub mod text;
 #[cfg(feature = "cli")]
 #[doc(hidden)]
 pub mod ui;

@@ -46,7 +46,9 @@ pub fn difference<'a>(
                 answered.is_of(total, 0).map_err(refused)?;
             }
             let failure = Failure::error(format!("{name}: {error}"));
-            return Err(failure.with_hint("are they the edits of this dump? Scan all shards anew, and run the engine again"));
+            return Err(
+                failure.with_hint("are they the edits of this dump? Scan all shards anew, and run the engine again")
+            );
         }
     };
     let facts = &difference.facts;

@@ -42,10 +42,16 @@ pub fn run(args: &ScanArgs, terminal: &Terminal) -> Outcome {
             .with_hint("dumps that are on one machine need no engine: `rdb-reindex plan` takes all of them"));
     }
     if !args.dump.spec.is_given() {
-        return Err(Failure::new(Exit::Usage, "--spec FILE or --preset NAME is missing: facts are what a spec asks for"));
+        return Err(Failure::new(
+            Exit::Usage,
+            "--spec FILE or --preset NAME is missing: facts are what a spec asks for",
+        ));
     }
     if args.dump.expiry == Some(super::args::ExpiryMode::Relative) {
-        return Err(Failure::new(Exit::Usage, "--expiry relative depends on the clock of each shard, and facts do not"));
+        return Err(Failure::new(
+            Exit::Usage,
+            "--expiry relative depends on the clock of each shard, and facts do not",
+        ));
     }
     let given = Given { only: args.only.clone(), ..Given::default() };
     let spec = spec::load_given(&args.dump.spec, &given, terminal)?;

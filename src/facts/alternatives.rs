@@ -75,8 +75,7 @@ impl<'s> Alternative<'s> {
                 seen.stays(None, &Life::until(to));
                 return Ok(());
             }
-            let mut fields =
-                Fields { told: seen, clock: *clock, to, extractor: Extractor::new(&self.exists.paths) };
+            let mut fields = Fields { told: seen, clock: *clock, to, extractor: Extractor::new(&self.exists.paths) };
             return record.value.visit(scratch, &mut fields);
         }
         if !matches!(kind, Kind::String | Kind::Hash | Kind::Module) {
@@ -142,16 +141,19 @@ impl Told<'_, '_, '_, '_> {
 
     fn row(&mut self, field: Option<&[u8]>, ok: bool, life: &Life) {
         let [from, to, ..] = life.cells();
-        self.rows.add(Table::Alternatives, &[
-            Cell::Unsigned(self.db),
-            Cell::Bytes(self.key),
-            Cell::Unsigned(self.alternative.number as u64),
-            Cell::Unsigned(u64::from(field.is_none())),
-            Cell::Bytes(field.unwrap_or_default()),
-            Cell::Unsigned(u64::from(ok)),
-            from,
-            to,
-        ]);
+        self.rows.add(
+            Table::Alternatives,
+            &[
+                Cell::Unsigned(self.db),
+                Cell::Bytes(self.key),
+                Cell::Unsigned(self.alternative.number as u64),
+                Cell::Unsigned(u64::from(field.is_none())),
+                Cell::Bytes(field.unwrap_or_default()),
+                Cell::Unsigned(u64::from(ok)),
+                from,
+                to,
+            ],
+        );
     }
 
     fn text(&mut self, field: Option<&[u8]>, condition: usize, text: Option<&[u8]>, life: &Life) {
@@ -159,17 +161,20 @@ impl Told<'_, '_, '_, '_> {
             return;
         }
         let [from, to, ..] = life.cells();
-        self.rows.add(Table::AlternativeTexts, &[
-            Cell::Unsigned(self.db),
-            Cell::Bytes(self.key),
-            Cell::Unsigned(self.alternative.number as u64),
-            Cell::Bytes(field.unwrap_or_default()),
-            Cell::Unsigned(condition as u64),
-            Cell::Unsigned(u64::from(text.is_none())),
-            Cell::Bytes(text.unwrap_or_default()),
-            from,
-            to,
-        ]);
+        self.rows.add(
+            Table::AlternativeTexts,
+            &[
+                Cell::Unsigned(self.db),
+                Cell::Bytes(self.key),
+                Cell::Unsigned(self.alternative.number as u64),
+                Cell::Bytes(field.unwrap_or_default()),
+                Cell::Unsigned(condition as u64),
+                Cell::Unsigned(u64::from(text.is_none())),
+                Cell::Bytes(text.unwrap_or_default()),
+                from,
+                to,
+            ],
+        );
     }
 
     /// What its fields are: what can be said without an entry, and the texts that are compared with it.
@@ -222,4 +227,3 @@ impl Visitor for Fields<'_, '_, '_, '_> {
         Flow::Continue(())
     }
 }
-

@@ -35,11 +35,17 @@ pub enum Error {
     OfAnother { path: PathBuf, found: String, wanted: String },
     #[error("{} are edits by another spec (SHA-256 {found}, and that of {name} is {wanted})", text::path(path))]
     Spec { path: PathBuf, name: String, found: String, wanted: String },
-    #[error("{} are edits with other brakes lifted, or of other indexes: {found} was said to `sql`, and {wanted} here", text::path(path))]
+    #[error(
+        "{} are edits with other brakes lifted, or of other indexes: {found} was said to `sql`, and {wanted} here",
+        text::path(path)
+    )]
     Given { path: PathBuf, found: String, wanted: String },
     #[error("{} is not whole: it has {found} edits, and should have {wanted}", text::path(path))]
     NotWhole { path: PathBuf, found: u64, wanted: u64 },
-    #[error("{} are the edits of another dump: of {bytes} bytes with the checksum {crc64}, and not of {own_bytes} with {own_crc64}", text::path(path))]
+    #[error(
+        "{} are the edits of another dump: of {bytes} bytes with the checksum {crc64}, and not of {own_bytes} with {own_crc64}",
+        text::path(path)
+    )]
     Dump { path: PathBuf, bytes: u64, crc64: String, own_bytes: u64, own_crc64: String },
 }
 
@@ -48,7 +54,9 @@ impl Error {
     pub fn hint(&self) -> Option<&'static str> {
         Some(match self {
             Self::Read { .. } | Self::Empty(_) => "the engine writes a folder for each shard: EDITS/shard=NAME",
-            Self::Parquet { .. } | Self::NotWhole { .. } => "take the folder of the edits away, and run the engine again",
+            Self::Parquet { .. } | Self::NotWhole { .. } => {
+                "take the folder of the edits away, and run the engine again"
+            }
             Self::Line { .. } => "is it what the SQL of `rdb-reindex sql` wrote?",
             Self::OfAnother { .. } => "give each shard its own folder",
             Self::Spec { .. } => "scan all shards, and run the engine, with the spec that the plan is to be of",
@@ -185,14 +193,16 @@ impl<'s> Lines<'s> {
                 }
             }
             "count" | "total" => {
-                let (index, name) = (cells.position("idx").ok_or_else(missing)?, cells.word("name").ok_or_else(missing)?);
+                let (index, name) =
+                    (cells.position("idx").ok_or_else(missing)?, cells.word("name").ok_or_else(missing)?);
                 let n = cells.number("n").and_then(|n| u64::try_from(n).ok()).ok_or_else(missing)?;
                 let of_class = ["class records", "class decodable"].iter().position(|of_class| *of_class == name);
                 if let Some(at) = of_class {
                     if what == "total" {
                         let class = self.answer.classes.get_mut(index);
-                        *class.and_then(|class| class.get_mut(at)).ok_or_else(|| {
-                            Error::Line { path: self.folder.to_owned(), what: format!("the spec has no class {index}") }
+                        *class.and_then(|class| class.get_mut(at)).ok_or_else(|| Error::Line {
+                            path: self.folder.to_owned(),
+                            what: format!("the spec has no class {index}"),
                         })? += n;
                     }
                 } else {
@@ -294,7 +304,8 @@ impl<'s> Lines<'s> {
         let shards: Vec<Shard> = std::mem::take(&mut self.shards).into_values().collect();
         let answer = &mut self.answer;
         let families = || {
-            let all: BTreeSet<&str> = shards.iter().flat_map(|shard| shard.families.iter().map(String::as_str)).collect();
+            let all: BTreeSet<&str> =
+                shards.iter().flat_map(|shard| shard.families.iter().map(String::as_str)).collect();
             all.len()
         };
         let says_cluster = shards.iter().any(|shard| shard.says_cluster);

@@ -84,18 +84,21 @@ pub fn see(
         record.value.visit(scratch, &mut look)?;
     }
     let is_unreadable = look.is_unreadable;
-    rows.add(Table::IndexKeys, &[
-        Cell::Plain(&shared.shard),
-        Cell::Unsigned(record.db),
-        Cell::Bytes(key),
-        Cell::Unsigned(u64::from(slot_of(key))),
-        Cell::Plain(kind_word(kind)),
-        Cell::Unsigned(primary as u64),
-        Cell::Unsigned(u64::from(is_shared)),
-        Cell::Unsigned(record.value.elements()?),
-        Cell::Unsigned(u64::from(is_unreadable)),
-        Cell::Time(to),
-    ]);
+    rows.add(
+        Table::IndexKeys,
+        &[
+            Cell::Plain(&shared.shard),
+            Cell::Unsigned(record.db),
+            Cell::Bytes(key),
+            Cell::Unsigned(u64::from(slot_of(key))),
+            Cell::Plain(kind_word(kind)),
+            Cell::Unsigned(primary as u64),
+            Cell::Unsigned(u64::from(is_shared)),
+            Cell::Unsigned(record.value.elements()?),
+            Cell::Unsigned(u64::from(is_unreadable)),
+            Cell::Time(to),
+        ],
+    );
     Ok(())
 }
 
@@ -122,18 +125,21 @@ impl Look<'_, '_, '_, '_> {
         let number = self.numbers.next();
         let end = life::end(&self.clock, expire_ms);
         let to = self.to.min(end);
-        self.rows.add(Table::Actual, &[
-            Cell::Unsigned(self.db),
-            Cell::Bytes(self.key),
-            Cell::Unsigned(number),
-            Cell::Bytes(member),
-            Cell::Unsigned(u64::from(value.is_some())),
-            Cell::Bytes(value.unwrap_or_default()),
-            Cell::Score(if score == 0.0 { 0.0 } else { score }, ""),
-            Cell::Unsigned(u64::from(expire_ms.is_some())),
-            Cell::Unsigned(u64::from(self.forms.is_foreign(member))),
-            Cell::Time(to),
-        ]);
+        self.rows.add(
+            Table::Actual,
+            &[
+                Cell::Unsigned(self.db),
+                Cell::Bytes(self.key),
+                Cell::Unsigned(number),
+                Cell::Bytes(member),
+                Cell::Unsigned(u64::from(value.is_some())),
+                Cell::Bytes(value.unwrap_or_default()),
+                Cell::Score(if score == 0.0 { 0.0 } else { score }, ""),
+                Cell::Unsigned(u64::from(expire_ms.is_some())),
+                Cell::Unsigned(u64::from(self.forms.is_foreign(member))),
+                Cell::Time(to),
+            ],
+        );
         self.composed(number, member, value.unwrap_or_default(), to);
         Flow::Continue(())
     }
@@ -153,14 +159,17 @@ impl Look<'_, '_, '_, '_> {
     }
 
     fn mention(&mut self, number: u64, index: u64, name: &[u8], to: i64) {
-        self.rows.add(Table::Mentions, &[
-            Cell::Unsigned(self.db),
-            Cell::Bytes(self.key),
-            Cell::Unsigned(number),
-            Cell::Unsigned(index),
-            Cell::Bytes(name),
-            Cell::Time(to),
-        ]);
+        self.rows.add(
+            Table::Mentions,
+            &[
+                Cell::Unsigned(self.db),
+                Cell::Bytes(self.key),
+                Cell::Unsigned(number),
+                Cell::Unsigned(index),
+                Cell::Bytes(name),
+                Cell::Time(to),
+            ],
+        );
     }
 
     /// Two strings of a value of another type.
@@ -243,27 +252,20 @@ pub fn prune(
     }
     let to = life::end(&shared.clock, record.expire_ms);
     for &rule in &rules {
-        rows.add(Table::PruneRules, &[
-            Cell::Unsigned(record.db),
-            Cell::Bytes(key),
-            Cell::Unsigned(rule as u64),
-            Cell::Unsigned(u64::from(changes)),
-        ]);
+        rows.add(
+            Table::PruneRules,
+            &[
+                Cell::Unsigned(record.db),
+                Cell::Bytes(key),
+                Cell::Unsigned(rule as u64),
+                Cell::Unsigned(u64::from(changes)),
+            ],
+        );
     }
     let whole = |at: usize| spec.indexes[at].kind == IndexType::Any;
     let entries = rules.iter().filter_map(|&at| Some((at, Entries::new(spec.indexes.get(at)?, key)?)));
     let (of_key, inner): (Vec<_>, Vec<_>) = entries.partition(|(at, _)| whole(*at));
-    let mut look = Entry {
-        shared,
-        rows,
-        numbers,
-        db: record.db,
-        key,
-        to,
-        rules: inner,
-        unformed: 0,
-        name: Vec::new(),
-    };
+    let mut look = Entry { shared, rows, numbers, db: record.db, key, to, rules: inner, unformed: 0, name: Vec::new() };
     for (at, entries) in of_key.iter().filter(|(at, _)| spec.indexes[*at].family.literals() > 0) {
         look.references(0, *at, entries, (&[], &[]), to);
     }
@@ -271,16 +273,19 @@ pub fn prune(
         record.value.visit(scratch, &mut look)?;
     }
     let unformed = look.unformed;
-    rows.add(Table::PruneKeys, &[
-        Cell::Plain(&shared.shard),
-        Cell::Unsigned(record.db),
-        Cell::Bytes(key),
-        Cell::Unsigned(u64::from(slot_of(key))),
-        Cell::Plain(kind_word(record.value.ty.kind())),
-        Cell::Unsigned(rules.first().copied().unwrap_or_default() as u64),
-        Cell::Unsigned(unformed),
-        Cell::Time(to),
-    ]);
+    rows.add(
+        Table::PruneKeys,
+        &[
+            Cell::Plain(&shared.shard),
+            Cell::Unsigned(record.db),
+            Cell::Bytes(key),
+            Cell::Unsigned(u64::from(slot_of(key))),
+            Cell::Plain(kind_word(record.value.ty.kind())),
+            Cell::Unsigned(rules.first().copied().unwrap_or_default() as u64),
+            Cell::Unsigned(unformed),
+            Cell::Time(to),
+        ],
+    );
     Ok(())
 }
 
@@ -321,14 +326,17 @@ impl Entry<'_, '_, '_, '_> {
             return Flow::Continue(());
         }
         let number = if number == 0 { self.numbers.next() } else { number };
-        self.rows.add(Table::Entries, &[
-            Cell::Unsigned(self.db),
-            Cell::Bytes(self.key),
-            Cell::Unsigned(number),
-            Cell::Bytes(member),
-            Cell::Bytes(value),
-            Cell::Time(to),
-        ]);
+        self.rows.add(
+            Table::Entries,
+            &[
+                Cell::Unsigned(self.db),
+                Cell::Bytes(self.key),
+                Cell::Unsigned(number),
+                Cell::Bytes(member),
+                Cell::Bytes(value),
+                Cell::Time(to),
+            ],
+        );
         Flow::Continue(())
     }
 
@@ -352,17 +360,20 @@ impl Entry<'_, '_, '_, '_> {
             if let Some(template) = &exists.field {
                 let _ = entries.fill(template, member, value, &mut field);
             }
-            self.rows.add(Table::References, &[
-                Cell::Unsigned(self.db),
-                Cell::Bytes(self.key),
-                Cell::Unsigned(number),
-                Cell::Unsigned(rule as u64),
-                Cell::Unsigned(*alternative as u64),
-                Cell::Bytes(&name),
-                Cell::Unsigned(u64::from(exists.field.is_none())),
-                Cell::Bytes(&field),
-                Cell::Time(to),
-            ]);
+            self.rows.add(
+                Table::References,
+                &[
+                    Cell::Unsigned(self.db),
+                    Cell::Bytes(self.key),
+                    Cell::Unsigned(number),
+                    Cell::Unsigned(rule as u64),
+                    Cell::Unsigned(*alternative as u64),
+                    Cell::Bytes(&name),
+                    Cell::Unsigned(u64::from(exists.field.is_none())),
+                    Cell::Bytes(&field),
+                    Cell::Time(to),
+                ],
+            );
         }
         let alternatives = shared.alternatives.iter().filter(|(at, _)| *at == rule);
         for (_, alternative) in alternatives {
@@ -372,14 +383,17 @@ impl Entry<'_, '_, '_, '_> {
                     if !entries.fill(text, member, value, &mut name) {
                         continue;
                     }
-                    self.rows.add(Table::ReferenceTexts, &[
-                        Cell::Unsigned(self.db),
-                        Cell::Bytes(self.key),
-                        Cell::Unsigned(number),
-                        Cell::Unsigned(alternative.number as u64),
-                        Cell::Unsigned(condition as u64),
-                        Cell::Bytes(&name),
-                    ]);
+                    self.rows.add(
+                        Table::ReferenceTexts,
+                        &[
+                            Cell::Unsigned(self.db),
+                            Cell::Bytes(self.key),
+                            Cell::Unsigned(number),
+                            Cell::Unsigned(alternative.number as u64),
+                            Cell::Unsigned(condition as u64),
+                            Cell::Bytes(&name),
+                        ],
+                    );
                 }
             }
         }

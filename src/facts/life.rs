@@ -71,7 +71,11 @@ pub fn spans(clock: &Clock, expiries: &mut Vec<i64>) -> Option<Vec<(i64, i64, Cl
         out.push((from, to, Clock { created_ms: Some(to.saturating_sub(1)), ..*clock }));
         from = to;
     }
-    let last = if from == ALWAYS { *clock } else { Clock { created_ms: Some(from.max(clock.created_ms.unwrap_or(from))), ..*clock } };
+    let last = if from == ALWAYS {
+        *clock
+    } else {
+        Clock { created_ms: Some(from.max(clock.created_ms.unwrap_or(from))), ..*clock }
+    };
     out.push((from, NEVER, last));
     Some(out)
 }

@@ -181,12 +181,10 @@ impl<'a> Worker<'_, 'a, '_, '_> {
         self.slots.add(key, start(record));
         let to = life::end(&shared.clock, record.expire_ms);
         if shared.wanted.iter().any(|wanted| wanted.has(record.db, key)) {
-            self.rows.add(Table::Named, &[
-                Cell::Unsigned(record.db),
-                Cell::Bytes(key),
-                Cell::Unsigned(u64::from(empty)),
-                Cell::Time(to),
-            ]);
+            self.rows.add(
+                Table::Named,
+                &[Cell::Unsigned(record.db), Cell::Bytes(key), Cell::Unsigned(u64::from(empty)), Cell::Time(to)],
+            );
             for (_, alternative) in shared.alternatives.iter().filter(|_| !empty) {
                 alternative.see(record, key, &shared.clock, &mut self.rows, &mut self.scratch)?;
             }
@@ -204,14 +202,17 @@ impl<'a> Worker<'_, 'a, '_, '_> {
         if !classes.is_empty() && (!families.is_empty() || !rules.is_empty()) {
             for (_, class) in needs() {
                 let need = names.need(class, key);
-                self.rows.add(Table::NamedLike, &[
-                    Cell::Unsigned(record.db),
-                    Cell::Bytes(key),
-                    Cell::Time(life::ALWAYS),
-                    Cell::Time(to),
-                    Cell::Unsigned(u64::from(need.is_some())),
-                    Cell::Bytes(need.as_deref().unwrap_or_default()),
-                ]);
+                self.rows.add(
+                    Table::NamedLike,
+                    &[
+                        Cell::Unsigned(record.db),
+                        Cell::Bytes(key),
+                        Cell::Time(life::ALWAYS),
+                        Cell::Time(to),
+                        Cell::Unsigned(u64::from(need.is_some())),
+                        Cell::Bytes(need.as_deref().unwrap_or_default()),
+                    ],
+                );
             }
         }
         // A key that is a record in any case is none of an index.
@@ -318,17 +319,20 @@ pub fn scan(
         for ((counted, db, life), n) in &counts {
             let (at, name) = counted.name();
             let [from, to, has_need, need] = life.cells();
-            rows.add(Table::Counts, &[
-                Cell::Plain(shard),
-                Cell::Unsigned(at as u64),
-                Cell::Plain(&name),
-                Cell::Unsigned(*n),
-                from,
-                to,
-                has_need,
-                need,
-                Cell::Unsigned(*db),
-            ]);
+            rows.add(
+                Table::Counts,
+                &[
+                    Cell::Plain(shard),
+                    Cell::Unsigned(at as u64),
+                    Cell::Plain(&name),
+                    Cell::Unsigned(*n),
+                    from,
+                    to,
+                    has_need,
+                    need,
+                    Cell::Unsigned(*db),
+                ],
+            );
         }
         for slot in slots.filled() {
             rows.add(Table::Slots, &[Cell::Plain(shard), Cell::Unsigned(u64::from(slot))]);
@@ -352,16 +356,19 @@ pub fn scan(
             spec_sha256: spec_id(spec),
         };
         let facts = serde_json::to_vec(&whole).map_err(io::Error::other)?;
-        rows.add(Table::Shards, &[
-            Cell::Plain(shard),
-            Cell::Unsigned(u64::from(FORMAT_VERSION)),
-            Cell::Plain(&whole.spec_sha256),
-            clock.created_ms.map_or(Cell::None, Cell::Time),
-            Cell::Unsigned(whole.bytes),
-            Cell::Plain(&whole.crc64),
-            Cell::Unsigned(whole.keys),
-            Cell::Bytes(&facts),
-        ]);
+        rows.add(
+            Table::Shards,
+            &[
+                Cell::Plain(shard),
+                Cell::Unsigned(u64::from(FORMAT_VERSION)),
+                Cell::Plain(&whole.spec_sha256),
+                clock.created_ms.map_or(Cell::None, Cell::Time),
+                Cell::Unsigned(whole.bytes),
+                Cell::Plain(&whole.crc64),
+                Cell::Unsigned(whole.keys),
+                Cell::Bytes(&facts),
+            ],
+        );
         rows.flush();
         if let Some(fault) = files.fault() {
             return Err(fault.into());

@@ -251,12 +251,15 @@ impl<'s, 'a> Records<'s, 'a> {
                         ];
                         rows.add(Table::Groups, &[&cells[..], &depth_cells(depths)].concat());
                         for (required, class) in implied.require().zip(&index.require) {
-                            rows.add(Table::Requires, &[
-                                Cell::Plain(shard),
-                                Cell::Time(number),
-                                Cell::Unsigned(class.record as u64),
-                                Cell::Bytes(required),
-                            ]);
+                            rows.add(
+                                Table::Requires,
+                                &[
+                                    Cell::Plain(shard),
+                                    Cell::Time(number),
+                                    Cell::Unsigned(class.record as u64),
+                                    Cell::Bytes(required),
+                                ],
+                            );
                         }
                         number
                     }
@@ -264,19 +267,22 @@ impl<'s, 'a> Records<'s, 'a> {
                 let has_value = matches!(index.kind, IndexType::Hash | IndexType::String);
                 // Both zeros are one score.
                 let score = if implied.score == 0.0 { 0.0 } else { implied.score };
-                rows.add(Table::Desired, &[
-                    Cell::Plain(&self.shared.shard),
-                    Cell::Time(number),
-                    Cell::Bytes(implied.member),
-                    Cell::Score(score, ""),
-                    Cell::Bytes(if has_value { implied.value } else { b"" }),
-                    Cell::Unsigned(record.start as u64),
-                    from,
-                    to,
-                    has_need,
-                    need,
-                    Cell::Unsigned(record.db),
-                ]);
+                rows.add(
+                    Table::Desired,
+                    &[
+                        Cell::Plain(&self.shared.shard),
+                        Cell::Time(number),
+                        Cell::Bytes(implied.member),
+                        Cell::Score(score, ""),
+                        Cell::Bytes(if has_value { implied.value } else { b"" }),
+                        Cell::Unsigned(record.start as u64),
+                        from,
+                        to,
+                        has_need,
+                        need,
+                        Cell::Unsigned(record.db),
+                    ],
+                );
             });
             match derived {
                 Ok(0) => row_of(Table::Unindexed, Some(rule.index), key, record.db, life, rows),

@@ -163,27 +163,62 @@ impl Table {
         const SLOTS: &[Column] = &[SHARD, small("slot")];
         const COUNTS: &[Column] = &[SHARD, INDEX, word("name"), count("n"), FROM, TO, NEEDS[0], NEEDS[1], DB];
         const GROUPS: &[Column] = &[
-            SHARD, count("grp"), INDEX, KEY, small("slot"), DEPTHS[0], DEPTHS[1], DEPTHS[2], DEPTHS[3], DEPTHS[4],
-            DEPTHS[5], DEPTHS[6], DEPTHS[7],
+            SHARD,
+            count("grp"),
+            INDEX,
+            KEY,
+            small("slot"),
+            DEPTHS[0],
+            DEPTHS[1],
+            DEPTHS[2],
+            DEPTHS[3],
+            DEPTHS[4],
+            DEPTHS[5],
+            DEPTHS[6],
+            DEPTHS[7],
         ];
         const REQUIRES: &[Column] = &[SHARD, count("grp"), small("class"), KEY];
         const DESIRED: &[Column] = &[
-            SHARD, count("grp"), binary("member"), score("score"), binary("value"), count("at_byte"), FROM, TO, NEEDS[0],
-            NEEDS[1], DB,
+            SHARD,
+            count("grp"),
+            binary("member"),
+            score("score"),
+            binary("value"),
+            count("at_byte"),
+            FROM,
+            TO,
+            NEEDS[0],
+            NEEDS[1],
+            DB,
         ];
         const RECORDS: &[Column] = &[small("class"), KEY, FROM, TO, NEEDS[0], NEEDS[1], DB];
         const UNINDEXED: &[Column] = &[INDEX, KEY, FROM, TO, NEEDS[0], NEEDS[1], DB];
         const UNDECIDABLE: &[Column] = &[INDEX, KEY, FROM, TO, NEEDS[0], NEEDS[1], DB];
         const INDEX_KEYS: &[Column] = &[
-            SHARD, DB, KEY, small("slot"), word("kind"), INDEX, small("shared"), count("elements"), small("unreadable"),
+            SHARD,
+            DB,
+            KEY,
+            small("slot"),
+            word("kind"),
+            INDEX,
+            small("shared"),
+            count("elements"),
+            small("unreadable"),
             TO,
         ];
-        const FAMILIES: &[Column] = &[
-            DB, KEY, INDEX, DEPTHS[0], DEPTHS[1], DEPTHS[2], DEPTHS[3], DEPTHS[4], DEPTHS[5], DEPTHS[6], DEPTHS[7],
-        ];
+        const FAMILIES: &[Column] =
+            &[DB, KEY, INDEX, DEPTHS[0], DEPTHS[1], DEPTHS[2], DEPTHS[3], DEPTHS[4], DEPTHS[5], DEPTHS[6], DEPTHS[7]];
         const ACTUAL: &[Column] = &[
-            DB, KEY, count("el"), binary("member"), small("has_value"), binary("value"), score("score"),
-            small("expires"), small("is_foreign"), TO,
+            DB,
+            KEY,
+            count("el"),
+            binary("member"),
+            small("has_value"),
+            binary("value"),
+            score("score"),
+            small("expires"),
+            small("is_foreign"),
+            TO,
         ];
         const MENTIONS: &[Column] = &[DB, KEY, count("el"), INDEX, binary("name"), TO];
         const CONDITIONAL: &[Column] = &[DB, KEY, binary("need"), TO];
@@ -198,8 +233,7 @@ impl Table {
         const ENTRIES: &[Column] = &[DB, KEY, count("el"), binary("member"), binary("value"), TO];
         const REFERENCES: &[Column] =
             &[DB, KEY, count("el"), INDEX, small("alt"), binary("name"), small("any_field"), binary("field"), TO];
-        const REFERENCE_TEXTS: &[Column] =
-            &[DB, KEY, count("el"), small("alt"), small("cond"), binary("text")];
+        const REFERENCE_TEXTS: &[Column] = &[DB, KEY, count("el"), small("alt"), small("cond"), binary("text")];
         match self {
             Self::Shards => SHARDS,
             Self::Slots => SLOTS,

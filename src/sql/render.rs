@@ -131,7 +131,8 @@ pub fn script(spec: &Spec, dialect: Dialect, folders: Folders<'_>) -> String {
         };
     }
     // A shell that goes on after an error finds no table of the check that failed.
-    let all = checks.iter().fold("SELECT e.* FROM edits e".to_owned(), |all, check| format!("{all} CROSS JOIN {check}"));
+    let all =
+        checks.iter().fold("SELECT e.* FROM edits e".to_owned(), |all, check| format!("{all} CROSS JOIN {check}"));
     let all = format!("SELECT x.* FROM ({all}) x ORDER BY x.shard");
     let _ = match dialect {
         Dialect::DuckDb => writeln!(
@@ -363,11 +364,9 @@ fn alternatives(spec: &Spec) -> String {
 fn rounds(spec: &Spec) -> usize {
     let rules = || spec.indexes.iter().filter(|index| index.policy == Policy::Prune && index.prunes());
     let may_meet = |one: &[u8], other: &[u8]| one.starts_with(other) || other.starts_with(one);
-    let named = rules().flat_map(|index| &index.exists).map(|exists| {
-        match exists.key.parts.first() {
-            Some(Part::Literal(bytes)) => bytes.clone(),
-            _ => Vec::new(),
-        }
+    let named = rules().flat_map(|index| &index.exists).map(|exists| match exists.key.parts.first() {
+        Some(Part::Literal(bytes)) => bytes.clone(),
+        _ => Vec::new(),
     });
     let named: Vec<Vec<u8>> = named.collect();
     let chained = rules().any(|index| named.iter().any(|name| may_meet(index.family.glob().literal_prefix(), name)));
@@ -385,7 +384,8 @@ mod tests {
             let spec = Spec::parse(text, name).unwrap_or_else(|errors| panic!("{errors}"));
             for dialect in [Dialect::DuckDb, Dialect::Spark] {
                 let script = script(&spec, dialect, Folders { facts: "fa'cts/", edits: "edits" });
-                let rest: Vec<&str> = script.lines().filter(|line| !line.starts_with("--") && line.contains('@')).collect();
+                let rest: Vec<&str> =
+                    script.lines().filter(|line| !line.starts_with("--") && line.contains('@')).collect();
                 assert!(rest.is_empty(), "{name}: {rest:?}");
                 assert!(script.contains("'fa''cts/shards"), "{name}");
             }

@@ -9,8 +9,8 @@ use crate::dump::rdb::{Kind, Record, Scratch};
 use crate::dump::scan::Observer;
 use crate::index::brakes::judge::{self, Examples};
 use crate::index::brakes::whole;
-use crate::index::compare::{frozen, joint};
 use crate::index::compare::stale::{Reason, Stale};
+use crate::index::compare::{frozen, joint};
 use crate::index::gather::survey::{ClassCount, is_index_type};
 use crate::index::store::buckets::Edits;
 use crate::index::store::entry::{Entry, Scored, Source};
@@ -53,7 +53,9 @@ impl Edited<'_> {
         let mut members = HashSet::new();
         let deletes = self.edits.iter().filter(|edit| matches!(edit.what, What::Delete(_))).count();
         for edit in &self.edits {
-            let Some(index) = spec.indexes.get(edit.index) else { return Err(self.unfit("the spec has no such index")) };
+            let Some(index) = spec.indexes.get(edit.index) else {
+                return Err(self.unfit("the spec has no such index"));
+            };
             if index.db != self.db || !index.takes(self.name) {
                 return Err(self.unfit("it is not of the family of the index that the edit is of"));
             }
@@ -136,8 +138,11 @@ impl<'a> Difference<'a> {
         stale.sort_unstable_by_key(|one| (one.key, one.place));
         deletions.sort_unstable_by_key(|key| (key.index, key.start));
 
-        let classes: Vec<ClassCount> =
-            answer.classes.iter().map(|[records, decodable]| ClassCount { records: *records, decodable: *decodable }).collect();
+        let classes: Vec<ClassCount> = answer
+            .classes
+            .iter()
+            .map(|[records, decodable]| ClassCount { records: *records, decodable: *decodable })
+            .collect();
         let of = |numbers: &[super::Numbers]| {
             let summary = |(at, numbers): (usize, &super::Numbers)| {
                 let mut summary = numbers.summary();

@@ -4,9 +4,9 @@ use std::collections::HashMap;
 
 use foldhash::fast::RandomState;
 
+use crate::dump::duplicate_keys;
 use crate::dump::rdb::{self, Record, Walker};
 use crate::dump::scan::{self, Observer, Pass};
-use crate::dump::duplicate_keys;
 use crate::index::gather::witness::{Witness, Witnesses};
 use crate::model::memory::Estimate;
 use crate::model::spec::Spec;

@@ -54,7 +54,8 @@ impl Numbers {
     pub(super) fn evidence(&self, index: &Index) -> Evidence {
         let is_met = |at: usize| self.get(&format!("when met {at}")) > 0;
         let conditions = index.when.iter().enumerate();
-        let all_met = conditions.into_iter().all(|(at, condition)| is_met(at) || !matches!(condition.test, Test::OneOf(_)));
+        let all_met =
+            conditions.into_iter().all(|(at, condition)| is_met(at) || !matches!(condition.test, Test::OneOf(_)));
         Evidence {
             typed_keys: self.get("typed keys"),
             exposed_keys: self.get("exposed keys"),

@@ -441,7 +441,8 @@ impl Spec {
         let first = self.first_of_keys();
         let own = |index: &Index| index.member.is_record_key() && index.more_members.is_empty();
         let is_of = |at: usize| first.get(at).copied();
-        let all = |at: usize| self.indexes.iter().enumerate().all(|(other, index)| is_of(other) != is_of(at) || own(index));
+        let all =
+            |at: usize| self.indexes.iter().enumerate().all(|(other, index)| is_of(other) != is_of(at) || own(index));
         (0..self.indexes.len()).map(all).collect()
     }
 

@@ -65,12 +65,15 @@ fn spec(random: &mut Random) -> String {
             lines.push(line("require = [{ record = \"p\", key = \"p:{g}\" }]"));
         }
         if random.one_in(4) {
-            lines.push(any(random, &[
-                "when = { g = true }",
-                "when = { g = [\"a\", \"b\"] }",
-                "when = { n = false }",
-                "when = { f = \"{@id}\" }",
-            ]));
+            lines.push(any(
+                random,
+                &[
+                    "when = { g = true }",
+                    "when = { g = [\"a\", \"b\"] }",
+                    "when = { n = false }",
+                    "when = { f = \"{@id}\" }",
+                ],
+            ));
         }
         extra(random, lines);
     };
@@ -123,14 +126,17 @@ fn spec(random: &mut Random) -> String {
         lines.push(format!("type = \"{}\"", random.pick(&["set", "zset", "list", "hash"])));
         lines.push(any(random, &["key = \"q:{@n}\"", "key = \"{@n}:{@m}\""]));
         lines.push(any(random, &["member = \"{@id}\"", "member = \"r:{@id}\""]));
-        lines.push(any(random, &[
-            "exists = \"r:{@id}\"",
-            "exists = [\"r:{@id}\", \"p:{@id}\"]",
-            "exists = { key = \"r:{@id}\", where = { f = \"a\" } }",
-            "exists = { key = \"r:{@id}\", where = { f = \"{@n}\", g = true } }",
-            "exists = { key = \"h:x\", field = \"{@id}\" }",
-            "exists = { key = \"h:x\", field = \"{@id}\", where = { f = [\"a\", \"{@n}\"] } }",
-        ]));
+        lines.push(any(
+            random,
+            &[
+                "exists = \"r:{@id}\"",
+                "exists = [\"r:{@id}\", \"p:{@id}\"]",
+                "exists = { key = \"r:{@id}\", where = { f = \"a\" } }",
+                "exists = { key = \"r:{@id}\", where = { f = \"{@n}\", g = true } }",
+                "exists = { key = \"h:x\", field = \"{@id}\" }",
+                "exists = { key = \"h:x\", field = \"{@id}\", where = { f = [\"a\", \"{@n}\"] } }",
+            ],
+        ));
         lines.push(line("accept = [\"no-reference\", \"no-literal\"]"));
         index(&mut out, &lines);
     }
@@ -207,7 +213,8 @@ fn database(random: &mut Random) -> BTreeMap<String, Value> {
         let (key, f) = (format!("r:{id}"), record.f.clone().unwrap_or_else(|| "gone".to_owned()));
         let g = record.g.clone().unwrap_or_default();
         let score = record.n.unwrap_or(1) as f64 + if random.one_in(6) { 1.0 } else { 0.0 };
-        for name in [format!("i:a:{f}"), format!("i:e:{f}:{g}"), format!("i:f:{f}"), format!("i:{f}"), "q:a".to_owned()] {
+        for name in [format!("i:a:{f}"), format!("i:e:{f}:{g}"), format!("i:f:{f}"), format!("i:{f}"), "q:a".to_owned()]
+        {
             if !random.one_in(3) {
                 let member = if random.one_in(4) { id.to_string() } else { key.clone() };
                 sets.entry(name).or_default().push(member);
@@ -260,7 +267,8 @@ fn database(random: &mut Random) -> BTreeMap<String, Value> {
             hashes.entry(format!("q:h{one}")).or_default().extend(fields);
         }
     }
-    let json = |random: &mut Random| (*random.pick(&["{\"f\": \"a\"}", "{\"f\": \"x\"}", "no", "{\"f\": {}}"])).to_owned();
+    let json =
+        |random: &mut Random| (*random.pick(&["{\"f\": \"a\"}", "{\"f\": \"x\"}", "no", "{\"f\": {}}"])).to_owned();
     let fields = (0..ids).filter(|_| random.one_in(2)).map(|id| id.to_string()).collect::<Vec<_>>();
     let fields = fields.into_iter().map(|id| (id, json(random), random.one_in(6).then(|| time(random))));
     hashes.insert("h:x".to_owned(), fields.collect());

@@ -200,6 +200,7 @@ fn proof(seed: u64, cases: usize) {
 
 #[test]
 fn the_same_edits_as_of_all_dumps() {
-    let number = |name: &str, otherwise| std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(otherwise);
+    let number =
+        |name: &str, otherwise| std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(otherwise);
     proof(number("RDB_REINDEX_ENGINE_SEED", 1), number("RDB_REINDEX_ENGINE_CASES", 150) as usize);
 }
