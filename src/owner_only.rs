@@ -57,6 +57,7 @@ pub fn temporary_folder(prefix: &str, parent: &Path) -> io::Result<TempDir> {
 }
 
 /// A folder, and those above it that are not there; one that is there already keeps its mode.
+#[cfg(feature = "parquet")]
 pub fn folder(path: &Path) -> io::Result<()> {
     std::os::unix::fs::DirBuilderExt::mode(fs::DirBuilder::new().recursive(true), FOLDER).create(path)
 }

@@ -119,6 +119,7 @@ Examples:
   # And see what it would find wrong
   rdb-reindex inventory dump.rdb --spec proposed.toml";
 
+#[cfg(feature = "parquet")]
 pub const SCAN: &str = "\
 Examples:
   # On any machine, one process for each shard
@@ -127,6 +128,7 @@ Examples:
 
 What comes next: `sql`, the engine, `plan --edits` for each shard, `join`.";
 
+#[cfg(feature = "parquet")]
 pub const SQL: &str = "\
 Examples:
   # DuckDB runs it as it is
