@@ -88,9 +88,10 @@ pub struct Digest {
     pub indexes: Vec<IndexDigest>,
     /// The largest first; of equals the first of the plan.
     pub largest: Vec<Large>,
-    /// What right names of an index look like, once there is a wrong one. Deletions come index by index.
+    /// By index, what its right names look like, once there is a wrong one. Deletions come index by index, but for those of a
+    /// plan by slot: only then more than one of them is kept.
     #[serde(skip)]
-    right: Option<(usize, RightNames)>,
+    right: BTreeMap<usize, RightNames>,
 }
 
 /// Edits by what kind they are, why they are made, and what the name looks like.
@@ -188,12 +189,14 @@ impl Digest {
         let pattern = match class {
             Class::NotImplied | Class::WrongType if index.policy == Policy::Maintain => {
                 let is_right = d.keys.find(at, key).is_some_and(|rank| d.keys.is_live(rank));
-                if self.right.as_ref().is_none_or(|(known, _)| *known != at) {
-                    self.right = Some((at, RightNames::new(&d.keys, at, index)));
-                }
-                match &mut self.right {
-                    Some((_, right)) if !is_right => Some(right.pattern(index, key)),
-                    _ => Some(Pattern::RightName),
+                if is_right {
+                    Some(Pattern::RightName)
+                } else {
+                    if !d.by_slot {
+                        self.right.retain(|known, _| *known == at);
+                    }
+                    let right = self.right.entry(at).or_insert_with(|| RightNames::new(&d.keys, at, index));
+                    Some(right.pattern(index, key))
                 }
             }
             _ => None,
