@@ -150,3 +150,43 @@ fn a_cluster_has_one_database() {
     assert_eq!(status, Some(1), "{said}");
     assert!(said.contains("database 0 only, and the index project is in database 1"), "{said}");
 }
+
+/// In a plan by slot the deletions of all indexes are mixed: what is known of the right names of each must not be worked out
+/// again whenever it is the turn of another one.
+#[test]
+fn wrong_names_of_several_indexes_take_no_longer_than_in_other_plans() {
+    use rdb_reindex::bundle::manifest::Caps;
+    use rdb_reindex::dump::scan::Observer;
+    use rdb_reindex::index::Difference;
+    use rdb_reindex::model::spec::Spec;
+    use rdb_reindex::model::view::Expiry;
+    let index = |name: &str| {
+        format!(
+            "[[index]]\nname = '{name}'\npolicy = 'maintain'\nfrom = 'r'\nkey = '{name}:{{f}}'\nmember = '{{@key}}'\n"
+        )
+    };
+    let spec = format!("version = 1\n[[record]]\nname = 'r'\nkey = 'r:*'\n{}{}", index("a"), index("b"));
+    let spec = Spec::parse(&spec, "spec.toml").unwrap();
+    let mut dump = DumpBuilder::new(11);
+    dump.server_aux(1_764_500_000).select_db(0);
+    for n in 0..2000 {
+        dump.string(format!("r:{n}"), format!("{{\"f\":\"{n}\"}}"));
+        for index in ["a", "b"] {
+            dump.set(format!("{index}:{n}"), &[format!("r:{n}")]).set(format!("{index}:gone{n}"), &["r:1"]);
+        }
+    }
+    let dump = dump.finish();
+    let mut difference = Difference::take(&dump, &spec, Expiry::Careful, &Observer::default()).unwrap();
+    let folder = tempfile::TempDir::new().unwrap();
+    let mut time = |name: &str, by_slot| {
+        difference.by_slot = by_slot;
+        let caps = Caps { max_args: 1000, max_command_bytes: 512 << 10 };
+        let began = std::time::Instant::now();
+        let manifest =
+            rdb_reindex::plan::build(&difference, caps, &folder.path().join(name), &Observer::default()).unwrap();
+        assert_eq!(manifest.total.deleted_keys, 4000);
+        began.elapsed()
+    };
+    let (plain, by_slot) = (time("plain", false), time("by-slot", true));
+    assert!(by_slot < plain * 8 + std::time::Duration::from_secs(2), "{by_slot:?} by slot, {plain:?} otherwise");
+}
