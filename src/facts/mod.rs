@@ -31,7 +31,7 @@ use crate::dump::scan::{self, Observer};
 use crate::dump::slots;
 use crate::export::{Cell, Format, Writer};
 use crate::index::Depths;
-use crate::model::spec::{Policy, Spec};
+use crate::model::spec::{Spec, Uses};
 use crate::model::stock::{Stock, Tally};
 use crate::model::view::{Clock, Expiry, Family, KeyType, Names, Wanted};
 use crate::owner_only;
@@ -86,9 +86,7 @@ pub(crate) struct Shared<'a> {
     pub names: Names<'a>,
     pub clock: Clock,
     pub shard: String,
-    /// By class: some index requires records of it.
-    pub required: Vec<bool>,
-    /// By class: whether something is made from it.
+    /// By class.
     pub uses: Vec<Uses>,
     /// With the rule that each belongs to.
     pub alternatives: Vec<(usize, Alternative<'a>)>,
@@ -97,33 +95,13 @@ pub(crate) struct Shared<'a> {
     workers: AtomicU64,
 }
 
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Uses {
-    /// Some index that is not retired is made from it.
-    pub derived: bool,
-    /// Some index at all is made from it.
-    pub any: bool,
-}
-
 impl<'a> Shared<'a> {
     fn new(spec: &'a Spec, clock: Clock, shard: &str) -> Self {
-        let mut required = vec![false; spec.records.len()];
-        let mut uses = vec![Uses::default(); spec.records.len()];
-        for index in &spec.indexes {
-            for require in &index.require {
-                required[require.record] = true;
-            }
-            if let Some(from) = index.from {
-                uses[from].any = true;
-                uses[from].derived |= index.policy != Policy::Retire;
-            }
-        }
         Self {
             names: Names::new(spec),
             clock,
             shard: shard.to_owned(),
-            required,
-            uses,
+            uses: spec.uses(),
             alternatives: Alternative::all(spec),
             wanted: [Wanted::of_rules(spec), Wanted::of_records(spec)],
             workers: AtomicU64::new(0),

@@ -122,7 +122,7 @@ impl<'s, 'a> Records<'s, 'a> {
         let to = life::end(&shared.clock, record.expire_ms);
         let whole = Life { need, ..Life::until(to) };
         *self.counts.entry((Counted::Records(class), record.db, whole.clone())).or_default() += 1;
-        if shared.required[class] {
+        if shared.uses[class].required {
             let [from, to, has_need, need] = whole.cells();
             let cells = [Cell::Unsigned(class as u64), Cell::Bytes(key), from, to, has_need, need];
             rows.add(Table::Records, &[&cells[..], &[Cell::Unsigned(record.db)]].concat());

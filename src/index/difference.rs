@@ -149,29 +149,20 @@ pub fn read_by<'a, 'o>(
     let mut context = Context::new(spec, dump, clock, hasher, ends);
     context.names = context.names.with_existing(existing);
     context.damaged = damaged;
-    let mut pass = scan::run(file, observer, || Gathered::new(&context))?;
+    let pass = scan::run(file, observer, || Gathered::new(&context))?;
     pass.ends_with(parts)?;
     observer.reads(Order::Jumps);
     if context.is_full() {
         return Err(Error::TooMany);
     }
-    let doubts = Doubts::of(&mut pass.workers, context.dump);
-    let mut facts = Facts {
-        header: pass.header,
-        footer: pass.footer,
-        crc64: pass.crc64,
-        aux: pass.aux,
-        functions: pass.functions,
-        module_aux: pass.module_aux,
-        parts: parts.to_vec(),
-        newer: Vec::new(),
-        slots: Vec::new(),
-        of_a_cluster: pass.cluster || doubts.slots.are_of_shards(),
-        twice: doubts.twice,
-        member_expiries: pass.member_expiries,
-    };
-    let gathered = Joined::new(pass.workers, spec, file.len());
-    facts.slots = slots::judge(&doubts.slots, pass.cluster, || gathered.families());
+    let (pass, mut workers) = pass.split();
+    let doubts = Doubts::of(&mut workers, context.dump);
+    let says_cluster = pass.cluster;
+    let mut facts = Facts::of(pass, parts);
+    facts.of_a_cluster |= doubts.slots.are_of_shards();
+    facts.twice = doubts.twice;
+    let gathered = Joined::new(workers, spec, file.len());
+    facts.slots = slots::judge(&doubts.slots, says_cluster, || gathered.families());
     compare(context, gathered, facts, ask, deferred, observer)
 }
 

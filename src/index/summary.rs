@@ -50,6 +50,26 @@ pub struct Facts {
     pub member_expiries: MemberExpiries,
 }
 
+impl Facts {
+    /// What a pass over a dump found, and the dumps that it was put together of. What is judged from that is not in it yet.
+    pub(super) fn of(pass: scan::Pass<()>, parts: &[Part]) -> Self {
+        Self {
+            header: pass.header,
+            footer: pass.footer,
+            crc64: pass.crc64,
+            aux: pass.aux,
+            functions: pass.functions,
+            module_aux: pass.module_aux,
+            parts: parts.to_vec(),
+            newer: Vec::new(),
+            slots: Vec::new(),
+            of_a_cluster: pass.cluster,
+            twice: None,
+            member_expiries: pass.member_expiries,
+        }
+    }
+}
+
 /// The numbers of one index.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Summary {

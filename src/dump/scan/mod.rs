@@ -94,6 +94,24 @@ pub struct Pass<W> {
 }
 
 impl<W> Pass<W> {
+    /// What it found itself, and the workers.
+    pub fn split(self) -> (Pass<()>, Vec<W>) {
+        let Self { header, footer, crc64, aux, functions, module_aux, cluster, member_expiries, seams, workers } = self;
+        let own = Pass {
+            header,
+            footer,
+            crc64,
+            aux,
+            functions,
+            module_aux,
+            cluster,
+            member_expiries,
+            seams,
+            workers: Vec::new(),
+        };
+        (own, workers)
+    }
+
     /// Whether the parts of the dump, if it was put together of several, end where they should.
     pub fn ends_with(&self, parts: &[Part]) -> Result<(), rdb::Error> {
         match parts::astray(parts, &self.seams, self.footer.body_end as u64) {

@@ -160,20 +160,10 @@ impl<'a> Difference<'a> {
         if let Some(keys) = answer.describes_nothing {
             brakes.push(judge::no_match(spec, keys));
         }
-        let facts = Facts {
-            header: pass.header,
-            footer: pass.footer,
-            crc64: pass.crc64,
-            aux: pass.aux,
-            functions: pass.functions,
-            module_aux: pass.module_aux,
-            parts: answer.parts.clone(),
-            newer: Vec::new(),
-            slots: answer.slots.clone(),
-            of_a_cluster: answer.of_a_cluster,
-            twice,
-            member_expiries: pass.member_expiries,
-        };
+        let mut facts = Facts::of(pass, &answer.parts);
+        facts.slots.clone_from(&answer.slots);
+        facts.of_a_cluster |= answer.of_a_cluster;
+        facts.twice = twice;
         brakes.extend(whole::judge(spec, &facts));
         brakes.sort_by_key(|braked| (braked.brake, braked.index));
         let (sets, zsets) = added.edits(spec, answer);
@@ -314,6 +304,10 @@ impl<'a> Parts<'a> {
             self.kept.insert(start, record.clone());
         }
         if let Some((edit, reason)) = key.deleted() {
+            let is_right_type = is_index_type(value.ty.kind(), spec.indexes[edit.index].kind);
+            if reason != DeleteReason::Retired && is_right_type == (reason == DeleteReason::WrongType) {
+                return Err(key.unfit("the reason for which it is deleted does not fit its type"));
+            }
             let bytes = u32::try_from(value.bytes.len()).unwrap_or(u32::MAX);
             self.deletions.push(Deletion { start, index: edit.index as u32, reason, bytes });
             return Ok(());

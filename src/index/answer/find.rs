@@ -129,27 +129,15 @@ pub(super) fn run<'a>(
         twice: duplicate_keys::Names::new(&wanted.hasher),
         key: Vec::new(),
     };
-    let pass = scan::run(file, observer, new)?;
+    let (pass, workers) = scan::run(file, observer, new)?.split();
     let mut all = nothing();
     let mut twice = Vec::new();
-    for worker in pass.workers {
+    for worker in workers {
         all.stock.merge(worker.found.stock);
         all.witnesses.merge(worker.found.witnesses);
         all.keys.extend(worker.found.keys);
         twice.push(worker.twice);
     }
     let twice = duplicate_keys::find(file, header, twice, |_, _| true);
-    let pass = Pass {
-        header: pass.header,
-        footer: pass.footer,
-        crc64: pass.crc64,
-        aux: pass.aux,
-        functions: pass.functions,
-        module_aux: pass.module_aux,
-        cluster: pass.cluster,
-        member_expiries: pass.member_expiries,
-        seams: pass.seams,
-        workers: Vec::new(),
-    };
     Ok((pass, all, twice))
 }

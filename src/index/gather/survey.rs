@@ -20,7 +20,7 @@ use crate::index::store::record_set::RecordList;
 use crate::model::derive::Deriver;
 use crate::model::document::{Extractor, Slot};
 use crate::model::memory::Estimate;
-use crate::model::spec::{Index, IndexType, Policy, Reading, RecordType, Spec, Test};
+use crate::model::spec::{Index, IndexType, Policy, Reading, RecordType, Spec, Test, Uses};
 use crate::model::stock::{Stock, Tally};
 use crate::model::view::{Clock, Diagnostics, Dump, ExistingList, Expires, Family, KeyType, Names, Wanted, decode};
 use crate::text::display;
@@ -42,8 +42,6 @@ pub struct Context<'a> {
     pub members: Interner,
     /// The different sets of records that records of an index require, to count orphans by.
     pub required_sets: Interner,
-    /// By record class: some index requires records of it.
-    required: Vec<bool>,
     /// By record class: what must be known of its records.
     uses: Vec<Uses>,
     full: AtomicBool,
@@ -54,27 +52,8 @@ pub struct Context<'a> {
     pub twice_hasher: RandomState,
 }
 
-#[derive(Clone, Copy, Debug, Default)]
-struct Uses {
-    /// Some index that is not retired is made from it.
-    derived: bool,
-    /// Some index at all is made from it.
-    any: bool,
-}
-
 impl<'a> Context<'a> {
     pub fn new(spec: &'a Spec, dump: Dump<'a>, clock: Clock, hasher: Hasher, ends: Vec<u64>) -> Self {
-        let mut required = vec![false; spec.records.len()];
-        let mut uses = vec![Uses::default(); spec.records.len()];
-        for index in &spec.indexes {
-            for require in &index.require {
-                required[require.record] = true;
-            }
-            if let Some(from) = index.from {
-                uses[from].any = true;
-                uses[from].derived |= index.policy != Policy::Retire;
-            }
-        }
         // Members of one key have one prefix; those of several indexes may have several.
         let first = spec.first_of_keys();
         let mut sharing = vec![0_u32; first.len()];
@@ -96,8 +75,7 @@ impl<'a> Context<'a> {
             member_prefixes,
             members: Interner::default(),
             required_sets: Interner::default(),
-            required,
-            uses,
+            uses: spec.uses(),
             full: AtomicBool::new(false),
             wanted: Wanted::of_rules(spec),
             ends,
@@ -308,11 +286,11 @@ impl<'c, 'a> Gathered<'c, 'a> {
         let context = self.context;
         let start = record.start as u64;
         self.classes[class].records += 1;
-        if context.required[class] {
+        if context.uses[class].required {
             self.existing[class].push(context.hasher.hash(key), start);
         }
         let uses = context.uses[class];
-        if uses.any || context.required[class] {
+        if uses.any || context.uses[class].required {
             self.witnesses.see(Witness { start, db: record.db }, || context.clock.left(record.expire_ms));
         }
         if !uses.derived && (!uses.any || self.classes[class].decodable > 0) {

@@ -89,6 +89,17 @@ pub struct RecordClass {
     pub filtered: Vec<(usize, Filters)>,
 }
 
+/// What must be known of the records of a class.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Uses {
+    /// Some index that is not retired is made from it.
+    pub derived: bool,
+    /// Some index at all is made from it.
+    pub any: bool,
+    /// Some index requires records of it.
+    pub required: bool,
+}
+
 /// A rule: which sets or sorted sets there must be, and what they must hold.
 #[derive(Clone, Debug)]
 pub struct Index {
@@ -444,6 +455,23 @@ impl Spec {
         let all =
             |at: usize| self.indexes.iter().enumerate().all(|(other, index)| is_of(other) != is_of(at) || own(index));
         (0..self.indexes.len()).map(all).collect()
+    }
+
+    /// By class, what must be known of its records.
+    pub fn uses(&self) -> Vec<Uses> {
+        let mut uses = vec![Uses::default(); self.records.len()];
+        for index in &self.indexes {
+            for require in &index.require {
+                if let Some(uses) = uses.get_mut(require.record) {
+                    uses.required = true;
+                }
+            }
+            if let Some(uses) = index.from.and_then(|from| uses.get_mut(from)) {
+                uses.any = true;
+                uses.derived |= index.policy != Policy::Retire;
+            }
+        }
+        uses
     }
 
     /// Whether a brake is lifted, for the index at this position if it is about one.
