@@ -10,6 +10,7 @@ use parquet::file::reader::{FileReader, SerializedFileReader};
 use parquet::record::{Field, Row};
 
 use super::Shard;
+use super::guarded::guarded;
 use crate::bundle::{manifest, sha256};
 use crate::dump::parts::Part;
 use crate::dump::slots;
@@ -27,6 +28,8 @@ pub enum Error {
     Read { path: PathBuf, error: io::Error },
     #[error("{} is no Parquet that can be read: {error}", text::path(path))]
     Parquet { path: PathBuf, error: ParquetError },
+    #[error("{} is no Parquet that can be read: what is in it contradicts itself", text::path(path))]
+    Damaged { path: PathBuf },
     #[error("{} has no Parquet files", text::path(_0))]
     Empty(PathBuf),
     #[error("{}: {what}", text::path(path))]
@@ -54,7 +57,7 @@ impl Error {
     pub fn hint(&self) -> Option<&'static str> {
         Some(match self {
             Self::Read { .. } | Self::Empty(_) => "the engine writes a folder for each shard: EDITS/shard=NAME",
-            Self::Parquet { .. } | Self::NotWhole { .. } => {
+            Self::Parquet { .. } | Self::Damaged { .. } | Self::NotWhole { .. } => {
                 "take the folder of the edits away, and run the engine again"
             }
             Self::Line { .. } => "is it what the SQL of `rdb-reindex sql` wrote?",
@@ -85,7 +88,9 @@ impl Answered {
     pub fn read(folder: &Path, spec: &Spec, given: &str) -> Result<Self, Error> {
         let mut lines = Lines::new(folder, spec);
         for path in files(folder)? {
-            lines.file(&path)?;
+            // The library panics at some dictionaries and levels that no writer makes.
+            let read = guarded(|| lines.file(&path));
+            read.unwrap_or_else(|| Err(Error::Damaged { path: path.clone() }))?;
         }
         lines.finish(given)
     }

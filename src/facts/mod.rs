@@ -8,6 +8,7 @@
 
 mod alternatives;
 mod answer;
+mod guarded;
 mod index_keys;
 mod life;
 mod records;

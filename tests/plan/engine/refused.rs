@@ -240,3 +240,29 @@ fn what_is_asked_in_the_wrong_way() {
     assert!(said.contains("the file is damaged") || said.contains("offset"), "{said}");
     assert!(!folder.path("facts/shards/a.parquet").exists());
 }
+
+/// A folder of edits is somebody's file: whatever it holds, it is read or refused.
+#[test]
+fn damaged_edits_are_refused() {
+    let Some(folder) = there() else { return };
+    folder.scan();
+    assert_eq!(folder.engine(), None);
+    let edits = folder.path("edits/shard=a");
+    let file = fs::read_dir(&edits).unwrap().next().unwrap().unwrap().path();
+    let whole = fs::read(&file).unwrap();
+    let spec = Spec::parse(SPEC, "spec.toml").unwrap();
+    let (mut random, mut refused) = (Random::new(5), 0);
+    for round in 0..3000 {
+        let mut bytes = whole.clone();
+        if round % 5 == 0 {
+            bytes.truncate(random.below(whole.len()));
+        } else {
+            // The schema and the places of all pages stand at the end.
+            let at = if round % 2 == 0 { random.below(whole.len()) } else { whole.len() - 1 - random.below(900) };
+            bytes[at] = random.below(256) as u8;
+        }
+        fs::write(&file, &bytes).unwrap();
+        refused += usize::from(Answered::read(&edits, &spec, &sql::given(&spec)).is_err());
+    }
+    assert!(refused > 1000, "{refused}");
+}
